@@ -1,0 +1,41 @@
+# make demo: set up, run the main job on real data, write demo/report.html
+# make test: set up and run the tests        make lint: ruff, mypy, import contracts
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test lint doctest bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c "import sys; sys.exit(sys.version_info < (3, 11))" || (echo "Python 3.11 or newer is needed; set PYTHON=..." && exit 1)
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt "torch"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[torch,report]" \
+		pytest pytest-xdist hypothesis array-api-strict ruff mypy import-linter types-PyYAML
+	@touch $(STAMP)
+
+demo: setup
+	@$(BIN)/consilience demo --output demo
+
+test: setup
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	@$(MAKE) --no-print-directory doctest
+
+doctest: setup
+	@$(BIN)/python -m pytest -q --doctest-modules src/consilience
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist demo/results demo/report.html

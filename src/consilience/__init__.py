@@ -1,0 +1,59 @@
+"""Consilience: one workbench for the representations of artificial and biological neural networks.
+
+Names are resolved on first use, so that ``import consilience`` loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0.dev0"
+
+# public name -> module that defines it; sub-packages are listed with their own name
+_NAMES = {
+    "Network": "consilience.networks",
+    "align": "consilience._responses",
+    "average": "consilience._responses",
+    "compare": "consilience.analyses",
+    "load": "consilience._results",
+    "rdm_data": "consilience._responses",
+    "rdms": "consilience.analyses",
+    "record": "consilience.networks",
+    "responses": "consilience._responses",
+    "split": "consilience._responses",
+    "stimuli": "consilience._stimuli",
+    "unflatten": "consilience._responses",
+    "ConsilienceError": "consilience._core._errors",
+    "ConsilienceWarning": "consilience._core._errors",
+    "InputError": "consilience._core._errors",
+}
+_PACKAGES = ("datasets", "linalg", "measures", "networks", "plots", "report", "stats", "study", "testing")
+
+__all__ = [*sorted(_NAMES), *_PACKAGES, "__version__"]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from consilience import datasets, linalg, measures, networks, plots, report, stats, study, testing
+    from consilience._core._errors import ConsilienceError, ConsilienceWarning, InputError
+    from consilience._responses import align, average, rdm_data, responses, split, unflatten
+    from consilience._results import load
+    from consilience._stimuli import stimuli
+    from consilience.analyses import compare, rdms
+    from consilience.networks import Network, record
+
+
+def __getattr__(name: str) -> Any:
+    if name in _NAMES:
+        value = getattr(importlib.import_module(_NAMES[name]), name)
+    elif name in _PACKAGES:
+        value = importlib.import_module(f"consilience.{name}")
+    else:
+        from consilience._core._errors import nearest
+
+        raise AttributeError(f"module 'consilience' has no attribute {name!r}.{nearest(name, __all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

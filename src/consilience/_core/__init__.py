@@ -1,0 +1,1 @@
+"""Errors, parameters, arrays, seeds, registries: what every other layer stands on."""

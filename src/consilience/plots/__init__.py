@@ -1,0 +1,28 @@
+"""Pictures of results with matplotlib: an axis goes in, the same axis comes out. Nothing is computed here.
+
+Every function takes ``ax=None``. Without one it makes a figure of its own: through pyplot where pyplot is in use already (so that
+notebooks and ``plt.show()`` show it), else a plain `matplotlib.figure.Figure`, which is at ``ax.figure``. The look is set for the
+call only; your ``rcParams`` stay as they are. Layers and systems stand in the order of the data.
+"""
+
+from __future__ import annotations
+
+from consilience.plots._best import plot_best
+from consilience.plots._comparison import plot_comparison
+from consilience.plots._dots import plot_dots
+from consilience.plots._map import plot_map
+from consilience.plots._profile import plot_profile
+from consilience.plots._rdms import plot_rdms
+from consilience.plots._stimulus_map import plot_stimulus_map
+from consilience.plots._systems_map import plot_systems_map
+
+__all__ = [
+    "plot_best",
+    "plot_comparison",
+    "plot_dots",
+    "plot_map",
+    "plot_profile",
+    "plot_rdms",
+    "plot_stimulus_map",
+    "plot_systems_map",
+]

@@ -1,0 +1,43 @@
+"""Products: blocks in the dtype of the data, partial sums in float64."""
+
+from __future__ import annotations
+
+from consilience._core._arrays import Array, array_namespace, float64
+
+__all__ = ["cross", "gram", "squared_distances"]
+
+_COLUMNS = 1 << 14
+_ROWS = 1 << 14
+
+
+def gram(x: Array) -> Array:
+    """X X' (n, n) in float64, for ``x`` (n, p): float32 products over blocks of columns are added in float64."""
+    xp = array_namespace(x)
+    if x.dtype == xp.float64 or x.shape[1] <= _COLUMNS:
+        return float64(x @ x.T)
+    total = float64(x[:, :_COLUMNS] @ x[:, :_COLUMNS].T)
+    for start in range(_COLUMNS, x.shape[1], _COLUMNS):
+        block = x[:, start : start + _COLUMNS]
+        total = total + float64(block @ block.T)
+    return total
+
+
+def cross(x: Array, y: Array) -> Array:
+    """X' Y (p, q) in float64, for ``x`` (n, p) and ``y`` (n, q): products over blocks of rows are added in float64."""
+    xp = array_namespace(x, y)
+    if x.shape[0] <= _ROWS or x.dtype == xp.float64:
+        return float64(x.T @ y)
+    total = float64(x[:_ROWS, :].T @ y[:_ROWS, :])
+    for start in range(_ROWS, x.shape[0], _ROWS):
+        total = total + float64(x[start : start + _ROWS, :].T @ y[start : start + _ROWS, :])
+    return total
+
+
+def squared_distances(x: Array) -> Array:
+    """Squared Euclidean distances (n, n) between the rows of ``x`` (n, p); centre ``x`` first to keep digits. Never negative."""
+    xp = array_namespace(x)
+    k = gram(x)
+    diagonal = xp.linalg.diagonal(k)
+    d = diagonal[:, None] + diagonal[None, :] - 2.0 * k
+    d = xp.where(d < 0, xp.zeros_like(d), d)
+    return d - xp.eye(d.shape[0], dtype=d.dtype, device=d.device) * d

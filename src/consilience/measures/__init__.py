@@ -1,0 +1,46 @@
+"""Measures: plain arrays (stimuli, units) in, one number out; higher = more alike.
+
+Each is a function with claims that one suite tests (`consilience.testing.check_measure`); `names` lists them, `claims` shows what one says of itself.
+"""
+
+from consilience.measures._cca import cca, cca_held_out, svcca, svcca_held_out
+from consilience.measures._cka import cka
+from consilience.measures._compare_rdms import compare_rdms
+from consilience.measures._contract import (
+    Claims,
+    Measure,
+    PairParts,
+    PredictionParts,
+    Predictions,
+    SubsampleParts,
+    as_measure,
+    measure,
+    names,
+)
+from consilience.measures._predictivity import linear_predictivity
+from consilience.measures._procrustes import procrustes, procrustes_held_out
+from consilience.measures._rdm import rdm
+from consilience.measures._rsa import rsa
+
+__all__ = [
+    "Claims",
+    "Measure",
+    "PairParts",
+    "PredictionParts",
+    "Predictions",
+    "SubsampleParts",
+    "as_measure",
+    "cca",
+    "cca_held_out",
+    "cka",
+    "compare_rdms",
+    "linear_predictivity",
+    "measure",
+    "names",
+    "procrustes",
+    "procrustes_held_out",
+    "rdm",
+    "rsa",
+    "svcca",
+    "svcca_held_out",
+]

@@ -1,0 +1,204 @@
+"""Centred kernel alignment."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from consilience._core._arrays import Array, array_namespace, as_matrix, condensed_indices, float64, same_rows, to_numpy
+from consilience._core._errors import InputError, warn
+from consilience._core._params import check_option
+from consilience.linalg import centre_columns, cross, gram, squared_distances
+from consilience.measures._contract import Claims, PairParts, measure, square_of
+
+__all__ = ["cka"]
+
+KERNELS = ("linear", "rbf")
+_RDM_DISTANCES = {"correlation": "correlation", "sqeuclidean": "euclidean"}
+
+
+def _biased_null(n: int, p: int, q: int) -> float:
+    """E[HSIC] / sqrt(E[HSIC_xx] E[HSIC_yy]) for independent white Gaussian data: sqrt(p q / ((p + n)(q + n)))."""
+    return float(np.sqrt(p * q / ((p + n) * (q + n))))
+
+
+def _claims(*, kernel: str = "linear", debiased: bool = True) -> Claims:
+    check_option(kernel, KERNELS, name="kernel", who="cka")
+    form = "debiased" if debiased else "biased"
+    words = "linear kernel" if kernel == "linear" else "Gaussian kernel, width the median distance"
+    return Claims(
+        label=f"{'linear' if kernel == 'linear' else 'RBF'} CKA ({form})",
+        range=(-1.0, 1.0) if debiased else (0.0, 1.0),
+        itself=1.0,
+        symmetric=True,
+        invariant=frozenset({"translation", "scaling", "rotation", "permutation"}),
+        null=(lambda n, p, q: 0.0) if debiased else _biased_null,
+        null_text="0" if debiased else "sqrt(p q / ((p + n)(q + n))) for white data: goes to 1 as units outnumber stimuli",
+        resample="pairs",
+        takes_rdms=True,
+        min_stimuli=4,
+        references=("kornblith2019similarity",) + (("song2012feature", "szekely2014partial") if debiased else ()),
+        method=f"Centred kernel alignment ({words}) was computed in its {form} form" + (", from U-centred kernels (unbiased HSIC)." if debiased else "."),
+    )
+
+
+def _kernel(x: Array, kernel: str) -> Array:
+    """Kernel matrix (n, n), float64."""
+    xp = array_namespace(x)
+    centred = centre_columns(x)
+    if kernel == "linear":
+        return gram(centred)
+    return _gaussian(squared_distances(centred), xp)
+
+
+def _gaussian(squared: Array, xp: Any) -> Array:
+    n = squared.shape[0]
+    above = to_numpy(xp.take(xp.reshape(squared, (-1,)), xp.asarray(condensed_indices(n), device=squared.device)))
+    median = float(np.median(above))
+    if median <= 0:
+        raise InputError("cka: more than half of the stimuli have the same pattern, so the median distance is 0; use kernel='linear'.", code="flat-kernel")
+    return xp.exp(squared / (-2.0 * median))
+
+
+def _vector(k: Array, debiased: bool) -> Array:
+    """Pair vector of a kernel: U-centred off-diagonal entries (debiased), or doubly centred entries with the diagonal (biased)."""
+    xp = array_namespace(k)
+    n = k.shape[0]
+    index = xp.asarray(condensed_indices(n), device=k.device)
+    if not debiased:
+        row = xp.mean(k, axis=0)
+        centred = k - row[:, None] - row[None, :] + xp.mean(row)
+        pairs = xp.take(xp.reshape(centred, (-1,)), index)
+        return xp.concat([pairs, xp.linalg.diagonal(centred) * float(np.sqrt(0.5))])
+    off = k - xp.eye(n, dtype=k.dtype, device=k.device) * k
+    row = xp.sum(off, axis=0)
+    # Szekely & Rizzo (2014), eq. 3.3: zero diagonal, rows that sum to 0
+    centred = off - row[:, None] / (n - 2) - row[None, :] / (n - 2) + xp.sum(row) / ((n - 1) * (n - 2))
+    return xp.take(xp.reshape(centred, (-1,)), index)
+
+
+def _check_structure(vector: Array, size: float) -> Array:
+    """Refuses a kernel in which all stimuli look alike (or all are equally far apart): rounding is not structure."""
+    xp = array_namespace(vector)
+    if float(xp.max(xp.abs(vector))) <= 1e-12 * size:
+        raise InputError(
+            "cka: a system has no structure over stimuli (all patterns equal, or all equally far apart), so CKA is not defined; check its data.",
+            code="no-structure",
+        )
+    return vector
+
+
+def _parts(*, kernel: str = "linear", debiased: bool = True) -> PairParts:
+    def prepare(x: Array) -> Array:
+        xp = array_namespace(x)
+        k = _kernel(x, kernel)
+        return _check_structure(_vector(k, debiased), float(xp.max(xp.abs(k))) if float(xp.max(xp.abs(k))) > 0 else 1.0)
+
+    def from_rdm(d: np.ndarray, distance: str) -> np.ndarray:
+        if distance not in _RDM_DISTANCES:
+            raise InputError(
+                f"cka: an RDM of {distance!r} distances is no kernel; CKA needs 'sqeuclidean' or 'correlation' ones: say so with "
+                "cs.rdm_data(..., distance=...) if it is, or use measure='rsa'.",
+                code="rdm-without-kernel",
+            )
+        n = (1 + int(np.sqrt(1 + 8 * d.size))) // 2
+        squared = square_of(np.asarray(d, dtype=np.float64), n)
+        k = -0.5 * squared if kernel == "linear" else _gaussian(squared, np)
+        return _check_structure(_vector(k, debiased), float(np.abs(k).max()))
+
+    def rdm_distance(other: str) -> str:
+        from_rdm_needs = _RDM_DISTANCES.get(other)
+        if from_rdm_needs is None:
+            raise InputError(
+                f"cka: an RDM of {other!r} distances is no kernel; CKA needs 'sqeuclidean' or 'correlation' ones: say so with "
+                "cs.rdm_data(..., distance=...) if it is, or use measure='rsa'.",
+                code="rdm-without-kernel",
+            )
+        return from_rdm_needs
+
+    return PairParts(prepare, from_rdm=from_rdm, rdm_distance=rdm_distance, diagonal=not debiased)
+
+
+def _linear_in_feature_space(x: Array, y: Array) -> Array:
+    """Debiased linear CKA from p x q products, for more stimuli than units: equal to the Gram route, without n x n."""
+    xp = array_namespace(x, y)
+    x, y = centre_columns(x), centre_columns(y)
+    n = x.shape[0]
+
+    def hsic(a: Array, b: Array, u: Array, v: Array) -> Array:
+        c = cross(a, b)
+        uv = xp.sum(u * v)
+        # with centred columns the off-diagonal row sums of a Gram matrix are minus its diagonal (Song et al. 2012, eq. 5)
+        return xp.sum(c * c) - uv + xp.sum(u) * xp.sum(v) / ((n - 1) * (n - 2)) - 2 * uv / (n - 2)
+
+    u, v = (float64(xp.sum(float64(a) * float64(a), axis=1)) for a in (x, y))
+    below = hsic(x, x, u, u) * hsic(y, y, v, v)
+    if float(below) <= 0:
+        raise InputError(
+            "cka: a system has no structure over stimuli (all patterns equal, or all equally far apart), so CKA is not defined; check its data.",
+            code="no-structure",
+        )
+    return hsic(x, y, u, v) / xp.sqrt(below)
+
+
+@measure(claims=_claims, parts=_parts)
+def cka(x: Array, y: Array, /, *, kernel: Literal["linear", "rbf"] = "linear", debiased: bool = True) -> Array:
+    """Centred kernel alignment: how alike the stimulus-by-stimulus similarities of two systems are.
+
+    value = HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), K and L the kernel matrices of x and y.
+    Debiased (default): HSIC by U-centred kernels, A_ij = K_ij - r_i/(n-2) - r_j/(n-2) + s/((n-1)(n-2)) for i != j and 0 for i = j, with r the
+    off-diagonal row sums and s their sum; HSIC = sum A_ij B_ij / (n (n-3)), which is unbiased (Song et al. 2012; Szekely & Rizzo 2014).
+    Biased: HSIC = tr(K H L H); goes to 1 for *independent* data as units outnumber stimuli.
+
+    Parameters
+    ----------
+    x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows, n >= 4
+    kernel : ``"linear"`` x_i . x_j, or ``"rbf"`` exp(-|x_i - x_j|^2 / (2 m)), m the median squared distance.
+    debiased : False gives the biased form, with a warning (code ``null-not-zero``) where its expected null exceeds 0.1.
+
+    Returns
+    -------
+    0-d array of the library of ``x``, in [-1, 1] (biased: [0, 1]); higher = more alike; 0 for independent systems (debiased).
+
+    Raises
+    ------
+    InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, a system without structure.
+
+    References
+    ----------
+    Kornblith et al. (2019); Song et al. (2012); Szekely & Rizzo (2014).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> x = np.random.default_rng(0).normal(size=(20, 50))
+    >>> rotation = np.linalg.qr(np.random.default_rng(1).normal(size=(50, 50)))[0]
+    >>> float(cs.measures.cka(x, 3 * x @ rotation + 5).round(6))
+    1.0
+    """
+    who = "cka"
+    check_option(kernel, KERNELS, name="kernel", who=who)
+    x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
+    same_rows(x, y, who=who)
+    n, p, q = x.shape[0], x.shape[1], y.shape[1]
+    if not debiased:
+        warn_null(_claims(kernel=kernel, debiased=False), n, p, q, "the debiased form (debiased=True)")
+    if debiased and kernel == "linear" and p + q < n:
+        return _linear_in_feature_space(x, y)
+    parts = _parts(kernel=kernel, debiased=debiased)
+    a, b = parts.prepare(x), parts.prepare(y)
+    xp = array_namespace(a, b)
+    return xp.sum(a * b) / xp.sqrt(xp.sum(a * a) * xp.sum(b * b))
+
+
+def warn_null(claims: Claims, n: int, p: int, q: int, instead: str, *, stacklevel: int = 3) -> None:
+    """Warns (code ``null-not-zero``) where independent data would score above 0.1."""
+    if claims.inflated(n, p, q):
+        null = claims.null(n, p, q)
+        warn(
+            "null-not-zero",
+            f"{claims.label}: {p} and {q} units over {n} stimuli would score {null:.2f} even if unrelated.",
+            f"Use {instead}, more stimuli or fewer units, or read the value against its null.",
+            stacklevel=stacklevel,
+        )

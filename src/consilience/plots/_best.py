@@ -1,0 +1,75 @@
+"""The best system of one side: nested value beside the plain maximum and the untrained copies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from consilience.plots._labels import label, number
+from consilience.plots._read import check_is, field, names
+from consilience.plots._style import FAINT, INK, MUTED, PALETTE, PAPER, dress, own_axes, style, tip
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from consilience._results import Best
+
+MOST_ROWS = 30
+
+
+def plot_best(best: Best, ax: Axes | None = None) -> Axes:
+    """Draws one row for each measure and system of the other side.
+
+    Dot and line: the nested value (chosen on other stimuli than it is scored on) with its interval over stimuli (thick) and over
+    stimuli and subjects (thin). Open diamond: the plain maximum, biased up. Grey dots: untrained copies, chosen likewise. At the
+    right, in words: the smallest difference to an untrained copy, with its interval. Past 30 rows the rest is left out.
+    """
+    check_is(best, "Best", "plot_best")
+    measures, others = names(best.data, "measure"), names(best.data, best.other)
+    pairs = [(m, o) for m in measures for o in others]
+    with style():
+        ax = own_axes(ax, 8.4, 1.4 + 0.44 * min(len(pairs), MOST_ROWS))
+        dress(ax, grid="x", spines=("bottom",))
+        words = []
+        for y, (m, o) in enumerate(pairs[:MOST_ROWS]):
+            where = {"measure": m, best.other: o}
+            words.append(label(o, 22) if len(measures) == 1 else f"{label(o, 22)} · {label(m, 14)}")
+            _row(ax, best, where, y, PALETTE[others.index(o) % len(PALETTE)])
+        ax.set_yticks(range(len(words)), words)
+        ax.set_ylim(len(words) - 0.4, -0.6)
+        ax.tick_params(axis="y", length=0, labelcolor=INK)
+        ax.set_xlabel(label(measures[0]) if len(measures) == 1 else "value of the measure")
+        if len(pairs) > MOST_ROWS:
+            ax.set_title(f"{len(pairs) - MOST_ROWS} more rows not drawn")
+        handles, legend = ax.get_legend_handles_labels()
+        unique = dict(zip(legend, handles))
+        ax.legend(unique.values(), unique.keys(), loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, handlelength=1.4)
+    return ax
+
+
+def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> None:
+    row = best.data.sel(where)
+    at = {n: float(field(best.data, n, **where)) for n in ("value", "ci_low", "ci_high", "ci_both_low", "ci_both_high", "naive_value")}
+    notes = [label(row["chosen"].item(), 22)]
+    if "baseline_value" in best.data:
+        untrained = np.atleast_1d(field(best.data, "baseline_value", **where))
+        ax.plot(untrained, np.full(untrained.shape, y), "o", color=FAINT, markersize=4.5, linestyle="", zorder=2, label="untrained copies")
+        difference = np.atleast_1d(field(best.data, "difference", **where))
+        if np.any(np.isfinite(difference)):
+            k = int(np.nanargmin(difference))
+            ends = [np.atleast_1d(field(best.data, f"difference_{end}", **where))[k] for end in ("low", "high")]
+            interval = f" [{number(ends[0])}, {number(ends[1])}]" if np.all(np.isfinite(ends)) else ""
+            notes.append(f"{'+' if difference[k] > 0 else ''}{number(difference[k])}{interval} to untrained")
+    if np.isfinite(at["naive_value"]):
+        ax.plot([at["naive_value"]], [y], marker="D", markersize=6, markerfacecolor="none", markeredgecolor=MUTED, linestyle="", zorder=3,
+                label="plain maximum (biased up)")  # fmt: skip
+    if np.isfinite(at["ci_both_low"]):
+        ax.plot([at["ci_both_low"], at["ci_both_high"]], [y, y], color=color, linewidth=1.1, alpha=0.7, zorder=3.1)
+    if np.isfinite(at["ci_low"]):
+        ax.plot([at["ci_low"], at["ci_high"]], [y, y], color=color, linewidth=3, solid_capstyle="round", zorder=3.2)
+    if np.isfinite(at["value"]):
+        (dot,) = ax.plot([at["value"]], [y], "o", color=color, markersize=8, markeredgecolor=PAPER, markeredgewidth=0.8, linestyle="", zorder=4,
+                         label="nested value" if y == 0 else None)  # fmt: skip
+        tip(dot, f"{notes[0]}\n{number(at['value'], 3)}, plain maximum {number(at['naive_value'], 3)}")
+    ax.annotate("   ".join(notes), (1.015, y), xycoords=("axes fraction", "data"), va="center", ha="left", fontsize=8, color=INK, annotation_clip=False)  # type: ignore[arg-type]

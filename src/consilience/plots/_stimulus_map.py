@@ -1,0 +1,104 @@
+"""The stimuli laid out by dissimilarity, as thumbnails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from consilience.plots._labels import label, visible
+from consilience.plots._read import check_is, pick_names
+from consilience.plots._style import FAINT, INK, PALETTE, PAPER, dress, own_axes, style, tip
+from consilience.plots._thumbnails import Thumbnails, draw_thumbnail, thumbnails
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+
+    from consilience._results import RDMs
+
+MOST_THUMBNAILS = 300
+_MOST_NAMES = 40
+
+
+def plot_stimulus_map(
+    rdms: RDMs,
+    ax: Axes | None = None,
+    *,
+    system: str | None = None,
+    stimuli: xr.DataArray | Thumbnails | None = None,
+    category: str | None = "category",
+) -> Axes:
+    """Draws the map of one system: near = represented alike. Axes have no unit and no meaning of their own.
+
+    Parameters
+    ----------
+    system : the first by default. All maps of a result are turned onto its first system.
+    stimuli : DataArray (stimulus, y, x[, channel]) uint8 or a mapping id -> picture; without it dots, with names up to 40 stimuli.
+        Past 300 stimuli dots as well.
+    category : coordinate on ``stimulus`` (of the result or of ``stimuli``) that colours frames or dots; ignored where absent.
+    """
+    who = "plot_stimulus_map"
+    check_is(rdms, "RDMs", who)
+    system = pick_names(rdms.map, "system", system, who)[0]  # type: ignore[arg-type]
+    points = np.asarray(rdms.map.sel(system=system).values, dtype=np.float64)
+    ids = rdms.map["stimulus"].values.tolist()
+    pictures = thumbnails(stimuli, ids, who=who) if len(ids) <= MOST_THUMBNAILS else {}
+    with style():
+        ax = own_axes(ax, 5.2, 5.2)
+        dress(ax, grid="", spines=())
+        ax.set(xticks=[], yticks=[])
+        ax.set_aspect("equal")
+        known = np.isfinite(points).all(1)
+        span = float(np.ptp(points[known], axis=0).max()) if known.any() else 1.0
+        span = span or 1.0
+        edge = span * float(np.clip(0.55 / np.sqrt(max(len(ids), 1)), 0.03, 0.12))
+        groups = _groups(rdms.map, stimuli, ids, category)
+        kinds = list(dict.fromkeys(groups))
+        colors = [PALETTE[kinds.index(g) % len(PALETTE)] if len(kinds) > 1 else FAINT for g in groups]
+        for k, (key, (x, y)) in enumerate(zip(ids, points)):
+            if not known[k]:
+                continue
+            if key in pictures:
+                _framed(ax, pictures[key], x, y, edge, colors[k], _words(key, groups[k]), thick=len(kinds) > 1)
+            else:
+                (dot,) = ax.plot([x], [y], "o", color=colors[k] if len(kinds) > 1 else PALETTE[0], markersize=6, markeredgecolor=PAPER,
+                                 markeredgewidth=0.8, zorder=3)  # fmt: skip
+                if len(ids) <= MOST_THUMBNAILS:
+                    tip(dot, _words(key, groups[k]))
+                if len(ids) <= _MOST_NAMES:
+                    ax.annotate(label(key, 18), (x, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=7, color=INK)
+        low, high = (points[known].min(0), points[known].max(0)) if known.any() else (np.zeros(2), np.ones(2))
+        ax.set_xlim(low[0] - edge, high[0] + edge)
+        ax.set_ylim(low[1] - edge, high[1] + edge)
+        explained = float(rdms.data["explained"].sel(system=system)) if "explained" in rdms.data else np.nan
+        ax.set_title(label(system, 30) + (f"  ({100 * explained:.0f} % explained)" if np.isfinite(explained) else ""))
+        if 1 < len(kinds) <= len(PALETTE):
+            handles = [ax.plot([], [], "s", color=PALETTE[i], markersize=6, linestyle="", label=label(kind, 20))[0] for i, kind in enumerate(kinds)]
+            ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=min(4, len(kinds)), borderaxespad=0.2)
+    return ax
+
+
+def _words(key: Any, group: str) -> str:
+    return visible(str(key)[:80]) + (f"\n{visible(group[:60])}" if group else "")
+
+
+def _groups(mapped: xr.DataArray, stimuli: Any, ids: list[Any], category: str | None) -> list[str]:
+    if category is None:
+        return [""] * len(ids)
+    if category in mapped.coords and mapped[category].dims == ("stimulus",):
+        return [str(entry) for entry in mapped[category].values.tolist()]
+    coords = getattr(stimuli, "coords", {})
+    if category in coords and coords[category].dims == ("stimulus",):
+        table = dict(zip(stimuli["stimulus"].values.tolist(), map(str, coords[category].values.tolist())))
+        return [table.get(key, "") for key in ids]
+    return [""] * len(ids)
+
+
+def _framed(ax: Axes, picture: np.ndarray, x: float, y: float, edge: float, color: str, words: str, *, thick: bool) -> None:
+    from matplotlib.patches import Rectangle
+
+    half = edge / 2
+    draw_thumbnail(ax, picture, (x - half, x + half, y - half, y + half))
+    frame = Rectangle((x - half, y - half), edge, edge, facecolor=(0, 0, 0, 0.004), edgecolor=color, linewidth=1.6 if thick else 0.5, zorder=3)
+    tip(ax.add_patch(frame), words)

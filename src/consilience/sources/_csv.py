@@ -1,0 +1,76 @@
+"""Adapter: a text table whose first column holds stimulus ids and whose header names the units."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from consilience._core._errors import InputError
+from consilience._core._params import shorten
+from consilience.sources._files import check_room, show
+from consilience.sources._raw import Raw
+
+__all__ = ["read_csv"]
+
+_MISSING = {"", "na", "nan", "n/a", "null", "none"}
+
+
+def read_csv(path: Path, *, who: str) -> Raw:
+    check_room(8 * path.stat().st_size, path, who=who)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{who}: {show(path)} is not UTF-8 text (byte {error.start}); save it as UTF-8 CSV.", code="not-utf8"
+        ) from None
+    if "\0" in text:
+        raise InputError(f"{who}: {show(path)} is not a text table (it holds NUL bytes).", code="unknown-format")
+    first = text.split("\n", 1)[0]
+    delimiter = max("\t;,", key=first.count)
+    if first.count(delimiter) == 0:
+        raise InputError(
+            f"{who}: {show(path)}, line 1: no comma, semicolon or tab; the header must name the id column and at least one unit.",
+            code="bad-csv",
+        )
+    try:
+        rows = [(line, row) for line, row in _numbered(text, delimiter) if row]
+    except csv.Error as error:
+        raise InputError(f"{who}: {show(path)}: {error}.", code="bad-csv") from None
+    header, body = rows[0][1], rows[1:]
+    if not body:
+        raise InputError(f"{who}: {show(path)} has a header and no rows.", code="too-few")
+    values = np.empty((len(body), len(header) - 1))
+    for i, (line, row) in enumerate(body):
+        if len(row) != len(header):
+            raise InputError(
+                f"{who}: {show(path)}, line {line}: {len(row)} columns where the header has {len(header)}.", code="bad-csv"
+            )
+        for j, cell in enumerate(row[1:]):
+            values[i, j] = _number(cell, path, line, header[j + 1], who)
+    return Raw(
+        values=values,
+        format="csv",
+        dims=("trial", "unit"),
+        stimulus=np.array([row[0].strip() for _, row in body]),
+        unit=np.array([name.strip() for name in header[1:]]),
+    )
+
+
+def _numbered(text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    return [(reader.line_num, row) for row in reader]
+
+
+def _number(cell: str, path: Path, line: int, column: str, who: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        if cell.strip().lower() in _MISSING:
+            return float("nan")
+        raise InputError(
+            f"{who}: {show(path)}, line {line}, column {shorten(column, 40)}: {shorten(cell, 40)} is not a number (the first column holds ids, "
+            "the others numbers with a decimal point).",
+            code="not-numeric",
+        ) from None

@@ -1,0 +1,29 @@
+"""What an adapter hands over before the schema is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Raw"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw:
+    """Numbers and labels of one file, unchecked.
+
+    values : array of any dimension.   format : npy, npz, netcdf or csv.   dims : names of its axes, where the file tells.
+    labels : further coordinates (name -> (dim, entries)).   attrs : kind, system, distance... where the file tells.
+    """
+
+    values: np.ndarray
+    format: str
+    dims: tuple[str, ...] | None = None
+    stimulus: np.ndarray | None = None
+    unit: np.ndarray | None = None
+    time: np.ndarray | None = None
+    labels: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict)

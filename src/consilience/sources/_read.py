@@ -1,0 +1,115 @@
+"""One door for files: `read_array` makes responses, `read_raw` hands over what stands in the file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError
+from consilience._responses import KINDS, rdm_data, responses
+from consilience.sources._files import check_file, show, signature
+from consilience.sources._ids import read_ids
+from consilience.sources._raw import Raw
+
+__all__ = ["Raw", "read_array", "read_raw"]
+
+
+def read_raw(path: str | os.PathLike[str], *, who: str = "read") -> Raw:
+    """The numbers and labels of a .npy, .npz, .nc or .csv file, unchecked (`consilience inspect` looks at these)."""
+    source = check_file(path, who=who)
+    kind = signature(source, who=who)
+    if kind == "npy":
+        from consilience.sources._npy import read_npy
+
+        return read_npy(source, who=who)
+    if kind == "npz":
+        from consilience.sources._npy import read_npz
+
+        return read_npz(source, who=who)
+    if kind == "netcdf":
+        from consilience.sources._netcdf import read_netcdf
+
+        return read_netcdf(source, who=who)
+    from consilience.sources._csv import read_csv
+
+    return read_csv(source, who=who)
+
+
+def read_array(
+    path: str | os.PathLike[str],
+    *,
+    ids: str | os.PathLike[str] | Sequence[Hashable] | None = None,
+    kind: str | None = None,
+    dims: Sequence[str] | None = None,
+    system: str | None = None,
+    subject: str | None = None,
+    repeat: str | None = None,
+) -> xr.DataArray:
+    """Reads responses (or RDM data) from one file.
+
+    Parameters
+    ----------
+    path : a regular file; what it is, is decided by its first bytes.
+        .npy: array (trial, unit). .npz: member ``responses``, ``data`` or the only one, with ``stimulus``, ``unit``, ``time`` members if any.
+        .nc: one DataArray that follows the schema. .csv: first column ids, header unit names.
+    ids : list of stimulus ids, one per trial, or a file with them (.txt, .json, .yaml, .npy); replaces those in the file.
+    kind : what a value is (rate, count, bold...); default: what the file says, else activation.
+    dims : axis names, for a 3-D array: ("trial", "time", "unit").
+    system, subject : labels.   repeat : "count" if equal ids are repeats of one stimulus.
+
+    Returns
+    -------
+    xarray.DataArray : responses, or RDM data where a .nc file holds dims (rdm, stimulus, stimulus_).
+
+    Raises
+    ------
+    InputError : no such file, damaged, pickled, of another format, NaN, ids that do not fit; the text names the file.
+    """
+    who = f"reading {show(check_file(path, who='read'))}"
+    raw = read_raw(path, who="read")
+    names = tuple(dims) if dims is not None else raw.dims
+    stimulus: Any = read_ids(ids, who=who) if ids is not None else raw.stimulus
+    try:
+        if names is not None and "stimulus_" in names:
+            return _rdms(raw, stimulus, system)
+        stored_repeat = raw.labels["repeat"][1] if "repeat" in raw.labels else None
+        stated = kind or raw.attrs.get("kind") or "activation"
+        data = responses(
+            raw.values,
+            kind=stated if stated in KINDS or kind else "activation",  # type: ignore[arg-type]
+            dims=names,
+            stimulus=stimulus,
+            unit=raw.unit,
+            time=raw.time,
+            system=system or raw.attrs.get("system") or os.path.basename(os.fspath(path)),
+            repeat=repeat if repeat is not None else stored_repeat,
+            missing="mask" if "valid" in raw.labels else "raise",
+        )
+        labels = {name: entry for name, entry in raw.labels.items() if entry[0] in data.dims and name not in ("repeat", "valid")}
+        if subject is not None and "trial" in data.dims:
+            labels["subject"] = ("trial", np.full(data.sizes["trial"], subject))
+        return data.assign_coords(labels)
+    except InputError as error:
+        text = str(error)
+        for prefix in ("cs.responses: ", "cs.rdm_data: "):
+            text = text.removeprefix(prefix)
+        raise InputError(f"{who}: {text}", code=error.code) from None
+
+
+def _rdms(raw: Raw, stimulus: Any, system: str | None) -> xr.DataArray:
+    def label(name: str) -> Any:
+        return raw.labels[name][1] if name in raw.labels else None
+
+    distance = str(raw.attrs.get("distance", "unknown"))
+    return rdm_data(
+        raw.values,
+        stimulus=stimulus,
+        distance=distance,
+        subject=label("subject"),
+        session=label("session"),
+        system=system or raw.attrs.get("system") or None,
+    )

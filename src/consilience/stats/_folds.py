@@ -1,0 +1,33 @@
+"""Splitters: whole groups, never single rows of one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from consilience._core._errors import InputError
+
+__all__ = ["group_folds", "half_splits"]
+
+
+def group_folds(groups: np.ndarray, folds: int, rng: np.random.Generator, *, who: str) -> list[np.ndarray]:
+    """``folds`` arrays of test rows; rows of one group stay together; groups are dealt at random, sizes balanced.
+
+    groups : (n,) group of each row.
+    """
+    names, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    if folds < 2 or folds > names.size:
+        what = "stimuli" if names.size == groups.size else "groups"
+        raise InputError(f"{who}: folds must be between 2 and the number of {what} ({names.size}), got {folds}.", code="bad-parameter")
+    order = rng.permutation(names.size)
+    order = order[np.argsort(-counts[order], kind="stable")]
+    owner, load = np.empty(names.size, dtype=np.int64), np.zeros(folds)
+    for g in order:
+        owner[g] = int(np.argmin(load))
+        load[owner[g]] += counts[g]
+    return [np.flatnonzero(owner[inverse] == f) for f in range(folds)]
+
+
+def half_splits(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """``count`` random splits of ``n`` stimuli in two halves: bool (count, n), True = first half (n // 2 of them)."""
+    order = np.argsort(rng.random((count, n)), axis=1)
+    return order < n // 2

@@ -1,0 +1,44 @@
+"""Intervals: percentiles of weighted draws, two-factor variance, delete-d jackknife."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+__all__ = ["jackknife_interval", "percentile_interval", "two_factor_interval"]
+
+
+def percentile_interval(draws: np.ndarray, value: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Percentiles (over axis 0) of ``draws`` (m, ...), widened where needed so that ``value`` (...) lies inside."""
+    tail = (1 - level) / 2
+    with np.errstate(invalid="ignore"):
+        low, high = np.nanquantile(draws, [tail, 1 - tail], axis=0)
+    return np.fmin(low, value), np.fmax(high, value)
+
+
+def two_factor_interval(
+    value: np.ndarray, stimuli: np.ndarray, subjects: np.ndarray, both: np.ndarray, *, n_stimuli: int, n_subjects: int, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Interval for new stimuli and new subjects together (Schuett et al. 2023).
+
+    The naive bootstrap over both factors counts the noise of single entries three times; the corrected variance is
+    2 (s2_subjects + s2_stimuli) - s2_both, bounded below by the larger single one and above by s2_both.
+    value +- t sqrt(variance), df = min(subjects, stimuli) - 1.
+
+    value : (...).   stimuli, subjects, both : (m, ...) draws of one factor, the other, and both.
+    """
+    s2_stimuli, s2_subjects, s2_both = (np.nanvar(d, axis=0, ddof=1) for d in (stimuli, subjects, both))
+    larger = np.maximum(s2_stimuli, s2_subjects)
+    variance = np.clip(2 * (s2_stimuli + s2_subjects) - s2_both, larger, np.maximum(s2_both, larger))
+    width = stats.t.ppf((1 + level) / 2, max(1, min(n_stimuli, n_subjects) - 1)) * np.sqrt(variance)
+    return value - width, value + width
+
+
+def jackknife_interval(value: np.ndarray | float, subsets: np.ndarray, *, n: int, left_out: int, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """value +- t sqrt((n - d)/d var) from values on random subsets of n - d stimuli (delete-d jackknife; Shao & Wu 1989).
+
+    ``subsets`` (m, ...): the values; no bias correction, so it covers the expectation at this n, never the value at infinite n.
+    """
+    variance = (n - left_out) / left_out * np.nanvar(subsets, axis=0, ddof=1)
+    width = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(variance)
+    return np.asarray(value - width), np.asarray(value + width)

@@ -1,0 +1,72 @@
+"""Comparisons of the same pairs by different measures, as one Comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import xarray as xr
+
+from consilience._core._errors import Caution, InputError
+from consilience._results import Comparison
+
+__all__ = ["merge"]
+
+_PARTS = ("data", "draws", "baselines", "baseline_draws", "best_a", "best_b")
+
+
+def merge(parts: Sequence[Comparison], *, versions: Mapping[str, str] | None = None) -> Comparison:
+    """Joins comparisons along ``measure``; pairs, draws and seeds must be the same in all.
+
+    Parameters
+    ----------
+    parts : comparisons of the same systems, each by other measures.
+    versions : replaces the recorded versions (a study records what it needs, whatever else the process had loaded).
+    """
+    if not parts:
+        raise InputError("study: no comparison to merge.", code="too-few")
+    values: dict[str, Any] = {name: _joined([getattr(part, name) for part in parts], name) for name in _PARTS}
+    first = parts[0]
+    if len(parts) > 1:
+        values["settings"] = _settings([part.settings for part in parts], first.data["measure"].dims)
+        for name in ("references", "methods"):
+            values[name] = tuple(dict.fromkeys(entry for part in parts for entry in getattr(part, name)))
+        values["warnings"] = _cautions(parts)
+    return replace(first, **values, versions=dict(versions) if versions is not None else first.versions)
+
+
+def _joined(entries: list[Any], name: str) -> Any:
+    present = [entry for entry in entries if entry is not None]
+    if not present:
+        return None
+    if len(present) < len(entries):
+        raise InputError(f"study: only some measures have {name}; they cannot be one result.", code="cannot-merge")
+    if len(present) == 1:
+        return present[0]
+    joined = xr.concat(
+        present, dim="measure", join="exact", coords="minimal", compat="override", data_vars="all", combine_attrs="drop_conflicts"
+    ) if isinstance(present[0], xr.Dataset) else xr.concat(
+        present, dim="measure", join="exact", coords="minimal", compat="override", combine_attrs="drop_conflicts"
+    )
+    return joined
+
+
+def _settings(all_settings: list[Mapping[str, Any]], _: Any) -> dict[str, Any]:
+    """What is equal stays; ``measure`` becomes the list; what differs becomes a list in the order of the measures."""
+    out: dict[str, Any] = {}
+    for key in dict.fromkeys(key for settings in all_settings for key in settings):
+        entries = [settings.get(key) for settings in all_settings]
+        if all(entry == entries[0] for entry in entries):
+            out[key] = entries[0]
+        elif all(isinstance(entry, Mapping) for entry in entries):
+            out[key] = {inner: value for entry in entries for inner, value in entry.items()}
+        elif all(isinstance(entry, list) for entry in entries):
+            out[key] = [value for entry in entries for value in entry]
+        else:
+            out[key] = entries
+    return out
+
+
+def _cautions(parts: Sequence[Comparison]) -> tuple[Caution, ...]:
+    return tuple(dict.fromkeys(caution for part in parts for caution in part.warnings))

@@ -1,0 +1,26 @@
+"""A progress bar with the time left, on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+__all__ = ["progress_bar"]
+
+
+@contextlib.contextmanager
+def progress_bar(text: str, total: int, shown: bool | None) -> Iterator[Callable[[int], None]]:
+    """Yields ``advance(count)``. ``shown`` None means: on a terminal only."""
+    if shown is None:
+        shown = sys.stderr is not None and sys.stderr.isatty()
+    if not shown:
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda count: bar.advance(task, count)

@@ -23,10 +23,13 @@ def read_csv(path: Path, *, who: str) -> Raw:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{who}: {show(path)} is not UTF-8 text (byte {error.start}); save it as UTF-8 CSV.", code="not-utf8"
+            f"{who}: {show(path)} is not UTF-8 text (byte {error.start}); save it as UTF-8 CSV.",
+            code="not-utf8",
         ) from None
     if "\0" in text:
-        raise InputError(f"{who}: {show(path)} is not a text table (it holds NUL bytes).", code="unknown-format")
+        raise InputError(
+            f"{who}: {show(path)} is not a text table (it holds NUL bytes).", code="unknown-format"
+        )
     first = text.split("\n", 1)[0]
     delimiter = max("\t;,", key=first.count)
     if first.count(delimiter) == 0:
@@ -45,7 +48,8 @@ def read_csv(path: Path, *, who: str) -> Raw:
     for i, (line, row) in enumerate(body):
         if len(row) != len(header):
             raise InputError(
-                f"{who}: {show(path)}, line {line}: {len(row)} columns where the header has {len(header)}.", code="bad-csv"
+                f"{who}: {show(path)}, line {line}: {len(row)} columns where the header has {len(header)}.",
+                code="bad-csv",
             )
         for j, cell in enumerate(row[1:]):
             values[i, j] = _number(cell, path, line, header[j + 1], who)

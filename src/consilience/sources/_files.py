@@ -56,7 +56,9 @@ def check_file(path: str | os.PathLike[str], *, who: str) -> Path:
     try:
         mode = source.stat()
     except OSError as error:
-        text = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        text = (
+            "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+        )
         raise InputError(f"{who}: {_show(source)} {text}.", code="no-file") from None
     if not stat.S_ISREG(mode.st_mode):
         what = "a folder" if stat.S_ISDIR(mode.st_mode) else "not a regular file (a pipe or a device)"
@@ -84,12 +86,17 @@ def signature(path: Path, *, who: str) -> str:
         head = stream.read(512)
     found = next((kind for magic, kind in _SIGNATURES if head.startswith(magic)), "")
     if not found:
-        found = "pickle" if head[:1] == b"\x80" and head[1:2] in b"\x01\x02\x03\x04\x05" else _text_or_binary(head)
+        found = (
+            "pickle"
+            if head[:1] == b"\x80" and head[1:2] in b"\x01\x02\x03\x04\x05"
+            else _text_or_binary(head)
+        )
     said = _SUFFIXES.get(path.suffix.lower())
     if found not in ("npy", "npz", "netcdf", "csv"):
         more = " Pickles are never loaded, since they can run code." if found == "pickle" else ""
         raise InputError(
-            f"{who}: {_show(path)} is {_WORDS[found]}; give a .npy, .npz, .nc or .csv file.{more}", code="unknown-format"
+            f"{who}: {_show(path)} is {_WORDS[found]}; give a .npy, .npz, .nc or .csv file.{more}",
+            code="unknown-format",
         )
     if said is not None and said != found:
         raise InputError(

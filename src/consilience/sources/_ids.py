@@ -37,14 +37,26 @@ def read_ids(source: str | os.PathLike[str] | Sequence[Hashable], *, who: str = 
     if is_npy:
         values = read_npy(path, who=who).values
         if values.ndim != 1 or values.dtype.kind not in "iuUS":
-            raise InputError(f"{who}: {show(path)} must be 1-D text or whole numbers, got shape {values.shape}, {values.dtype}.", code="bad-ids")
-        return [entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry for entry in values.tolist()]
+            raise InputError(
+                f"{who}: {show(path)} must be 1-D text or whole numbers, got shape {values.shape}, {values.dtype}.",
+                code="bad-ids",
+            )
+        return [
+            entry.decode("utf-8", "replace") if isinstance(entry, bytes) else entry
+            for entry in values.tolist()
+        ]
     if path.stat().st_size > _LARGEST:
-        raise InputError(f"{who}: {show(path)} is too large for a list of ids ({path.stat().st_size} bytes).", code="too-large")
+        raise InputError(
+            f"{who}: {show(path)} is too large for a list of ids ({path.stat().st_size} bytes).",
+            code="too-large",
+        )
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{who}: {show(path)} is not UTF-8 text (byte {error.start}); one id a line is expected.", code="not-utf8") from None
+        raise InputError(
+            f"{who}: {show(path)} is not UTF-8 text (byte {error.start}); one id a line is expected.",
+            code="not-utf8",
+        ) from None
     if path.suffix.lower() not in (".json", ".yaml", ".yml"):
         lines = text.splitlines()
         while lines and not lines[-1].strip():
@@ -52,10 +64,14 @@ def read_ids(source: str | os.PathLike[str] | Sequence[Hashable], *, who: str = 
         return [line.strip() for line in lines]
     listed = _parse(text, path.suffix.lower(), show(path), who)
     if not isinstance(listed, list):
-        raise InputError(f"{who}: {show(path)} must hold one list of ids, got {type(listed).__name__}.", code="bad-ids")
+        raise InputError(
+            f"{who}: {show(path)} must hold one list of ids, got {type(listed).__name__}.", code="bad-ids"
+        )
     odd = [entry for entry in listed if not isinstance(entry, (str, int)) or isinstance(entry, bool)]
     if odd:
-        raise InputError(f"{who}: {show(path)} holds {shorten(odd[0])}; ids are text or whole numbers.", code="bad-ids")
+        raise InputError(
+            f"{who}: {show(path)} holds {shorten(odd[0])}; ids are text or whole numbers.", code="bad-ids"
+        )
     return listed
 
 
@@ -67,7 +83,9 @@ def _parse(text: str, suffix: str, shown: str, who: str) -> Any:
 
         return yaml.safe_load(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{who}: {shown} is not valid JSON ({shorten(str(error))}).", code="bad-ids") from None
+        raise InputError(
+            f"{who}: {shown} is not valid JSON ({shorten(str(error))}).", code="bad-ids"
+        ) from None
     except Exception as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         if not hasattr(error, "problem_mark") and type(error).__module__.split(".")[0] != "yaml":

@@ -46,14 +46,18 @@ def _look(path: Path, who: str) -> int:
             for name in group:
                 link = group.get(name, getlink=True)
                 if isinstance(link, h5py.ExternalLink):
-                    raise InputError(f"{who}: {show(path)} links to another file ({shorten(name)}); that is refused.", code="external-link")
+                    raise InputError(
+                        f"{who}: {show(path)} links to another file ({shorten(name)}); that is refused.",
+                        code="external-link",
+                    )
                 if isinstance(link, h5py.SoftLink):
                     continue
                 entry = group[name]
                 if isinstance(entry, h5py.Dataset):
                     if entry.external or entry.is_virtual:
                         raise InputError(
-                            f"{who}: {show(path)} keeps the values of {shorten(name)} in another file; that is refused.", code="external-link"
+                            f"{who}: {show(path)} keeps the values of {shorten(name)} in another file; that is refused.",
+                            code="external-link",
                         )
                     total += int(entry.nbytes)
                 elif isinstance(entry, h5py.Group):
@@ -83,7 +87,9 @@ def _load(path: Path, who: str) -> Raw:
     labels = {
         name: (str(coord.dims[0]), known[name])
         for name, coord in coords.items()
-        if coord is not None and name not in ("stimulus", "stimulus_", "unit", "time") and len(coord.dims) == 1
+        if coord is not None
+        and name not in ("stimulus", "stimulus_", "unit", "time")
+        and len(coord.dims) == 1
     }
     return Raw(
         values=array.values,

@@ -29,9 +29,20 @@ def _header(stream: BinaryIO, path: Path, what: str, who: str) -> tuple[tuple[in
         if read is None:  # version 3 differs from 2 only by the text of field names, which are refused anyway
             raise ValueError(f"version {major}.{minor}")
         shape, _, dtype = read(stream)
-    except (ValueError, EOFError, OSError, zlib.error, zipfile.BadZipFile, SyntaxError, TypeError, UnicodeDecodeError, MemoryError) as error:
+    except (
+        ValueError,
+        EOFError,
+        OSError,
+        zlib.error,
+        zipfile.BadZipFile,
+        SyntaxError,
+        TypeError,
+        UnicodeDecodeError,
+        MemoryError,
+    ) as error:
         raise InputError(
-            f"{who}: {show(path)}{what} is damaged or incomplete (its header cannot be read: {shorten(str(error))}).", code="damaged-file"
+            f"{who}: {show(path)}{what} is damaged or incomplete (its header cannot be read: {shorten(str(error))}).",
+            code="damaged-file",
         ) from None
     if dtype.hasobject:
         raise InputError(
@@ -67,7 +78,8 @@ def read_npz(path: Path, *, who: str) -> Raw:
             arrays = {name: _member(archive, members[name], name, path, who) for name in wanted}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise InputError(
-            f"{who}: {show(path)} is damaged, incomplete or encrypted ({shorten(str(error))}); copy or save it again.", code="damaged-file"
+            f"{who}: {show(path)} is damaged, incomplete or encrypted ({shorten(str(error))}); copy or save it again.",
+            code="damaged-file",
         ) from None
     labels = {name: arrays.get(name) for name in _LABELS}
     return Raw(values=arrays[value_name], format="npz", **labels)
@@ -78,11 +90,17 @@ def _members(archive: zipfile.ZipFile, path: Path, who: str) -> dict[str, zipfil
     for info in archive.infolist():
         name = info.filename
         if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or ":" in name:
-            raise InputError(f"{who}: {show(path)} has a member {shorten(name)} that points outside the archive; it is refused.", code="bad-member")
+            raise InputError(
+                f"{who}: {show(path)} has a member {shorten(name)} that points outside the archive; it is refused.",
+                code="bad-member",
+            )
         if name.endswith(".npy"):
             members[name[:-4]] = info
     if not members:
-        raise InputError(f"{who}: {show(path)} is a zip archive without any .npy member; save it with numpy.savez.", code="unknown-format")
+        raise InputError(
+            f"{who}: {show(path)} is a zip archive without any .npy member; save it with numpy.savez.",
+            code="unknown-format",
+        )
     return members
 
 
@@ -105,6 +123,9 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Pa
     stream = io.BytesIO(content)
     shape, dtype = _header(stream, path, f" (member {shorten(name)})", who)
     if math.prod(shape) * dtype.itemsize + stream.tell() != len(content):
-        raise InputError(f"{who}: {show(path)} (member {shorten(name)}) is damaged or incomplete; save it again.", code="damaged-file")
+        raise InputError(
+            f"{who}: {show(path)} (member {shorten(name)}) is damaged or incomplete; save it again.",
+            code="damaged-file",
+        )
     stream.seek(0)
     return np.load(stream, allow_pickle=False)

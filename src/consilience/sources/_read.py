@@ -89,7 +89,11 @@ def read_array(
             repeat=repeat if repeat is not None else stored_repeat,
             missing="mask" if "valid" in raw.labels else "raise",
         )
-        labels = {name: entry for name, entry in raw.labels.items() if entry[0] in data.dims and name not in ("repeat", "valid")}
+        labels = {
+            name: entry
+            for name, entry in raw.labels.items()
+            if entry[0] in data.dims and name not in ("repeat", "valid")
+        }
         if subject is not None and "trial" in data.dims:
             labels["subject"] = ("trial", np.full(data.sizes["trial"], subject))
         return data.assign_coords(labels)

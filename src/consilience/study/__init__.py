@@ -1,0 +1,6 @@
+"""Studies: a YAML file of systems and analyses becomes a graph of blocks, a store that resumes, results and a report."""
+
+from consilience.study._run import Failure, Progress, StudyRun, run
+from consilience.study._schema import Study, load
+
+__all__ = ["Failure", "Progress", "Study", "StudyRun", "load", "run"]

@@ -48,17 +48,24 @@ def hold(path: Path, *, output: Path) -> Iterator[None]:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     except OSError as error:
-        raise InputError(f"study: cannot write into {show(output)} ({error.strerror}).", code="cannot-write") from None
+        raise InputError(
+            f"study: cannot write into {show(output)} ({error.strerror}).", code="cannot-write"
+        ) from None
     try:
         if not _try_lock(handle):
             raise InputError(
-                f"study: {_holder(path)} is writing into {show(output)}; wait until it is done, or give another output.", code="output-busy"
+                f"study: {_holder(path)} is writing into {show(output)}; wait until it is done, or give another output.",
+                code="output-busy",
             )
         try:
             os.ftruncate(handle, 0)
             os.write(handle, json.dumps({"pid": os.getpid(), "host": platform.node()}).encode())
         except OSError as error:
-            raise InputError(f"study: cannot write into {show(output)} ({error.strerror}).", code="cannot-write") from None
+            raise InputError(
+                f"study: cannot write into {show(output)} ({error.strerror}).", code="cannot-write"
+            ) from None
         yield
     finally:
-        os.close(handle)  # frees the lock; the file stays, since removing it would let two runs hold two files of one name
+        os.close(
+            handle
+        )  # frees the lock; the file stays, since removing it would let two runs hold two files of one name

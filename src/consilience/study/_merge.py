@@ -41,13 +41,30 @@ def _joined(entries: list[Any], name: str) -> Any:
     if not present:
         return None
     if len(present) < len(entries):
-        raise InputError(f"study: only some measures have {name}; they cannot be one result.", code="cannot-merge")
+        raise InputError(
+            f"study: only some measures have {name}; they cannot be one result.", code="cannot-merge"
+        )
     if len(present) == 1:
         return present[0]
-    joined = xr.concat(
-        present, dim="measure", join="exact", coords="minimal", compat="override", data_vars="all", combine_attrs="drop_conflicts"
-    ) if isinstance(present[0], xr.Dataset) else xr.concat(
-        present, dim="measure", join="exact", coords="minimal", compat="override", combine_attrs="drop_conflicts"
+    joined = (
+        xr.concat(
+            present,
+            dim="measure",
+            join="exact",
+            coords="minimal",
+            compat="override",
+            data_vars="all",
+            combine_attrs="drop_conflicts",
+        )
+        if isinstance(present[0], xr.Dataset)
+        else xr.concat(
+            present,
+            dim="measure",
+            join="exact",
+            coords="minimal",
+            compat="override",
+            combine_attrs="drop_conflicts",
+        )
     )
     return joined
 

@@ -57,9 +57,18 @@ def _flag(node: Node) -> bool:
 def _whole(low: int, high: int | None = None) -> Reader:
     def read(node: Node) -> int:
         value = node.value
-        fits = isinstance(value, int) and not isinstance(value, bool) and value >= low and (high is None or value <= high)
+        fits = (
+            isinstance(value, int)
+            and not isinstance(value, bool)
+            and value >= low
+            and (high is None or value <= high)
+        )
         if not fits:
-            bound = f"at least {low}" if high is None else f"from {low} to {'2**128 - 1' if high == _SEED_MAX else high}"
+            bound = (
+                f"at least {low}"
+                if high is None
+                else f"from {low} to {'2**128 - 1' if high == _SEED_MAX else high}"
+            )
             raise _wanted(node, f"a whole number, {bound}")
         return int(value)
 
@@ -81,7 +90,8 @@ def _one_of(*options: str) -> Reader:
         if node.value not in options:
             hint = nearest(node.value, options)
             raise node.error(
-                f"must be one of {', '.join(options)}, got {node.word}.{hint if hint.startswith(' Did') else ''}", code="unknown-option"
+                f"must be one of {', '.join(options)}, got {node.word}.{hint if hint.startswith(' Did') else ''}",
+                code="unknown-option",
             )
         return str(node.value)
 
@@ -110,9 +120,19 @@ def _dims(node: Node) -> tuple[str, ...]:
 def _ids(node: Node) -> Any:
     if not isinstance(node.value, list):
         return _path(node)
-    odd = next((entry for entry in node.value if not isinstance(entry.value, (str, int)) or isinstance(entry.value, bool)), None)
+    odd = next(
+        (
+            entry
+            for entry in node.value
+            if not isinstance(entry.value, (str, int)) or isinstance(entry.value, bool)
+        ),
+        None,
+    )
     if odd is not None:
-        raise odd.error(f"must be text or a whole number, got {odd.word}; put quotation marks around it.", code="wrong-type")
+        raise odd.error(
+            f"must be text or a whole number, got {odd.word}; put quotation marks around it.",
+            code="wrong-type",
+        )
     return tuple(entry.value for entry in node.value)
 
 
@@ -125,7 +145,9 @@ class Measure:
 
     @property
     def label(self) -> str:
-        return self.name + (f"({', '.join(f'{key}={value}' for key, value in self.options.items())})" if self.options else "")
+        return self.name + (
+            f"({', '.join(f'{key}={value}' for key, value in self.options.items())})" if self.options else ""
+        )
 
 
 def _measure(node: Node) -> Measure:
@@ -140,7 +162,9 @@ def _measure(node: Node) -> Measure:
 
     known = list(measures.names())
     if name.value not in known:
-        raise name.error(f"{shorten(name.value)} is not a measure.{nearest(name.value, known)}", code="unknown-measure")
+        raise name.error(
+            f"{shorten(name.value)} is not a measure.{nearest(name.value, known)}", code="unknown-measure"
+        )
     return Measure(name.value, options)
 
 
@@ -174,7 +198,9 @@ def _read_table(node: Node, table: Mapping[str, Key], what: str) -> dict[str, An
             raise child.error(f"is not a key of {what}.{nearest(key, table)}", code="unknown-key")
     missing = [key for key, entry in table.items() if entry.required and key not in node.value]
     if missing:
-        raise node.error(f"{'has' if node.path else 'there is'} no {missing[0]}:, which {what} needs.", code="missing-key")
+        raise node.error(
+            f"{'has' if node.path else 'there is'} no {missing[0]}:, which {what} needs.", code="missing-key"
+        )
     return {key: table[key].read(child) for key, child in node.value.items()}
 
 
@@ -245,7 +271,10 @@ def _system(name: str, node: Node, folder: Path) -> System:
         odd = next((key for key in node.value if key not in keys), None)
         hint = "" if odd is None or kinds else nearest(odd, _SYSTEMS)
         found = f"has {' and '.join(kinds)}" if kinds else "has none of network:, dataset:, read:"
-        raise node.error(f"{found}; a system has exactly one of the three.{hint if hint.startswith(' Did') else ''}", code="bad-system")
+        raise node.error(
+            f"{found}; a system has exactly one of the three.{hint if hint.startswith(' Did') else ''}",
+            code="bad-system",
+        )
     table, what = _SYSTEMS[kinds[0]]
     values = _read_table(node, table, what)
     if kinds[0] == "network":
@@ -269,7 +298,10 @@ _BASELINES = {"untrained": Key(_whole(0, 100)), "permuted": Key(_whole(0, 100))}
 def _baseline(node: Node) -> tuple[str, int]:
     values = _read_table(node, _BASELINES, "baseline")
     if len(values) != 1:
-        raise node.error(f"must have one of {', '.join(_BASELINES)} with the number of copies, such as {{untrained: 3}}.", code="wrong-type")
+        raise node.error(
+            f"must have one of {', '.join(_BASELINES)} with the number of copies, such as {{untrained: 3}}.",
+            code="wrong-type",
+        )
     return next(iter(values.items()))
 
 
@@ -311,14 +343,19 @@ def _analysis(node: Node, systems: Mapping[str, System], index: int) -> Analysis
     for side in ("a", "b"):
         for name in values[side]:
             if name not in systems:
-                raise body.value[side].error(f"{shorten(name)} is not one of the systems.{nearest(name, systems)}", code="unknown-system")
+                raise body.value[side].error(
+                    f"{shorten(name)} is not one of the systems.{nearest(name, systems)}",
+                    code="unknown-system",
+                )
         if len(set(values[side])) < len(values[side]):
             raise body.value[side].error("names a system twice.", code="wrong-type")
     baseline = values.pop("baseline", None)
     if baseline is not None:
         kinds = [name for name in values["a"] if not isinstance(systems[name], NetworkSystem)]
         if kinds:
-            raise body.value["baseline"].error(f"needs networks on side a, and {shorten(kinds[0])} is none.", code="bad-baseline")
+            raise body.value["baseline"].error(
+                f"needs networks on side a, and {shorten(kinds[0])} is none.", code="bad-baseline"
+            )
         baseline = baseline if baseline[1] else None
     measures = values.pop("measure", (Measure("rsa"),))
     labels = [measure.label for measure in measures]
@@ -378,7 +415,9 @@ _STUDY = {
 }
 
 
-def load(study: str | os.PathLike[str] | Mapping[str, Any], *, output: str | os.PathLike[str] | None = None) -> Study:
+def load(
+    study: str | os.PathLike[str] | Mapping[str, Any], *, output: str | os.PathLike[str] | None = None
+) -> Study:
     """Reads and checks a study file, or a mapping of the same form; nothing is run.
 
     Parameters
@@ -399,15 +438,25 @@ def load(study: str | os.PathLike[str] | Mapping[str, Any], *, output: str | os.
     values = _read_table(node, _STUDY, "a study")
     if output is None and "output" not in values:
         raise node.error("there is no output:, which a study needs; give a folder.", code="missing-key")
-    target = Path(check_path_text(os.fspath(output), who="output")) if output is not None else folder / values["output"]
+    target = (
+        Path(check_path_text(os.fspath(output), who="output"))
+        if output is not None
+        else folder / values["output"]
+    )
     if output is None and not Path(values["output"]).is_absolute() and ".." in Path(values["output"]).parts:
-        raise node.value["output"].error("must stay under the folder of the study; write an absolute path for another place.", code="bad-path")
+        raise node.value["output"].error(
+            "must stay under the folder of the study; write an absolute path for another place.",
+            code="bad-path",
+        )
     systems = {name: _system(name, child, folder) for name, child in values["systems"].value.items()}
     analyses = tuple(_analysis(child, systems, i) for i, child in enumerate(values["analyses"].value))
     names = [analysis.name for analysis in analyses]
     for i, child in enumerate(values["analyses"].value):
         if names[i] in names[:i]:
-            raise child.error(f"has the name {shorten(names[i])} of another analysis; give it its own name:.", code="duplicate-name")
+            raise child.error(
+                f"has the name {shorten(names[i])} of another analysis; give it its own name:.",
+                code="duplicate-name",
+            )
     default = source.stem if source is not None else "study"
     return Study(
         seed=values["seed"],
@@ -426,4 +475,8 @@ def load(study: str | os.PathLike[str] | Mapping[str, Any], *, output: str | os.
 def file_name(name: str) -> str:
     """A file name for a step: letters, digits, ``._+-``; anything else is replaced and a short hash keeps names apart."""
     safe = re.sub(r"[^A-Za-z0-9._+-]", "_", name).strip(".")[:80]
-    return safe if safe == name else f"{safe or 'step'}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    return (
+        safe
+        if safe == name
+        else f"{safe or 'step'}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    )

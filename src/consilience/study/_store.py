@@ -50,11 +50,17 @@ def _plain(value: Any) -> Any:
 def array_digest(data: xr.DataArray) -> str:
     """SHA-256 over values, type, dims, coordinates and attributes of a DataArray."""
     out = hashlib.sha256()
-    out.update(json.dumps([list(map(str, data.dims)), list(data.shape), dict(data.attrs)], sort_keys=True, default=_plain).encode())
+    out.update(
+        json.dumps(
+            [list(map(str, data.dims)), list(data.shape), dict(data.attrs)], sort_keys=True, default=_plain
+        ).encode()
+    )
     for name, values in [("", data.values), *sorted((str(n), c.values) for n, c in data.coords.items())]:
         values = _storable(values)
         out.update(f"|{name}|{values.dtype.str}|{values.shape}".encode())
-        out.update(memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8)) if values.size else b"")
+        out.update(
+            memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8)) if values.size else b""
+        )
     return out.hexdigest()
 
 
@@ -73,7 +79,15 @@ def write_arrays(folder: Path, arrays: Mapping[str, xr.DataArray]) -> None:
             np.save(folder / file, _storable(coord.values), allow_pickle=False)
             coords[str(key)] = [list(map(str, coord.dims)), file]
         attrs = json.loads(json.dumps(dict(data.attrs), default=_plain))
-        index.append({"name": name, "dims": list(map(str, data.dims)), "file": f"{i:04d}.npy", "coords": coords, "attrs": attrs})
+        index.append(
+            {
+                "name": name,
+                "dims": list(map(str, data.dims)),
+                "file": f"{i:04d}.npy",
+                "coords": coords,
+                "attrs": attrs,
+            }
+        )
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 
@@ -83,8 +97,13 @@ def read_arrays(folder: Path) -> dict[str, xr.DataArray]:
     for entry in json.loads((folder / "index.json").read_text(encoding="utf-8")):
         path = folder / entry["file"]
         values = np.load(path, mmap_mode="r" if path.stat().st_size > _MMAP else None, allow_pickle=False)
-        coords = {key: (tuple(dims), np.load(folder / file, allow_pickle=False)) for key, (dims, file) in entry["coords"].items()}
-        out[entry["name"]] = xr.DataArray(values, dims=tuple(entry["dims"]), coords=coords, attrs=entry["attrs"])
+        coords = {
+            key: (tuple(dims), np.load(folder / file, allow_pickle=False))
+            for key, (dims, file) in entry["coords"].items()
+        }
+        out[entry["name"]] = xr.DataArray(
+            values, dims=tuple(entry["dims"]), coords=coords, attrs=entry["attrs"]
+        )
     return out
 
 
@@ -114,7 +133,9 @@ class Store:
         try:
             manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
             whole = manifest["format"] == _FORMAT and manifest["key"] == key
-            whole = whole and all(_file_hash(folder / name) == value for name, value in manifest["files"].items())
+            whole = whole and all(
+                _file_hash(folder / name) == value for name, value in manifest["files"].items()
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             whole = False
         if not whole:
@@ -131,13 +152,23 @@ class Store:
             said = write(temporary) or {}
             files = {path.name: _file_hash(path) for path in sorted(temporary.iterdir())}
             seconds = round(time.perf_counter() - started, 3)
-            manifest = {"format": _FORMAT, "key": key, "label": label, "seconds": seconds, "files": files, **said}
+            manifest = {
+                "format": _FORMAT,
+                "key": key,
+                "label": label,
+                "seconds": seconds,
+                "files": files,
+                **said,
+            }
             (temporary / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
             if final.exists():
                 self.drop(key)
             os.replace(temporary, final)
         except OSError as error:
-            raise StoreError(f"study: cannot write into {show(self.root)} ({error.strerror or error}).", code="cannot-write") from None
+            raise StoreError(
+                f"study: cannot write into {show(self.root)} ({error.strerror or error}).",
+                code="cannot-write",
+            ) from None
         finally:
             if temporary.exists():
                 shutil.rmtree(temporary, ignore_errors=True)

@@ -58,11 +58,16 @@ def read_yaml(path: str | os.PathLike[str]) -> Node:
     source = check_file(path, who="study")
     name = source.name if source.name.isprintable() and len(source.name) < 100 else shorten(source.name)
     if source.stat().st_size > _LARGEST:
-        raise InputError(f"{name}: {source.stat().st_size} bytes is too large for a study file; is it the right file?", code="too-large")
+        raise InputError(
+            f"{name}: {source.stat().st_size} bytes is too large for a study file; is it the right file?",
+            code="too-large",
+        )
     try:
         text = source.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{name}: not UTF-8 text (byte {error.start}); save it as UTF-8.", code="not-utf8") from None
+        raise InputError(
+            f"{name}: not UTF-8 text (byte {error.start}); save it as UTF-8.", code="not-utf8"
+        ) from None
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror}).", code="no-file") from None
     try:
@@ -70,14 +75,21 @@ def read_yaml(path: str | os.PathLike[str]) -> Node:
     except yaml.MarkedYAMLError as error:
         line = None if error.problem_mark is None else error.problem_mark.line + 1
         where = name if line is None else f"{name}, line {line}"
-        raise InputError(f"{where}: not valid YAML ({error.problem or error.context}).", code="bad-yaml") from None
+        raise InputError(
+            f"{where}: not valid YAML ({error.problem or error.context}).", code="bad-yaml"
+        ) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise InputError(f"{name}, line {line}: holds a control character ({error.character!r}); remove it.", code="bad-yaml") from None
+        raise InputError(
+            f"{name}, line {line}: holds a control character ({error.character!r}); remove it.",
+            code="bad-yaml",
+        ) from None
     except RecursionError:
         raise InputError(f"{name}: nested too deeply.", code="bad-yaml") from None
     if root is None:
-        raise InputError(f"{name}: holds no settings; a study needs seed, output, systems and analyses.", code="bad-yaml")
+        raise InputError(
+            f"{name}: holds no settings; a study needs seed, output, systems and analyses.", code="bad-yaml"
+        )
     return _Converter(name).convert(root, "", 0)
 
 
@@ -102,7 +114,9 @@ class _Converter:
             return Node(children, path, self.source, line)
         if isinstance(node, yaml.ScalarNode) and tag in _PLAIN:
             return Node(self._scalar(node, tag, here), path, self.source, line, node.value)
-        raise here.error(f"has the tag {shorten(node.tag, 60)}; tags are refused, write plain values.", code="bad-yaml")
+        raise here.error(
+            f"has the tag {shorten(node.tag, 60)}; tags are refused, write plain values.", code="bad-yaml"
+        )
 
     def _mapping(self, node: Any, path: str, depth: int) -> dict[str, Node]:
         import yaml
@@ -116,7 +130,10 @@ class _Converter:
                 raise here.error("has a key that is not a word.", code="bad-yaml")
             name = key.value
             if name in out:
-                raise here.error(f"has the key {shorten(name)} twice, first on line {lines[name]}; keep one.", code="duplicate-key")
+                raise here.error(
+                    f"has the key {shorten(name)} twice, first on line {lines[name]}; keep one.",
+                    code="duplicate-key",
+                )
             lines[name] = line
             child = self.convert(value, f"{path}.{name}" if path else name, depth + 1)
             out[name] = Node(child.value, child.path, child.source, line, child.raw)
@@ -130,7 +147,9 @@ class _Converter:
         try:
             return yaml.SafeLoader("").construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
-            raise here.error(f"{shorten(node.value)} is not a valid {tag} ({shorten(str(error))}).", code="bad-yaml") from None
+            raise here.error(
+                f"{shorten(node.value)} is not a valid {tag} ({shorten(str(error))}).", code="bad-yaml"
+            ) from None
 
 
 def from_mapping(mapping: Mapping[str, Any], source: str = "study") -> Node:
@@ -142,10 +161,15 @@ def from_mapping(mapping: Mapping[str, Any], source: str = "study") -> Node:
         if isinstance(value, Node):
             return value
         if isinstance(value, Mapping):
-            children = {str(key): convert(entry, f"{path}.{key}" if path else str(key), depth + 1) for key, entry in value.items()}
+            children = {
+                str(key): convert(entry, f"{path}.{key}" if path else str(key), depth + 1)
+                for key, entry in value.items()
+            }
             return Node(children, path, source)
         if isinstance(value, (list, tuple)):
-            return Node([convert(entry, f"{path}[{i}]", depth + 1) for i, entry in enumerate(value)], path, source)
+            return Node(
+                [convert(entry, f"{path}[{i}]", depth + 1) for i, entry in enumerate(value)], path, source
+            )
         if isinstance(value, Path):
             value = str(value)
         return Node(value, path, source, raw=str(value))

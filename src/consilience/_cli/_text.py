@@ -1,0 +1,36 @@
+"""Text for terminals: names made harmless, numbers short, no colour, any width."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+__all__ = ["clean", "interval", "number", "table"]
+
+
+def clean(text: object, limit: int = 200) -> str:
+    """Control, direction and other unprintable characters escaped (no terminal takes orders from a name); long text shortened."""
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in str(text)
+    )
+    return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
+
+
+def number(value: float, digits: int = 3) -> str:
+    return "-" if not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def interval(low: float, high: float) -> str:
+    """``[0.123, 0.456]``, or nothing where there is none."""
+    return f"[{number(low)}, {number(high)}]" if math.isfinite(low) and math.isfinite(high) else ""
+
+
+def table(rows: Iterable[Sequence[object]], *, indent: str = "  ", limit: int = 60) -> list[str]:
+    """Rows as lines, columns aligned by spaces."""
+    cells = [[clean(cell, limit) for cell in row] for row in rows]
+    if not cells:
+        return []
+    widths = [max(len(row[i]) for row in cells if i < len(row)) for i in range(max(map(len, cells)))]
+    return [
+        indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells
+    ]

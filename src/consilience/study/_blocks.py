@@ -1,0 +1,127 @@
+"""The blocks of a study: each reads finished blocks, computes one thing, and writes its product into a folder."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from consilience._core._errors import InputError
+from consilience.study._store import array_digest, read_arrays, write_arrays
+
+__all__ = ["BLOCKS", "CODE", "get_stimuli", "load_result", "merged_side"]
+
+_PICTURES = 3  # how many layers at most stand in the RDM pictures
+
+
+def get_stimuli(source: str, *, is_dataset: bool) -> xr.DataArray:
+    """The stimuli of a data set, or those in a folder."""
+    if is_dataset:
+        from consilience.datasets import load
+
+        return load(source).stimuli
+    from consilience._stimuli import stimuli
+
+    return stimuli(source)
+
+
+def record_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path) -> None:
+    """Records the layers of a network, or of a baseline copy of it."""
+    from consilience import networks
+
+    stimuli = get_stimuli(settings["stimuli"], is_dataset=settings["is_dataset"])
+    if array_digest(stimuli) != settings["stimuli_digest"]:
+        raise InputError(
+            f"record: the stimuli in {settings['stimuli']!r} changed while the study ran; run it again.",
+            code="input-changed",
+        )
+    net = networks.load(settings["network"])
+    if settings["baseline"] is not None:
+        kind, seed = settings["baseline"]
+        net = getattr(net, kind)(seed=seed, stimuli=stimuli)
+    layers = networks.record(net, stimuli, layers=list(settings["layers"]), spatial=settings["spatial"])
+    write_arrays(folder, layers)
+
+
+def merged_side(members: Sequence[tuple[str, Path]]) -> dict[str, xr.DataArray]:
+    """Systems of one side as one mapping; where two systems have a member of the same name, all are called system/member."""
+    parts = [(name, read_arrays(path)) for name, path in members]
+    names = [inner for _, part in parts for inner in part]
+    plain = len(set(names)) == len(names)
+    return {
+        inner if plain else f"{name}/{inner}": data for name, part in parts for inner, data in part.items()
+    }
+
+
+def _sides(settings: Mapping[str, Any], needs: Sequence[Path], *sides: str) -> list[dict[str, xr.DataArray]]:
+    return [merged_side([(name, needs[i]) for name, i in settings[side]]) for side in sides]
+
+
+def compare_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path) -> None:
+    """One compare step with one measure."""
+    from consilience import measures
+    from consilience.analyses import compare
+
+    a, b = _sides(settings, needs, "a", "b")
+    measure: Any = settings["measure"]
+    if settings["measure_options"]:
+        measure = functools.partial(getattr(measures, measure), **settings["measure_options"])
+    options = dict(settings["options"])
+    if settings["baseline"]:
+        options["baseline"] = {
+            int(seed): merged_side([(name, needs[i]) for name, i in members])
+            for seed, members in settings["baseline"]
+        }
+    result = compare(a, b, measure, rng=settings["seed"], **options)
+    result.save(folder / "result.nc")
+
+
+def rdms_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path) -> None:
+    """RDM pictures: the best few systems of side a, chosen by the first comparison, and all of side b."""
+    from consilience._responses import common_ids, select_ids
+    from consilience.analyses import rdms
+
+    a, b = _sides(settings, needs, "a", "b")
+    comparison = load_result(needs[settings["comparison"]])
+    chosen = list(a)
+    if len(a) > _PICTURES:
+        means = comparison.data["value"].isel(measure=0).mean("b")
+        order = sorted(range(means.sizes["a"]), key=lambda i: -float(means.values[i]))
+        favourites = [str(means["a"].values[i]) for i in order]
+        if comparison.best_a is not None:
+            nested = [
+                str(name) for name in comparison.best("a").data["chosen"].isel(measure=0).values.reshape(-1)
+            ]
+            favourites = [*nested, *favourites]
+        chosen = [name for name in dict.fromkeys(favourites) if name in a][:_PICTURES]
+    pictured = {
+        **{name: a[name] for name in a if name in chosen},
+        **{name: data for name, data in b.items() if name not in chosen},
+    }
+    if settings["join"] == "inner":
+        ids = common_ids(pictured, join="inner", who="rdms")
+        pictured = {name: select_ids(data, ids) for name, data in pictured.items()}
+    rdms(pictured, distance="correlation").save(folder / "result.nc")
+
+
+def load_result(folder: Path) -> Any:
+    """The result that a compare or rdms block wrote."""
+    from consilience._results import load
+
+    return load(folder / "result.nc")
+
+
+Block = Callable[[Mapping[str, Any], Sequence[Path], Path], None]
+
+# kind of block -> its function; and the sub-packages whose code its product depends on
+BLOCKS: dict[str, Block] = {"record": record_block, "compare": compare_block, "rdms": rdms_block}
+_COMMON = ("_core", "_responses.py", "study/_blocks.py", "study/_store.py")
+CODE: dict[str, tuple[str, ...]] = {
+    "data": _COMMON,
+    "record": (*_COMMON, "networks", "_stimuli.py", "datasets"),
+    "compare": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results.py"),
+    "rdms": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results.py"),
+}

@@ -1,0 +1,218 @@
+"""From a study to its blocks, each with the key of what it is made of. Data are read here, so bad input ends the run at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import xarray as xr
+
+from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._params import shorten
+from consilience.study._blocks import CODE, get_stimuli
+from consilience.study._code import code_digest, library_versions
+from consilience.study._schema import Analysis, Dataset, NetworkSystem, ReadSystem, Study
+from consilience.study._store import array_digest, digest
+
+__all__ = ["Block", "Plan", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One unit of work. ``key`` names its product; ``needs`` are the keys of the blocks that it reads."""
+
+    label: str
+    kind: str
+    key: str
+    settings: Mapping[str, Any]
+    needs: tuple[str, ...] = ()
+
+
+@dataclass
+class Plan:
+    """All blocks by key, in an order that respects needs; what each analysis is made of; the data that were read."""
+
+    blocks: dict[str, Block] = field(default_factory=dict)
+    comparisons: dict[str, list[str]] = field(default_factory=dict)
+    pictures: dict[str, str] = field(default_factory=dict)
+    data: dict[str, Mapping[str, xr.DataArray]] = field(default_factory=dict)
+    stimuli: xr.DataArray | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> list[str]:
+        """Keys of the blocks whose products are wanted."""
+        return [key for keys in self.comparisons.values() for key in keys] + list(self.pictures.values())
+
+    def add(self, label: str, kind: str, settings: Mapping[str, Any], needs: tuple[str, ...] = ()) -> str:
+        code = code_digest(*CODE[kind])
+        key = digest(kind, settings, needs, code, self.versions)
+        self.blocks.setdefault(key, Block(label, kind, key, settings, needs))
+        return key
+
+
+def make_plan(study: Study) -> Plan:
+    """Reads data, loads networks for their fingerprints, and lays out the blocks.
+
+    Raises
+    ------
+    InputError : anything about data, networks or names that would fail anyway.
+    """
+    torch = any(isinstance(system, NetworkSystem) for system in study.systems.values())
+    plan = Plan(versions=library_versions(torch=torch))
+    used = list(dict.fromkeys(name for analysis in study.analyses for name in (*analysis.a, *analysis.b)))
+    keys: dict[str, str] = {}
+    baselines: dict[tuple[str, str, int], str] = {}
+    datasets: dict[str, Any] = {}
+    for name in used:
+        system = study.systems[name]
+        if isinstance(system, NetworkSystem):
+            wanted = [
+                analysis.baseline
+                for analysis in study.analyses
+                if name in analysis.a and analysis.baseline is not None
+            ]
+            _plan_network(plan, study, system, wanted, keys, baselines)
+        elif isinstance(system, Dataset):
+            keys[name] = _plan_data(plan, name, _dataset_systems(system, datasets, plan))
+        else:
+            keys[name] = _plan_data(plan, name, {name: _file_system(system)})
+    for analysis in study.analyses:
+        _plan_analysis(plan, study, analysis, keys, baselines)
+    return plan
+
+
+def _plan_data(plan: Plan, name: str, arrays: Mapping[str, xr.DataArray]) -> str:
+    key = plan.add(name, "data", {"content": {inner: array_digest(data) for inner, data in arrays.items()}})
+    plan.data[key] = arrays
+    return key
+
+
+def _file_system(system: ReadSystem) -> xr.DataArray:
+    from consilience.sources import read_array
+
+    return read_array(
+        system.read,
+        ids=system.ids,
+        kind=system.kind,
+        dims=system.dims,
+        system=system.name,
+        subject=system.subject,
+        repeat=system.repeat,
+    )
+
+
+def _dataset_systems(system: Dataset, loaded: dict[str, Any], plan: Plan) -> dict[str, xr.DataArray]:
+    from consilience import datasets
+
+    if system.dataset not in loaded:
+        loaded[system.dataset] = datasets.load(system.dataset)
+    found = loaded[system.dataset]
+    if plan.stimuli is None:
+        plan.stimuli = found.stimuli
+    if not system.select:
+        return dict(found.systems)
+    for name in system.select:
+        if name not in found.systems:
+            raise UnknownNameError(
+                f"study: systems.{system.name}.select: {shorten(name)} is not in {system.dataset}.{nearest(name, found.systems)}"
+            )
+    return {name: found.systems[name] for name in system.select}
+
+
+def _plan_network(
+    plan: Plan,
+    study: Study,
+    system: NetworkSystem,
+    wanted: list[tuple[str, int]],
+    keys: dict[str, str],
+    baselines: dict[tuple[str, str, int], str],
+) -> None:
+    from consilience import networks
+
+    stimuli, source, is_dataset = _stimuli(system, study)
+    net = networks.load(system.network)
+    for kind, _ in wanted:
+        if not hasattr(net, kind):
+            raise InputError(
+                f"study: a network has no {kind} copies yet; use baseline: {{untrained: 3}}.", code="not-yet"
+            )
+    if plan.stimuli is None:
+        plan.stimuli = stimuli
+    settings = {
+        "network": system.network,
+        "fingerprint": str(net.fingerprint),
+        "layers": list(system.layers),
+        "spatial": system.spatial,
+        "stimuli": source,
+        "is_dataset": is_dataset,
+        "stimuli_digest": array_digest(stimuli),
+        "baseline": None,
+    }
+    keys[system.name] = plan.add(system.name, "record", settings)
+    for kind, count in wanted:
+        for seed in range(count):
+            label = f"{system.name} {kind} {seed}"
+            baselines[system.name, kind, seed] = plan.add(
+                label, "record", {**settings, "baseline": [kind, seed]}
+            )
+
+
+def _stimuli(system: NetworkSystem, study: Study) -> tuple[xr.DataArray, str, bool]:
+    """Stimuli by the name of a data set, or else from a folder relative to the study."""
+    from consilience import datasets
+
+    names = list(datasets.list()["name"])
+    if system.stimuli in names:
+        return get_stimuli(system.stimuli, is_dataset=True), system.stimuli, True
+    folder = study.folder / system.stimuli
+    if not folder.is_dir():
+        raise InputError(
+            f"study: systems.{system.name}.stimuli: {shorten(system.stimuli)} is neither a data set nor a folder.{nearest(system.stimuli, names)}",
+            code="no-stimuli",
+        )
+    return get_stimuli(str(folder.resolve()), is_dataset=False), str(folder.resolve()), False
+
+
+def _plan_analysis(
+    plan: Plan,
+    study: Study,
+    analysis: Analysis,
+    keys: Mapping[str, str],
+    baselines: Mapping[tuple[str, str, int], str],
+) -> None:
+    needs: list[str] = []
+
+    def place(key: str) -> int:
+        if key not in needs:
+            needs.append(key)
+        return needs.index(key)
+
+    sides = {side: [[name, place(keys[name])] for name in getattr(analysis, side)] for side in ("a", "b")}
+    copies = []
+    if analysis.baseline is not None:
+        kind, count = analysis.baseline
+        for seed in range(count):
+            copies.append([seed, [[name, place(baselines[name, kind, seed])] for name in analysis.a]])
+    plan.comparisons[analysis.name] = []
+    for measure in analysis.measures:
+        settings = {
+            **sides,
+            "baseline": copies,
+            "measure": measure.name,
+            "measure_options": dict(measure.options),
+            "options": dict(analysis.options),
+            "seed": study.seed,
+        }
+        plan.comparisons[analysis.name].append(
+            plan.add(f"{analysis.name}: {measure.label}", "compare", settings, tuple(needs))
+        )
+    picture_needs = tuple(dict.fromkeys(needs[i] for side in sides.values() for _, i in side))
+    index = {key: i for i, key in enumerate(picture_needs)}
+    pictured = {side: [[name, index[needs[i]]] for name, i in members] for side, members in sides.items()}
+    first = plan.comparisons[analysis.name][0]
+    settings = {**pictured, "comparison": len(picture_needs), "join": analysis.options.get("join", "exact")}
+    plan.pictures[analysis.name] = plan.add(
+        f"{analysis.name}: RDM pictures", "rdms", settings, (*picture_needs, first)
+    )

@@ -9,15 +9,20 @@ __all__ = ["jackknife_interval", "percentile_interval", "two_factor_interval"]
 
 
 def percentile_interval(draws: np.ndarray, value: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Percentiles (over axis 0) of ``draws`` (m, ...), widened where needed so that ``value`` (...) lies inside."""
+    """Percentiles (over axis 0) of ``draws`` (m, ...), widened where needed so that ``value`` (...) lies inside.
+
+    NaN where every draw is NaN.
+    """
     tail = (1 - level) / 2
-    with np.errstate(invalid="ignore"):
-        low, high = np.nanquantile(draws, [tail, 1 - tail], axis=0)
-    return np.fmin(low, value), np.fmax(high, value)
+    value = np.asarray(value, dtype=np.float64)
+    known = np.isfinite(draws).any(axis=0)
+    filled = np.where(known, draws, 0.0)
+    low, high = np.nanquantile(filled, [tail, 1 - tail], axis=0)
+    return np.where(known, np.fmin(low, value), np.nan), np.where(known, np.fmax(high, value), np.nan)
 
 
 def two_factor_interval(
-    value: np.ndarray, stimuli: np.ndarray, subjects: np.ndarray, both: np.ndarray, *, n_stimuli: int, n_subjects: int, level: float
+    value: np.ndarray | float, stimuli: np.ndarray, subjects: np.ndarray, both: np.ndarray, *, n_stimuli: int, n_subjects: int, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Interval for new stimuli and new subjects together (Schuett et al. 2023).
 
@@ -34,11 +39,14 @@ def two_factor_interval(
     return value - width, value + width
 
 
-def jackknife_interval(value: np.ndarray | float, subsets: np.ndarray, *, n: int, left_out: int, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """value +- t sqrt((n - d)/d var) from values on random subsets of n - d stimuli (delete-d jackknife; Shao & Wu 1989).
+def jackknife_interval(
+    value: np.ndarray | float, subsets: np.ndarray, *, n: int, left_out: int, level: float, exhaustive: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """value +- t sqrt((n - d)/d var) from values on subsets of n - d items (delete-d jackknife; Shao & Wu 1989).
 
-    ``subsets`` (m, ...): the values; no bias correction, so it covers the expectation at this n, never the value at infinite n.
+    ``subsets`` (m, ...): the values on random subsets, or with ``exhaustive=True`` on all subsets (var then divides by m, as in the
+    plain jackknife). No bias correction, so it covers the expectation at this n, never the value at infinite n.
     """
-    variance = (n - left_out) / left_out * np.nanvar(subsets, axis=0, ddof=1)
+    variance = (n - left_out) / left_out * np.nanvar(subsets, axis=0, ddof=0 if exhaustive else 1)
     width = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(variance)
     return np.asarray(value - width), np.asarray(value + width)

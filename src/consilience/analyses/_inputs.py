@@ -1,0 +1,135 @@
+"""From what the user gave to aligned systems: checked, matched by id, averaged over repeats, constant units dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError, warn
+from consilience._core._params import shorten
+from consilience._responses import (
+    average,
+    check_rdm_data,
+    check_responses,
+    common_ids,
+    is_rdm_data,
+    iterate_systems,
+    recorded_cautions,
+    select_ids,
+)
+from consilience.linalg import constant_columns
+
+__all__ = ["System", "aligned_systems", "condensed"]
+
+
+@dataclass(frozen=True)
+class System:
+    """One system over the aligned stimuli (sorted by id).
+
+    x : (n, units) responses averaged over repeats, constant units dropped; None for RDM data.
+    rdms : (subjects, n(n-1)/2) condensed RDMs, sessions averaged; None for responses.
+    subjects : their ids.   distance : of the RDMs.   trials : the unaveraged responses where every stimulus has repeats; else None.
+    """
+
+    name: str
+    kind: str
+    x: np.ndarray | None = None
+    rdms: np.ndarray | None = None
+    subjects: tuple[str, ...] = ()
+    distance: str = ""
+    trials: xr.DataArray | None = None
+
+    @property
+    def n_units(self) -> float:
+        return float("nan") if self.x is None else float(self.x.shape[1])
+
+    @property
+    def noiseless(self) -> bool:
+        return self.kind in ("activation", "latent")
+
+
+def condensed(square: np.ndarray) -> np.ndarray:
+    rows, columns = np.triu_indices(square.shape[-1], 1)
+    return square[..., rows, columns]
+
+
+def _checked(name: str, data: object, by: str, who: str, side: str) -> xr.DataArray:
+    where = f"{side}[{name!r}]" if name else side
+    if is_rdm_data(data):
+        checked = check_rdm_data(data, who=who, name=where)
+        if by != "stimulus":
+            raise InputError(f"{who}: {where} is RDM data, which is aligned by stimulus; by={by!r} needs responses.", code="bad-by")
+        return checked
+    checked = check_responses(data, who=who, name=where)
+    if checked.dims != ("trial", "unit"):
+        raise InputError(
+            f"{who}: {where} has dims {checked.dims}; select or average over time first, e.g. data.sel(time=slice(0.07, 0.17)).mean('time').",
+            code="bad-dims",
+        )
+    if by != "stimulus":
+        checked = average(checked, by=by)
+    return checked
+
+
+def aligned_systems(
+    sides: Mapping[str, object], *, by: str, join: str, who: str
+) -> tuple[dict[str, list[System]], np.ndarray, tuple[str, ...]]:
+    """Every side's systems over the common stimuli: ({side: systems}, sorted ids, reference keys found on the data)."""
+    collected: dict[str, dict[str, xr.DataArray]] = {}
+    flat: dict[str, xr.DataArray] = {}
+    references: list[str] = []
+    for side, given in sides.items():
+        collected[side] = {}
+        for name, data in iterate_systems(given, who=who, side=side):
+            array = _checked(name, data, by, who, side)
+            collected[side][name] = array
+            flat[name if name not in flat else f"{side}: {name}"] = array
+            references += [key for key in str(array.attrs.get("references", "")).split() if key]
+            for caution in recorded_cautions(array):
+                warn(caution.code, caution.message, caution.remedy)
+    ids = common_ids(flat, join=join, who=who)
+    made = {side: [_system(name, select_ids(data, ids), who) for name, data in systems.items()] for side, systems in collected.items()}
+    return made, ids, tuple(dict.fromkeys(references))
+
+
+def _system(name: str, data: xr.DataArray, who: str) -> System:
+    kind = str(data.attrs.get("kind", "activation"))
+    if is_rdm_data(data):
+        values = condensed(np.asarray(data.values, dtype=np.float64))
+        subjects = data["subject"].values if "subject" in data.coords else np.arange(len(values))
+        names = list(dict.fromkeys(subjects.tolist()))
+        means = np.stack([values[subjects == subject].mean(axis=0) for subject in names])
+        return System(name, "rdm", rdms=means, subjects=tuple(map(str, names)), distance=str(data.attrs.get("distance", "unknown")))
+    trials = None
+    if "repeat" in data.coords:
+        keep = data["valid"].values if "valid" in data.coords else np.ones(data.sizes["trial"], bool)
+        _, counts = np.unique(data["stimulus"].values[keep], return_counts=True)
+        if counts.min() >= 2:
+            trials = data[keep]
+        elif counts.max() >= 2:
+            warn(
+                "ceiling-missing",
+                f"{shorten(name, 40)}: {int((counts < 2).sum())} stimuli were shown once only, so there is no noise ceiling for it.",
+                "Leave those stimuli out (join='inner') to get one.",
+            )
+    mean = average(data)
+    x = np.asarray(mean.values)
+    constant = np.asarray(constant_columns(x if x.dtype.kind == "f" else x.astype(np.float64)))
+    if constant.all():
+        raise InputError(
+            f"{who}: every unit of {shorten(name, 60)} has the same value for all {len(x)} stimuli, so there is nothing to compare.", code="constant-units"
+        )
+    if constant.any():
+        units = data["unit"].values[constant]
+        listed = ", ".join(shorten(unit, 30) for unit in units[:3].tolist())
+        warn(
+            "constant-units",
+            f"{shorten(name, 60)}: {units.size} of {constant.size} units have the same value for all stimuli (unit {listed}{', ...' if units.size > 3 else ''}) and were dropped.",
+            "Expected for dead or clipped units; otherwise check the recording.",
+        )
+        x = x[:, ~constant]
+        trials = trials[:, ~constant] if trials is not None else None
+    return System(name, kind, x=x, trials=trials)

@@ -142,7 +142,7 @@ def _best(ax: Axes, comparison: Comparison, measure: str, system: Any, layers: l
     side = "left" if i < 0.25 * len(layers) else "right" if i > 0.75 * len(layers) else "center"
     ax.annotate(
         label(chosen, 24), (i, value), xytext=({"left": -6, "right": 6, "center": 0}[side], 11 + 3 * raised), textcoords="offset points",
-        ha=side, va="bottom", fontsize=8.5, color=INK, fontweight="semibold", zorder=6,
+        ha=side, va="bottom", fontsize=8.5, color=INK, fontweight="bold", zorder=6,
     )  # fmt: skip
 
 

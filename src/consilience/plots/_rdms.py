@@ -114,7 +114,7 @@ def _picture(ax: Axes, square: np.ndarray, title: str, ids: list[Any], pictures:
     ax.set_xlim(-lines, n)
     ax.set_ylim(n, -lines)
     if pictures:
-        ax.text(0, -lines - 0.015 * n, title, ha="left", va="bottom", fontsize=10, fontweight="semibold", clip_on=False)
+        ax.text(0, -lines - 0.015 * n, title, ha="left", va="bottom", fontsize=10, fontweight="bold", clip_on=False)
     else:
         ax.set_title(title, pad=4)
     return image

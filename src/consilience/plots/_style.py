@@ -35,7 +35,7 @@ def style(*, svg: bool = False) -> Iterator[None]:
         "font.family": ["DejaVu Sans"],
         "font.size": 9,
         "axes.titlesize": 10,
-        "axes.titleweight": "semibold",
+        "axes.titleweight": "bold",
         "axes.titlelocation": "left",
         "axes.titlecolor": INK,
         "axes.titlepad": 8,
@@ -125,18 +125,14 @@ def values_map() -> Any:
     """Light to deep blue: higher = more alike."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    made = LinearSegmentedColormap.from_list("consilience_values", _SEQUENCE)
-    made.set_bad(BAND)
-    return made
+    return LinearSegmentedColormap.from_list("consilience_values", _SEQUENCE).with_extremes(bad=BAND)
 
 
 def ranks_map() -> Any:
     """Blue over cream to brown: near to far, for ranked dissimilarities."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    made = LinearSegmentedColormap.from_list("consilience_ranks", _RANKS)
-    made.set_bad(BAND)
-    return made
+    return LinearSegmentedColormap.from_list("consilience_ranks", _RANKS).with_extremes(bad=BAND)
 
 
 def ink_on(color: tuple[float, ...]) -> str:

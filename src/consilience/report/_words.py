@@ -1,0 +1,244 @@
+"""The answer in plain words, built from the numbers: what is best, how sure that is, and against what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from consilience.plots._labels import number, probability, shortened, visible
+from consilience.plots._read import field as read
+from consilience.plots._read import level, names
+
+if TYPE_CHECKING:
+    from consilience._results import Comparison
+
+__all__ = ["Finding", "findings", "headline", "kind_of_a", "listed", "plural"]
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What a comparison says of one system of side b, by one measure. NaN = not asked for or does not exist."""
+
+    measure: str
+    b: str
+    chosen: str
+    noun: str
+    count: int
+    value: float
+    low: float
+    high: float
+    over: str
+    percent: str
+    ceiling_low: float
+    ceiling_high: float
+    null: float
+    p: float
+    share: float
+    naive: str
+    naive_value: float
+    baselines: tuple[float, ...] = ()
+    differences: tuple[float, ...] = ()
+    difference_low: float = np.nan
+    difference_high: float = np.nan
+    nested: bool = True
+    sentences: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def reliable(self) -> bool:
+        """Told from chance: by the permutation where there is one, else by the interval over the null."""
+        if np.isfinite(self.p):
+            return self.p < ALPHA
+        null = self.null if np.isfinite(self.null) else 0.0
+        return not np.isfinite(self.low) or self.low > null
+
+    @property
+    def ratio(self) -> float:
+        return self.value / self.ceiling_high if np.isfinite(self.ceiling_high) and self.ceiling_high > 0 else np.nan
+
+    @property
+    def interval(self) -> str:
+        return f"{number(self.low)} to {number(self.high)}" if np.isfinite(self.low) else ""
+
+
+def findings(result: Comparison) -> list[Finding]:
+    """One per (measure, b), measures first."""
+    out = []
+    for measure in names(result.data, "measure"):
+        for b in names(result.data, "b"):
+            out.append(_nested(result, measure, b) if result.best_a is not None else _single(result, measure, b))
+    return out
+
+
+def kind_of_a(result: Comparison) -> str:
+    """What side a consists of: layers where they have untrained copies or the settings say so, else systems."""
+    said = result.settings.get("a_kind", "")
+    if said in ("layer", "system"):
+        return str(said)
+    return "layer" if result.baselines is not None else "system"
+
+
+def plural(count: int, noun: str) -> str:
+    """``3 layers``, ``1 stimulus``, ``2 stimuli``, ``2 copies``."""
+    many = {"stimulus": "stimuli", "copy": "copies"}.get(noun, f"{noun}s")
+    return f"{count:,} {noun if count == 1 else many}"
+
+
+def listed(entries: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return entries[0] if len(entries) == 1 else f"{', '.join(entries[:-1])} and {entries[-1]}"
+
+
+def _name(value: object) -> str:
+    return shortened(visible(value), 60)
+
+
+def _span(table: Any, where: Mapping[str, Any]) -> tuple[float, float, str]:
+    for key, words in (("ci_both", "stimuli and subjects"), ("ci", "stimuli")):
+        low, high = float(read(table, f"{key}_low", **where)), float(read(table, f"{key}_high", **where))
+        if np.isfinite(low) and np.isfinite(high):
+            return low, high, words
+    return np.nan, np.nan, ""
+
+
+def _nested(result: Comparison, measure: Any, b: Any) -> Finding:
+    best = result.best_a
+    assert best is not None
+    where = {"measure": measure, "b": b}
+    row = best.sel(where)
+    chosen = row["chosen"].item()
+    low, high, over = _span(best, where)
+    known = chosen in names(result.data, "a")
+    cell = {**where, "a": chosen}
+
+    def at(name: str) -> float:
+        return float(read(result.data, name, **cell)) if known else np.nan
+
+    finding: dict[str, Any] = {
+        "measure": str(measure), "b": _name(b), "chosen": _name(chosen), "noun": kind_of_a(result), "count": result.data.sizes["a"],
+        "value": float(row["value"]), "low": low, "high": high, "over": over, "percent": f"{100 * level(result):g} %",
+        "ceiling_low": at("ceiling_low"), "ceiling_high": at("ceiling_high"),
+        "null": at("null_mean") if np.isfinite(at("null_mean")) else at("null_expected"),
+        "p": float(read(best, "p", **where)), "share": float(read(best, "share", **where)),
+        "naive": _name(row["naive"].item()) if "naive" in row else "", "naive_value": float(read(best, "naive_value", **where)),
+    }  # fmt: skip
+    if "difference" in best:
+        gap = np.atleast_1d(read(best, "difference", **where))
+        finding["baselines"] = tuple(float(v) for v in np.atleast_1d(read(best, "baseline_value", **where)) if np.isfinite(v))
+        finding["differences"] = tuple(float(v) for v in gap if np.isfinite(v))
+        if finding["differences"]:
+            k = int(np.nanargmin(gap))
+            for key in ("difference_both", "difference"):
+                ends = [float(np.atleast_1d(read(best, f"{key}_{end}", **where))[k]) for end in ("low", "high")]
+                if np.all(np.isfinite(ends)):
+                    finding["difference_low"], finding["difference_high"] = ends
+                    break
+    made = Finding(**finding)
+    return Finding(**finding, sentences=_nested_sentences(made))
+
+
+def _single(result: Comparison, measure: Any, b: Any) -> Finding:
+    """Without a choice: the first (usually only) system of side a."""
+    a = names(result.data, "a")[0]
+    where = {"measure": measure, "b": b, "a": a}
+
+    def at(name: str) -> float:
+        return float(read(result.data, name, **where))
+
+    low, high, over = _span(result.data, where)
+    untrained = np.atleast_1d(read(result.baselines, "value", **where)) if result.baselines is not None else np.array([])
+    finding: dict[str, Any] = {
+        "measure": str(measure), "b": _name(b), "chosen": _name(a), "noun": kind_of_a(result), "count": result.data.sizes["a"],
+        "value": at("value"), "low": low, "high": high, "over": over, "percent": f"{100 * level(result):g} %",
+        "ceiling_low": at("ceiling_low"), "ceiling_high": at("ceiling_high"),
+        "null": at("null_mean") if np.isfinite(at("null_mean")) else at("null_expected"), "p": at("p"), "share": np.nan, "naive": "",
+        "naive_value": np.nan, "baselines": tuple(float(v) for v in untrained if np.isfinite(v)), "nested": False,
+    }  # fmt: skip
+    made = Finding(**finding)
+    return Finding(**finding, sentences=_single_sentences(made))
+
+
+def _nested_sentences(f: Finding) -> tuple[str, ...]:
+    if not np.isfinite(f.value):
+        return (f"No value of {f.measure} exists for {f.b}.",)
+    scored = f"{f.measure} = {number(f.value)}" + (f" ({f.percent} interval over {f.over}: {f.interval})" if f.interval else "")
+    tested = f"; {probability(f.p)}, corrected over {f.noun}s" if np.isfinite(f.p) else ""
+    if not f.reliable:
+        said = [f"No {f.noun} can be told from chance for {f.b}: the best, {f.chosen}, has {scored}{tested}."]
+    else:
+        said = [f"Of {plural(f.count, f.noun)}, {f.chosen} is the most like {f.b}: {scored}{tested}, on other stimuli than it was chosen on."]
+    said += _against_ceiling(f) + _against_untrained(f)
+    if np.isfinite(f.share) and f.share < 0.5:
+        said.append(f"The choice is not settled: {f.chosen} came first in {100 * f.share:.0f} % of the splits of the stimuli.")
+    return tuple(said)
+
+
+def _single_sentences(f: Finding) -> tuple[str, ...]:
+    if not np.isfinite(f.value):
+        return (f"No value of {f.measure} exists for {f.chosen} and {f.b}.",)
+    scored = f"{f.measure} = {number(f.value)}" + (f" ({f.percent} interval over {f.over}: {f.interval})" if f.interval else "")
+    tested = f"; {probability(f.p)}" if np.isfinite(f.p) else ""
+    start = f"{f.chosen} and {f.b}" + (": " if f.reliable else " cannot be told from unrelated systems: ")
+    said = [f"{start}{scored}{tested}.", *_against_ceiling(f)]
+    if f.baselines:
+        said.append(f"Untrained copies have {_range(f.baselines)}.")
+    return tuple(said)
+
+
+def _against_ceiling(f: Finding) -> list[str]:
+    if not np.isfinite(f.ratio):
+        return []
+    ceiling = f"the noise ceiling ({number(f.ceiling_low)} to {number(f.ceiling_high)})"
+    if f.value > f.ceiling_high:
+        return [f"That is above {ceiling}, which the subjects' disagreement sets: read it with care."]
+    if f.value >= f.ceiling_low:
+        return [f"That lies inside {ceiling}: these data cannot tell it from a perfect model."]
+    if not f.reliable:
+        return []
+    return [f"That is {100 * f.ratio:.0f} % of the upper end of {ceiling}, so part of what the subjects share is left unexplained."]
+
+
+def _against_untrained(f: Finding) -> list[str]:
+    if not f.differences:
+        return []
+    smallest = min(f.differences)
+    copies = plural(len(f.differences), "untrained copy").replace("untrained copys", "untrained copies")
+    interval = f" (interval {number(f.difference_low)} to {number(f.difference_high)})" if np.isfinite(f.difference_low) else ""
+    if smallest <= 0:
+        return [f"It is not above all of {copies}, whose best reach {_range(f.baselines)}: training does not explain it."]
+    if np.isfinite(f.difference_low) and f.difference_low <= 0:
+        return [f"It is above {copies} (best: {_range(f.baselines)}), but by no more than chance allows: the smallest difference is {number(smallest)}{interval}."]
+    return [f"Training matters: the best of {copies} reach {_range(f.baselines)}, and the smallest difference is {number(smallest)}{interval}."]
+
+
+def _range(values: tuple[float, ...]) -> str:
+    low, high = number(min(values)), number(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
+def headline(found: list[Finding]) -> str:
+    """One sentence over the systems of side b, by the first measure."""
+    first = [f for f in found if f.measure == found[0].measure and np.isfinite(f.value)]
+    if not first:
+        return "The comparison has no values."
+    sure = [f for f in first if f.reliable]
+    if not found[0].nested:
+        f = first[0]
+        if len(first) == 1:
+            return f"{f.chosen} and {f.b} {'are' if f.reliable else 'cannot be shown to be'} alike: {f.measure} {number(f.value)}."
+        top = max(first, key=lambda one: one.value)
+        return f"{top.chosen} is most like {top.b}: {top.measure} {number(top.value)}."
+    if not sure:
+        return f"No {found[0].noun} can be told from chance."
+    by_layer: dict[str, list[str]] = {}
+    for f in sure:
+        by_layer.setdefault(f.chosen, []).append(f.b)
+    parts = [f"{layer} is the {sure[0].noun} most like {listed(systems[:4])}" + (f" and {len(systems) - 4} more" if len(systems) > 4 else "")
+             for layer, systems in list(by_layer.items())[:3]]  # fmt: skip
+    more = f" ({len(by_layer) - 3} more below)" if len(by_layer) > 3 else ""
+    return re.sub(r"\s+", " ", "; ".join(parts)) + more + "."

@@ -129,17 +129,25 @@ class _Pairs:
         self.a, self.b, self.design, self.device = a, b, design, device
         self._vectors: dict[tuple[int, str], np.ndarray] = {}
 
-    def _direct(self, x: np.ndarray, flavour: str) -> np.ndarray:
-        array: Any = x
-        if self.device is not None:
-            import torch
+    def _array(self, x: np.ndarray) -> Any:
+        if self.device is None:
+            return x
+        import torch
 
-            array = torch.as_tensor(np.ascontiguousarray(x), device=self.device)
+        return torch.as_tensor(np.ascontiguousarray(x), device=self.device)
+
+    def _direct(self, x: np.ndarray, flavour: str, system: System | None = None) -> np.ndarray:
+        """Pair vector of responses ``x``; with ``system``, whose mean responses they are, its RDM is made once for all measures."""
         if not flavour:
-            return _numpy(self.parts.prepare(array))
+            return _numpy(self.parts.prepare(self._array(x)))
         assert self.parts.from_rdm is not None
         assert self.parts.rdm_distance is not None
-        return self.parts.from_rdm(_numpy(rdm(array, distance=self.parts.rdm_distance(flavour))), flavour)  # type: ignore[arg-type]
+        distance = self.parts.rdm_distance(flavour)
+
+        def make() -> np.ndarray:
+            return _numpy(rdm(self._array(x), distance=distance))  # type: ignore[arg-type]
+
+        return self.parts.from_rdm(make() if system is None else system.rdm(distance, make), flavour)
 
     def vectors(self, system: System, flavour: str) -> np.ndarray:
         """(subjects, P); ``flavour``: the distance of the RDMs on the other side, "" where that side has responses."""
@@ -150,7 +158,7 @@ class _Pairs:
                 self._vectors[key] = np.stack([self.parts.from_rdm(d, system.distance) for d in system.rdms])
             else:
                 assert system.x is not None
-                self._vectors[key] = self._direct(system.x, flavour)[None]
+                self._vectors[key] = self._direct(system.x, flavour, system)[None]
         return self._vectors[key]
 
     def _flavour(self, system: System) -> str:

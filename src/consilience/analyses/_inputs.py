@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
@@ -41,6 +41,13 @@ class System:
     subjects: tuple[str, ...] = ()
     distance: str = ""
     trials: xr.DataArray | None = None
+    _rdms: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def rdm(self, distance: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+        """The RDM (n(n-1)/2,) of the responses by ``distance``, made once for all measures."""
+        if distance not in self._rdms:
+            self._rdms[distance] = make()
+        return self._rdms[distance]
 
     @property
     def n_units(self) -> float:

@@ -30,7 +30,33 @@ _NAMES = {
 }
 _PACKAGES = ("datasets", "linalg", "measures", "networks", "plots", "report", "stats", "study", "testing")
 
-__all__ = [*sorted(_NAMES), *_PACKAGES, "__version__"]  # noqa: PLE0604
+__all__ = [
+    "ConsilienceError",
+    "ConsilienceWarning",
+    "InputError",
+    "Network",
+    "align",
+    "average",
+    "compare",
+    "load",
+    "rdm_data",
+    "rdms",
+    "record",
+    "responses",
+    "split",
+    "stimuli",
+    "unflatten",
+    "datasets",
+    "linalg",
+    "measures",
+    "networks",
+    "plots",
+    "report",
+    "stats",
+    "study",
+    "testing",
+    "__version__",
+]
 
 if TYPE_CHECKING:
     from consilience import datasets, linalg, measures, networks, plots, report, stats, study, testing

@@ -28,7 +28,9 @@ _BLOCK = 1 << 22  # entries looked at per step when values are checked or centre
 
 
 def to_numpy(x: Array) -> np.ndarray:
-    """``x`` as a NumPy array: torch tensors are detached and brought to the CPU, others go by DLPack or __array__."""
+    """``x`` as a NumPy array: torch tensors are detached and brought to the CPU, others go by DLPack or
+    __array__.
+    """
     if isinstance(x, np.ndarray):
         return x
     if is_torch_array(x):
@@ -68,7 +70,8 @@ def _unwrap(x: object, name: str, who: str) -> Array:
         return np.asarray(x)
     if hasattr(x, "tocsr") and hasattr(x, "nnz"):
         raise InputError(
-            f"{who}: {name} is a sparse matrix of shape {getattr(x, 'shape', '?')}; pass {name}.toarray() if it fits in memory.",
+            f"{who}: {name} is a sparse matrix of shape {getattr(x, 'shape', '?')}; pass {name}.toarray() "
+            "if it fits in memory.",
             code="sparse-array",
         )
     if hasattr(x, "dims") and hasattr(x, "values"):  # xarray, without importing it
@@ -129,17 +132,20 @@ def _first_bad(x: Array, name: str, who: str) -> None:
             places = ", ".join(f"(trial {r}, unit {c})" for r, c in zip(rows[:3], columns[:3]))
             count = rows.size
             raise InputError(
-                f"{who}: {name} has {count} NaN or infinite value{'s' if count > 1 else ''}, first at {places}; "
+                f"{who}: {name} has {count} NaN or infinite value{'s' if count > 1 else ''}, first at "
+                f"{places}; "
                 "remove those trials or units, or fill them on purpose, before the analysis.",
                 code="nan-values",
             )
 
 
 def as_matrix(x: object, *, name: str, who: str, min_rows: int = 1) -> Array:
-    """Checks and returns ``x`` as a finite float array (rows, columns) of its own library; never changes ``x``.
+    """Checks and returns ``x`` as a finite float array (rows, columns) of its own library; never changes
+    ``x``.
 
     Integers and booleans become float64, float16 and bfloat16 become float32. Raises `InputError` for
-    other shapes, non-numeric kinds, sparse or masked arrays, NaN, infinity, no columns or fewer than ``min_rows`` rows.
+    other shapes, non-numeric kinds, sparse or masked arrays, NaN, infinity, no columns or fewer than
+    ``min_rows`` rows.
     """
     array = _unwrap(x, name, who)
     if array.ndim != 2:
@@ -149,7 +155,8 @@ def as_matrix(x: object, *, name: str, who: str, min_rows: int = 1) -> Array:
             else f"use {name}[:, None] if it is one unit, {name}[None, :] if it is one stimulus"
         )
         raise InputError(
-            f"{who}: {name} must be 2-D (stimuli, units), got shape {tuple(array.shape)}; {hint}.", code="not-2d"
+            f"{who}: {name} must be 2-D (stimuli, units), got shape {tuple(array.shape)}; {hint}.",
+            code="not-2d",
         )
     rows, columns = array.shape
     if columns < 1 or rows < max(1, min_rows):
@@ -163,7 +170,8 @@ def as_matrix(x: object, *, name: str, who: str, min_rows: int = 1) -> Array:
 def same_rows(x: Array, y: Array, *, who: str) -> None:
     if x.shape[0] != y.shape[0]:
         raise InputError(
-            f"{who}: x and y must have the same stimuli in the same rows, got shapes {tuple(x.shape)} and {tuple(y.shape)}; "
+            f"{who}: x and y must have the same stimuli in the same rows, got shapes {tuple(x.shape)} and "
+            f"{tuple(y.shape)}; "
             "use cs.align or cs.compare to match stimuli by id.",
             code="rows-differ",
         )

@@ -17,7 +17,9 @@ def references() -> dict[str, str]:
     """Every entry of references.bib: key -> BibTeX text."""
     text = resources.files("consilience._core").joinpath("references.bib").read_text(encoding="utf-8")
     entries = re.split(r"\n(?=@)", text.strip())
-    return {match.group(1): entry.strip() for entry in entries if (match := re.match(r"@\w+\{([^,]+),", entry))}
+    return {
+        match.group(1): entry.strip() for entry in entries if (match := re.match(r"@\w+\{([^,]+),", entry))
+    }
 
 
 def bibtex(keys: Iterable[str]) -> str:

@@ -61,7 +61,9 @@ class MissingDependencyError(InputError, ImportError):
 
 
 class ConsilienceWarning(UserWarning):
-    """A doubt about a result, with a ``code`` and a ``remedy``; it stands in the result as a `Caution` too."""
+    """A doubt about a result, with a ``code`` and a ``remedy``; it stands in the result as a `Caution`
+    too.
+    """
 
     def __init__(self, caution: Caution) -> None:
         super().__init__(f"[{caution.code}] {caution.message} {caution.remedy}".rstrip())
@@ -101,7 +103,9 @@ _active: ContextVar[list[Caution] | None] = ContextVar("consilience_cautions", d
 
 @contextmanager
 def collect_cautions() -> Iterator[list[Caution]]:
-    """Collects what `warn` says inside the block instead of emitting it (the verb emits once, at its own door)."""
+    """Collects what `warn` says inside the block instead of emitting it (the verb emits once, at its own
+    door).
+    """
     collected: list[Caution] = []
     token = _active.set(collected)
     try:
@@ -121,7 +125,9 @@ def warn(code: str, message: str, remedy: str = "", *, stacklevel: int = 2) -> N
 
 
 def nearest(name: object, known: Iterable[object], *, most: int = 3) -> str:
-    """``" Did you mean 'cka'?"`` or, with nothing near, the list of what exists; empty when nothing exists."""
+    """``" Did you mean 'cka'?"`` or, with nothing near, the list of what exists; empty when nothing
+    exists.
+    """
     names = [str(entry) for entry in known]
     close = difflib.get_close_matches(str(name), names, n=most, cutoff=0.6)
     if close:

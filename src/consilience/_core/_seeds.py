@@ -24,18 +24,26 @@ class Seed:
     spawn_key: tuple[int, ...] = ()
 
     def stream(self, name: str) -> np.random.Generator:
-        sequence = np.random.SeedSequence(self.entropy, spawn_key=(*self.spawn_key, zlib.crc32(name.encode())))
+        sequence = np.random.SeedSequence(
+            self.entropy, spawn_key=(*self.spawn_key, zlib.crc32(name.encode()))
+        )
         return np.random.Generator(np.random.PCG64(sequence))
 
     def child(self, name: str) -> Seed:
         return Seed(self.entropy, (*self.spawn_key, zlib.crc32(name.encode())))
 
     def __str__(self) -> str:
-        return str(self.entropy) if not self.spawn_key else f"{self.entropy}:{','.join(map(str, self.spawn_key))}"
+        return (
+            str(self.entropy)
+            if not self.spawn_key
+            else f"{self.entropy}:{','.join(map(str, self.spawn_key))}"
+        )
 
 
 def resolve_seed(rng: int | np.random.SeedSequence | np.random.Generator | Seed | None, *, who: str) -> Seed:
-    """``rng`` as a `Seed`: an int in [0, 2**128), a SeedSequence, a Generator, or None (fresh entropy, recorded)."""
+    """``rng`` as a `Seed`: an int in [0, 2**128), a SeedSequence, a Generator, or None (fresh entropy,
+    recorded).
+    """
     if isinstance(rng, Seed):
         return rng
     if rng is None:
@@ -50,6 +58,7 @@ def resolve_seed(rng: int | np.random.SeedSequence | np.random.Generator | Seed 
     if isinstance(rng, numbers.Integral) and not isinstance(rng, bool) and 0 <= rng <= _LARGEST:
         return Seed(int(rng))
     raise InputError(
-        f"{who}: rng must be an int from 0 to 2**128 - 1, a numpy Generator or SeedSequence, or None; got {shorten(rng)}.",
+        f"{who}: rng must be an int from 0 to 2**128 - 1, a numpy Generator or SeedSequence, or None; got "
+        f"{shorten(rng)}.",
         code="bad-seed",
     )

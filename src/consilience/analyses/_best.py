@@ -1,4 +1,6 @@
-"""The best system of one side, nested: chosen on one half of the stimuli, scored on the other, under the same resamples as everything else."""
+"""The best system of one side, nested: chosen on one half of the stimuli, scored on the other, under the
+same resamples as everything else.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ __all__ = ["BestOf", "best_of"]
 
 @dataclass(frozen=True)
 class BestOf:
-    """Of one measure; arrays over the other side (k,), draws (m, k). ``differences``: seed -> the same fields for value - baseline value."""
+    """Of one measure; arrays over the other side (k,), draws (m, k). ``differences``: seed -> the same
+    fields for value - baseline value.
+    """
 
     value: np.ndarray
     interval: tuple[np.ndarray, np.ndarray] | None
@@ -25,7 +29,12 @@ class BestOf:
     naive: np.ndarray
     naive_value: np.ndarray
     p: np.ndarray | None
-    differences: Mapping[int, tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None, tuple[np.ndarray, np.ndarray] | None]]
+    differences: Mapping[
+        int,
+        tuple[
+            np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None, tuple[np.ndarray, np.ndarray] | None
+        ],
+    ]
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,13 @@ def _run(block: Block, side: str, design: Design, draws: bool, subjects: bool) -
 
 
 def best_of(
-    block: Block, baselines: Mapping[int, Block], side: str, design: Design, *, draws: bool, n_subjects: np.ndarray
+    block: Block,
+    baselines: Mapping[int, Block],
+    side: str,
+    design: Design,
+    *,
+    draws: bool,
+    n_subjects: np.ndarray,
 ) -> BestOf:
     """``n_subjects`` (k,): of each system of the other side."""
     many = bool((n_subjects > 1).any())
@@ -89,7 +104,9 @@ def best_of(
         every = max_statistic_p(values, null, axis=0)
         p = np.take_along_axis(every, naive[None], axis=0)[0]
 
-    def intervals(value: np.ndarray, one: _Nested, other: _Nested | None) -> tuple[tuple[np.ndarray, np.ndarray] | None, tuple[np.ndarray, np.ndarray] | None]:
+    def intervals(
+        value: np.ndarray, one: _Nested, other: _Nested | None
+    ) -> tuple[tuple[np.ndarray, np.ndarray] | None, tuple[np.ndarray, np.ndarray] | None]:
         if one.stimuli is None or (other is not None and other.stimuli is None):
             return None, None
 
@@ -99,13 +116,22 @@ def best_of(
         stimuli = gap(one.stimuli, None if other is None else other.stimuli)
         assert stimuli is not None
         plain = percentile_interval(stimuli, value, design.level)
-        single, both = gap(one.subjects, None if other is None else other.subjects), gap(one.both, None if other is None else other.both)
+        single, both = (
+            gap(one.subjects, None if other is None else other.subjects),
+            gap(one.both, None if other is None else other.both),
+        )
         if single is None or both is None:
             return plain, None
         low, high = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
         for k in np.flatnonzero(n_subjects > 1):
             low[k], high[k] = two_factor_interval(
-                value[k], stimuli[:, k], single[:, k], both[:, k], n_stimuli=design.n, n_subjects=int(n_subjects[k]), level=design.level
+                value[k],
+                stimuli[:, k],
+                single[:, k],
+                both[:, k],
+                n_stimuli=design.n,
+                n_subjects=int(n_subjects[k]),
+                level=design.level,
             )
         return plain, (low, high)
 

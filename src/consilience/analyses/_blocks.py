@@ -1,8 +1,11 @@
-"""One block of a comparison: all pairs of two sides under one measure, with draws, null and ceilings, by the measure's rule.
+"""One block of a comparison: all pairs of two sides under one measure, with draws, null and ceilings, by
+the measure's rule.
 
 Each rule's engine gives the same few things, so that the verb has no branch for a measure:
-    values (n_a, n_b), pooled (n_a, n_b), draws over stimuli / subjects / both (m, n_a, n_b), interval over stimuli, null (k, n_a, n_b),
-    ceilings (n_a, n_b) x 2, and `halves`, the values on both halves of each split under each draw (for the nested best).
+    values (n_a, n_b), pooled (n_a, n_b), draws over stimuli / subjects / both (m, n_a, n_b), interval over
+    stimuli, null (k, n_a, n_b),
+    ceilings (n_a, n_b) x 2, and `halves`, the values on both halves of each split under each draw (for the
+    nested best).
 """
 
 from __future__ import annotations
@@ -41,7 +44,8 @@ SPLITS, CEILING_SPLITS, SUBSETS, REFIT_GROUPS = 10, 20, 200, 20
 class Design:
     """The resamples, drawn once per call and shared by all pairs, measures and baselines.
 
-    weights : (m, n) stimulus weights or None.   orders : (k, n) permutations or None.   splits : (SPLITS, n) bool halves.
+    weights : (m, n) stimulus weights or None.   orders : (k, n) permutations or None.   splits : (SPLITS,
+        n) bool halves.
     """
 
     n: int
@@ -67,7 +71,9 @@ class Design:
         )
 
     def subject_weights(self, subjects: tuple[str, ...]) -> np.ndarray:
-        """(m, subjects) weights that sum to 1 per draw; the same people get the same weights in every system."""
+        """(m, subjects) weights that sum to 1 per draw; the same people get the same weights in every
+        system.
+        """
         stream = self.seed.stream("subjects:" + "\x1f".join(subjects))
         return multinomial_weights(len(subjects), self.n_boot, stream) / len(subjects)
 
@@ -88,12 +94,18 @@ class Block:
     halves: Callable[[str], Iterator[tuple[np.ndarray, np.ndarray]]] | None = field(default=None, repr=False)
 
 
-def run_block(measure: Measure, a: list[System], b: list[System], design: Design, *, who: str, device: Any = None) -> Block:
+def run_block(
+    measure: Measure, a: list[System], b: list[System], design: Design, *, who: str, device: Any = None
+) -> Block:
     """All pairs of ``a`` and ``b`` under one measure."""
     rule = measure.claims.resample
     if any(s.rdms is not None for s in (*a, *b)) and not measure.claims.takes_rdms:
         named = next(s.name for s in (*a, *b) if s.rdms is not None)
-        raise InputError(f"{who}: measure {measure.key!r} needs responses, and {named!r} is known by its RDM only; use 'rsa' or 'cka'.", code="needs-responses")
+        raise InputError(
+            f"{who}: measure {measure.key!r} needs responses, and {named!r} is known by its RDM only; use "
+            "'rsa' or 'cka'.",
+            code="needs-responses",
+        )
     if rule == "pairs":
         return _Pairs(measure, a, b, design, device).block()
     if rule == "predictions":
@@ -101,7 +113,8 @@ def run_block(measure: Measure, a: list[System], b: list[System], design: Design
     return _whole(measure, a, b, design)
 
 
-# -- pairs -----------------------------------------------------------------------------------------------------------
+# -- pairs -------------------------------------------------------------------------------------------------
+# ----------
 
 
 def _subject_mean(values: np.ndarray, owner: np.ndarray, axis: int) -> np.ndarray:
@@ -114,7 +127,9 @@ def _subject_mean(values: np.ndarray, owner: np.ndarray, axis: int) -> np.ndarra
 
 
 def _subject_weighted(values: np.ndarray, weights: np.ndarray, owner: np.ndarray, axis: int) -> np.ndarray:
-    """Weighted sum over the rows of one system along ``axis`` of values (m or 1, ...); weights (m, rows) sum to 1 within a system."""
+    """Weighted sum over the rows of one system along ``axis`` of values (m or 1, ...); weights (m, rows)
+    sum to 1 within a system.
+    """
     starts = np.flatnonzero(np.r_[True, np.diff(owner) > 0])
     shape = [1] * values.ndim
     shape[0], shape[axis] = weights.shape
@@ -124,7 +139,9 @@ def _subject_weighted(values: np.ndarray, weights: np.ndarray, owner: np.ndarray
 class _Pairs:
     """Rule ``pairs``: one vector per system (and subject); every draw is a weighted cosine."""
 
-    def __init__(self, measure: Measure, a: list[System], b: list[System], design: Design, device: Any) -> None:
+    def __init__(
+        self, measure: Measure, a: list[System], b: list[System], design: Design, device: Any
+    ) -> None:
         self.parts: PairParts = measure.parts
         self.a, self.b, self.design, self.device = a, b, design, device
         self._vectors: dict[tuple[int, str], np.ndarray] = {}
@@ -137,7 +154,9 @@ class _Pairs:
         return torch.as_tensor(np.ascontiguousarray(x), device=self.device)
 
     def _direct(self, x: np.ndarray, flavour: str, system: System | None = None) -> np.ndarray:
-        """Pair vector of responses ``x``; with ``system``, whose mean responses they are, its RDM is made once for all measures."""
+        """Pair vector of responses ``x``; with ``system``, whose mean responses they are, its RDM is made
+        once for all measures.
+        """
         if not flavour:
             return _numpy(self.parts.prepare(self._array(x)))
         assert self.parts.from_rdm is not None
@@ -150,7 +169,9 @@ class _Pairs:
         return self.parts.from_rdm(make() if system is None else system.rdm(distance, make), flavour)
 
     def vectors(self, system: System, flavour: str) -> np.ndarray:
-        """(subjects, P); ``flavour``: the distance of the RDMs on the other side, "" where that side has responses."""
+        """(subjects, P); ``flavour``: the distance of the RDMs on the other side, "" where that side has
+        responses.
+        """
         key = (id(system), "" if system.rdms is not None else flavour)
         if key not in self._vectors:
             if system.rdms is not None:
@@ -165,12 +186,19 @@ class _Pairs:
         return system.distance if system.rdms is not None else ""
 
     def groups(self) -> Iterator[tuple[np.ndarray, np.ndarray, str, str]]:
-        """Sub-blocks in which every pair is prepared alike: (rows of a, columns of b, flavour of a, flavour of b)."""
+        """Sub-blocks in which every pair is prepared alike: (rows of a, columns of b, flavour of a, flavour
+        of b).
+        """
         kinds_a = [self._flavour(s) for s in self.a]
         kinds_b = [self._flavour(s) for s in self.b]
         for fa in dict.fromkeys(kinds_a):
             for fb in dict.fromkeys(kinds_b):
-                yield np.flatnonzero([k == fa for k in kinds_a]), np.flatnonzero([k == fb for k in kinds_b]), fa, fb
+                yield (
+                    np.flatnonzero([k == fa for k in kinds_a]),
+                    np.flatnonzero([k == fb for k in kinds_b]),
+                    fa,
+                    fb,
+                )
 
     def stacked(self, systems: list[System], flavour: str) -> tuple[np.ndarray, np.ndarray]:
         rows = [self.vectors(s, flavour) for s in systems]
@@ -220,7 +248,10 @@ class _Pairs:
 
     def _subject_weights(self, systems: list[System]) -> np.ndarray:
         parts = [
-            self.design.subject_weights(s.subjects) if _people(s) > 1 else np.ones((self.design.n_boot, _people(s))) for s in systems
+            self.design.subject_weights(s.subjects)
+            if _people(s) > 1
+            else np.ones((self.design.n_boot, _people(s)))
+            for s in systems
         ]
         return np.concatenate(parts, axis=1)
 
@@ -236,7 +267,9 @@ class _Pairs:
             assert self.parts.from_rdm is not None
             return self.parts.from_rdm(system.rdms.mean(axis=0), system.distance)[None]
 
-        values = self.parts.combine(np.concatenate([mean(s, fb) for s in a]), np.concatenate([mean(s, fa) for s in b]))
+        values = self.parts.combine(
+            np.concatenate([mean(s, fb) for s in a]), np.concatenate([mean(s, fa) for s in b])
+        )
         several = np.array([[max(_people(s), _people(t)) > 1 for t in b] for s in a])
         return np.where(several, values, np.nan)
 
@@ -249,20 +282,28 @@ class _Pairs:
     def _ceiling(self, system: System, flavour: str) -> tuple[float, float]:
         if _people(system) > 1:
             v = self.vectors(system, flavour)
-            others = np.array([self.parts.combine(v[s : s + 1], self.parts.pool(np.delete(v, s, 0))[None])[0, 0] for s in range(len(v))])
+            others = np.array(
+                [
+                    self.parts.combine(v[s : s + 1], self.parts.pool(np.delete(v, s, 0))[None])[0, 0]
+                    for s in range(len(v))
+                ]
+            )
             top = self.parts.bound(v)[None]
             everyone = np.array([self.parts.combine(v[s : s + 1], top)[0, 0] for s in range(len(v))])
             return leave_one_out_ceiling(np.arange(len(v)), others, everyone)
         if system.trials is None:
             return float("nan"), float("nan")
         scores = [
-            float(self.parts.combine(self._direct(one, flavour)[None], self._direct(two, flavour)[None])[0, 0])
+            float(
+                self.parts.combine(self._direct(one, flavour)[None], self._direct(two, flavour)[None])[0, 0]
+            )
             for one, two in _half_means(system, self.design)
         ]
         return halves_ceiling(float(np.mean(scores)))
 
     def halves(self, mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """For each split the values on its two halves. Mode ``point``: (1, n_a, n_b, 1); ``subjects``: (m, n_a, n_b, 1), subjects
+        """For each split the values on its two halves. Mode ``point``: (1, n_a, n_b, 1); ``subjects``: (m,
+        n_a, n_b, 1), subjects
         resampled; ``draws``: (m, n_a, n_b, 2), stimuli resampled, then stimuli and subjects."""
         n, design = self.design.n, self.design
         rows, columns = np.triu_indices(n, 1)
@@ -272,7 +313,11 @@ class _Pairs:
                 inside = half[rows] & half[columns]
                 if self.parts.diagonal:
                     inside = np.concatenate([inside, half])
-                weights = design.weights[:, half] if mode == "draws" and design.weights is not None else np.ones((1, int(half.sum())))
+                weights = (
+                    design.weights[:, half]
+                    if mode == "draws" and design.weights is not None
+                    else np.ones((1, int(half.sum())))
+                )
                 pair.append(self._half(np.flatnonzero(inside), weights, mode))
             yield pair[0], pair[1]
 
@@ -311,11 +356,14 @@ def _half_means(system: System, design: Design) -> Iterator[tuple[np.ndarray, np
         yield average(system.trials[first]).values, average(system.trials[~first]).values
 
 
-# -- predictions -----------------------------------------------------------------------------------------------------
+# -- predictions
+# -----------------------------------------------------------------------------------------------------
 
 
 def _predictions(measure: Measure, a: list[System], b: list[System], design: Design, who: str) -> Block:
-    """Rule ``predictions``: folds fixed by stimulus, held-out predictions resampled; conditional on the fitted folds."""
+    """Rule ``predictions``: folds fixed by stimulus, held-out predictions resampled; conditional on the
+    fitted folds.
+    """
     parts, n = measure.parts, design.n
     count = int(measure.options.get("folds", parts.folds))
     folds = group_folds(np.arange(n), count, design.seed.stream("folds"), who=who)
@@ -344,7 +392,9 @@ def _predictions(measure: Measure, a: list[System], b: list[System], design: Des
             if out.null is not None and design.orders is not None:
                 out.null[:, i, j] = _permuted(plan, y, design.orders)
     if out.draws is not None:
-        out.interval = (low, high) if design.refit else percentile_interval(out.draws, out.values, design.level)
+        out.interval = (
+            (low, high) if design.refit else percentile_interval(out.draws, out.values, design.level)
+        )
 
     def halves(mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         weights = design.weights if mode == "draws" and design.weights is not None else np.ones((1, n))
@@ -367,38 +417,54 @@ def _permuted(plan: Any, y: np.ndarray, orders: np.ndarray) -> np.ndarray:
     return np.array([plan.predict(y[order]).score() for order in orders])
 
 
-def _refit_interval(parts: Any, x: np.ndarray, y: np.ndarray, value: float, design: Design, count: int, who: str) -> tuple[float, float]:
+def _refit_interval(
+    parts: Any, x: np.ndarray, y: np.ndarray, value: float, design: Design, count: int, who: str
+) -> tuple[float, float]:
     """Everything refitted with one group of stimuli left out at a time (grouped jackknife)."""
     groups = min(design.n, REFIT_GROUPS)
     left_out = group_folds(np.arange(design.n), groups, design.seed.stream("refit"), who=who)
     kept = [np.setdiff1d(np.arange(design.n), rows) for rows in left_out]
     values = []
     for k, rows in enumerate(kept):
-        folds = group_folds(np.arange(rows.size), min(count, rows.size), design.seed.stream(f"refit{k}"), who=who)
+        folds = group_folds(
+            np.arange(rows.size), min(count, rows.size), design.seed.stream(f"refit{k}"), who=who
+        )
         values.append(parts.plan(x[rows], folds, None).predict(y[rows]).score())
-    low, high = jackknife_interval(value, np.array(values), n=groups, left_out=1, level=design.level, exhaustive=True)
+    low, high = jackknife_interval(
+        value, np.array(values), n=groups, left_out=1, level=design.level, exhaustive=True
+    )
     return float(low), float(high)
 
 
-def _prediction_ceiling(measure: Measure, system: System, design: Design, folds: list[np.ndarray]) -> tuple[float, float]:
+def _prediction_ceiling(
+    measure: Measure, system: System, design: Design, folds: list[np.ndarray]
+) -> tuple[float, float]:
     if system.trials is None:
         return float("nan"), float("nan")
     parts = measure.parts
     if parts.ceiling is not None:
         return tuple(np.mean([parts.ceiling(one, two) for one, two in _half_means(system, design)], axis=0))  # type: ignore[return-value]
-    scores = [parts.plan(parts.prepare(one), folds, None).predict(parts.prepare_y(two)).score() for one, two in _half_means(system, design)]
+    scores = [
+        parts.plan(parts.prepare(one), folds, None).predict(parts.prepare_y(two)).score()
+        for one, two in _half_means(system, design)
+    ]
     return halves_ceiling(float(np.mean(scores)))
 
 
-# -- whole: in-sample alignments and functions without parts -----------------------------------------------------------
+# -- whole: in-sample alignments and functions without parts
+# -----------------------------------------------------------
 
 
 def _whole(measure: Measure, a: list[System], b: list[System], design: Design) -> Block:
-    """Rules ``subsample`` (delete-d jackknife) and ``none`` (a user's own function: no interval over stimuli)."""
+    """Rules ``subsample`` (delete-d jackknife) and ``none`` (a user's own function: no interval over
+    stimuli).
+    """
     n, shape = design.n, (len(a), len(b))
     parts = measure.parts
     prepare: Callable[[Any], np.ndarray] = parts.prepare if parts is not None else (lambda x: x)
-    value: Callable[[np.ndarray, np.ndarray], float] = parts.value if parts is not None else (lambda x, y: float(measure(x, y)))
+    value: Callable[[np.ndarray, np.ndarray], float] = (
+        parts.value if parts is not None else (lambda x, y: float(measure(x, y)))
+    )
     xs, ys = [prepare(s.x) for s in a], [prepare(s.x) for s in b]
     out = Block(values=np.array([[value(x, y) for y in ys] for x in xs]))
     out.ceiling_low, out.ceiling_high = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -416,13 +482,18 @@ def _whole(measure: Measure, a: list[System], b: list[System], design: Design) -
 
     def halves(mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for split in design.splits:
-            yield tuple(np.array([[[value(x[half], y[half])] for y in ys] for x in xs])[None] for half in (split, ~split))  # type: ignore[misc]
+            yield tuple(
+                np.array([[[value(x[half], y[half])] for y in ys] for x in xs])[None]
+                for half in (split, ~split)
+            )  # type: ignore[misc]
 
     out.halves = halves
     return out
 
 
-def both_interval(block: Block, design: Design, n_subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+def both_interval(
+    block: Block, design: Design, n_subjects: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Interval for new stimuli and new subjects, where there are subjects."""
     if block.draws is None or block.subject_draws is None or block.both_draws is None:
         return None

@@ -1,4 +1,6 @@
-"""The verb `compare`: how alike systems are, every pair under every measure, with intervals, nulls and ceilings."""
+"""The verb `compare`: how alike systems are, every pair under every measure, with intervals, nulls and
+ceilings.
+"""
 
 from __future__ import annotations
 
@@ -45,36 +47,47 @@ def compare(
 ) -> Comparison:
     """How alike the systems of side a and those of side b represent the same stimuli.
 
-    Every pair, under every measure, in one call: value, interval over stimuli (and over subjects, and both, where a side has several),
-    one-sided stimulus-permutation p, null, noise ceiling in the same measure, and the best system of a side, nested. Each system is prepared
+    Every pair, under every measure, in one call: value, interval over stimuli (and over subjects, and both,
+    where a side has several),
+    one-sided stimulus-permutation p, null, noise ceiling in the same measure, and the best system of a
+    side, nested. Each system is prepared
     once; the same resamples serve all pairs, so that pairs can be compared draw by draw.
 
     Parameters
     ----------
-    a, b : responses (trial, unit), RDM data, or a mapping {name: either}. Matched by stimulus id, never by row; repeats are averaged (after
+    a, b : responses (trial, unit), RDM data, or a mapping {name: either}. Matched by stimulus id, never by
+        row; repeats are averaged (after
         their noise ceiling is taken); units that do not vary are dropped, with a warning.
-    measure : a name of `cs.measures.names()`, a measure function, `functools.partial` of one with options, any function (x, y) -> float, or a
-        list of these. cca, svcca and procrustes are computed in their held-out form unless ``held_out=False``.
-    by : the coordinate that identifies what is matched: "stimulus", or a label such as "category" (responses are then averaged per label).
+    measure : a name of `cs.measures.names()`, a measure function, `functools.partial` of one with options,
+        any function (x, y) -> float, or a
+        list of these. cca, svcca and procrustes are computed in their held-out form unless
+        ``held_out=False``.
+    by : the coordinate that identifies what is matched: "stimulus", or a label such as "category"
+        (responses are then averaged per label).
     join : "exact" refuses stimuli that not all systems have; "inner" leaves them out and says so.
     n_boot, n_perm : resamples for intervals, permutations for p; 0 = none (their fields are NaN, draws None).
     level : of the intervals.   rng : seed; None draws one and records it.
-    baseline : {seed: {name: responses}}, untrained (or otherwise broken) copies of side a under the same names; their rows stand in
+    baseline : {seed: {name: responses}}, untrained (or otherwise broken) copies of side a under the same
+        names; their rows stand in
         ``.baselines`` and their nested best in ``.best()``.
-    refit : held-out measures only: intervals by refitting everything with groups of stimuli left out, instead of conditional on the folds.
+    refit : held-out measures only: intervals by refitting everything with groups of stimuli left out,
+        instead of conditional on the folds.
     device : torch device on which systems are prepared, such as "cuda"; None = NumPy.
 
     Returns
     -------
-    Comparison : ``.data`` over (measure, a, b), ``.draws``, ``.best(side)``, ``.to_frame()``, ``.plot()``, ``.save(path)``.
+    Comparison : ``.data`` over (measure, a, b), ``.draws``, ``.best(side)``, ``.to_frame()``, ``.plot()``,
+        ``.save(path)``.
 
     Raises
     ------
-    InputError : ids that do not match, NaN, too few stimuli, a measure that does not fit the data; the text says what to do.
+    InputError : ids that do not match, NaN, too few stimuli, a measure that does not fit the data; the text
+        says what to do.
 
     References
     ----------
-    Schuett et al. (2023) for subjects and stimuli together; Nili et al. (2014) for ceilings; each measure's own.
+    Schuett et al. (2023) for subjects and stimuli together; Nili et al. (2014) for ceilings; each measure's
+    own.
 
     Examples
     --------
@@ -89,15 +102,29 @@ def compare(
     (True, True)
     """
     with collect_cautions() as cautions:
-        result = _compare(a, b, measure, by, join, n_boot, n_perm, level, rng, baseline, held_out, refit, device, cautions)
+        result = _compare(
+            a, b, measure, by, join, n_boot, n_perm, level, rng, baseline, held_out, refit, device, cautions
+        )
     for caution in result.warnings:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     return result
 
 
 def _compare(
-    a: Any, b: Any, measure: Any, by: str, join: str, n_boot: int, n_perm: int, level: float, rng: Any, baseline: Any, held_out: bool, refit: bool,
-    device: Any, cautions: list[Caution],
+    a: Any,
+    b: Any,
+    measure: Any,
+    by: str,
+    join: str,
+    n_boot: int,
+    n_perm: int,
+    level: float,
+    rng: Any,
+    baseline: Any,
+    held_out: bool,
+    refit: bool,
+    device: Any,
+    cautions: list[Caution],
 ) -> Comparison:
     _check_resamples(n_boot, "n_boot")
     _check_resamples(n_perm, "n_perm")
@@ -119,9 +146,14 @@ def _compare(
     best: dict[str, list[xr.Dataset]] = {"a": [], "b": []}
     for one in measures:
         block = run_block(one, systems["a"], systems["b"], design, who=_WHO, device=device)
-        others = {s: run_block(one, systems[f"baseline {s}"], systems["b"], design, who=_WHO, device=device) for s in seeds}
+        others = {
+            s: run_block(one, systems[f"baseline {s}"], systems["b"], design, who=_WHO, device=device)
+            for s in seeds
+        }
         tables.append(_table(one, block, systems["a"], systems["b"], design))
-        base_tables.append([_table(one, others[s], systems[f"baseline {s}"], systems["b"], design) for s in seeds])
+        base_tables.append(
+            [_table(one, others[s], systems[f"baseline {s}"], systems["b"], design) for s in seeds]
+        )
         if block.draws is not None:
             draws.append(_draws(one, block, systems))
             base_draws.append([_draws(one, others[s], systems) for s in seeds])
@@ -130,7 +162,14 @@ def _compare(
                 people = np.array([_people(s) for s in systems[other]])
                 of_side = np.array([_people(s) for s in systems[side]])
                 count = np.maximum(people, of_side.max())
-                found = best_of(block, others if side == "a" else {}, side, design, draws=one.claims.resample in ("pairs", "predictions"), n_subjects=count)
+                found = best_of(
+                    block,
+                    others if side == "a" else {},
+                    side,
+                    design,
+                    draws=one.claims.resample in ("pairs", "predictions"),
+                    n_subjects=count,
+                )
                 best[side].append(_best_table(one, found, systems[side], systems[other], other))
     data = xr.concat(tables, dim="measure")
     data.attrs.update(by=by, level=level)
@@ -149,24 +188,31 @@ def _compare(
     )
 
 
-# -- checks ----------------------------------------------------------------------------------------------------------
+# -- checks
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _check_resamples(count: object, name: str) -> None:
     check_count(count, name=name, who=_WHO, minimum=0)
     if count == 1:
-        raise InputError(f"{_WHO}: {name}=1 says nothing; use 0 for none, or some hundreds.", code="bad-parameter")
+        raise InputError(
+            f"{_WHO}: {name}=1 says nothing; use 0 for none, or some hundreds.", code="bad-parameter"
+        )
 
 
 def _measures(measure: Any, held_out: bool) -> list[Measure]:
     specs = list(measure) if isinstance(measure, Sequence) and not isinstance(measure, str) else [measure]
     if not specs:
-        raise InputError(f"{_WHO}: measure is an empty list; give at least one name, such as 'rsa'.", code="bad-measure")
+        raise InputError(
+            f"{_WHO}: measure is an empty list; give at least one name, such as 'rsa'.", code="bad-measure"
+        )
     found = [as_measure(spec, who=_WHO, held_out=held_out) for spec in specs]
     keys = [one.key for one in found]
     for key in keys:
         if keys.count(key) > 1:
-            raise InputError(f"{_WHO}: measure {key!r} is listed more than once; list it once.", code="repeated-name")
+            raise InputError(
+                f"{_WHO}: measure {key!r} is listed more than once; list it once.", code="repeated-name"
+            )
     return found
 
 
@@ -174,16 +220,22 @@ def _baseline_sides(baseline: Any, a: Any) -> dict[str, Any]:
     if baseline is None:
         return {}
     if not isinstance(baseline, Mapping) or not baseline:
-        raise InputError(f"{_WHO}: baseline must be a mapping {{seed: {{name: responses}}}}, got {shorten(baseline)}.", code="bad-baseline")
+        raise InputError(
+            f"{_WHO}: baseline must be a mapping {{seed: {{name: responses}}}}, got {shorten(baseline)}.",
+            code="bad-baseline",
+        )
     if not isinstance(a, Mapping):
         a = {str(a.attrs.get("system") or "a") if isinstance(a, xr.DataArray) else "a": a}
     out = {}
     for seed, systems in baseline.items():
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-            raise InputError(f"{_WHO}: baseline keys are seeds (whole numbers), got {shorten(seed)}.", code="bad-baseline")
+            raise InputError(
+                f"{_WHO}: baseline keys are seeds (whole numbers), got {shorten(seed)}.", code="bad-baseline"
+            )
         if not isinstance(systems, Mapping) or [str(k) for k in systems] != [str(k) for k in a]:
             raise InputError(
-                f"{_WHO}: baseline {seed} must have the systems of side a under the same names in the same order, got {shorten(list(systems) if isinstance(systems, Mapping) else systems)}.",
+                f"{_WHO}: baseline {seed} must have the systems of side a under the same names in the same "
+                f"order, got {shorten(list(systems) if isinstance(systems, Mapping) else systems)}.",
                 code="bad-baseline",
             )
         out[f"baseline {int(seed)}"] = systems
@@ -194,7 +246,9 @@ def _check_size(n: int, measures: list[Measure]) -> None:
     for one in measures:
         need = max(one.claims.min_stimuli, 4)
         if n < need:
-            raise InputError(f"{_WHO}: measure {one.key!r} needs at least {need} stimuli, got {n}.", code="too-few")
+            raise InputError(
+                f"{_WHO}: measure {one.key!r} needs at least {need} stimuli, got {n}.", code="too-few"
+            )
 
 
 def _say_what_lacks(measures: list[Measure], a: list[System], b: list[System], n: int, n_boot: int) -> None:
@@ -202,26 +256,43 @@ def _say_what_lacks(measures: list[Measure], a: list[System], b: list[System], n
     if without:
         warn(
             "ceiling-missing",
-            f"No noise ceiling for {', '.join(shorten(name, 30) for name in without[:3])}{', ...' if len(without) > 3 else ''}: it takes repeats of every stimulus or several subjects.",
+            "No noise ceiling for "
+            f"{', '.join(shorten(name, 30) for name in without[:3])}{', ...' if len(without) > 3 else ''}: "
+            "it takes repeats of every stimulus or several subjects.",
             "Read the values without one, or pass unaveraged trials with repeat='count'.",
         )
     for one in measures:
         if one.claims.resample == "none" and n_boot:
-            warn("no-interval", f"{one.key} states no way of resampling stimuli, so it gets no interval.", "Register it with parts (docs: extending) to get one.")
-        pairs = [(x, y) for x in a for y in b if x.x is not None and y.x is not None and one.claims.inflated(n, x.x.shape[1], y.x.shape[1])]
+            warn(
+                "no-interval",
+                f"{one.key} states no way of resampling stimuli, so it gets no interval.",
+                "Register it with parts (docs: extending) to get one.",
+            )
+        pairs = [
+            (x, y)
+            for x in a
+            for y in b
+            if x.x is not None and y.x is not None and one.claims.inflated(n, x.x.shape[1], y.x.shape[1])
+        ]
         if pairs:
             x, y = max(pairs, key=lambda pair: max(pair[0].n_units, pair[1].n_units))
             null = one.claims.null(n, int(x.n_units), int(y.n_units))
-            remedy = "Leave held_out=True" if one.claims.held_out else "Use another form of it, more stimuli or fewer units"
+            remedy = (
+                "Leave held_out=True"
+                if one.claims.held_out
+                else "Use another form of it, more stimuli or fewer units"
+            )
             warn(
                 "null-not-zero",
-                f"{one.claims.label}: with {n} stimuli {len(pairs)} of {len(a) * len(b)} pairs would score above 0.1 even if unrelated (up to {null:.2f}, "
+                f"{one.claims.label}: with {n} stimuli {len(pairs)} of {len(a) * len(b)} pairs would score "
+                f"above 0.1 even if unrelated (up to {null:.2f}, "
                 f"{int(x.n_units)} and {int(y.n_units)} units).",
                 f"{remedy}, or read each value against null_mean and null_expected.",
             )
 
 
-# -- tables ----------------------------------------------------------------------------------------------------------
+# -- tables
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _people(system: System) -> int:
@@ -234,7 +305,11 @@ def _table(measure: Measure, block: Block, a: list[System], b: list[System], des
     people = np.array([[max(_people(x), _people(y)) for y in b] for x in a])
     low, high = block.interval if block.interval is not None else (blank, blank)
     both = both_interval(block, design, people) or (blank, blank)
-    single = percentile_interval(block.subject_draws, block.values, design.level) if block.subject_draws is not None else (blank, blank)
+    single = (
+        percentile_interval(block.subject_draws, block.values, design.level)
+        if block.subject_draws is not None
+        else (blank, blank)
+    )
     has_null = block.null is not None
     ceiling_low = block.ceiling_low if block.ceiling_low is not None else blank
     ceiling_high = block.ceiling_high if block.ceiling_high is not None else blank
@@ -242,10 +317,20 @@ def _table(measure: Measure, block: Block, a: list[System], b: list[System], des
     if low_ceiling.any():
         warn(
             "ceiling-too-low",
-            f"{measure.key}: the noise ceiling of {', '.join(shorten(b[j].name, 30) for j in np.flatnonzero(low_ceiling.any(axis=0))[:3])} is below 0.1, so no ratio is given.",
+            f"{measure.key}: the noise ceiling of "
+            f"{', '.join(shorten(b[j].name, 30) for j in np.flatnonzero(low_ceiling.any(axis=0))[:3])} is "
+            "below 0.1, so no ratio is given.",
             "The data hold too little signal for this measure: more repeats, or other units.",
         )
-    expected = [[measure.claims.null(design.n, x.n_units, y.n_units) if x.x is not None and y.x is not None else _null_of_rdms(measure, design.n) for y in b] for x in a]  # type: ignore[arg-type]
+    expected = [
+        [
+            measure.claims.null(design.n, x.n_units, y.n_units)
+            if x.x is not None and y.x is not None
+            else _null_of_rdms(measure, design.n)
+            for y in b
+        ]
+        for x in a
+    ]  # type: ignore[arg-type]
     columns = {
         "value": block.values,
         "value_pooled": block.pooled if block.pooled is not None else blank,
@@ -256,7 +341,9 @@ def _table(measure: Measure, block: Block, a: list[System], b: list[System], des
         "ci_both_low": both[0],
         "ci_both_high": both[1],
         "p": p_value(block.values, block.null) if has_null else blank,
-        "p_fwer": max_statistic_p(block.values, block.null, axis=0) if has_null and block.null is not None else blank,
+        "p_fwer": max_statistic_p(block.values, block.null, axis=0)
+        if has_null and block.null is not None
+        else blank,
         "null_mean": block.null.mean(axis=0) if block.null is not None else blank,
         "null_expected": np.array(expected, dtype=np.float64),
         "ceiling_low": ceiling_low,
@@ -268,7 +355,9 @@ def _table(measure: Measure, block: Block, a: list[System], b: list[System], des
         "n_units_b": np.array([[y.n_units for y in b]] * len(a)),
     }
     coords = {"measure": [measure.key], "a": [s.name for s in a], "b": [s.name for s in b]}
-    return xr.Dataset({name: (("measure", "a", "b"), np.asarray(v)[None]) for name, v in columns.items()}, coords=coords)
+    return xr.Dataset(
+        {name: (("measure", "a", "b"), np.asarray(v)[None]) for name, v in columns.items()}, coords=coords
+    )
 
 
 def _null_of_rdms(measure: Measure, n: int) -> float:
@@ -279,16 +368,28 @@ def _null_of_rdms(measure: Measure, n: int) -> float:
 
 def _draws(measure: Measure, block: Block, systems: dict[str, list[System]]) -> xr.DataArray:
     assert block.draws is not None
-    coords = {"measure": [measure.key], "a": [s.name for s in systems["a"]], "b": [s.name for s in systems["b"]], "draw": np.arange(len(block.draws))}
-    return xr.DataArray(np.moveaxis(block.draws, 0, -1)[None], dims=("measure", "a", "b", "draw"), coords=coords)
+    coords = {
+        "measure": [measure.key],
+        "a": [s.name for s in systems["a"]],
+        "b": [s.name for s in systems["b"]],
+        "draw": np.arange(len(block.draws)),
+    }
+    return xr.DataArray(
+        np.moveaxis(block.draws, 0, -1)[None], dims=("measure", "a", "b", "draw"), coords=coords
+    )
 
 
 def _stack_seeds(parts: list[list[Any]], seeds: list[int]) -> Any:
-    by_seed = [xr.concat([of_measure[i] for of_measure in parts], dim="measure", join="outer") for i in range(len(seeds))]
+    by_seed = [
+        xr.concat([of_measure[i] for of_measure in parts], dim="measure", join="outer")
+        for i in range(len(seeds))
+    ]
     return xr.concat(by_seed, dim=xr.IndexVariable("seed", np.array(seeds)))
 
 
-def _best_table(measure: Measure, found: BestOf, side: list[System], others: list[System], dim: str) -> xr.Dataset:
+def _best_table(
+    measure: Measure, found: BestOf, side: list[System], others: list[System], dim: str
+) -> xr.Dataset:
     names = np.array([s.name for s in side], dtype=object)
     blank = np.full(len(others), np.nan)
     low, high = found.interval or (blank, blank)
@@ -322,16 +423,32 @@ def _best_table(measure: Measure, found: BestOf, side: list[System], others: lis
     return xr.Dataset(data, coords=coords)
 
 
-# -- what was done, in words -----------------------------------------------------------------------------------------
+# -- what was done, in words
+# -----------------------------------------------------------------------------------------
 
 
 def _settings(
-    measures: list[Measure], systems: dict[str, list[System]], ids: np.ndarray, by: str, join: str, n_boot: int, n_perm: int, level: float,
-    held_out: bool, refit: bool, seeds: list[int],
+    measures: list[Measure],
+    systems: dict[str, list[System]],
+    ids: np.ndarray,
+    by: str,
+    join: str,
+    n_boot: int,
+    n_perm: int,
+    level: float,
+    held_out: bool,
+    refit: bool,
+    seeds: list[int],
 ) -> dict[str, Any]:
     def side(name: str) -> list[dict[str, Any]]:
         return [
-            {"name": s.name, "kind": s.kind, "units": None if s.x is None else int(s.x.shape[1]), "subjects": _people(s), "distance": s.distance}
+            {
+                "name": s.name,
+                "kind": s.kind,
+                "units": None if s.x is None else int(s.x.shape[1]),
+                "subjects": _people(s),
+                "distance": s.distance,
+            }
             for s in systems[name]
         ]
 
@@ -339,7 +456,16 @@ def _settings(
         "verb": "compare",
         "by": by,
         "join": join,
-        "measures": [{"key": m.key, "label": m.claims.label, "function": getattr(m.function, "__name__", m.name), "options": {k: _plain(v) for k, v in m.options.items()}, "resample": m.claims.resample} for m in measures],
+        "measures": [
+            {
+                "key": m.key,
+                "label": m.claims.label,
+                "function": getattr(m.function, "__name__", m.name),
+                "options": {k: _plain(v) for k, v in m.options.items()},
+                "resample": m.claims.resample,
+            }
+            for m in measures
+        ],
         "n_boot": int(n_boot),
         "n_perm": int(n_perm),
         "level": level,
@@ -357,7 +483,13 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, type(None))) else shorten(value)
 
 
-def _references(measures: list[Measure], systems: dict[str, list[System]], n_boot: int, n_perm: int, of_data: tuple[str, ...]) -> tuple[str, ...]:
+def _references(
+    measures: list[Measure],
+    systems: dict[str, list[System]],
+    n_boot: int,
+    n_perm: int,
+    of_data: tuple[str, ...],
+) -> tuple[str, ...]:
     keys = [key for one in measures for key in one.claims.references]
     if n_perm:
         keys.append("phipson2010permutation")
@@ -372,15 +504,22 @@ def _references(measures: list[Measure], systems: dict[str, list[System]], n_boo
 
 
 _RULES = {
-    "pairs": "stimuli were resampled by multinomial weights on pairs of different stimuli (percentile interval)",
-    "predictions": "held-out predictions were resampled over stimuli, conditional on the fitted folds (percentile interval)",
-    "subsample": "the interval is a delete-d jackknife over stimuli and covers the expectation at this number of stimuli only",
+    "pairs": "stimuli were resampled by weights on pairs of different stimuli (percentile interval)",
+    "predictions": "held-out predictions were resampled, conditional on the fitted folds (percentile interval)",
+    "subsample": "a delete-d jackknife over stimuli covers the expectation at this number of stimuli only",
     "none": "no interval over stimuli is given",
 }
 
 
 def _methods(
-    measures: list[Measure], n: int, n_boot: int, n_perm: int, level: float, refit: bool, systems: dict[str, list[System]], seeds: list[int]
+    measures: list[Measure],
+    n: int,
+    n_boot: int,
+    n_perm: int,
+    level: float,
+    refit: bool,
+    systems: dict[str, list[System]],
+    seeds: list[int],
 ) -> tuple[str, ...]:
     lines = [f"Systems were matched by stimulus id ({n} stimuli); repeats were averaged."]
     for one in measures:
@@ -391,17 +530,24 @@ def _methods(
         lines.append(one.claims.method + tail)
     if n_perm:
         lines.append(
-            f"P-values are one-sided, (b + 1)/(m + 1), from {n_perm} random relabellings of the stimuli; the p of a best system uses the maximum over "
+            f"P-values are one-sided, (b + 1)/(m + 1), from {n_perm} random relabellings of the stimuli; "
+            "the p of a best system uses the maximum over "
             "the systems of its side."
         )
     if any(_people(s) > 1 for group in systems.values() for s in group):
         lines.append(
-            "Where a system has several subjects, values are means over subjects (sessions averaged first), ceilings leave out one subject at a time "
-            "(low) or none (high), and intervals for new stimuli and new subjects together use the variance 2 (s2_subjects + s2_stimuli) - s2_both."
+            "Where a system has several subjects, values are means over subjects (sessions averaged "
+            "first), ceilings leave out one subject at a time "
+            "(low) or none (high), and intervals for new stimuli and new subjects together use the "
+            "variance 2 (s2_subjects + s2_stimuli) - s2_both."
         )
     lines.append(
-        "The best system of a side was chosen on one random half of the stimuli and scored on the other, averaged over 10 splits in both directions."
+        "The best system of a side was chosen on one random half of the stimuli and scored on the other, "
+        "averaged over 10 splits in both directions."
     )
     if seeds:
-        lines.append(f"The same was done with {len(seeds)} baseline copies (seeds {', '.join(map(str, seeds))}); differences use the same resamples.")
+        lines.append(
+            f"The same was done with {len(seeds)} baseline copies (seeds {', '.join(map(str, seeds))}); "
+            "differences use the same resamples."
+        )
     return tuple(lines)

@@ -1,4 +1,6 @@
-"""From what the user gave to aligned systems: checked, matched by id, averaged over repeats, constant units dropped."""
+"""From what the user gave to aligned systems: checked, matched by id, averaged over repeats, constant units
+dropped.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ class System:
 
     x : (n, units) responses averaged over repeats, constant units dropped; None for RDM data.
     rdms : (subjects, n(n-1)/2) condensed RDMs, sessions averaged; None for responses.
-    subjects : their ids.   distance : of the RDMs.   trials : the unaveraged responses where every stimulus has repeats; else None.
+    subjects : their ids.   distance : of the RDMs.   trials : the unaveraged responses where every stimulus
+        has repeats; else None.
     """
 
     name: str
@@ -68,12 +71,16 @@ def _checked(name: str, data: object, by: str, who: str, side: str) -> xr.DataAr
     if is_rdm_data(data):
         checked = check_rdm_data(data, who=who, name=where)
         if by != "stimulus":
-            raise InputError(f"{who}: {where} is RDM data, which is aligned by stimulus; by={by!r} needs responses.", code="bad-by")
+            raise InputError(
+                f"{who}: {where} is RDM data, which is aligned by stimulus; by={by!r} needs responses.",
+                code="bad-by",
+            )
         return checked
     checked = check_responses(data, who=who, name=where)
     if checked.dims != ("trial", "unit"):
         raise InputError(
-            f"{who}: {where} has dims {checked.dims}; select or average over time first, e.g. data.sel(time=slice(0.07, 0.17)).mean('time').",
+            f"{who}: {where} has dims {checked.dims}; select or average over time first, e.g. "
+            "data.sel(time=slice(0.07, 0.17)).mean('time').",
             code="bad-dims",
         )
     if by != "stimulus":
@@ -84,7 +91,9 @@ def _checked(name: str, data: object, by: str, who: str, side: str) -> xr.DataAr
 def aligned_systems(
     sides: Mapping[str, object], *, by: str, join: str, who: str
 ) -> tuple[dict[str, list[System]], np.ndarray, tuple[str, ...]]:
-    """Every side's systems over the common stimuli: ({side: systems}, sorted ids, reference keys found on the data)."""
+    """Every side's systems over the common stimuli: ({side: systems}, sorted ids, reference keys found on
+    the data).
+    """
     collected: dict[str, dict[str, xr.DataArray]] = {}
     flat: dict[str, xr.DataArray] = {}
     references: list[str] = []
@@ -98,7 +107,10 @@ def aligned_systems(
             for caution in recorded_cautions(array):
                 warn(caution.code, caution.message, caution.remedy)
     ids = common_ids(flat, join=join, who=who)
-    made = {side: [_system(name, select_ids(data, ids), who) for name, data in systems.items()] for side, systems in collected.items()}
+    made = {
+        side: [_system(name, select_ids(data, ids), who) for name, data in systems.items()]
+        for side, systems in collected.items()
+    }
     return made, ids, tuple(dict.fromkeys(references))
 
 
@@ -109,7 +121,13 @@ def _system(name: str, data: xr.DataArray, who: str) -> System:
         subjects = data["subject"].values if "subject" in data.coords else np.arange(len(values))
         names = list(dict.fromkeys(subjects.tolist()))
         means = np.stack([values[subjects == subject].mean(axis=0) for subject in names])
-        return System(name, "rdm", rdms=means, subjects=tuple(map(str, names)), distance=str(data.attrs.get("distance", "unknown")))
+        return System(
+            name,
+            "rdm",
+            rdms=means,
+            subjects=tuple(map(str, names)),
+            distance=str(data.attrs.get("distance", "unknown")),
+        )
     trials = None
     if "repeat" in data.coords:
         keep = data["valid"].values if "valid" in data.coords else np.ones(data.sizes["trial"], bool)
@@ -119,7 +137,8 @@ def _system(name: str, data: xr.DataArray, who: str) -> System:
         elif counts.max() >= 2:
             warn(
                 "ceiling-missing",
-                f"{shorten(name, 40)}: {int((counts < 2).sum())} stimuli were shown once only, so there is no noise ceiling for it.",
+                f"{shorten(name, 40)}: {int((counts < 2).sum())} stimuli were shown once only, so there is "
+                "no noise ceiling for it.",
                 "Leave those stimuli out (join='inner') to get one.",
             )
     mean = average(data)
@@ -127,14 +146,17 @@ def _system(name: str, data: xr.DataArray, who: str) -> System:
     constant = np.asarray(constant_columns(x if x.dtype.kind == "f" else x.astype(np.float64)))
     if constant.all():
         raise InputError(
-            f"{who}: every unit of {shorten(name, 60)} has the same value for all {len(x)} stimuli, so there is nothing to compare.", code="constant-units"
+            f"{who}: every unit of {shorten(name, 60)} has the same value for all {len(x)} stimuli, so "
+            "there is nothing to compare.",
+            code="constant-units",
         )
     if constant.any():
         units = data["unit"].values[constant]
         listed = ", ".join(shorten(unit, 30) for unit in units[:3].tolist())
         warn(
             "constant-units",
-            f"{shorten(name, 60)}: {units.size} of {constant.size} units have the same value for all stimuli (unit {listed}{', ...' if units.size > 3 else ''}) and were dropped.",
+            f"{shorten(name, 60)}: {units.size} of {constant.size} units have the same value for all "
+            f"stimuli (unit {listed}{', ...' if units.size > 3 else ''}) and were dropped.",
             "Expected for dead or clipped units; otherwise check the recording.",
         )
         x = x[:, ~constant]

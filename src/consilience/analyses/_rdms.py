@@ -29,7 +29,8 @@ def rdms(
     by: str = "stimulus",
     join: Literal["exact", "inner"] = "exact",
 ) -> RDMs:
-    """RDMs of systems over the same stimuli, with a two-dimensional map of the stimuli for each and one of the systems.
+    """RDMs of systems over the same stimuli, with a two-dimensional map of the stimuli for each and one of
+    the systems.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ def rdms(
 
     Returns
     -------
-    RDMs : ``.rdms`` (system, stimulus, stimulus_), ``.map`` (system, stimulus, axis) by classical multidimensional scaling, each turned onto the
+    RDMs : ``.rdms`` (system, stimulus, stimulus_), ``.map`` (system, stimulus, axis) by classical
+        multidimensional scaling, each turned onto the
         first system's; ``.systems_map`` (system, axis) from 1 - Spearman between RDMs.
 
     Raises
@@ -72,24 +74,38 @@ def rdms(
         ranks = np.stack([PREPARE["spearman"](v) for v in vectors])
         ranks /= np.linalg.norm(ranks, axis=1, keepdims=True)
         gap = np.clip(1 - ranks @ ranks.T, 0, None)
-        systems_map = xr.DataArray(classical_mds((gap + gap.T) / 2, 2)[0], dims=("system", "axis"), coords={"system": names})
+        systems_map = xr.DataArray(
+            classical_mds((gap + gap.T) / 2, 2)[0], dims=("system", "axis"), coords={"system": names}
+        )
     return RDMs(
-        rdms=xr.DataArray(squares, dims=("system", "stimulus", "stimulus_"), coords={"system": names, "stimulus": ids, "stimulus_": ids}),
-        map=xr.DataArray(np.stack(turned), dims=("system", "stimulus", "axis"), coords={"system": names, "stimulus": ids}),
+        rdms=xr.DataArray(
+            squares,
+            dims=("system", "stimulus", "stimulus_"),
+            coords={"system": names, "stimulus": ids, "stimulus_": ids},
+        ),
+        map=xr.DataArray(
+            np.stack(turned), dims=("system", "stimulus", "axis"), coords={"system": names, "stimulus": ids}
+        ),
         systems_map=systems_map,
         data=xr.Dataset(
             {
                 "explained": ("system", np.array(shares)),
                 "n_subjects": ("system", np.array([len(s.subjects) or 1 for s in found["systems"]])),
-                "distance": ("system", np.array([s.distance or distance for s in found["systems"]], dtype=object)),
+                "distance": (
+                    "system",
+                    np.array([s.distance or distance for s in found["systems"]], dtype=object),
+                ),
             },
             coords={"system": names},
         ),
         settings={"verb": "rdms", "distance": distance, "by": by, "join": join, "n_stimuli": len(ids)},
         warnings=tuple(cautions),
-        references=tuple(dict.fromkeys(["kriegeskorte2008representational", "torgerson1952multidimensional", *references])),
+        references=tuple(
+            dict.fromkeys(["kriegeskorte2008representational", "torgerson1952multidimensional", *references])
+        ),
         methods=(
-            f"Representational dissimilarity matrices use {distance} distance where responses were available. Maps are classical multidimensional "
+            f"Representational dissimilarity matrices use {distance} distance where responses were "
+            "available. Maps are classical multidimensional "
             "scaling to two axes.",
         ),
     )

@@ -50,5 +50,8 @@ class Dataset:
                 sizes = ", ".join(f"{size} {dim}" for dim, size in data.sizes.items() if dim != "stimulus_")
                 lines.append(f"  {label if i == 0 else '':<11} {name}: {sizes}")
         lines.append(f"  categories  {', '.join(str(column) for column in self.categories.columns)}")
-        lines += [f"  cite        {line}" if i == 0 else f"              {line}" for i, line in enumerate(self.citation.splitlines())]
+        lines += [
+            f"  cite        {line}" if i == 0 else f"              {line}"
+            for i, line in enumerate(self.citation.splitlines())
+        ]
         return "\n".join(lines)

@@ -14,7 +14,7 @@ _OBJECTS92 = "rsatoolbox-0.0.4/demos/92imageData"
 ENTRIES = {
     "objects92": Entry(
         module="consilience.datasets._objects92",
-        what="92 object photographs; RDMs of monkey IT, human IT (4 subjects x 2 sessions) and behaviour (16 subjects)",
+        what="92 object photos; RDMs of monkey IT, human IT (4 subjects x 2 sessions) and behaviour (16)",
         licence="MIT",
         source=PackageFile(
             package="rsatoolbox",
@@ -25,9 +25,15 @@ ENTRIES = {
                 f"{_OBJECTS92}/Kriegeskorte_Neuron2008_supplementalData.mat": (
                     "06f21214399a5d43dc264eed19a7f4b8daf11c8622a59eec3e106064ce5e3504"
                 ),
-                f"{_OBJECTS92}/92_brainRDMs.mat": "1743f90a15e895798a94318649e80e1123a7e5943a1703fa1dd7c31ea5780b7c",
-                f"{_OBJECTS92}/92_behavRDMs.mat": "7a8e118c144c3840adeeeef6ea0706a0be2b3e80df719af15fbb56fc62562f5f",
-                f"{_OBJECTS92}/92_modelRDMs.mat": "e1d2b58bb2f9508bc13da4c81b94d1ab07823b25ed30b9563bd9d6d730c2a00a",
+                f"{_OBJECTS92}/92_brainRDMs.mat": (
+                    "1743f90a15e895798a94318649e80e1123a7e5943a1703fa1dd7c31ea5780b7c"
+                ),
+                f"{_OBJECTS92}/92_behavRDMs.mat": (
+                    "7a8e118c144c3840adeeeef6ea0706a0be2b3e80df719af15fbb56fc62562f5f"
+                ),
+                f"{_OBJECTS92}/92_modelRDMs.mat": (
+                    "e1d2b58bb2f9508bc13da4c81b94d1ab07823b25ed30b9563bd9d6d730c2a00a"
+                ),
             },
         ),
     ),
@@ -43,12 +49,14 @@ def load(name: str) -> Dataset:
 
     Returns
     -------
-    Dataset with ``stimuli``, ``systems`` (name -> RDM data or responses), ``models``, ``categories``, ``citation``, ``licence``.
+    Dataset with ``stimuli``, ``systems`` (name -> RDM data or responses), ``models``, ``categories``,
+    ``citation``, ``licence``.
 
     Raises
     ------
     UnknownNameError : no such data set (the nearest name is given).
-    InputError : not cached and not to be had (``not-cached``), or a file that is not the pinned one (``bad-hash``).
+    InputError : not cached and not to be had (``not-cached``), or a file that is not the pinned one
+        (``bad-hash``).
 
     Examples
     --------

@@ -20,19 +20,25 @@ from consilience.datasets._dataset import Dataset
 __all__ = ["load"]
 
 _CITATION = """\
-Kriegeskorte N, Mur M, Ruff DA, Kiani R, et al. (2008) Neuron 60:1126-1141, doi:10.1016/j.neuron.2008.10.043 (stimuli, IT RDMs)
-Kiani R, Esteky H, Mirpour K, Tanaka K (2007) J Neurophysiol 97:4296-4309, doi:10.1152/jn.00024.2007 (monkey recordings)
-Mur M, Meys M, Bodurka J, Goebel R, et al. (2013) Front Psychol 4:128, doi:10.3389/fpsyg.2013.00128 (similarity judgements)"""
+Kriegeskorte N, Mur M, Ruff DA, Kiani R, et al. (2008) Neuron 60:1126-1141, doi:10.1016/j.neuron.2008.10.043
+(stimuli, IT RDMs) Kiani R, Esteky H, Mirpour K, Tanaka K (2007) J Neurophysiol 97:4296-4309,
+doi:10.1152/jn.00024.2007 (monkey recordings) Mur M, Meys M, Bodurka J, Goebel R, et al. (2013) Front Psychol
+4:128, doi:10.3389/fpsyg.2013.00128 (similarity judgements)"""
 
 _NOTES = (
-    "monkey_IT: one RDM, 674 neurons of two monkeys pooled. human_IT: fMRI, 4 subjects x 2 sessions; the published group RDM is the "
-    "mean of these eight. Both are correlation distance (1 - Pearson r). behaviour: multi-arrangement similarity judgements of 16 "
-    "subjects, in arbitrary units. Stimulus ids are category and running number (from 01); 'number' is the original index, from 0."
+    "monkey_IT: one RDM, 674 neurons of two monkeys pooled. human_IT: fMRI, 4 subjects x 2 sessions; the "
+    "published group RDM is the "
+    "mean of these eight. Both are correlation distance (1 - Pearson r). behaviour: multi-arrangement "
+    "similarity judgements of 16 "
+    "subjects, in arbitrary units. Stimulus ids are category and running number (from 01); 'number' is the "
+    "original index, from 0."
 )
 
 
 def _mat(path: Path, variable: str) -> np.ndarray:
-    from scipy.io import loadmat  # reads MATLAB 5 files; its object arrays are cells and structs, nothing is unpickled
+    from scipy.io import (
+        loadmat,
+    )  # reads MATLAB 5 files; its object arrays are cells and structs, nothing is unpickled
 
     return loadmat(str(path), variable_names=[variable])[variable]
 
@@ -84,7 +90,11 @@ def _systems(paths: dict[str, Path], ids: np.ndarray) -> dict[str, xr.DataArray]
     judged = _mat(paths["92_behavRDMs.mat"], "rdms_behav_92").ravel()  # names such as "simJudge | subject1"
     return {
         "monkey_IT": rdm_data(
-            monkey["RDM"], stimulus=ids, distance="correlation", subject=["monkeys_pooled"], system="monkey_IT"
+            monkey["RDM"],
+            stimulus=ids,
+            distance="correlation",
+            subject=["monkeys_pooled"],
+            system="monkey_IT",
         ),
         "human_IT": rdm_data(
             np.stack([row["RDM"] for row in human]),

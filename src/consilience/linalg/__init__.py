@@ -1,4 +1,6 @@
-"""Plain-array linear algebra shared by measures and models: centring, Gram matrices, lossless reduction, ridge path."""
+"""Plain-array linear algebra shared by measures and models: centring, Gram matrices, lossless reduction,
+ridge path.
+"""
 
 from consilience.linalg._centre import centre_columns, constant_columns
 from consilience.linalg._gram import cross, gram, squared_distances
@@ -7,4 +9,15 @@ from consilience.linalg._reduce import principal_scores
 from consilience.linalg._ridge import RidgePlan
 from consilience.linalg._shrinkage import ledoit_wolf
 
-__all__ = ["RidgePlan", "centre_columns", "classical_mds", "constant_columns", "cross", "gram", "ledoit_wolf", "principal_scores", "rotate_onto", "squared_distances"]
+__all__ = [
+    "RidgePlan",
+    "centre_columns",
+    "classical_mds",
+    "constant_columns",
+    "cross",
+    "gram",
+    "ledoit_wolf",
+    "principal_scores",
+    "rotate_onto",
+    "squared_distances",
+]

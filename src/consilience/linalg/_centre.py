@@ -29,13 +29,16 @@ def centre_columns(x: Array) -> Array:
         return x - mean
     step = max(1, _BLOCK // max(1, x.shape[1]))
     blocks = [
-        xp.astype(float64(x[start : start + step, ...]) - mean, x.dtype) for start in range(0, x.shape[0], step)
+        xp.astype(float64(x[start : start + step, ...]) - mean, x.dtype)
+        for start in range(0, x.shape[0], step)
     ]
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
 
 
 def constant_columns(x: Array, *, tolerance: float = 8.0) -> Array:
-    """Which columns of ``x`` (n, p) do not vary: range at most ``tolerance`` eps times the largest magnitude. Bool (p,)."""
+    """Which columns of ``x`` (n, p) do not vary: range at most ``tolerance`` eps times the largest
+    magnitude. Bool (p,).
+    """
     xp = array_namespace(x)
     high, low = xp.max(x, axis=0), xp.min(x, axis=0)
     size = xp.maximum(xp.abs(high), xp.abs(low))

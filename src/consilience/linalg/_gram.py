@@ -11,7 +11,9 @@ _ROWS = 1 << 14
 
 
 def gram(x: Array) -> Array:
-    """X X' (n, n) in float64, for ``x`` (n, p): float32 products over blocks of columns are added in float64."""
+    """X X' (n, n) in float64, for ``x`` (n, p): float32 products over blocks of columns are added in
+    float64.
+    """
     xp = array_namespace(x)
     if x.dtype == xp.float64 or x.shape[1] <= _COLUMNS:
         return float64(x @ x.T)
@@ -23,7 +25,9 @@ def gram(x: Array) -> Array:
 
 
 def cross(x: Array, y: Array) -> Array:
-    """X' Y (p, q) in float64, for ``x`` (n, p) and ``y`` (n, q): products over blocks of rows are added in float64."""
+    """X' Y (p, q) in float64, for ``x`` (n, p) and ``y`` (n, q): products over blocks of rows are added in
+    float64.
+    """
     xp = array_namespace(x, y)
     if x.shape[0] <= _ROWS or x.dtype == xp.float64:
         return float64(x.T @ y)
@@ -34,7 +38,9 @@ def cross(x: Array, y: Array) -> Array:
 
 
 def squared_distances(x: Array) -> Array:
-    """Squared Euclidean distances (n, n) between the rows of ``x`` (n, p); centre ``x`` first to keep digits. Never negative."""
+    """Squared Euclidean distances (n, n) between the rows of ``x`` (n, p); centre ``x`` first to keep
+    digits. Never negative.
+    """
     xp = array_namespace(x)
     k = gram(x)
     diagonal = xp.linalg.diagonal(k)

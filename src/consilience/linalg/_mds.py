@@ -8,9 +8,11 @@ __all__ = ["classical_mds", "rotate_onto"]
 
 
 def classical_mds(d: np.ndarray, k: int) -> tuple[np.ndarray, float]:
-    """Coordinates (n, k) whose distances approximate the dissimilarities ``d`` (n, n), and the share of positive variance they hold.
+    """Coordinates (n, k) whose distances approximate the dissimilarities ``d`` (n, n), and the share of
+    positive variance they hold.
 
-    Eigenvectors of -J d^2 J / 2, J the centring matrix, scaled by the square roots of their eigenvalues (Torgerson 1952). The sign of each axis is
+    Eigenvectors of -J d^2 J / 2, J the centring matrix, scaled by the square roots of their eigenvalues
+    (Torgerson 1952). The sign of each axis is
     fixed so that its largest entry is positive.
     """
     n = d.shape[0]

@@ -9,10 +9,13 @@ __all__ = ["principal_scores"]
 
 
 def principal_scores(x: Array) -> Array:
-    """``x`` (n, p), centred, in the coordinates of its principal axes: (n, rank) float64, with X X' unchanged.
+    """``x`` (n, p), centred, in the coordinates of its principal axes: (n, rank) float64, with X X'
+    unchanged.
 
-    Everything that does not change under rotation of the units (CCA, Procrustes, ridge) can be computed from these at the
-    size of the smaller side. Columns are ordered by falling variance; the rank is counted at eps max(n, p) of the largest
+    Everything that does not change under rotation of the units (CCA, Procrustes, ridge) can be computed
+    from these at the
+    size of the smaller side. Columns are ordered by falling variance; the rank is counted at eps max(n, p)
+    of the largest
     singular value, eps of the dtype of ``x``.
     """
     xp = array_namespace(x)

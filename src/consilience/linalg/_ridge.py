@@ -17,13 +17,16 @@ class _Fold:
     weights: np.ndarray  # (alphas, r) 1 / (eigenvalue + alpha)
     shrink: np.ndarray  # (alphas, r) eigenvalue / (eigenvalue + alpha)
     test_u: np.ndarray  # (n_test, r) test predictors times V times singular values
-    groups: tuple[np.ndarray, ...] | None  # rows of each group inside the training set; None = every row its own
+    groups: (
+        tuple[np.ndarray, ...] | None
+    )  # rows of each group inside the training set; None = every row its own
 
 
 @dataclass(frozen=True)
 class RidgePredictions:
     """predicted, actual : (n, q), deviations from the mean of the training stimuli of their fold.
-    alpha : (folds, q) index of the penalty chosen.   spread : (folds, q) root mean square of the predictions for the training stimuli."""
+    alpha : (folds, q) index of the penalty chosen.   spread : (folds, q) root mean square of the
+        predictions for the training stimuli."""
 
     predicted: np.ndarray
     actual: np.ndarray
@@ -36,19 +39,25 @@ class RidgePlan:
 
     Parameters
     ----------
-    x : (n, r) predictors; pass principal scores, r <= n (a rotation of the predictors does not change ridge predictions)
+    x : (n, r) predictors; pass principal scores, r <= n (a rotation of the predictors does not change ridge
+        predictions)
     folds : list of test-row arrays; together they cover every row once
-    alphas : penalties relative to the mean over stimuli of the squared length of a centred training predictor row, so that the scale of X
+    alphas : penalties relative to the mean over stimuli of the squared length of a centred training
+        predictor row, so that the scale of X
         does not matter
-    groups : (n,) int, rows of one group are left out together when alpha is chosen; None = rows are independent
+    groups : (n,) int, rows of one group are left out together when alpha is chosen; None = rows are
+        independent
 
     Notes
     -----
     Within a training set alpha is chosen per target by the closed-form leave-one-group-out error
-    e_G = (I - H_GG)^-1 (y_G - yhat_G), H the hat matrix including the intercept (Hoerl & Kennard 1970; Allen 1974).
+    e_G = (I - H_GG)^-1 (y_G - yhat_G), H the hat matrix including the intercept (Hoerl & Kennard 1970;
+    Allen 1974).
     """
 
-    def __init__(self, x: np.ndarray, folds: list[np.ndarray], alphas: np.ndarray, groups: np.ndarray | None = None) -> None:
+    def __init__(
+        self, x: np.ndarray, folds: list[np.ndarray], alphas: np.ndarray, groups: np.ndarray | None = None
+    ) -> None:
         self.n = x.shape[0]
         self.alphas = np.asarray(alphas, dtype=np.float64)
         self.folds = [self._fold(x, test, groups) for test in folds]

@@ -10,7 +10,8 @@ __all__ = ["ledoit_wolf"]
 def ledoit_wolf(x: Array) -> tuple[Array, float]:
     """Shrunk covariance (p, p) of centred ``x`` (n, p), and the shrinkage in [0, 1] (Ledoit & Wolf 2004).
 
-    S* = (1 - r) S + r m I with S = X'X/n, m = tr(S)/p and r = min(b2, d2)/d2, d2 = ||S - m I||^2, b2 = mean ||x_i x_i' - S||^2 / n.
+    S* = (1 - r) S + r m I with S = X'X/n, m = tr(S)/p and r = min(b2, d2)/d2, d2 = ||S - m I||^2, b2 = mean
+    ||x_i x_i' - S||^2 / n.
     """
     xp = array_namespace(x)
     n, p = x.shape

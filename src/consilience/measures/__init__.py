@@ -1,6 +1,7 @@
 """Measures: plain arrays (stimuli, units) in, one number out; higher = more alike.
 
-Each is a function with claims that one suite tests (`consilience.testing.check_measure`); `names` lists them, `claims` shows what one says of itself.
+Each is a function with claims that one suite tests (`consilience.testing.check_measure`); `names` lists
+them, `claims` shows what one says of itself.
 """
 
 from consilience.measures._cca import cca, cca_held_out, svcca, svcca_held_out

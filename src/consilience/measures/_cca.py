@@ -21,9 +21,11 @@ _INVARIANT_SVCCA = frozenset({"translation", "scaling", "rotation", "permutation
 
 
 def cca_null(n: int, p: int, q: int) -> float:
-    """Expected mean canonical correlation of independent Gaussian data: the mean of sqrt(x) under the limit law of Wachter (1980).
+    """Expected mean canonical correlation of independent Gaussian data: the mean of sqrt(x) under the limit
+    law of Wachter (1980).
 
-    With a = p/(n-1), b = q/(n-1): density sqrt((h - x)(x - l)) / (2 pi min(a, b) x (1 - x)) on l, h = a + b - 2ab -+ 2 sqrt(ab(1-a)(1-b)),
+    With a = p/(n-1), b = q/(n-1): density sqrt((h - x)(x - l)) / (2 pi min(a, b) x (1 - x)) on l, h = a + b
+    - 2ab -+ 2 sqrt(ab(1-a)(1-b)),
     and, where a + b > 1, a share (a + b - 1)/min(a, b) that is exactly 1. The mean of x is max(p, q)/(n-1).
     """
     a, b = min(p / (n - 1), 1.0), min(q / (n - 1), 1.0)
@@ -48,7 +50,10 @@ def _bases(x: Array, regularization: float) -> Array:
     z = principal_scores(centre_columns(x))
     values = xp.sum(z * z, axis=0)
     if values.shape[0] == 0:
-        raise InputError("cca: a system has the same pattern for all stimuli, so there is nothing to correlate.", code="no-structure")
+        raise InputError(
+            "cca: a system has the same pattern for all stimuli, so there is nothing to correlate.",
+            code="no-structure",
+        )
     penalty = regularization * xp.mean(values)
     return z / xp.sqrt((1 - regularization) * values + penalty)[None, :]
 
@@ -75,23 +80,33 @@ def _cca_claims(*, regularization: float = 0.0) -> Claims:
         resample="subsample",
         held_out="cca_held_out",
         references=("hotelling1936relations",),
-        method="The canonical correlations of the two systems were computed on all stimuli and averaged (in-sample: inflated when units are many).",
+        method=(
+            "The canonical correlations of the two systems were computed on all stimuli and averaged "
+            "(in-sample: inflated when units are many)."
+        ),
     )
 
 
 def _cca_parts(*, regularization: float = 0.0) -> SubsampleParts:
     return SubsampleParts(
-        scores, lambda x, y: float(_mean_correlation(_whiten_numpy(x, regularization), _whiten_numpy(y, regularization)))
+        scores,
+        lambda x, y: float(
+            _mean_correlation(_whiten_numpy(x, regularization), _whiten_numpy(y, regularization))
+        ),
     )
 
 
 @measure(claims=_cca_claims, parts=_cca_parts)
 def cca(x: Array, y: Array, /, *, regularization: float = 0.0) -> Array:
-    """Mean canonical correlation, in-sample: how much of two systems is shared up to any linear transformation.
+    """Mean canonical correlation, in-sample: how much of two systems is shared up to any linear
+    transformation.
 
-    value = mean over k = min(rank x, rank y) of the singular values of Sxx^-1/2 Sxy Syy^-1/2, S the covariances of the centred data; with
-    regularization c: Sxx replaced by (1 - c) Sxx + c m I, m its mean eigenvalue over its rank. Independent data of full rank give a mean *squared*
-    value of max(p, q)/(n-1), and exactly 1 once max(p, q) >= n - 1: use `cca_held_out` there (as `cs.compare` does).
+    value = mean over k = min(rank x, rank y) of the singular values of Sxx^-1/2 Sxy Syy^-1/2, S the
+    covariances of the centred data; with
+    regularization c: Sxx replaced by (1 - c) Sxx + c m I, m its mean eigenvalue over its rank. Independent
+    data of full rank give a mean *squared*
+    value of max(p, q)/(n-1), and exactly 1 once max(p, q) >= n - 1: use `cca_held_out` there (as
+    `cs.compare` does).
 
     Parameters
     ----------
@@ -123,15 +138,24 @@ def cca(x: Array, y: Array, /, *, regularization: float = 0.0) -> Array:
     check_number(regularization, name="regularization", who=who, low=0.0, high=1.0 - 1e-12, closed=True)
     x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
     same_rows(x, y, who=who)
-    warn_null(_cca_claims(regularization=regularization), x.shape[0], x.shape[1], y.shape[1], "cs.measures.cca_held_out")
+    warn_null(
+        _cca_claims(regularization=regularization),
+        x.shape[0],
+        x.shape[1],
+        y.shape[1],
+        "cs.measures.cca_held_out",
+    )
     return _mean_correlation(_bases(x, regularization), _bases(y, regularization))
 
 
-# -- held out --------------------------------------------------------------------------------------------------------
+# -- held out
+# --------------------------------------------------------------------------------------------------------
 
 
 class _CanonicalPlan:
-    """Canonical directions fitted on the training stimuli of each fold, both sides projected on the test stimuli."""
+    """Canonical directions fitted on the training stimuli of each fold, both sides projected on the test
+    stimuli.
+    """
 
     def __init__(self, x: np.ndarray, folds: list[np.ndarray], whiten: Any) -> None:
         self.whiten, self.folds, self.n = whiten, folds, x.shape[0]
@@ -189,7 +213,9 @@ def _truncated_whitener(threshold: float, k: int | None) -> Any:
 
 
 def _kept(values: np.ndarray, threshold: float, k: int | None) -> int:
-    """How many components: ``k``, or the fewest that hold ``threshold`` of the variance; never those at rounding level."""
+    """How many components: ``k``, or the fewest that hold ``threshold`` of the variance; never those at
+    rounding level.
+    """
     rank = int(np.sum(values > values[0] * 1e-12))
     if k is not None:
         return min(k, rank)
@@ -197,7 +223,9 @@ def _kept(values: np.ndarray, threshold: float, k: int | None) -> int:
     return min(rank, int(np.searchsorted(share, threshold - 1e-12) + 1))
 
 
-def _cca_held_out_claims(*, regularization: float | None = None, folds: int = 5, groups: Any = None, rng: Any = 0) -> Claims:
+def _cca_held_out_claims(
+    *, regularization: float | None = None, folds: int = 5, groups: Any = None, rng: Any = 0
+) -> Claims:
     return Claims(
         label="mean canonical correlation (held out)",
         range=(-1.0, 1.0),
@@ -209,27 +237,44 @@ def _cca_held_out_claims(*, regularization: float | None = None, folds: int = 5,
         converts=True,
         references=("hotelling1936relations", "ledoit2004well"),
         method=(
-            "Canonical directions (covariances shrunk by Ledoit-Wolf) were fitted with the stimuli of a fold held out; "
+            "Canonical directions (covariances shrunk by Ledoit-Wolf) were fitted with the stimuli of a "
+            "fold held out; "
             "the correlations of the held-out projections were averaged over components."
         ),
     )
 
 
-def _cca_held_out_parts(*, regularization: float | None = None, folds: int = 5, groups: Any = None, rng: Any = 0) -> PredictionParts:
-    return PredictionParts(scores, lambda x, tests, owner: _CanonicalPlan(x, tests, _whitener(regularization)), folds=folds)
+def _cca_held_out_parts(
+    *, regularization: float | None = None, folds: int = 5, groups: Any = None, rng: Any = 0
+) -> PredictionParts:
+    return PredictionParts(
+        scores, lambda x, tests, owner: _CanonicalPlan(x, tests, _whitener(regularization)), folds=folds
+    )
 
 
 @measure(claims=_cca_held_out_claims, parts=_cca_held_out_parts)
-def cca_held_out(x: Array, y: Array, /, *, regularization: float | None = None, folds: int = 5, groups: Any = None, rng: Any = 0) -> Array:
+def cca_held_out(
+    x: Array,
+    y: Array,
+    /,
+    *,
+    regularization: float | None = None,
+    folds: int = 5,
+    groups: Any = None,
+    rng: Any = 0,
+) -> Array:
     """Mean canonical correlation on stimuli held out: 0 for unrelated systems, however many units.
 
-    Directions are fitted on the training stimuli of each fold; value = mean over min(p, q, n_train - 1) components of the correlation of both
-    sides' projections of the held-out stimuli (deviations from the training mean, each fold in units of its training spread).
+    Directions are fitted on the training stimuli of each fold; value = mean over min(p, q, n_train - 1)
+    components of the correlation of both
+    sides' projections of the held-out stimuli (deviations from the training mean, each fold in units of its
+    training spread).
 
     Parameters
     ----------
     x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows
-    regularization : c in [0, 1) as in `cca`; None = Ledoit-Wolf shrinkage of each side's training covariance (then the value is no longer
+    regularization : c in [0, 1) as in `cca`; None = Ledoit-Wolf shrinkage of each side's training
+        covariance (then the value is no longer
         exactly invariant to affine transformations).
     folds : number of folds.   groups : n labels never split.   rng : seed of the deal into folds.
 
@@ -253,12 +298,15 @@ def cca_held_out(x: Array, y: Array, /, *, regularization: float | None = None, 
     True
     """
     if regularization is not None:
-        check_number(regularization, name="regularization", who="cca_held_out", low=0.0, high=1.0 - 1e-12, closed=True)
+        check_number(
+            regularization, name="regularization", who="cca_held_out", low=0.0, high=1.0 - 1e-12, closed=True
+        )
     parts = _cca_held_out_parts(regularization=regularization)
     return held_out_score(x, y, parts, groups=groups, folds=folds, rng=rng, who="cca_held_out")
 
 
-# -- SVCCA -----------------------------------------------------------------------------------------------------------
+# -- SVCCA -------------------------------------------------------------------------------------------------
+# ----------
 
 
 def _check_truncation(threshold: float, k: int | None, who: str) -> None:
@@ -271,7 +319,10 @@ def _truncate(x: Array, threshold: float, k: int | None) -> Array:
     xp = array_namespace(x)
     z = principal_scores(centre_columns(x))
     if z.shape[1] == 0:
-        raise InputError("svcca: a system has the same pattern for all stimuli, so there is nothing to correlate.", code="no-structure")
+        raise InputError(
+            "svcca: a system has the same pattern for all stimuli, so there is nothing to correlate.",
+            code="no-structure",
+        )
     values = to_numpy(xp.sum(z * z, axis=0))
     return z[:, : _kept(values, threshold, k)]
 
@@ -284,18 +335,25 @@ def _svcca_claims(*, threshold: float = 0.99, k: int | None = None) -> Claims:
         symmetric=True,
         invariant=_INVARIANT_SVCCA,
         null=lambda n, p, q: cca_null(n, min(p, k or p), min(q, k or q)),
-        null_text="that of CCA between the components kept (an upper bound here, with all components counted)",
+        null_text="that of CCA between the components kept (here an upper bound: all components count)",
         inflation=lambda n, p, q: _squared_null(n, min(p, k or p), min(q, k or q)),
         resample="subsample",
         held_out="svcca_held_out",
         references=("raghu2017svcca", "hotelling1936relations"),
-        method="Each system was reduced to its leading principal components and the mean canonical correlation taken (SVCCA, in-sample: inflated when components are many).",
+        method=(
+            "Each system was reduced to its leading principal components and the mean canonical correlation "
+            "taken (SVCCA, in-sample: inflated when components are many)."
+        ),
     )
 
 
 def _svcca_parts(*, threshold: float = 0.99, k: int | None = None) -> SubsampleParts:
     def value(x: np.ndarray, y: np.ndarray) -> float:
-        return float(_mean_correlation(_whiten_numpy(_truncate(x, threshold, k)), _whiten_numpy(_truncate(y, threshold, k))))
+        return float(
+            _mean_correlation(
+                _whiten_numpy(_truncate(x, threshold, k)), _whiten_numpy(_truncate(y, threshold, k))
+            )
+        )
 
     return SubsampleParts(scores, value)
 
@@ -304,8 +362,10 @@ def _svcca_parts(*, threshold: float = 0.99, k: int | None = None) -> SubsampleP
 def svcca(x: Array, y: Array, /, *, threshold: float = 0.99, k: int | None = None) -> Array:
     """SVCCA, in-sample: mean canonical correlation between the leading principal components of two systems.
 
-    Each centred system is reduced to the fewest principal components that hold ``threshold`` of its variance (or to ``k``); the value is the mean
-    canonical correlation between them, over the smaller number of components. (Elsewhere "SVCCA" also means: a fixed 20 components, a threshold on
+    Each centred system is reduced to the fewest principal components that hold ``threshold`` of its
+    variance (or to ``k``); the value is the mean
+    canonical correlation between them, over the smaller number of components. (Elsewhere "SVCCA" also
+    means: a fixed 20 components, a threshold on
     singular values instead of variance, or the mean over only the correlations that hold 98 %.)
 
     Parameters
@@ -320,7 +380,8 @@ def svcca(x: Array, y: Array, /, *, threshold: float = 0.99, k: int | None = Non
     Raises
     ------
     InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, no variation.
-    ConsilienceWarning ``null-not-zero`` : components kept / (n-1) > 0.1, so unrelated data would score high; use `svcca_held_out`.
+    ConsilienceWarning ``null-not-zero`` : components kept / (n-1) > 0.1, so unrelated data would score
+    high; use `svcca_held_out`.
 
     References
     ----------
@@ -338,11 +399,15 @@ def svcca(x: Array, y: Array, /, *, threshold: float = 0.99, k: int | None = Non
     x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
     same_rows(x, y, who=who)
     a, b = _truncate(x, threshold, k), _truncate(y, threshold, k)
-    warn_null(_svcca_claims(threshold=threshold), x.shape[0], a.shape[1], b.shape[1], "cs.measures.svcca_held_out")
+    warn_null(
+        _svcca_claims(threshold=threshold), x.shape[0], a.shape[1], b.shape[1], "cs.measures.svcca_held_out"
+    )
     return _mean_correlation(_bases(a, 0.0), _bases(b, 0.0))
 
 
-def _svcca_held_out_claims(*, threshold: float = 0.99, k: int | None = None, folds: int = 5, groups: Any = None, rng: Any = 0) -> Claims:
+def _svcca_held_out_claims(
+    *, threshold: float = 0.99, k: int | None = None, folds: int = 5, groups: Any = None, rng: Any = 0
+) -> Claims:
     return Claims(
         label="SVCCA (held out)",
         range=(-1.0, 1.0),
@@ -354,21 +419,37 @@ def _svcca_held_out_claims(*, threshold: float = 0.99, k: int | None = None, fol
         converts=True,
         references=("raghu2017svcca", "hotelling1936relations"),
         method=(
-            "Each system was reduced to its leading principal components and canonical directions were fitted between them (SVCCA), with the stimuli "
+            "Each system was reduced to its leading principal components and canonical directions were "
+            "fitted between them (SVCCA), with the stimuli "
             "of a fold held out; the correlations of the held-out projections were averaged over components."
         ),
     )
 
 
-def _svcca_held_out_parts(*, threshold: float = 0.99, k: int | None = None, folds: int = 5, groups: Any = None, rng: Any = 0) -> PredictionParts:
-    return PredictionParts(scores, lambda x, tests, owner: _CanonicalPlan(x, tests, _truncated_whitener(threshold, k)), folds=folds)
+def _svcca_held_out_parts(
+    *, threshold: float = 0.99, k: int | None = None, folds: int = 5, groups: Any = None, rng: Any = 0
+) -> PredictionParts:
+    return PredictionParts(
+        scores,
+        lambda x, tests, owner: _CanonicalPlan(x, tests, _truncated_whitener(threshold, k)),
+        folds=folds,
+    )
 
 
 @measure(claims=_svcca_held_out_claims, parts=_svcca_held_out_parts)
 def svcca_held_out(
-    x: Array, y: Array, /, *, threshold: float = 0.99, k: int | None = None, folds: int = 5, groups: Any = None, rng: Any = 0
+    x: Array,
+    y: Array,
+    /,
+    *,
+    threshold: float = 0.99,
+    k: int | None = None,
+    folds: int = 5,
+    groups: Any = None,
+    rng: Any = 0,
 ) -> Array:
-    """SVCCA on stimuli held out: components and canonical directions from the training stimuli, correlations from the others.
+    """SVCCA on stimuli held out: components and canonical directions from the training stimuli,
+    correlations from the others.
 
     Parameters
     ----------
@@ -398,5 +479,3 @@ def svcca_held_out(
     _check_truncation(threshold, k, "svcca_held_out")
     parts = _svcca_held_out_parts(threshold=threshold, k=k)
     return held_out_score(x, y, parts, groups=groups, folds=folds, rng=rng, who="svcca_held_out")
-
-

@@ -6,7 +6,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from consilience._core._arrays import Array, array_namespace, as_matrix, condensed_indices, float64, same_rows, to_numpy
+from consilience._core._arrays import (
+    Array,
+    array_namespace,
+    as_matrix,
+    condensed_indices,
+    float64,
+    same_rows,
+    to_numpy,
+)
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_option
 from consilience.linalg import centre_columns, cross, gram, squared_distances
@@ -19,7 +27,9 @@ _RDM_DISTANCES = {"correlation": "correlation", "sqeuclidean": "euclidean"}
 
 
 def _biased_null(n: int, p: int, q: int) -> float:
-    """E[HSIC] / sqrt(E[HSIC_xx] E[HSIC_yy]) for independent white Gaussian data: sqrt(p q / ((p + n)(q + n)))."""
+    """E[HSIC] / sqrt(E[HSIC_xx] E[HSIC_yy]) for independent white Gaussian data: sqrt(p q / ((p + n)(q +
+    n))).
+    """
     return float(np.sqrt(p * q / ((p + n) * (q + n))))
 
 
@@ -34,12 +44,16 @@ def _claims(*, kernel: str = "linear", debiased: bool = True) -> Claims:
         symmetric=True,
         invariant=frozenset({"translation", "scaling", "rotation", "permutation"}),
         null=(lambda n, p, q: 0.0) if debiased else _biased_null,
-        null_text="0" if debiased else "sqrt(p q / ((p + n)(q + n))) for white data: goes to 1 as units outnumber stimuli",
+        null_text="0"
+        if debiased
+        else "sqrt(p q / ((p + n)(q + n))) for white data: goes to 1 as units outnumber stimuli",
         resample="pairs",
         takes_rdms=True,
         min_stimuli=4,
-        references=("kornblith2019similarity",) + (("song2012feature", "szekely2014partial") if debiased else ()),
-        method=f"Centred kernel alignment ({words}) was computed in its {form} form" + (", from U-centred kernels (unbiased HSIC)." if debiased else "."),
+        references=("kornblith2019similarity",)
+        + (("song2012feature", "szekely2014partial") if debiased else ()),
+        method=f"Centred kernel alignment ({words}) was computed in its {form} form"
+        + (", from U-centred kernels (unbiased HSIC)." if debiased else "."),
     )
 
 
@@ -54,15 +68,23 @@ def _kernel(x: Array, kernel: str) -> Array:
 
 def _gaussian(squared: Array, xp: Any) -> Array:
     n = squared.shape[0]
-    above = to_numpy(xp.take(xp.reshape(squared, (-1,)), xp.asarray(condensed_indices(n), device=squared.device)))
+    above = to_numpy(
+        xp.take(xp.reshape(squared, (-1,)), xp.asarray(condensed_indices(n), device=squared.device))
+    )
     median = float(np.median(above))
     if median <= 0:
-        raise InputError("cka: more than half of the stimuli have the same pattern, so the median distance is 0; use kernel='linear'.", code="flat-kernel")
+        raise InputError(
+            "cka: more than half of the stimuli have the same pattern, so the median distance is 0; use "
+            "kernel='linear'.",
+            code="flat-kernel",
+        )
     return xp.exp(squared / (-2.0 * median))
 
 
 def _vector(k: Array, debiased: bool) -> Array:
-    """Pair vector of a kernel: U-centred off-diagonal entries (debiased), or doubly centred entries with the diagonal (biased)."""
+    """Pair vector of a kernel: U-centred off-diagonal entries (debiased), or doubly centred entries with
+    the diagonal (biased).
+    """
     xp = array_namespace(k)
     n = k.shape[0]
     index = xp.asarray(condensed_indices(n), device=k.device)
@@ -79,11 +101,14 @@ def _vector(k: Array, debiased: bool) -> Array:
 
 
 def _check_structure(vector: Array, size: float) -> Array:
-    """Refuses a kernel in which all stimuli look alike (or all are equally far apart): rounding is not structure."""
+    """Refuses a kernel in which all stimuli look alike (or all are equally far apart): rounding is not
+    structure.
+    """
     xp = array_namespace(vector)
     if float(xp.max(xp.abs(vector))) <= 1e-12 * size:
         raise InputError(
-            "cka: a system has no structure over stimuli (all patterns equal, or all equally far apart), so CKA is not defined; check its data.",
+            "cka: a system has no structure over stimuli (all patterns equal, or all equally far apart), "
+            "so CKA is not defined; check its data.",
             code="no-structure",
         )
     return vector
@@ -93,12 +118,15 @@ def _parts(*, kernel: str = "linear", debiased: bool = True) -> PairParts:
     def prepare(x: Array) -> Array:
         xp = array_namespace(x)
         k = _kernel(x, kernel)
-        return _check_structure(_vector(k, debiased), float(xp.max(xp.abs(k))) if float(xp.max(xp.abs(k))) > 0 else 1.0)
+        return _check_structure(
+            _vector(k, debiased), float(xp.max(xp.abs(k))) if float(xp.max(xp.abs(k))) > 0 else 1.0
+        )
 
     def from_rdm(d: np.ndarray, distance: str) -> np.ndarray:
         if distance not in _RDM_DISTANCES:
             raise InputError(
-                f"cka: an RDM of {distance!r} distances is no kernel; CKA needs 'sqeuclidean' or 'correlation' ones: say so with "
+                f"cka: an RDM of {distance!r} distances is no kernel; CKA needs 'sqeuclidean' or "
+                "'correlation' ones: say so with "
                 "cs.rdm_data(..., distance=...) if it is, or use measure='rsa'.",
                 code="rdm-without-kernel",
             )
@@ -111,7 +139,8 @@ def _parts(*, kernel: str = "linear", debiased: bool = True) -> PairParts:
         from_rdm_needs = _RDM_DISTANCES.get(other)
         if from_rdm_needs is None:
             raise InputError(
-                f"cka: an RDM of {other!r} distances is no kernel; CKA needs 'sqeuclidean' or 'correlation' ones: say so with "
+                f"cka: an RDM of {other!r} distances is no kernel; CKA needs 'sqeuclidean' or "
+                "'correlation' ones: say so with "
                 "cs.rdm_data(..., distance=...) if it is, or use measure='rsa'.",
                 code="rdm-without-kernel",
             )
@@ -121,7 +150,9 @@ def _parts(*, kernel: str = "linear", debiased: bool = True) -> PairParts:
 
 
 def _linear_in_feature_space(x: Array, y: Array) -> Array:
-    """Debiased linear CKA from p x q products, for more stimuli than units: equal to the Gram route, without n x n."""
+    """Debiased linear CKA from p x q products, for more stimuli than units: equal to the Gram route,
+    without n x n.
+    """
     xp = array_namespace(x, y)
     x, y = centre_columns(x), centre_columns(y)
     n = x.shape[0]
@@ -129,37 +160,45 @@ def _linear_in_feature_space(x: Array, y: Array) -> Array:
     def hsic(a: Array, b: Array, u: Array, v: Array) -> Array:
         c = cross(a, b)
         uv = xp.sum(u * v)
-        # with centred columns the off-diagonal row sums of a Gram matrix are minus its diagonal (Song et al. 2012, eq. 5)
+        # with centred columns the off-diagonal row sums of a Gram matrix are minus its diagonal (Song et
+        # al. 2012, eq. 5)
         return xp.sum(c * c) - uv + xp.sum(u) * xp.sum(v) / ((n - 1) * (n - 2)) - 2 * uv / (n - 2)
 
     u, v = (float64(xp.sum(float64(a) * float64(a), axis=1)) for a in (x, y))
     below = hsic(x, x, u, u) * hsic(y, y, v, v)
     if float(below) <= 0:
         raise InputError(
-            "cka: a system has no structure over stimuli (all patterns equal, or all equally far apart), so CKA is not defined; check its data.",
+            "cka: a system has no structure over stimuli (all patterns equal, or all equally far apart), "
+            "so CKA is not defined; check its data.",
             code="no-structure",
         )
     return hsic(x, y, u, v) / xp.sqrt(below)
 
 
 @measure(claims=_claims, parts=_parts)
-def cka(x: Array, y: Array, /, *, kernel: Literal["linear", "rbf"] = "linear", debiased: bool = True) -> Array:
+def cka(
+    x: Array, y: Array, /, *, kernel: Literal["linear", "rbf"] = "linear", debiased: bool = True
+) -> Array:
     """Centred kernel alignment: how alike the stimulus-by-stimulus similarities of two systems are.
 
     value = HSIC(K, L) / sqrt(HSIC(K, K) HSIC(L, L)), K and L the kernel matrices of x and y.
-    Debiased (default): HSIC by U-centred kernels, A_ij = K_ij - r_i/(n-2) - r_j/(n-2) + s/((n-1)(n-2)) for i != j and 0 for i = j, with r the
-    off-diagonal row sums and s their sum; HSIC = sum A_ij B_ij / (n (n-3)), which is unbiased (Song et al. 2012; Szekely & Rizzo 2014).
+    Debiased (default): HSIC by U-centred kernels, A_ij = K_ij - r_i/(n-2) - r_j/(n-2) + s/((n-1)(n-2)) for
+    i != j and 0 for i = j, with r the
+    off-diagonal row sums and s their sum; HSIC = sum A_ij B_ij / (n (n-3)), which is unbiased (Song et al.
+    2012; Szekely & Rizzo 2014).
     Biased: HSIC = tr(K H L H); goes to 1 for *independent* data as units outnumber stimuli.
 
     Parameters
     ----------
     x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows, n >= 4
     kernel : ``"linear"`` x_i . x_j, or ``"rbf"`` exp(-|x_i - x_j|^2 / (2 m)), m the median squared distance.
-    debiased : False gives the biased form, with a warning (code ``null-not-zero``) where its expected null exceeds 0.1.
+    debiased : False gives the biased form, with a warning (code ``null-not-zero``) where its expected null
+        exceeds 0.1.
 
     Returns
     -------
-    0-d array of the library of ``x``, in [-1, 1] (biased: [0, 1]); higher = more alike; 0 for independent systems (debiased).
+    0-d array of the library of ``x``, in [-1, 1] (biased: [0, 1]); higher = more alike; 0 for independent
+    systems (debiased).
 
     Raises
     ------

@@ -38,7 +38,9 @@ PREPARE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def tau_a(a: np.ndarray, b: np.ndarray) -> float:
-    """Kendall's tau-a of two vectors in O(P log P): tau-b sqrt((N - T_a)(N - T_b)) / N, N pairs, T ties (Kendall 1938)."""
+    """Kendall's tau-a of two vectors in O(P log P): tau-b sqrt((N - T_a)(N - T_b)) / N, N pairs, T ties
+    (Kendall 1938).
+    """
     n = a.size * (a.size - 1) / 2
     ties = [float(sum(c * (c - 1) / 2 for c in np.unique(v, return_counts=True)[1])) for v in (a, b)]
     if n in ties:
@@ -70,7 +72,9 @@ class TauParts(PairParts):
                     out[:, i, j] += np.einsum("dp,dp->d", half.astype(np.float64), v[:, part])
         return out / below[:, None, None]
 
-    def permute(self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+    def permute(
+        self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None
+    ) -> np.ndarray:
         n = orders.shape[1]
         rows, columns = np.triu_indices(n, 1)
         squares = square(a, n)
@@ -85,12 +89,19 @@ class TauParts(PairParts):
         return out
 
 
-def rdm_parts(method: str, prepare: Callable[[Array], np.ndarray], rdm_distance: Callable[[str], str]) -> PairParts:
+def rdm_parts(
+    method: str, prepare: Callable[[Array], np.ndarray], rdm_distance: Callable[[str], str]
+) -> PairParts:
     """Parts of a comparison of RDMs by ``method``; ``prepare`` makes the pair vector of responses."""
     make = PREPARE[method]
     kind = TauParts if method == "kendall" else PairParts
     again = make if method in ("spearman", "kendall") else None
-    return kind(prepare, from_rdm=lambda v, _: check_varies(make(np.asarray(v, dtype=np.float64)), v), rdm_distance=rdm_distance, again=again)
+    return kind(
+        prepare,
+        from_rdm=lambda v, _: check_varies(make(np.asarray(v, dtype=np.float64)), v),
+        rdm_distance=rdm_distance,
+        again=again,
+    )
 
 
 def check_varies(vector: np.ndarray, rdm: np.ndarray) -> np.ndarray:
@@ -98,7 +109,8 @@ def check_varies(vector: np.ndarray, rdm: np.ndarray) -> np.ndarray:
     spread = float(np.max(rdm) - np.min(rdm))
     if spread <= 1e-12 * float(np.max(np.abs(rdm)) or 1.0):
         raise InputError(
-            f"compare_rdms: all entries of an RDM are equal ({float(rdm.flat[0]):.4g}), so its comparison is not defined; check the data of that system.",
+            f"compare_rdms: all entries of an RDM are equal ({float(rdm.flat[0]):.4g}), so its comparison "
+            "is not defined; check the data of that system.",
             code="constant-rdm",
         )
     return vector
@@ -108,39 +120,57 @@ def _condensed(x: object, name: str) -> np.ndarray:
     who = "compare_rdms"
     array = to_numpy(x) if hasattr(x, "shape") else np.asarray(x)
     if array.dtype.kind not in "biuf":
-        raise InputError(f"{who}: {name} must hold real numbers, got dtype {array.dtype}.", code="not-numeric")
+        raise InputError(
+            f"{who}: {name} must hold real numbers, got dtype {array.dtype}.", code="not-numeric"
+        )
     array = np.asarray(array, dtype=np.float64)
     if array.ndim == 2 and array.shape[0] == array.shape[1]:
         n = array.shape[0]
         if not np.isfinite(array).all():
-            raise InputError(f"{who}: {name} has NaN or infinite entries; fill or drop those stimuli first.", code="nan-values")
+            raise InputError(
+                f"{who}: {name} has NaN or infinite entries; fill or drop those stimuli first.",
+                code="nan-values",
+            )
         if np.abs(array - array.T).max(initial=0) > 1e-6 * np.abs(array).max(initial=0):
-            raise InputError(f"{who}: {name} is not symmetric; average it with its transpose on purpose.", code="not-symmetric")
+            raise InputError(
+                f"{who}: {name} is not symmetric; average it with its transpose on purpose.",
+                code="not-symmetric",
+            )
         array = array[np.triu_indices(n, 1)]
     elif array.ndim != 1 or n_from_condensed(array.size) is None:
         raise InputError(
-            f"{who}: {name} must be a condensed RDM (n(n-1)/2,) or a square one (n, n), got shape {array.shape}; make it with cs.measures.rdm.",
+            f"{who}: {name} must be a condensed RDM (n(n-1)/2,) or a square one (n, n), got shape "
+            f"{array.shape}; make it with cs.measures.rdm.",
             code="bad-rdm",
         )
     if array.size < 3:
-        raise InputError(f"{who}: {name} needs at least 3 stimuli (3 pairs), got {array.size} pairs.", code="too-few")
+        raise InputError(
+            f"{who}: {name} needs at least 3 stimuli (3 pairs), got {array.size} pairs.", code="too-few"
+        )
     if not np.isfinite(array).all():
-        raise InputError(f"{who}: {name} has NaN or infinite entries; fill or drop those stimuli first.", code="nan-values")
+        raise InputError(
+            f"{who}: {name} has NaN or infinite entries; fill or drop those stimuli first.", code="nan-values"
+        )
     return array
 
 
-def compare_rdms(a: Array, b: Array, /, *, method: Literal["cosine", "pearson", "spearman", "kendall"] = "cosine") -> Array:
+def compare_rdms(
+    a: Array, b: Array, /, *, method: Literal["cosine", "pearson", "spearman", "kendall"] = "cosine"
+) -> Array:
     """Similarity of two RDMs of the same stimuli.
 
     Parameters
     ----------
     a, b : condensed RDM (n(n-1)/2,) in SciPy's order, or square (n, n)
-    method : ``"cosine"`` a.b/(|a||b|), not 0 for independent RDMs; ``"pearson"``; ``"spearman"`` (ties get mean ranks);
-        ``"kendall"`` tau-a = (concordant - discordant) / all pairs of pairs, which does not favour models that predict ties (Nili et al. 2014).
+    method : ``"cosine"`` a.b/(|a||b|), not 0 for independent RDMs; ``"pearson"``; ``"spearman"`` (ties get
+        mean ranks);
+        ``"kendall"`` tau-a = (concordant - discordant) / all pairs of pairs, which does not favour models
+        that predict ties (Nili et al. 2014).
 
     Returns
     -------
-    0-d array of the library of ``a`` (computed in NumPy), in [-1, 1]; 1 for equal RDMs (tau-a: less where ``a`` has ties).
+    0-d array of the library of ``a`` (computed in NumPy), in [-1, 1]; 1 for equal RDMs (tau-a: less where
+    ``a`` has ties).
 
     Raises
     ------
@@ -153,13 +183,17 @@ def compare_rdms(a: Array, b: Array, /, *, method: Literal["cosine", "pearson", 
     Examples
     --------
     >>> import numpy as np, consilience as cs
-    >>> float(cs.measures.compare_rdms(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0]), method="kendall").round(4))
+    >>> a, b = np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])
+    >>> float(cs.measures.compare_rdms(a, b, method="kendall").round(4))
     0.3333
     """
     check_option(method, METHODS, name="method", who="compare_rdms")
     one, two = _condensed(a, "a"), _condensed(b, "b")
     if one.size != two.size:
-        raise InputError(f"compare_rdms: a and b must be of the same stimuli, got {one.size} and {two.size} pairs.", code="rows-differ")
+        raise InputError(
+            f"compare_rdms: a and b must be of the same stimuli, got {one.size} and {two.size} pairs.",
+            code="rows-differ",
+        )
     vectors = [check_varies(PREPARE[method](v), v) for v in (one, two)]
     kind = TauParts if method == "kendall" else PairParts
     value = kind(prepare=lambda x: x).combine(vectors[0][None], vectors[1][None])[0, 0]

@@ -1,7 +1,10 @@
-"""The measure contract: a function of two arrays, the claims it makes, and the parts that inference is built from.
+"""The measure contract: a function of two arrays, the claims it makes, and the parts that inference is
+built from.
 
-A measure is ``f(x, y, /, *, options) -> float``, samples (stimuli) first, higher = more alike. `measure` records its `Claims` (which one
-suite tests, both ways) and a factory of its parts. There are three kinds of parts, one per rule of resampling over stimuli:
+A measure is ``f(x, y, /, *, options) -> float``, samples (stimuli) first, higher = more alike. `measure`
+records its `Claims` (which one
+suite tests, both ways) and a factory of its parts. There are three kinds of parts, one per rule of
+resampling over stimuli:
 
 pairs        `PairParts`: one vector over pairs of stimuli per system; every draw is a weighted cosine.
 predictions  `PredictionParts`: held-out predictions per stimulus; every draw is a weighted mean of them.
@@ -52,13 +55,18 @@ INVARIANCES = (
 class Claims:
     """What a measure says of itself. The common suite tests each claim; verbs, warnings and docs follow them.
 
-    label : name in text.   range : (lowest, highest) possible.   itself : value of a system with itself; None = no fixed value.
-    symmetric : f(x, y) == f(y, x).   invariant, invariant_y : transformations of x (of y) that leave the value; all others must change it.
-    null : expected value for independent Gaussian data of n stimuli, p and q units.   null_text : the same in words.
+    label : name in text.   range : (lowest, highest) possible.   itself : value of a system with itself;
+        None = no fixed value.
+    symmetric : f(x, y) == f(y, x).   invariant, invariant_y : transformations of x (of y) that leave the
+        value; all others must change it.
+    null : expected value for independent Gaussian data of n stimuli, p and q units.   null_text : the same
+        in words.
     inflation : what must exceed 0.1 for the warning ``null-not-zero``; None = null itself.
-    resample : rule for intervals over stimuli.   held_out : name of the held-out form that `compare` uses instead.
-    takes_rdms : can be computed from RDMs alone.   min_stimuli : fewest stimuli.   libraries : array libraries it runs on;
-    converts : True where the work is done in NumPy whatever came in.  
+    resample : rule for intervals over stimuli.   held_out : name of the held-out form that `compare` uses
+        instead.
+    takes_rdms : can be computed from RDMs alone.   min_stimuli : fewest stimuli.   libraries : array
+        libraries it runs on;
+    converts : True where the work is done in NumPy whatever came in.
     references : keys of references.bib.   method : one sentence for a methods section.
     """
 
@@ -89,9 +97,12 @@ class PairParts:
     """Parts of a measure whose value is a cosine of pair vectors.
 
     prepare : x (n, p) -> pair vector (P,), float64, ranked and centred once.
-    from_rdm : (condensed RDM (n(n-1)/2,), name of its distance) -> pair vector; None where RDMs cannot be used.
-    rdm_distance : name of the distance of an RDM on the other side -> the distance by which responses become an RDM to match it.
-    again : pair vector -> pair vector, applied to a mean of vectors before it is used as one (re-ranking); None = nothing to do.
+    from_rdm : (condensed RDM (n(n-1)/2,), name of its distance) -> pair vector; None where RDMs cannot be
+        used.
+    rdm_distance : name of the distance of an RDM on the other side -> the distance by which responses
+        become an RDM to match it.
+    again : pair vector -> pair vector, applied to a mean of vectors before it is used as one (re-ranking);
+        None = nothing to do.
     diagonal : the vectors carry the n diagonal entries.
     """
 
@@ -113,18 +124,26 @@ class PairParts:
         self.diagonal = diagonal
 
     def normalise(self, vectors: np.ndarray) -> np.ndarray:
-        """Vectors (k, P) at norm 1; a vector of zeros (all pairs equally far apart) has no direction and is refused by `combine`."""
+        """Vectors (k, P) at norm 1; a vector of zeros (all pairs equally far apart) has no direction and is
+        refused by `combine`.
+        """
         norm = np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors / np.where(norm > 0, norm, np.nan)
 
     def combine(self, a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        """Values (n_a, n_b) of pair vectors a (n_a, P) and b (n_b, P); with weights (draws, n): (draws, n_a, n_b)."""
+        """Values (n_a, n_b) of pair vectors a (n_a, P) and b (n_b, P); with weights (draws, n): (draws,
+        n_a, n_b).
+        """
         if weights is None:
             return self.normalise(a) @ self.normalise(b).T
         return weighted_cosines(a, b, weights, diagonal=self.diagonal)
 
-    def permute(self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
-        """Values (permutations, n_a, n_b') with the stimuli of a relabelled; columns of b with one group are averaged first."""
+    def permute(
+        self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Values (permutations, n_a, n_b') with the stimuli of a relabelled; columns of b with one group
+        are averaged first.
+        """
         unit = self.normalise(b)
         if groups is not None:
             unit = np.stack([unit[groups == g].mean(axis=0) for g in range(groups.max() + 1)])
@@ -136,13 +155,16 @@ class PairParts:
         return self.again(mean) if self.again is not None else mean
 
     def bound(self, vectors: np.ndarray) -> np.ndarray:
-        """The vector (P,) with the highest mean value against ``vectors`` (k, P): the mean of the normalised ones, for a cosine."""
+        """The vector (P,) with the highest mean value against ``vectors`` (k, P): the mean of the
+        normalised ones, for a cosine.
+        """
         return self.normalise(vectors).mean(axis=0)
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What each held-out stimulus adds to a score: value of column k under weights w is sum w top / sqrt(sum w left . sum w right).
+    """What each held-out stimulus adds to a score: value of column k under weights w is sum w top /
+    sqrt(sum w left . sum w right).
 
     top, left, right : (n, k).
     """
@@ -152,7 +174,9 @@ class Predictions:
     right: np.ndarray
 
     def score(self, weights: np.ndarray | None = None) -> np.ndarray:
-        """Mean over columns: () without weights, (draws,) with weights (draws, n). A column that does not vary scores 0."""
+        """Mean over columns: () without weights, (draws,) with weights (draws, n). A column that does not
+        vary scores 0.
+        """
         w = np.ones((1, self.top.shape[0])) if weights is None else weights
         below = np.sqrt((w @ self.left) * (w @ self.right))
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -166,7 +190,8 @@ class PredictionParts:
 
     prepare : x (n, p) -> what the fit needs of x, once per system (its lossless low-dimensional form).
     prepare_y : the same for y; None = as x.
-    plan : (prepared x, folds, groups) -> object with ``predict(prepared y) -> Predictions``: everything that does not depend on y.
+    plan : (prepared x, folds, groups) -> object with ``predict(prepared y) -> Predictions``: everything
+        that does not depend on y.
     ceiling : (half 1, half 2), each (n, q) -> (low, high); None = the measure itself on the halves.
     """
 
@@ -189,11 +214,15 @@ class PredictionParts:
 
 
 class SubsampleParts:
-    """Parts of an in-sample alignment: prepare(x) -> scores (n, r) with X X' kept; value(scores of x, scores of y) -> float."""
+    """Parts of an in-sample alignment: prepare(x) -> scores (n, r) with X X' kept; value(scores of x,
+    scores of y) -> float.
+    """
 
     rule = "subsample"
 
-    def __init__(self, prepare: Callable[[Array], np.ndarray], value: Callable[[np.ndarray, np.ndarray], float]) -> None:
+    def __init__(
+        self, prepare: Callable[[Array], np.ndarray], value: Callable[[np.ndarray, np.ndarray], float]
+    ) -> None:
         self.prepare = prepare
         self.value = value
 
@@ -234,13 +263,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def measure(*, claims: Callable[..., Claims] | Claims, parts: Callable[..., Any]) -> Callable[[F], F]:
-    """Registers a function as a measure; ``claims`` and ``parts`` take its options as keywords (claims may be constant)."""
+    """Registers a function as a measure; ``claims`` and ``parts`` take its options as keywords (claims may
+    be constant).
+    """
     make = claims if not isinstance(claims, Claims) else (lambda **_: claims)
 
     def register(function: F) -> F:
         name = function.__name__
         if name in _REGISTRY:
-            raise InputError(f"measure {name!r} is registered already; choose another name.", code="repeated-name")
+            raise InputError(
+                f"measure {name!r} is registered already; choose another name.", code="repeated-name"
+            )
         _REGISTRY[name] = _Entry(name, function, make, parts)
         return function
 
@@ -270,7 +303,8 @@ def _user_measure(function: Callable[..., Any], options: Mapping[str, Any]) -> M
 
 
 def as_measure(spec: str | Callable[..., Any] | Measure, *, who: str, held_out: bool = True) -> Measure:
-    """A name, a measure function, a `functools.partial` of one, or any user function ``(x, y) -> float``, as a `Measure`.
+    """A name, a measure function, a `functools.partial` of one, or any user function ``(x, y) -> float``,
+    as a `Measure`.
 
     With ``held_out=True`` an in-sample alignment (cca, svcca, procrustes) is replaced by its held-out form.
     """
@@ -279,11 +313,17 @@ def as_measure(spec: str | Callable[..., Any] | Measure, *, who: str, held_out: 
     options: dict[str, Any] = {}
     if isinstance(spec, functools.partial):
         if spec.args:
-            raise InputError(f"{who}: a measure given as functools.partial may fix keywords only, got {shorten(spec.args)}.", code="bad-measure")
+            raise InputError(
+                f"{who}: a measure given as functools.partial may fix keywords only, got "
+                f"{shorten(spec.args)}.",
+                code="bad-measure",
+            )
         options, spec = dict(spec.keywords), spec.func
     if isinstance(spec, str):
         if spec not in _REGISTRY:
-            raise UnknownNameError(f"{who}: no measure {spec!r}.{nearest(spec, names())}", code="unknown-measure")
+            raise UnknownNameError(
+                f"{who}: no measure {spec!r}.{nearest(spec, names())}", code="unknown-measure"
+            )
         entry = _REGISTRY[spec]
     elif callable(spec):
         found = [e for e in _REGISTRY.values() if e.function is spec]
@@ -291,7 +331,10 @@ def as_measure(spec: str | Callable[..., Any] | Measure, *, who: str, held_out: 
             return _user_measure(spec, options)
         entry = found[0]
     else:
-        raise InputError(f"{who}: measure must be a name, a function or a list of them, got {shorten(spec)}.", code="bad-measure")
+        raise InputError(
+            f"{who}: measure must be a name, a function or a list of them, got {shorten(spec)}.",
+            code="bad-measure",
+        )
     _check_options(entry, options, who)
     claims = entry.claims(**options)
     if held_out and claims.held_out is not None:
@@ -304,10 +347,15 @@ def as_measure(spec: str | Callable[..., Any] | Measure, *, who: str, held_out: 
 def _check_options(entry: _Entry, options: Mapping[str, Any], who: str) -> None:
     import inspect
 
-    known = [p.name for p in inspect.signature(entry.function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    known = [
+        p.name for p in inspect.signature(entry.function).parameters.values() if p.kind is p.KEYWORD_ONLY
+    ]
     for option in options:
         if option not in known:
-            raise UnknownNameError(f"{who}: measure {entry.name!r} has no option {option!r}.{nearest(option, known)}", code="unknown-option")
+            raise UnknownNameError(
+                f"{who}: measure {entry.name!r} has no option {option!r}.{nearest(option, known)}",
+                code="unknown-option",
+            )
 
 
 def square_of(vector: np.ndarray, n: int) -> np.ndarray:
@@ -315,5 +363,7 @@ def square_of(vector: np.ndarray, n: int) -> np.ndarray:
 
 
 def halves_ceiling(score: float) -> tuple[float, float]:
-    """(low, high) from the value between two halves of the repeats: itself, and sqrt of its Spearman-Brown extrapolation."""
+    """(low, high) from the value between two halves of the repeats: itself, and sqrt of its Spearman-Brown
+    extrapolation.
+    """
     return score, float(np.sqrt(spearman_brown(score)))

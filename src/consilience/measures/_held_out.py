@@ -28,18 +28,25 @@ def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, who: str) ->
         return None
     values = np.asarray(groups)
     if values.shape != (n,):
-        raise InputError(f"{who}: groups must give one label per stimulus ({n}), got {shorten(values.shape)}.", code="bad-groups")
+        raise InputError(
+            f"{who}: groups must give one label per stimulus ({n}), got {shorten(values.shape)}.",
+            code="bad-groups",
+        )
     return np.unique(values, return_inverse=True)[1]
 
 
-def held_out_score(x: Array, y: Array, parts: PredictionParts, *, groups: Any, folds: int, rng: Any, who: str) -> Array:
+def held_out_score(
+    x: Array, y: Array, parts: PredictionParts, *, groups: Any, folds: int, rng: Any, who: str
+) -> Array:
     """Checks, folds, plan, prediction, score: the body of every held-out measure."""
     check_count(folds, name="folds", who=who, minimum=2)
     x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
     same_rows(x, y, who=who)
     n = x.shape[0]
     owner = check_groups(groups, n, who)
-    tests = group_folds(np.arange(n) if owner is None else owner, folds, resolve_seed(rng, who=who).stream("folds"), who=who)
+    tests = group_folds(
+        np.arange(n) if owner is None else owner, folds, resolve_seed(rng, who=who).stream("folds"), who=who
+    )
     plan = parts.plan(parts.prepare(x), tests, owner)
     value = plan.predict(parts.prepare_y(y)).score()
     return as_same_library(np.asarray(value), x)

@@ -21,13 +21,17 @@ ALPHAS = tuple(10.0 ** np.arange(-5, 4))
 
 
 class _Plan:
-    def __init__(self, x: np.ndarray, folds: list[np.ndarray], groups: np.ndarray | None, alphas: np.ndarray) -> None:
+    def __init__(
+        self, x: np.ndarray, folds: list[np.ndarray], groups: np.ndarray | None, alphas: np.ndarray
+    ) -> None:
         self.ridge = RidgePlan(x, folds, alphas, groups)
 
     def predict(self, y: np.ndarray) -> Predictions:
         found = self.ridge.predict(y)
-        # each fold in units of its own training spread: pooled raw predictions score below 0 on unrelated data, because folds
-        # whose training set happens to agree with the rest predict strongly and right, the others weakly and wrong
+        # each fold in units of its own training spread: pooled raw predictions score below 0 on unrelated
+        # data, because folds
+        # whose training set happens to agree with the rest predict strongly and right, the others weakly
+        # and wrong
         predicted = found.predicted.copy()
         for fold, spread in zip(self.ridge.folds, found.spread):
             predicted[fold.test] /= np.where(spread > 0, spread, 1.0)
@@ -35,7 +39,9 @@ class _Plan:
 
 
 def _ceiling(one: np.ndarray, two: np.ndarray) -> tuple[float, float]:
-    """Per unit the correlation r of two halves of the repeats: (mean r, mean sqrt of the Spearman-Brown value of r; 0 where r <= 0)."""
+    """Per unit the correlation r of two halves of the repeats: (mean r, mean sqrt of the Spearman-Brown
+    value of r; 0 where r <= 0).
+    """
     a, b = one - one.mean(axis=0), two - two.mean(axis=0)
     below = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
     r = np.where(below > 0, (a * b).sum(axis=0) / np.where(below > 0, below, 1.0), 0.0)
@@ -46,12 +52,17 @@ def _targets(y: Array) -> np.ndarray:
     constant = to_numpy(constant_columns(y))
     values = to_numpy(float64(y))
     if constant.all():
-        raise InputError("linear_predictivity: every unit of y has the same value for all stimuli, so nothing can be predicted.", code="constant-units")
+        raise InputError(
+            "linear_predictivity: every unit of y has the same value for all stimuli, so nothing can be "
+            "predicted.",
+            code="constant-units",
+        )
     if constant.any():
         listed = ", ".join(map(str, np.flatnonzero(constant)[:3]))
         warn(
             "constant-units",
-            f"linear_predictivity: {int(constant.sum())} units of y do not vary over stimuli (unit {listed}{', ...' if constant.sum() > 3 else ''}) and were dropped.",
+            f"linear_predictivity: {int(constant.sum())} units of y do not vary over stimuli (unit "
+            f"{listed}{', ...' if constant.sum() > 3 else ''}) and were dropped.",
             "Drop them yourself, or check the recording.",
             stacklevel=4,
         )
@@ -61,13 +72,18 @@ def _targets(y: Array) -> np.ndarray:
 def _check_alphas(alphas: Sequence[float]) -> np.ndarray:
     values = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
     if values.ndim != 1 or not values.size or not np.isfinite(values).all() or (values <= 0).any():
-        raise InputError(f"linear_predictivity: alphas must be positive finite numbers, got {shorten(alphas)}.", code="bad-parameter")
+        raise InputError(
+            f"linear_predictivity: alphas must be positive finite numbers, got {shorten(alphas)}.",
+            code="bad-parameter",
+        )
     return np.sort(values)
 
 
 _METHOD = (
-    "Each unit of the second system was predicted from the first by ridge regression with the stimuli of a fold held out; the penalty was chosen "
-    "per unit inside the training stimuli. The score is the correlation of predicted and actual deviations from the training mean, averaged over units."
+    "Each unit of the second system was predicted from the first by ridge regression with the stimuli of "
+    "a fold held out; the penalty was chosen "
+    "per unit inside the training stimuli. The score is the correlation of predicted and actual "
+    "deviations from the training mean, averaged over units."
 )
 
 
@@ -87,9 +103,17 @@ def _claims(*, alphas: Sequence[float] = ALPHAS, folds: int = 5, groups: Any = N
     )
 
 
-def _parts(*, alphas: Sequence[float] = ALPHAS, folds: int = 5, groups: Any = None, rng: Any = 0) -> PredictionParts:
+def _parts(
+    *, alphas: Sequence[float] = ALPHAS, folds: int = 5, groups: Any = None, rng: Any = 0
+) -> PredictionParts:
     grid = _check_alphas(alphas)
-    return PredictionParts(scores, lambda x, tests, owner: _Plan(x, tests, owner, grid), prepare_y=_targets, ceiling=_ceiling, folds=folds)
+    return PredictionParts(
+        scores,
+        lambda x, tests, owner: _Plan(x, tests, owner, grid),
+        prepare_y=_targets,
+        ceiling=_ceiling,
+        folds=folds,
+    )
 
 
 @measure(claims=_claims, parts=_parts)
@@ -105,21 +129,27 @@ def linear_predictivity(
 ) -> Array:
     """How well ``x`` predicts each unit of ``y``, linearly, on stimuli held out.
 
-    For a fold with training stimuli T and test stimuli S, unit u: ridge fit on T, e_i = y_iu - mean_T(y_u), d_i = (prediction_i - mean_T(y_u)) / s_T,
-    s_T the root mean square of the fit's predictions inside T; r_u = sum_i d_i e_i / sqrt(sum_i d_i^2 sum_i e_i^2) over all held-out i; value = mean
-    over u of r_u. Centring by the training mean and scaling by s_T keep unrelated systems at 0 (a Pearson correlation pooled over folds is biased
+    For a fold with training stimuli T and test stimuli S, unit u: ridge fit on T, e_i = y_iu - mean_T(y_u),
+    d_i = (prediction_i - mean_T(y_u)) / s_T,
+    s_T the root mean square of the fit's predictions inside T; r_u = sum_i d_i e_i / sqrt(sum_i d_i^2 sum_i
+    e_i^2) over all held-out i; value = mean
+    over u of r_u. Centring by the training mean and scaling by s_T keep unrelated systems at 0 (a Pearson
+    correlation pooled over folds is biased
     below 0). r, never r^2.
 
     Parameters
     ----------
-    x : array (n stimuli, p units), the predictors;  y : array (n stimuli, q units), the targets, same stimuli in the same rows
-    alphas : penalties, relative to the mean squared length of a centred row of x; chosen per unit by leave-one-group-out inside T.
+    x : array (n stimuli, p units), the predictors;  y : array (n stimuli, q units), the targets, same
+        stimuli in the same rows
+    alphas : penalties, relative to the mean squared length of a centred row of x; chosen per unit by
+        leave-one-group-out inside T.
     folds : number of folds.   groups : n labels; stimuli of one group are never on both sides of a split.
     rng : seed of the deal into folds.
 
     Returns
     -------
-    0-d array of the library of ``x``, in [-1, 1]; higher = better predicted; 0 for unrelated systems. Not symmetric: x predicts y.
+    0-d array of the library of ``x``, in [-1, 1]; higher = better predicted; 0 for unrelated systems. Not
+    symmetric: x predicts y.
 
     Raises
     ------

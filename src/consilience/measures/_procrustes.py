@@ -19,10 +19,13 @@ _INVARIANT = frozenset({"translation", "scaling", "rotation", "permutation"})
 
 
 def procrustes_null(n: int, p: int, q: int) -> float:
-    """Expected ||X'Y||_* / (||X|| ||Y||) of independent white Gaussian data, from the limit law of the singular values.
+    """Expected ||X'Y||_* / (||X|| ||Y||) of independent white Gaussian data, from the limit law of the
+    singular values.
 
-    The squared singular values are the spectrum of a product of two independent Wishart matrices. With c = p/(n-1), d = q/(n-1) the
-    function z(x) = x G(x) - 1 of its Stieltjes transform G solves x z = (1 + z)(c + z)(d + z) (free multiplicative convolution), the
+    The squared singular values are the spectrum of a product of two independent Wishart matrices. With c =
+    p/(n-1), d = q/(n-1) the
+    function z(x) = x G(x) - 1 of its Stieltjes transform G solves x z = (1 + z)(c + z)(d + z) (free
+    multiplicative convolution), the
     density is -Im(G)/pi, and the value is m E[sqrt(x)] / sqrt(p q), m = n - 1.
     """
     m = n - 1
@@ -47,11 +50,14 @@ def _claims() -> Claims:
         symmetric=True,
         invariant=_INVARIANT,
         null=procrustes_null,
-        null_text="about 0.85 sqrt(p/n) for p units on both sides and p < n/10; 0.75 at p = n; goes to 1 beyond",
+        null_text="about 0.85 sqrt(p/n) for p < n/10 units on both sides; 0.75 at p = n; goes to 1 beyond",
         resample="subsample",
         held_out="procrustes_held_out",
         references=("schonemann1966generalized", "williams2021generalized"),
-        method="The best rotation of one system onto the other was fitted on all stimuli (Procrustes, in-sample: inflated when units are many).",
+        method=(
+            "The best rotation of one system onto the other was fitted on all stimuli (Procrustes, "
+            "in-sample: inflated when units are many)."
+        ),
     )
 
 
@@ -59,7 +65,10 @@ def _similarity(x: Array, y: Array) -> Array:
     xp = array_namespace(x, y)
     below = xp.sqrt(xp.sum(x * x) * xp.sum(y * y))
     if x.shape[1] == 0 or y.shape[1] == 0 or float(below) <= 0:
-        raise InputError("procrustes: a system has the same pattern for all stimuli, so there is nothing to align.", code="no-structure")
+        raise InputError(
+            "procrustes: a system has the same pattern for all stimuli, so there is nothing to align.",
+            code="no-structure",
+        )
     return xp.sum(xp.linalg.svdvals(x.T @ y)) / below
 
 
@@ -71,13 +80,16 @@ def _parts() -> SubsampleParts:
 def procrustes(x: Array, y: Array, /) -> Array:
     """Procrustes similarity, in-sample: overlap of two systems after the best rotation of one onto the other.
 
-    value = ||X'Y||_* / (||X|| ||Y||), X and Y centred, ||.||_* the sum of singular values, ||.|| the Frobenius norm; arccos of it is the angular
-    Procrustes distance, a metric (Williams et al. 2021). Independent data score high when units are many (n = 100: 0.75 at 100 units, 0.975 at 1000):
+    value = ||X'Y||_* / (||X|| ||Y||), X and Y centred, ||.||_* the sum of singular values, ||.|| the
+    Frobenius norm; arccos of it is the angular
+    Procrustes distance, a metric (Williams et al. 2021). Independent data score high when units are many (n
+    = 100: 0.75 at 100 units, 0.975 at 1000):
     use `procrustes_held_out` there (as `cs.compare` does).
 
     Parameters
     ----------
-    x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows; p and q may differ
+    x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows; p
+        and q may differ
 
     Returns
     -------
@@ -136,7 +148,10 @@ def _held_out_claims(*, folds: int = 5, groups: Any = None, rng: Any = 0) -> Cla
         min_stimuli=8,
         converts=True,
         references=("schonemann1966generalized", "williams2021generalized"),
-        method="The best rotation of one system onto the other was fitted with the stimuli of a fold held out; the value is the normalised overlap of the held-out stimuli.",
+        method=(
+            "The best rotation of one system onto the other was fitted with the stimuli of a fold held out; "
+            "the value is the normalised overlap of the held-out stimuli."
+        ),
     )
 
 
@@ -148,7 +163,8 @@ def _held_out_parts(*, folds: int = 5, groups: Any = None, rng: Any = 0) -> Pred
 def procrustes_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = None, rng: Any = 0) -> Array:
     """Procrustes similarity on stimuli held out: 0 for unrelated systems, however many units.
 
-    The rotation Q is fitted on the training stimuli of each fold; value = sum_i <x_i Q, y_i> / sqrt(sum_i |x_i|^2 sum_i |y_i|^2) over all held-out
+    The rotation Q is fitted on the training stimuli of each fold; value = sum_i <x_i Q, y_i> / sqrt(sum_i
+    |x_i|^2 sum_i |y_i|^2) over all held-out
     stimuli i, both as deviations from the training mean.
 
     Parameters
@@ -175,4 +191,6 @@ def procrustes_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = 
     >>> float(cs.measures.procrustes_held_out(x, x)) > 0.99
     True
     """
-    return held_out_score(x, y, _held_out_parts(), groups=groups, folds=folds, rng=rng, who="procrustes_held_out")
+    return held_out_score(
+        x, y, _held_out_parts(), groups=groups, folds=folds, rng=rng, who="procrustes_held_out"
+    )

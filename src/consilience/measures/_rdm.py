@@ -14,7 +14,13 @@ __all__ = ["DISTANCES", "rdm"]
 DISTANCES = ("correlation", "euclidean", "cosine")
 
 
-def rdm(x: Array, /, *, distance: Literal["correlation", "euclidean", "cosine"] = "correlation", square: bool = False) -> Array:
+def rdm(
+    x: Array,
+    /,
+    *,
+    distance: Literal["correlation", "euclidean", "cosine"] = "correlation",
+    square: bool = False,
+) -> Array:
     """Representational dissimilarity matrix: how far apart the patterns of each two stimuli are.
 
     Parameters
@@ -24,15 +30,18 @@ def rdm(x: Array, /, *, distance: Literal["correlation", "euclidean", "cosine"] 
         ``"correlation"``  1 - z_i . z_j / (|z_i| |z_j|), in [0, 2]
         ``"euclidean"``    |x_i - x_j|^2 / p : squared, per unit
         ``"cosine"``       1 - x_i . x_j / (|x_i| |x_j|), in [0, 2]
-    square : False: condensed vector of n(n-1)/2 in SciPy's order (`scipy.spatial.distance.squareform` restores the matrix); True: (n, n).
+    square : False: condensed vector of n(n-1)/2 in SciPy's order (`scipy.spatial.distance.squareform`
+        restores the matrix); True: (n, n).
 
     Returns
     -------
-    float64 array of the library of ``x``. Not to be confused with SciPy's "euclidean", which is neither squared nor per unit.
+    float64 array of the library of ``x``. Not to be confused with SciPy's "euclidean", which is neither
+    squared nor per unit.
 
     Raises
     ------
-    InputError : not 2-D, not numeric, NaN, fewer than 2 stimuli; a pattern without variation (correlation) or of zeros (cosine).
+    InputError : not 2-D, not numeric, NaN, fewer than 2 stimuli; a pattern without variation (correlation)
+        or of zeros (cosine).
 
     References
     ----------
@@ -66,10 +75,17 @@ def _unit_rows(x: Array, distance: str, who: str) -> Array:
     """Rows at length 1, for correlation after their mean is taken off (in float64 before any rounding)."""
     xp = array_namespace(x)
     if distance == "correlation" and x.shape[1] < 2:
-        raise InputError(f"{who}: correlation distance needs at least 2 units, got 1; use distance='euclidean'.", code="too-few")
+        raise InputError(
+            f"{who}: correlation distance needs at least 2 units, got 1; use distance='euclidean'.",
+            code="too-few",
+        )
     work = x
     if distance == "correlation":
-        mean = xp.mean(float64(x), axis=1, keepdims=True) if x.dtype != xp.float64 else xp.mean(x, axis=1, keepdims=True)
+        mean = (
+            xp.mean(float64(x), axis=1, keepdims=True)
+            if x.dtype != xp.float64
+            else xp.mean(x, axis=1, keepdims=True)
+        )
         work = xp.astype(float64(x) - mean, x.dtype) if x.dtype != xp.float64 else x - mean
     scale = xp.max(xp.abs(work), axis=1, keepdims=True)
     size = xp.max(xp.abs(x), axis=1, keepdims=True)
@@ -79,7 +95,8 @@ def _unit_rows(x: Array, distance: str, who: str) -> Array:
         what = "the same value in all units" if distance == "correlation" else "only zeros"
         listed = ", ".join(map(str, rows[:3])) + (f", ... ({len(rows)} in all)" if len(rows) > 3 else "")
         raise InputError(
-            f"{who}: stimulus {listed} has {what}, so its {distance} distance is not defined; drop it or use distance='euclidean'.",
+            f"{who}: stimulus {listed} has {what}, so its {distance} distance is not defined; drop it or "
+            "use distance='euclidean'.",
             code="flat-pattern",
         )
     work = work / scale

@@ -19,14 +19,24 @@ _INVARIANT = {
     "cosine": frozenset({"scaling", "permutation", "rotation", "stimulus_scaling"}),
     "euclidean": frozenset({"scaling", "permutation", "rotation", "translation"}),
 }
-_WORDS = {"cosine": "cosine", "pearson": "Pearson correlation", "spearman": "Spearman correlation", "kendall": "Kendall's tau-a"}
+_WORDS = {
+    "cosine": "cosine",
+    "pearson": "Pearson correlation",
+    "spearman": "Spearman correlation",
+    "kendall": "Kendall's tau-a",
+}
 
 
 def _null(distance: str, method: str) -> Any:
     if method != "cosine":
         return lambda n, p, q: 0.0
-    # mean and variance of a distance between independent Gaussian patterns: 1 and 1/(p-1); 2 and 8/p; 1 and 1/p
-    spread = {"correlation": lambda p: 1 / max(p - 1, 1), "euclidean": lambda p: 2 / p, "cosine": lambda p: 1 / p}[distance]
+    # mean and variance of a distance between independent Gaussian patterns: 1 and 1/(p-1); 2 and 8/p; 1 and
+    # 1/p
+    spread = {
+        "correlation": lambda p: 1 / max(p - 1, 1),
+        "euclidean": lambda p: 2 / p,
+        "cosine": lambda p: 1 / p,
+    }[distance]
     return lambda n, p, q: float(1 / np.sqrt((1 + spread(p)) * (1 + spread(q))))
 
 
@@ -45,8 +55,12 @@ def _claims(*, distance: str = "correlation", method: str = "spearman") -> Claim
         takes_rdms=True,
         min_stimuli=4,
         converts=method in ("spearman", "kendall"),
-        references=("kriegeskorte2008representational", "nili2014toolbox") + (("kendall1938new",) if method == "kendall" else ()),
-        method=f"Representational dissimilarity matrices ({distance} distance between the patterns of each two stimuli) were compared by {_WORDS[method]} over pairs of stimuli.",
+        references=("kriegeskorte2008representational", "nili2014toolbox")
+        + (("kendall1938new",) if method == "kendall" else ()),
+        method=(
+            f"Representational dissimilarity matrices ({distance} distance between the patterns of each two "
+            f"stimuli) were compared by {_WORDS[method]} over pairs of stimuli."
+        ),
     )
 
 
@@ -69,7 +83,8 @@ def rsa(
 ) -> Array:
     """Representational similarity: how alike the RDMs of two systems are.
 
-    value = compare(RDM(x), RDM(y)), the comparison running over the n(n-1)/2 pairs of stimuli. Needs no match of units.
+    value = compare(RDM(x), RDM(y)), the comparison running over the n(n-1)/2 pairs of stimuli. Needs no
+    match of units.
 
     Parameters
     ----------
@@ -78,11 +93,13 @@ def rsa(
 
     Returns
     -------
-    0-d array of the library of ``x``, in [-1, 1]; higher = more alike; 0 for unrelated systems (not for ``method="cosine"``).
+    0-d array of the library of ``x``, in [-1, 1]; higher = more alike; 0 for unrelated systems (not for
+    ``method="cosine"``).
 
     Raises
     ------
-    InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, a flat pattern, an RDM without structure.
+    InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, a flat pattern, an RDM without
+        structure.
 
     References
     ----------

@@ -34,18 +34,27 @@ class Store:
         if cache is False or cache is None:
             return cls(None)
         if cache is not True and not isinstance(cache, (str, os.PathLike)):
-            raise InputError(f"{who}: cache must be True, False or a folder, got {shorten(cache)}.", code="bad-parameter")
+            raise InputError(
+                f"{who}: cache must be True, False or a folder, got {shorten(cache)}.", code="bad-parameter"
+            )
         identity = net.fingerprint
         if identity is None:
             raise InputError(
-                f"{who}: the content of {net.name} cannot be hashed, so its activations cannot be cached; pass key='...' to cs.Network, and change it "
+                f"{who}: the content of {net.name} cannot be hashed, so its activations cannot be cached; "
+                "pass key='...' to cs.Network, and change it "
                 "when the network changes.",
                 code="no-key",
             )
         folder = data_folder() / "activations" if cache is True else Path(cache)
         if folder.exists() and not folder.is_dir():
-            raise InputError(f"{who}: cache {shorten(str(folder))} is a file; give a folder.", code="bad-folder")
-        digest = hashlib.sha256(json.dumps([_VERSION, identity, spatial, stimuli.attrs.get("kind"), list(stimuli.shape)], default=str).encode())
+            raise InputError(
+                f"{who}: cache {shorten(str(folder))} is a file; give a folder.", code="bad-folder"
+            )
+        digest = hashlib.sha256(
+            json.dumps(
+                [_VERSION, identity, spatial, stimuli.attrs.get("kind"), list(stimuli.shape)], default=str
+            ).encode()
+        )
         digest.update(json.dumps([str(stimuli.dtype), stimuli["stimulus"].values.tolist()]).encode())
         if stimuli.dtype.kind == "U":
             digest.update(json.dumps(stimuli.values.tolist()).encode())
@@ -59,11 +68,13 @@ class Store:
         return self.folder / f"{name}.npz"
 
     def read(self, leaf: Leaf, n: int) -> np.ndarray | None:
-        """The values, or None when there is no entry; a damaged entry is named in a warning and computed again."""
+        """The values, or None when there is no entry; a damaged entry is named in a warning and computed
+        again.
+        """
         if self.folder is None or not (path := self._path(leaf)).is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as entry:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as entry:
                 values, digest = entry["values"], str(entry["sha256"])
             if values.shape == (n, leaf.n_units) and values.dtype == np.float32 and _digest(values) == digest:
                 return values
@@ -72,7 +83,8 @@ class Store:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         warn(
             "damaged-cache",
-            f"The cached activations of layer {leaf.name!r} in {path} are damaged ({reason}), so they are computed again.",
+            f"The cached activations of layer {leaf.name!r} in {path} are damaged ({reason}), so they are "
+            "computed again.",
             "If this happens again, check the disk.",
             stacklevel=3,
         )
@@ -83,12 +95,13 @@ class Store:
             return
         path = self._path(leaf)
         try:
-            with write_atomically(path) as stream:
+            with write_atomically(path, durable=False) as stream:
                 np.savez(stream, values=values, sha256=np.array(_digest(values)))
         except OSError as error:
             warn(
                 "cache-not-written",
-                f"The activations of layer {leaf.name!r} could not be cached in {self.folder} ({error.strerror or error}).",
+                f"The activations of layer {leaf.name!r} could not be cached in {self.folder} "
+                f"({error.strerror or error}).",
                 "Free some space or choose another folder; the result is complete.",
                 stacklevel=3,
             )

@@ -1,4 +1,6 @@
-"""Controls: untrained and permuted copies of a network, with normalisation statistics recalibrated exactly over all stimuli."""
+"""Controls: untrained and permuted copies of a network, with normalisation statistics recalibrated exactly
+over all stimuli.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ from consilience.networks._network import Network, block_of
 
 __all__ = ["permuted", "recalibrate", "untrained"]
 
-_CHUNK, _MOST_CHUNKS = 16, 64  # stimuli per forward pass, threads; set by the number of stimuli alone, never by a caller
+_CHUNK, _MOST_CHUNKS = (
+    8,
+    64,
+)  # stimuli per forward pass, threads; set by the number of stimuli alone, never by a caller
 
 
 def untrained(net: Network, *, seed: int = 0, stimuli: xr.DataArray | None = None) -> Network:
@@ -40,11 +45,14 @@ def untrained(net: Network, *, seed: int = 0, stimuli: xr.DataArray | None = Non
                 if callable(getattr(child, reset, None)):
                     getattr(child, reset)()
                     break
-        left = [name for name, p in module.named_parameters() if p.is_floating_point() and bool(p.isnan().any())]
+        left = [
+            name for name, p in module.named_parameters() if p.is_floating_point() and bool(p.isnan().any())
+        ]
     if left:
         more = f" and {len(left) - 4} more" if len(left) > 4 else ""
         raise InputError(
-            f"{who}: no reset_parameters() of {net.name} sets {', '.join(left[:4])}{more}, so their initial values are unknown; give the module that "
+            f"{who}: no reset_parameters() of {net.name} sets {', '.join(left[:4])}{more}, so their initial "
+            "values are unknown; give the module that "
             "owns them a reset_parameters() method, or use Network.permuted.",
             code="no-initialisation",
         )
@@ -68,17 +76,30 @@ def permuted(net: Network, *, seed: int = 0, stimuli: xr.DataArray | None = None
 
 def _copy(net: Network, suffix: str, who: str) -> Network:
     if not net.is_module:
-        raise InputError(f"{who}: {net.name} is a callable without weights; wrap the torch module itself.", code="not-a-module")
+        raise InputError(
+            f"{who}: {net.name} is a callable without weights; wrap the torch module itself.",
+            code="not-a-module",
+        )
     try:
         module = copy.deepcopy(net.module)
     except (TypeError, RuntimeError, ValueError) as error:
-        raise InputError(f"{who}: {net.name} cannot be copied ({error}); build a second module instead.", code="not-copied") from None
+        raise InputError(
+            f"{who}: {net.name} cannot be copied ({error}); build a second module instead.", code="not-copied"
+        ) from None
     module.eval()
-    return Network(module, net.preprocess, f"{net.name}_{suffix}", net.device, None if net.key is None else f"{net.key}:{suffix}")
+    return Network(
+        module,
+        net.preprocess,
+        f"{net.name}_{suffix}",
+        net.device,
+        None if net.key is None else f"{net.key}:{suffix}",
+    )
 
 
 def _children_first(module: Any) -> list[Any]:
-    """Modules in the order in which constructors run: a parent's own initialisation has the last word on its children."""
+    """Modules in the order in which constructors run: a parent's own initialisation has the last word on its
+    children.
+    """
     seen: set[int] = set()
     order: list[Any] = []
 
@@ -102,7 +123,8 @@ def _recalibrated(net: Network, stimuli: xr.DataArray | None, who: str) -> Netwo
     elif norms:
         warn(
             "not-recalibrated",
-            f"{net.name} has {len(norms)} normalisation layers, and no stimuli were given, so their statistics are not those of its new weights.",
+            f"{net.name} has {len(norms)} normalisation layers, and no stimuli were given, so their "
+            "statistics are not those of its new weights.",
             "Pass stimuli= so that they are recalibrated.",
             stacklevel=4,
         )
@@ -114,15 +136,21 @@ def _tracked(module: Any) -> dict[str, Any]:
     import torch
 
     base = torch.nn.modules.batchnorm._NormBase
-    return {name: child for name, child in module.named_modules() if isinstance(child, base) and child.running_mean is not None}
+    return {
+        name: child
+        for name, child in module.named_modules()
+        if isinstance(child, base) and child.running_mean is not None
+    }
 
 
 def recalibrate(net: Network, stimuli: xr.DataArray, *, who: str) -> None:
-    """Sets the running mean and (population) variance of each normalisation layer to those of its input over all stimuli.
+    """Sets the running mean and (population) variance of each normalisation layer to those of its input over
+    all stimuli.
 
-    All chunks of stimuli go through the network in lockstep, each in a thread of its own, one running at a time. At each normalisation layer they
-    wait until its statistics over all chunks are known (pooled in float64), so later layers see earlier ones recalibrated. That equals one
-    pass of everything in one batch; memory holds one layer's activations for all stimuli.
+    All chunks of stimuli go through the network in lockstep, each in a thread of its own, one running at a
+    time. At each normalisation layer they wait until its statistics over all chunks are known (pooled in
+    float64), so later layers see earlier ones recalibrated. That equals one pass of everything in one batch;
+    memory holds one layer's activations for all stimuli.
     """
     run = _Lockstep(net, stimuli, who)
     with evaluation(net, None, who=who) as target:
@@ -149,7 +177,9 @@ class _Lockstep:
         handles = [child.register_forward_pre_hook(self._meet) for child in self.norms.values()]
         context = contextvars.copy_context()
         threads = [
-            threading.Thread(target=contextvars.Context.run, args=(context.copy(), self._chunk, index, target), daemon=True)
+            threading.Thread(
+                target=contextvars.Context.run, args=(context.copy(), self._chunk, index, target), daemon=True
+            )
             for index in range(len(self.chunks))
         ]
         try:
@@ -186,7 +216,9 @@ class _Lockstep:
             self.turn.release()
 
     def _meet(self, module: Any, args: tuple[Any, ...]) -> None:
-        """Runs before a normalisation layer: hands in this chunk's sums, waits for all, and goes on with the pooled statistics."""
+        """Runs before a normalisation layer: hands in this chunk's sums, waits for all, and goes on with the
+        pooled statistics.
+        """
         import torch
 
         x = args[0].detach()
@@ -213,7 +245,10 @@ class _Lockstep:
         if len(entries) < len(self.at) or any(entry[0] is not module for entry in entries):
             self._refuse(f"the order of its normalisation layers depends on the stimuli (at {name!r})")
         if id(module) in self.done:
-            self._refuse(f"the normalisation layer {name!r} is used more than once in a pass, and keeps one set of statistics")
+            self._refuse(
+                f"the normalisation layer {name!r} is used more than once in a pass, and keeps one set of "
+                "statistics"
+            )
         self.done.add(id(module))
         counts = torch.tensor([part[0] for _, part in entries], dtype=torch.float64)
         weights = (counts / counts.sum()).to(entries[0][1][1].device)[:, None]
@@ -224,6 +259,10 @@ class _Lockstep:
         module.running_var.copy_(variance)
 
     def _refuse(self, what: str) -> None:
-        error = InputError(f"{self.who}: the statistics of {self.net.name} cannot be recalibrated: {what}; pass stimuli=None.", code="not-recalibrated")
+        error = InputError(
+            f"{self.who}: the statistics of {self.net.name} cannot be recalibrated: {what}; pass "
+            "stimuli=None.",
+            code="not-recalibrated",
+        )
         self.errors.append(error)
         raise error

@@ -1,7 +1,9 @@
-"""EfficientNet-Lite0 (Tan & Le 2019, lite variant): the architecture, its preprocessing, and its ImageNet weights.
+"""EfficientNet-Lite0 (Tan & Le 2019, lite variant): the architecture, its preprocessing, and its ImageNet
+weights.
 
-Departures of the lite variant from EfficientNet-B0: no squeeze-and-excitation, ReLU6 for swish, stem and head not scaled. Module names are
-those of the published state dict. This module imports torch; it is imported on first use only.
+Departures of the lite variant from EfficientNet-B0: no squeeze-and-excitation, ReLU6 for swish, stem and head
+not scaled. Module names are those of the published state dict. This module imports torch; it is imported on
+first use only.
 """
 
 from __future__ import annotations
@@ -34,11 +36,15 @@ _STAGES = (
 
 
 class SameConv2d(nn.Conv2d):
-    """Convolution with TensorFlow's "same" padding: ceil(size / stride) outputs, the odd pixel goes to the bottom and right."""
+    """Convolution with TensorFlow's "same" padding: ceil(size / stride) outputs, the odd pixel goes to the
+    bottom and right.
+    """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         pads: list[int] = []
-        for size, kernel, stride in zip(reversed(x.shape[-2:]), reversed(self.kernel_size), reversed(self.stride)):
+        for size, kernel, stride in zip(
+            reversed(x.shape[-2:]), reversed(self.kernel_size), reversed(self.stride)
+        ):
             total = max((math.ceil(size / stride) - 1) * stride + kernel - size, 0)
             pads += [total // 2, total - total // 2]
         x = F.pad(x, pads) if any(pads) else x
@@ -50,7 +56,9 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 class MBConv(nn.Module):
-    """Inverted residual block: expand (1 x 1), depthwise (k x k), project (1 x 1), with a skip where shapes allow."""
+    """Inverted residual block: expand (1 x 1), depthwise (k x k), project (1 x 1), with a skip where shapes
+    allow.
+    """
 
     def __init__(self, channels: int, out: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -84,7 +92,9 @@ class EfficientNetLite0(nn.Module):
         for repeats, kernel, stride, expansion, channels, out in _STAGES:
             for repeat in range(repeats):
                 first = repeat == 0
-                blocks.append(MBConv(channels if first else out, out, kernel, stride if first else 1, expansion))
+                blocks.append(
+                    MBConv(channels if first else out, out, kernel, stride if first else 1, expansion)
+                )
         self._blocks = nn.ModuleList(blocks)
         self._conv_head = SameConv2d(320, 1280, 1, bias=False)
         self._bn1 = _norm(1280)
@@ -104,18 +114,26 @@ class EfficientNetLite0(nn.Module):
 class ImagePreprocess:
     """Images 0..255 of any size -> (stimulus, 3, size, size), (x - mean) / scale.
 
-    The central square (its side is the shorter side) is resized to size x size, bilinear with antialiasing; grey becomes RGB, a fourth
-    channel is dropped. Values are taken as 0..255; float images within 0..1 get a warning.
+    The central square (its side is the shorter side) is resized to size x size, bilinear with antialiasing;
+    grey becomes RGB, a fourth channel is dropped. Values are taken as 0..255; float images within 0..1 get a
+    warning.
     """
 
     def __init__(self, size: int = 224, mean: float = 127.0, scale: float = 128.0) -> None:
         self.size, self.mean, self.scale = size, mean, scale
 
     def __call__(self, block: np.ndarray) -> torch.Tensor:
-        if not isinstance(block, np.ndarray) or block.ndim not in (3, 4) or (block.ndim == 4 and block.shape[3] not in (1, 3, 4)):
-            got = f"an array of shape {block.shape}" if isinstance(block, np.ndarray) else type(block).__name__
+        if (
+            not isinstance(block, np.ndarray)
+            or block.ndim not in (3, 4)
+            or (block.ndim == 4 and block.shape[3] not in (1, 3, 4))
+        ):
+            got = (
+                f"an array of shape {block.shape}" if isinstance(block, np.ndarray) else type(block).__name__
+            )
             raise InputError(
-                f"preprocess: images (stimulus, y, x, channel) with 1, 3 or 4 channels, or (stimulus, y, x), are needed; got {got}.",
+                "preprocess: images (stimulus, y, x, channel) with 1, 3 or 4 channels, or (stimulus, y, x), "
+                f"are needed; got {got}.",
                 code="bad-stimuli",
             )
         if block.dtype.kind == "f" and block.size and block.min() >= 0 and block.max() <= 1:
@@ -132,7 +150,9 @@ class ImagePreprocess:
         x = torch.from_numpy(crop.astype(np.float32, copy=True)).permute(0, 3, 1, 2)
         x = x.expand(-1, 3, -1, -1) if x.shape[1] == 1 else x
         if side != self.size:
-            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False)
+            x = F.interpolate(
+                x, size=(self.size, self.size), mode="bilinear", antialias=True, align_corners=False
+            )
         return (x - self.mean) / self.scale
 
 

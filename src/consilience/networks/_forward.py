@@ -1,4 +1,6 @@
-"""One forward pass of a network on a block of stimuli: inputs, evaluation mode, hooks, outputs as named tensors."""
+"""One forward pass of a network on a block of stimuli: inputs, evaluation mode, hooks, outputs as named
+tensors.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ import numpy as np
 
 from consilience._core._errors import ConsilienceError, InputError, warn
 from consilience._core._params import require, shorten
-from consilience.networks._network import OUTPUT, Network
+from consilience.networks._network import Network
 
-__all__ = ["capturing", "evaluation", "leaves", "run_block"]
+__all__ = ["capturing", "evaluation", "leaves", "run_block", "without_statistics"]
 
 
 def is_array(value: object) -> bool:
@@ -21,7 +23,8 @@ def is_array(value: object) -> bool:
 
 
 def leaves(output: Any) -> list[tuple[str, Any]]:
-    """The arrays in an output, with suffixes: tuples and lists ``[0]``, dicts ``[key]``, dataclasses ``[field]``.
+    """The arrays in an output, with suffixes: tuples and lists ``[0]``, dicts ``[key]``, dataclasses
+    ``[field]``.
 
     None and things that are not arrays are left out; an only array has no suffix.
     """
@@ -45,7 +48,9 @@ def _walk(output: Any, suffix: str) -> Iterator[tuple[str, Any]]:
 
 @contextlib.contextmanager
 def evaluation(net: Network, device: str | None, *, who: str) -> Iterator[Any]:
-    """The module in eval mode, without gradients, on ``device``; each module's training flag and the device are restored."""
+    """The module in eval mode, without gradients, on ``device``; each module's training flag and the device
+    are restored.
+    """
     if not net.is_module:
         yield None
         return
@@ -53,9 +58,16 @@ def evaluation(net: Network, device: str | None, *, who: str) -> Iterator[Any]:
 
     module = net.module
     tensors = [*module.parameters(), *module.buffers()]
-    lazy = [name for name, p in module.named_parameters() if isinstance(p, torch.nn.parameter.UninitializedParameter)]
+    lazy = [
+        name
+        for name, p in module.named_parameters()
+        if isinstance(p, torch.nn.parameter.UninitializedParameter)
+    ]
     if lazy:
-        raise InputError(f"{who}: {lazy[0]} of {net.name} has no shape yet (a lazy module); run the module once first.", code="bad-network")
+        raise InputError(
+            f"{who}: {lazy[0]} of {net.name} has no shape yet (a lazy module); run the module once first.",
+            code="bad-network",
+        )
     home = tensors[0].device if tensors else torch.device("cpu")
     target = _device(device or net.device, home, who)
     flags = [(child, child.training) for child in module.modules()]
@@ -83,13 +95,16 @@ def _device(device: Any, home: Any, who: str) -> Any:
     except (RuntimeError, AssertionError, TypeError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{who}: device {shorten(device)} cannot be used here ({reason}); use device='cpu'.", code="bad-device"
+            f"{who}: device {shorten(device)} cannot be used here ({reason}); use device='cpu'.",
+            code="bad-device",
         ) from None
     return torch.empty(0, device=target).device
 
 
 def run_block(net: Network, block: Any, stimuli_kind: str, device: Any, *, who: str) -> Any:
-    """What the network returns for a block of stimuli; any failure inside becomes an `InputError` with the shapes."""
+    """What the network returns for a block of stimuli; any failure inside becomes an `InputError` with the
+    shapes.
+    """
     stage = "preprocess"
     try:
         fed = net.preprocess(block) if net.preprocess is not None else block
@@ -101,21 +116,28 @@ def run_block(net: Network, block: Any, stimuli_kind: str, device: Any, *, who: 
     except ConsilienceError:
         raise
     except Exception as error:
-        what = f"shape {block.shape}, {block.dtype}" if isinstance(block, np.ndarray) else f"{len(block)} texts"
+        what = (
+            f"shape {block.shape}, {block.dtype}" if isinstance(block, np.ndarray) else f"{len(block)} texts"
+        )
         hint = "" if net.preprocess is not None else " Does it need preprocess=?"
         raise InputError(
-            f"{who}: the {stage} of {net.name} failed on a block of stimuli ({what}): {type(error).__name__}: {error}{hint}",
+            f"{who}: the {stage} of {net.name} failed on a block of stimuli ({what}): "
+            f"{type(error).__name__}: {error}{hint}",
             code="forward-failed",
         ) from error
 
 
-def _arguments(net: Network, fed: Any, stimuli_kind: str, device: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _arguments(
+    net: Network, fed: Any, stimuli_kind: str, device: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     torch = require("torch", extra="torch", purpose="a torch module")
     precision = next((p.dtype for p in net.module.parameters() if p.is_floating_point()), torch.float32)
 
     def tensor(value: Any) -> Any:
         if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-            value = torch.from_numpy(np.ascontiguousarray(value.astype(value.dtype.newbyteorder("="), copy=False)))
+            value = torch.from_numpy(
+                np.ascontiguousarray(value.astype(value.dtype.newbyteorder("="), copy=False))
+            )
         if isinstance(value, torch.Tensor):
             return value.to(device=device, dtype=precision if value.is_floating_point() else None)
         return value
@@ -132,16 +154,33 @@ def _arguments(net: Network, fed: Any, stimuli_kind: str, device: Any) -> tuple[
 def _images(block: np.ndarray, name: str) -> np.ndarray:
     warn(
         "no-preprocess",
-        f"{name} has no preprocess, so it got images as float (stimulus, channel, y, x) with values as they are ({block.dtype}).",
+        f"{name} has no preprocess, so it got images as float (stimulus, channel, y, x) with values as they "
+        f"are ({block.dtype}).",
         "Pass preprocess= to cs.Network if it was trained on scaled images.",
     )
     block = block[..., None] if block.ndim == 3 else block
     return np.moveaxis(block, -1, 1).astype(np.float32 if block.dtype.kind != "f" else block.dtype)
 
 
+def without_statistics(net: Network) -> list[str]:
+    """Batch normalisation layers that use each batch's own statistics even in eval mode."""
+    if not net.is_module:
+        return []
+    import torch
+
+    base = torch.nn.modules.batchnorm._BatchNorm
+    return [
+        name
+        for name, child in net.module.named_modules()
+        if isinstance(child, base) and child.running_mean is None
+    ]
+
+
 @contextlib.contextmanager
 def capturing(net: Network, names: list[str], keep: Callable[[str, Any], None]) -> Iterator[None]:
-    """Hooks on the named layers: ``keep(name, output)`` is called each time one has run. Hooks are removed whatever happens."""
+    """Hooks on the named layers: ``keep(name, output)`` is called each time one has run. Hooks are removed
+    whatever happens.
+    """
     handles: list[Any] = []
     if not net.is_module:
         yield
@@ -156,9 +195,7 @@ def capturing(net: Network, names: list[str], keep: Callable[[str, Any], None]) 
 
     try:
         for name in names:
-            target = modules[name] if name in modules else net.module
-            if name not in modules and name != OUTPUT:
-                raise InputError(f"{net.name} has no layer {name!r}.", code="unknown-layer")
+            target = modules.get(name, net.module)  # what is no sub-module is OUTPUT, the whole network
             handles.append(target.register_forward_hook(hook(name)))
         yield
     finally:

@@ -1,4 +1,6 @@
-"""What a network is, as a hash: structure, weights, buffers, the code of its own classes, and its preprocessing."""
+"""What a network is, as a hash: structure, weights, buffers, the code of its own classes, and its
+preprocessing.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,10 @@ def _module(module: Any, digest: Any) -> None:
         for attribute, value in sorted(vars(child).items()):
             if attribute != "training" and isinstance(value, (bool, int, float, str, tuple)):
                 digest.update(f"{attribute}={value!r}\0".encode())
-    entries = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+    entries = [
+        *module.named_parameters(remove_duplicate=False),
+        *module.named_buffers(remove_duplicate=False),
+    ]
     for name, tensor in entries:
         _tensor(name, tensor, digest)
 
@@ -116,9 +121,12 @@ def _value(value: Any, digest: Any, depth: int) -> None:
 def _function(function: types.FunctionType, digest: Any, depth: int) -> None:
     """A function by its code, defaults, closure and the globals that it names; library functions by name."""
     digest.update(f"{function.__module__}.{function.__qualname__}\0".encode())
-    if function.__module__.split(".")[0] in ("torch", "numpy", "scipy", "xarray"):
+    package = str(function.__module__).split(".")[0]
+    if package in ("torch", "numpy", "scipy", "xarray"):
         return
     _code(function.__code__, digest)
+    if package == "consilience":  # what our own code calls is ours too
+        return
     for cell in function.__closure__ or ():
         _value(cell.cell_contents, digest, depth + 1)
     _value((function.__defaults__, function.__kwdefaults__), digest, depth + 1)

@@ -1,4 +1,6 @@
-"""How a layer's output becomes (trial, unit): which axis is the stimulus, what the others are called, what is averaged."""
+"""How a layer's output becomes (trial, unit): which axis is the stimulus, what the others are called, what is
+averaged.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _AXES = {1: ("unit",), 2: ("token", "feature"), 3: ("channel", "y", "x"), 4: ("c
 
 @dataclass(frozen=True)
 class Leaf:
-    """One array of one call of a layer. ``shape`` and ``axes`` are those of one stimulus, before ``spatial`` is applied."""
+    """One array of one call of a layer. ``shape`` and ``axes`` are those of one stimulus, before ``spatial``
+    is applied.
+    """
 
     name: str
     stimulus_axis: int
@@ -50,7 +54,11 @@ class Leaf:
             block = np.moveaxis(value, self.stimulus_axis, 0)
             over = self._over()
             if over:
-                block = block.mean(axis=over, dtype=np.float64) if self.spatial == "mean" else block.max(axis=over)
+                block = (
+                    block.mean(axis=over, dtype=np.float64)
+                    if self.spatial == "mean"
+                    else block.max(axis=over)
+                )
             return np.array(block, dtype=np.float32, order="C").reshape(block.shape[0], -1)
         block = value.detach().movedim(self.stimulus_axis, 0)
         block = block.float() if not block.is_floating_point() or block.dtype.itemsize < 4 else block
@@ -71,11 +79,16 @@ class Leaf:
         if self.kept_axes == ("unit",) or not self.kept_axes:
             return {}
         grid = np.indices(self.kept_shape, dtype=np.int32, sparse=True)
-        return {axis: np.broadcast_to(index, self.kept_shape).reshape(-1).copy() for axis, index in zip(self.kept_axes, grid)}
+        return {
+            axis: np.broadcast_to(index, self.kept_shape).reshape(-1).copy()
+            for axis, index in zip(self.kept_axes, grid)
+        }
 
 
 def axis_names(shape: tuple[int, ...], kind: str) -> tuple[str, ...]:
-    """Names of a stimulus's axes: (channel, y, x) for 3 axes, (token, feature) for 2, but (channel, x) after 1-D convolution layers."""
+    """Names of a stimulus's axes: (channel, y, x) for 3 axes, (token, feature) for 2, but (channel, x) after
+    1-D convolution layers.
+    """
     if len(shape) == 2 and kind.endswith("1d"):
         return _AXES_1D_MAPS
     if len(shape) in _AXES:
@@ -92,8 +105,13 @@ def _pattern(text: str) -> re.Pattern[str]:
 def resolve_layers(net: Network, layers: Any, known: list[str], *, who: str) -> dict[str, bool]:
     """Layer names in the order asked for -> whether each was named exactly (or came from a pattern)."""
     asked = [OUTPUT] if layers is None else [layers] if isinstance(layers, str) else layers
-    if not isinstance(asked, (list, tuple, set, np.ndarray)) or not all(isinstance(entry, str) for entry in asked):
-        raise InputError(f"{who}: layers must be a layer name, a pattern or a list of them, got {shorten(layers)}.", code="bad-layers")
+    if not isinstance(asked, (list, tuple, set, np.ndarray)) or not all(
+        isinstance(entry, str) for entry in asked
+    ):
+        raise InputError(
+            f"{who}: layers must be a layer name, a pattern or a list of them, got {shorten(layers)}.",
+            code="bad-layers",
+        )
     if len(asked) == 0:
         raise InputError(f"{who}: layers is empty; name at least one, see net.layers.", code="bad-layers")
     names: dict[str, bool] = {}
@@ -102,15 +120,26 @@ def resolve_layers(net: Network, layers: Any, known: list[str], *, who: str) -> 
             names[entry] = True
         elif any(sign in entry for sign in "*?"):
             pattern = _pattern(entry)
-            found = [name for name in known if pattern.fullmatch(name) and (name != OUTPUT or not net.is_module)]
+            found = [
+                name for name in known if pattern.fullmatch(name) and (name != OUTPUT or not net.is_module)
+            ]
             if not found:
                 crossing = [name for name in known if fnmatch.fnmatchcase(name, entry)]
-                hint = f" ('*' does not cross a dot, '**' does: {len(crossing)} names would match then)" if crossing else ""
+                hint = (
+                    f" ('*' does not cross a dot, '**' does: {len(crossing)} names would match then)"
+                    if crossing
+                    else ""
+                )
                 raise UnknownNameError(
-                    f"{who}: the pattern {entry!r} matches no layer of {net.name}{hint}.{nearest(entry.strip('*.'), known)}", code="unknown-layer"
+                    f"{who}: the pattern {entry!r} matches no layer of "
+                    f"{net.name}{hint}.{nearest(entry.strip('*.'), known)}",
+                    code="unknown-layer",
                 )
             for name in found:
                 names.setdefault(name, False)
         else:
-            raise UnknownNameError(f"{who}: {net.name} has no layer {shorten(entry)}.{nearest(entry, known)}", code="unknown-layer")
+            raise UnknownNameError(
+                f"{who}: {net.name} has no layer {shorten(entry)}.{nearest(entry, known)}",
+                code="unknown-layer",
+            )
     return names

@@ -30,7 +30,8 @@ ENTRIES = {
 
 
 def load(name: str) -> Network:
-    """Loads a trained network by name, with its preprocessing; the first time it is fetched with your own pip configuration.
+    """Loads a trained network by name, with its preprocessing; the first time it is fetched with your own pip
+    configuration.
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ def load(name: str) -> Network:
     Raises
     ------
     UnknownNameError : no such network.   MissingDependencyError : torch is not installed.
-    InputError : not cached and not to be had (``not-cached``), or a file that is not the pinned one (``bad-hash``).
+    InputError : not cached and not to be had (``not-cached``), or a file that is not the pinned one
+        (``bad-hash``).
 
     Examples
     --------

@@ -1,4 +1,6 @@
-"""`Network`: a thin wrapper of a torch module, or of any callable, with its preprocessing and its table of layers."""
+"""`Network`: a thin wrapper of a torch module, or of any callable, with its preprocessing and its table of
+layers.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,19 @@ class Network:
 
     Parameters
     ----------
-    module : a `torch.nn.Module`, or any callable that takes a block of stimuli (an array with the stimuli first, or a list of texts) and
-        returns an array with the stimuli first, or a dict of such arrays; the dict's keys are then its layers, ``"output"`` names a bare array.
-    preprocess : callable applied to each block of stimuli (a NumPy array, stimuli first; texts as a list of str). For a module it returns a tensor
-        or array, a tuple (positional arguments) or a dict (keyword arguments). It must treat each stimulus by itself. Without it a module gets
-        images as float (stimulus, channel, y, x), values as they are, which is recorded as a warning; arrays are handed over as they are
+    module : a `torch.nn.Module`, or any callable that takes a block of stimuli (an array with the stimuli
+        first, or a list of texts) and returns an array with the stimuli first, or a dict of such arrays; the
+        dict's keys are then its layers, ``"output"`` names a bare array.
+    preprocess : callable applied to each block of stimuli (a NumPy array, stimuli first; texts as a list of
+        str). For a module it returns a tensor or array, a tuple (positional arguments) or a dict (keyword
+        arguments). It must treat each stimulus by itself. Without it a module gets images as float (stimulus,
+        channel, y, x), values as they are, which is recorded as a warning; arrays are handed over as they are
         (floats in the module's precision); a callable gets the block as it is.
     name : what results show. Default: the class or function name.
-    device : where `record` runs the module ("cpu", "cuda"...). Default: where its parameters are. The module is brought back afterwards.
-    key : identifies a callable (or a preprocess) whose content cannot be hashed, for caches. Change it when the callable changes.
+    device : where `record` runs the module ("cpu", "cuda"...). Default: where its parameters are. The module
+        is brought back afterwards.
+    key : identifies a callable (or a preprocess) whose content cannot be hashed, for caches. Change it when
+        the callable changes.
 
     Raises
     ------
@@ -64,15 +70,21 @@ class Network:
         if isinstance(module, Network):
             raise InputError(f"{who}: {module!r} is a Network already; pass its module.", code="bad-network")
         if isinstance(module, type):
-            raise InputError(f"{who}: got the class {module.__name__}; pass an instance, {module.__name__}(...).", code="bad-network")
+            raise InputError(
+                f"{who}: got the class {module.__name__}; pass an instance, {module.__name__}(...).",
+                code="bad-network",
+            )
         if not callable(module):
             raise InputError(
-                f"{who}: module must be a torch.nn.Module or a callable, got {type(module).__name__}; a state dict must be loaded into its "
+                f"{who}: module must be a torch.nn.Module or a callable, got {type(module).__name__}; a "
+                "state dict must be loaded into its "
                 "module first.",
                 code="bad-network",
             )
         if preprocess is not None and not callable(preprocess):
-            raise InputError(f"{who}: preprocess must be callable, got {shorten(preprocess)}.", code="bad-network")
+            raise InputError(
+                f"{who}: preprocess must be callable, got {shorten(preprocess)}.", code="bad-network"
+            )
         for label, value in (("name", name), ("key", key)):
             if value is not None and (not isinstance(value, str) or not value):
                 raise InputError(f"{who}: {label} must be text, got {shorten(value)}.", code="bad-parameter")
@@ -82,7 +94,8 @@ class Network:
         self.key = key
         own = getattr(module, "__name__", type(module).__name__)
         self.name = name if name is not None else ("callable" if own == "<lambda>" else own)
-        self._shapes: dict[str, tuple[int, ...]] = {}  # output shape per stimulus, known once something was recorded
+        # output shape per stimulus, known once something was recorded
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
     @property
     def is_module(self) -> bool:
@@ -101,16 +114,27 @@ class Network:
         """Table of layers: name, type, and output shape per stimulus once something was recorded."""
         kinds = {}
         if self.is_module:
-            kinds = {name or OUTPUT: type(child).__name__ for name, child in reversed(list(self.module.named_modules(remove_duplicate=False)))}
+            kinds = {
+                name or OUTPUT: type(child).__name__
+                for name, child in reversed(list(self.module.named_modules(remove_duplicate=False)))
+            }
         rows = []
         for name in self.layer_names:
             shape = self._shapes.get(name)
-            rows.append((name, kinds.get(name, "callable"), None if shape is None else " x ".join(map(str, shape)) or "scalar"))
+            rows.append(
+                (
+                    name,
+                    kinds.get(name, "callable"),
+                    None if shape is None else " x ".join(map(str, shape)) or "scalar",
+                )
+            )
         return Table(["name", "type", "shape"], rows)
 
     @property
     def fingerprint(self) -> str | None:
-        """SHA-256 over structure, weights, buffers and preprocessing; None when it cannot be known (then give ``key=``)."""
+        """SHA-256 over structure, weights, buffers and preprocessing; None when it cannot be known (then give
+        ``key=``).
+        """
         return fingerprint_of(self)
 
     def untrained(self, seed: int = 0, stimuli: xr.DataArray | None = None) -> Network:
@@ -119,9 +143,10 @@ class Network:
         Parameters
         ----------
         seed : whole number; the global random state of torch is left alone.
-        stimuli : with them the running statistics of normalisation layers are recalibrated: mean and (population) variance over all stimuli,
-            layer after layer, each seeing the earlier ones recalibrated. Independent of batches. Memory: one layer's input for all stimuli.
-            Without them statistics are those of a new layer (mean 0, variance 1), which is recorded as a warning.
+        stimuli : with them the running statistics of normalisation layers are recalibrated: mean and
+            (population) variance over all stimuli, layer after layer, each seeing the earlier ones
+            recalibrated. Independent of batches. Memory: one layer's input for all stimuli. Without them
+            statistics are those of a new layer (mean 0, variance 1), which is recorded as a warning.
 
         Returns
         -------
@@ -129,14 +154,16 @@ class Network:
 
         Raises
         ------
-        InputError : a callable (it has no weights), or parameters that no ``reset_parameters`` sets (they are named).
+        InputError : a callable (it has no weights), or parameters that no ``reset_parameters`` sets (they are
+            named).
         """
         from consilience.networks._controls import untrained
 
         return untrained(self, seed=seed, stimuli=stimuli)
 
     def permuted(self, seed: int = 0, stimuli: xr.DataArray | None = None) -> Network:
-        """A copy whose trained parameters are shuffled within each tensor: same weight distribution, no learned structure.
+        """A copy whose trained parameters are shuffled within each tensor: same weight distribution, no
+        learned structure.
 
         Parameters and statistics as in `untrained`; the copy is named ``"<name>_permuted<seed>"``.
         """
@@ -148,7 +175,8 @@ class Network:
         if not self.is_module:
             return f"Network {self.name!r} (callable)"
         count = sum(parameter.numel() for parameter in self.module.parameters())
-        return f"Network {self.name!r} ({type(self.module).__name__}, {len(self.layer_names) - 1} layers, {count:,} parameters)"
+        kind, layers = type(self.module).__name__, len(self.layer_names) - 1
+        return f"Network {self.name!r} ({kind}, {layers} layers, {count:,} parameters)"
 
 
 def as_network(thing: Any, *, who: str) -> Network:
@@ -157,7 +185,9 @@ def as_network(thing: Any, *, who: str) -> Network:
         return thing
     if not callable(thing) or isinstance(thing, type):
         raise InputError(
-            f"{who}: the network must be a cs.Network, a torch.nn.Module or a callable, got {shorten(thing)}.", code="bad-network"
+            f"{who}: the network must be a cs.Network, a torch.nn.Module or a callable, got "
+            f"{shorten(thing)}.",
+            code="bad-network",
         )
     return Network(thing)
 

@@ -1,4 +1,6 @@
-"""What `record` does with the network: probe it with one stimulus, then run all stimuli in batches that fit in memory."""
+"""What `record` does with the network: probe it with one stimulus, then run all stimuli in batches that fit
+in memory.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
 from consilience.networks._cache import Store
-from consilience.networks._forward import capturing, evaluation, leaves, run_block
+from consilience.networks._forward import capturing, evaluation, leaves, run_block, without_statistics
 from consilience.networks._layout import Leaf, axis_names, resolve_layers
 from consilience.networks._memory import available_memory, check_fits, gigabytes
 from consilience.networks._network import OUTPUT, Network, block_of
@@ -23,7 +25,9 @@ __all__ = ["Pass"]
 _WHO = "cs.record"
 _log = logging.getLogger("consilience")
 _BUDGET = 2_000_000_000  # bytes of activations in flight at most
-_LARGEST_BATCH = 64  # larger batches gain nothing on a CPU and spoil its caches
+_LARGEST_BATCH = 256
+# bytes; on a CPU larger blocks are given back to the system after each layer (measured: 5 times slower)
+_LARGEST_OUTPUT = 32 << 20
 
 Key = tuple[str, int, str]  # layer, number of the call, suffix of the array in its output
 
@@ -31,18 +35,36 @@ Key = tuple[str, int, str]  # layer, number of the call, suffix of the array in 
 class Pass:
     """One call of `record` on one network."""
 
-    def __init__(self, net: Network, stimuli: xr.DataArray, layers: Any, spatial: str, device: str | None) -> None:
+    def __init__(
+        self, net: Network, stimuli: xr.DataArray, layers: Any, spatial: str, device: str | None
+    ) -> None:
         self.net, self.stimuli, self.layers, self.spatial, self.device = net, stimuli, layers, spatial, device
         self.ids = stimuli["stimulus"].values
         self.kind = str(stimuli.attrs.get("kind", "array"))
         if net.is_module:
-            resolve_layers(net, layers, net.layer_names, who=_WHO)  # a wrong name is said before anything runs
+            resolve_layers(
+                net, layers, net.layer_names, who=_WHO
+            )  # a wrong name is said before anything runs
 
-    def run(self, store: Store, batch_size: int | None, progress: bool | None) -> list[tuple[Leaf, np.ndarray]]:
+    def run(
+        self, store: Store, batch_size: int | None, progress: bool | None
+    ) -> list[tuple[Leaf, np.ndarray]]:
         """The wanted arrays (stimuli, units), from the cache or from the network."""
+        for name in without_statistics(self.net):
+            warn(
+                "batch-dependent",
+                f"{name} of {self.net.name} keeps no running statistics, so it normalises each batch by "
+                "itself and activations depend on the batches.",
+                "Use track_running_stats=True, or state batch_size.",
+            )
+            break
         with evaluation(self.net, self.device, who=_WHO) as target:
             wanted, largest = self._probe(target)
-            found = {key: values for key, leaf in wanted.items() if (values := store.read(leaf, self.ids.size)) is not None}
+            found = {
+                key: values
+                for key, leaf in wanted.items()
+                if (values := store.read(leaf, self.ids.size)) is not None
+            }
             lacking = {key: leaf for key, leaf in wanted.items() if key not in found}
             if lacking:
                 found.update(self._all(lacking, largest, target, batch_size, progress))
@@ -50,8 +72,12 @@ class Pass:
             store.write(leaf, found[key])
         return [(leaf, found[key]) for key, leaf in wanted.items()]
 
-    def _forward(self, rows: list[int] | slice, names: list[str], target: Any, take: Callable[[Key, Any], Any]) -> dict[Key, Any]:
-        """What ``take`` makes of each array, taken as soon as the layer has run: nothing that follows in place can change it."""
+    def _forward(
+        self, rows: list[int] | slice, names: list[str], target: Any, take: Callable[[Key, Any], Any]
+    ) -> dict[Key, Any]:
+        """What ``take`` makes of each array, taken as soon as the layer has run: nothing that follows in
+        place can change it.
+        """
         taken: dict[Key, Any] = {}
         calls = dict.fromkeys(names, 0)
 
@@ -70,10 +96,13 @@ class Pass:
         self._calls = calls
         return taken
 
-    # -- probing -----------------------------------------------------------------------------------------------------
+    # -- probing
+    # -----------------------------------------------------------------------------------------------------
 
     def _probe(self, target: Any) -> tuple[dict[Key, Leaf], int]:
-        """Shapes, from one stimulus and from the same one twice (the axis that doubles counts stimuli), and the largest output in bytes."""
+        """Shapes, from one stimulus and from the same one twice (the axis that doubles counts stimuli), and
+        the largest output in bytes.
+        """
         net = self.net
         every = net.layer_names if net.is_module else []
 
@@ -88,7 +117,12 @@ class Pass:
         for key, axis in axes.items():
             if axis is not None:
                 net._shapes.setdefault(key[0], one[key][:axis] + one[key][axis + 1 :])
-        names = resolve_layers(net, self.layers if self.layers is not None or net.is_module else list(calls), list(calls), who=_WHO)
+        names = resolve_layers(
+            net,
+            self.layers if self.layers is not None or net.is_module else list(calls),
+            list(calls),
+            who=_WHO,
+        )
         kinds = dict(zip(net.layers["name"], net.layers["type"]))
         wanted: dict[Key, Leaf] = {}
         for name, exact in names.items():
@@ -100,11 +134,14 @@ class Pass:
                 axis = axes[key]
                 assert axis is not None
                 shape = one[key][:axis] + one[key][axis + 1 :]
-                label = name + (f"#{key[1]}" if calls[name] > 1 else "") + (key[2] if len(suffixes) > 1 else "")
+                label = (
+                    name + (f"#{key[1]}" if calls[name] > 1 else "") + (key[2] if len(suffixes) > 1 else "")
+                )
                 wanted[key] = Leaf(label, axis, shape, axis_names(shape, kinds.get(name, "")), self.spatial)
         if not wanted:
             raise InputError(
-                f"{_WHO}: no layer of {net.name} that matches {shorten(self.layers)} is called and returns an array per stimulus; see net.layers.",
+                f"{_WHO}: no layer of {net.name} that matches {shorten(self.layers)} is called and returns "
+                "an array per stimulus; see net.layers.",
                 code="never-called",
             )
         return wanted, max(int(np.prod(shape, dtype=np.int64)) for shape in one.values()) * 4
@@ -112,39 +149,58 @@ class Pass:
     def _nothing(self, name: str, kind: str, calls: int) -> InputError:
         if not calls:
             return InputError(
-                f"{_WHO}: layer {name!r} ({kind}) of {self.net.name} is never called by its forward pass; record the layers inside or around it.",
+                f"{_WHO}: layer {name!r} ({kind}) of {self.net.name} is never called by its forward pass; "
+                "record the layers inside or around it.",
                 code="never-called",
             )
         return InputError(
-            f"{_WHO}: {name!r} ({kind}) of {self.net.name} returned no array with one entry per stimulus (None, text or a constant); it must "
+            f"{_WHO}: {name!r} ({kind}) of {self.net.name} returned no array with one entry per stimulus "
+            "(None, text or a constant); it must "
             "return its activations, or another layer must be recorded.",
             code="no-output",
         )
 
-    # -- running -----------------------------------------------------------------------------------------------------
+    # -- running
+    # -----------------------------------------------------------------------------------------------------
 
-    def _batch(self, wanted: dict[Key, Leaf], largest: int, batch_size: int | None) -> int:
+    def _batch(self, wanted: dict[Key, Leaf], largest: int, target: Any, batch_size: int | None) -> int:
         n = self.ids.size
         units = sum(leaf.n_units for leaf in wanted.values())
         needed = units * (4 * n + 24)  # float32 values, and the coordinates of the units
         free = check_fits(needed)
         if free is not None:
             raise InputError(
-                f"{_WHO}: {units:,} units of {len(wanted)} layers for {n} stimuli need {gigabytes(needed)}, and {free} of memory are free; "
+                f"{_WHO}: {units:,} units of {len(wanted)} layers for {n} stimuli need {gigabytes(needed)}, "
+                f"and {free} of memory are free; "
                 "pass spatial='mean', fewer layers, or fewer stimuli at a time.",
                 code="too-large",
             )
         per_stimulus = 4 * units + 4 * largest + self.stimuli.nbytes // n
         budget = min((available_memory() or 4 * _BUDGET) // 4, _BUDGET)
-        size = batch_size or int(max(1, min(budget // max(1, per_stimulus), _LARGEST_BATCH, n)))
-        _log.info("%s: %d layers, %s units, %s in all, %d stimuli per batch", self.net.name, len(wanted), f"{units:,}", gigabytes(needed), size)
+        most = min(budget // max(1, per_stimulus), _LARGEST_BATCH, n)
+        if getattr(target, "type", "cpu") == "cpu":
+            most = min(most, _LARGEST_OUTPUT // max(1, largest))
+        size = batch_size or int(max(1, most))
+        _log.info(
+            "%s: %d layers, %s units, %s in all, %d stimuli per batch",
+            self.net.name,
+            len(wanted),
+            f"{units:,}",
+            gigabytes(needed),
+            size,
+        )
         return size
 
     def _all(
-        self, wanted: dict[Key, Leaf], largest: int, target: Any, batch_size: int | None, progress: bool | None
+        self,
+        wanted: dict[Key, Leaf],
+        largest: int,
+        target: Any,
+        batch_size: int | None,
+        progress: bool | None,
     ) -> dict[Key, np.ndarray]:
         n = self.ids.size
-        size = self._batch(wanted, largest, batch_size)
+        size = self._batch(wanted, largest, target, batch_size)
         out = {key: np.empty((n, leaf.n_units), np.float32) for key, leaf in wanted.items()}
         names = list(dict.fromkeys(key[0] for key in wanted)) if self.net.is_module else []
 
@@ -164,23 +220,29 @@ class Pass:
         if values is None or values.shape != (stop - start, leaf.n_units):
             got = "nothing" if values is None else f"{values.shape[1]:,} units for {values.shape[0]} stimuli"
             raise InputError(
-                f"{_WHO}: layer {leaf.name!r} of {self.net.name} gave {leaf.n_units:,} units for the first stimulus, but {got} in the batch of stimuli "
-                f"{start} to {stop - 1}; every stimulus must give the same shape (pad texts to one length in preprocess).",
+                f"{_WHO}: layer {leaf.name!r} of {self.net.name} gave {leaf.n_units:,} units for the first "
+                f"stimulus, but {got} in the batch of stimuli "
+                f"{start} to {stop - 1}; every stimulus must give the same shape (pad texts to one length in "
+                "preprocess).",
                 code="ragged-output",
             )
         finite = np.isfinite(values)
         if not finite.all():
             row = int(np.argwhere(~finite)[0][0])
             raise InputError(
-                f"{_WHO}: layer {leaf.name!r} of {self.net.name} has {int((~finite).sum()):,} NaN or infinite activations, first for stimulus "
-                f"{shorten(self.ids[start + row].item(), 40)}; check its weights and the scaling of its input.",
+                f"{_WHO}: layer {leaf.name!r} of {self.net.name} has {int((~finite).sum()):,} NaN or "
+                "infinite activations, first for stimulus "
+                f"{shorten(self.ids[start + row].item(), 40)}; check its weights and the scaling of its "
+                "input.",
                 code="nan-values",
             )
         out[start:stop] = values
 
 
 def _stimulus_axis(one: tuple[int, ...], two: tuple[int, ...]) -> int | None:
-    """The axis with 1 entry for one stimulus and 2 for two, the first if there are several; None if there is none."""
+    """The axis with 1 entry for one stimulus and 2 for two, the first if there are several; None if there is
+    none.
+    """
     if len(one) != len(two):
         return None
     doubled = [axis for axis, (a, b) in enumerate(zip(one, two)) if (a, b) == (1, 2)]

@@ -38,37 +38,42 @@ def record(
 ) -> dict[str, xr.DataArray]:
     """Records the activations of a network's layers: one trial per stimulus, all layers in one pass.
 
-    The network runs in eval mode without gradients; training flags, statistics and hooks are afterwards what they were.
+    The network runs in eval mode without gradients; training flags, statistics and hooks are afterwards what
+    they were.
 
     Parameters
     ----------
     net : `cs.Network`, a torch module, or a callable.
     stimuli : what `cs.stimuli` returns (or takes). Its labels are carried over to the trials.
-    layers : names or patterns, see ``net.layers``; ``*`` does not cross a dot (``"_blocks.*"`` is the blocks alone), ``**`` does. Default:
-        ``"output"``, what the whole network returns (for a callable: all its outputs).
-    spatial : what becomes of a layer's map. ``"flatten"`` keeps every place as a unit, in (channel, y, x) order; ``"mean"`` and ``"max"`` go over
-        the places, one unit per channel. Outputs with two axes per stimulus are (token, feature), but (channel, x) after 1-D layers; there
-        ``"mean"`` and ``"max"`` go over tokens, one unit per feature. Maps are taken as channel first.
-    batch_size : stimuli per forward pass. Default: measured with one stimulus, so that a quarter of the free memory, 2 GB at most, is used.
-        Results agree across batch sizes to 1e-5.
+    layers : names or patterns, see ``net.layers``; ``*`` does not cross a dot (``"_blocks.*"`` is the blocks
+        alone), ``**`` does. Default: ``"output"``, what the whole network returns (for a callable: all its
+        outputs).
+    spatial : what becomes of a layer's map. ``"flatten"`` keeps every place as a unit, in (channel, y, x)
+        order; ``"mean"`` and ``"max"`` go over the places, one unit per channel. Outputs with two axes per
+        stimulus are (token, feature), but (channel, x) after 1-D layers; there ``"mean"`` and ``"max"`` go
+        over tokens, one unit per feature. Maps are taken as channel first.
+    batch_size : stimuli per forward pass. Default: measured with one stimulus, so that a quarter of the free
+        memory, 2 GB at most, is used. Results agree across batch sizes to 1e-5.
     device : where to run, for this call; default ``net.device``.
-    cache : True keeps activations in the consilience cache folder, a path in that folder. Entries are found by content: weights, structure,
-        preprocessing, stimuli and settings. A network whose content cannot be known needs ``key=``.
+    cache : True keeps activations in the consilience cache folder, a path in that folder. Entries are found
+        by content: weights, structure, preprocessing, stimuli and settings. A network whose content cannot be
+        known needs ``key=``.
     progress : a bar with the time left; default: on a terminal only.
     probe : callable responses -> responses, applied to each layer (electrodes, noise...).
 
     Returns
     -------
-    dict {layer: responses (trial, unit) float32}, kind "activation", with coordinates ``stimulus`` and its labels on trial, ``layer`` (one value) and
-    ``channel``, ``y``, ``x`` (or ``token``, ``feature``) on unit. A layer called several times gives ``name#0``, ``name#1``...; a tuple, dict or
-    dataclass gives ``name[0]``, ``name[key]``... for each array in it (an only array keeps the plain name; None and what is no array, or has no
-    stimulus axis, is left out).
+    dict {layer: responses (trial, unit) float32}, kind "activation", with coordinates ``stimulus`` and its
+    labels on trial, ``layer`` (one value) and ``channel``, ``y``, ``x`` (or ``token``, ``feature``) on unit.
+    A layer called several times gives ``name#0``, ``name#1``...; a tuple, dict or dataclass gives
+    ``name[0]``, ``name[key]``... for each array in it (an only array keeps the plain name; None and what is
+    no array, or has no stimulus axis, is left out).
 
     Raises
     ------
     UnknownNameError : no such layer (the nearest names are given), or a pattern that matches none.
-    InputError : a layer that is never called, that returns nothing, NaN or infinity (named), a failing forward pass, results that do not fit
-        in memory, an unusable device, a cache without a key.
+    InputError : a layer that is never called, that returns nothing, NaN or infinity (named), a failing
+        forward pass, results that do not fit in memory, an unusable device, a cache without a key.
 
     Examples
     --------
@@ -83,11 +88,18 @@ def record(
     if batch_size is not None:
         batch_size = check_count(batch_size, name="batch_size", who=_WHO, minimum=1)
     if probe is not None and not callable(probe):
-        raise InputError(f"{_WHO}: probe must be a callable that takes responses, got {shorten(probe)}.", code="bad-parameter")
+        raise InputError(
+            f"{_WHO}: probe must be a callable that takes responses, got {shorten(probe)}.",
+            code="bad-parameter",
+        )
     if progress is not None and not isinstance(progress, (bool, np.bool_)):
-        raise InputError(f"{_WHO}: progress must be True, False or None, got {shorten(progress)}.", code="bad-parameter")
+        raise InputError(
+            f"{_WHO}: progress must be True, False or None, got {shorten(progress)}.", code="bad-parameter"
+        )
     data = check_stimuli(stimuli, who=_WHO)
-    clash = sorted(str(name) for name, coord in data.coords.items() if coord.dims == ("stimulus",) and name in _TAKEN)
+    clash = sorted(
+        str(name) for name, coord in data.coords.items() if coord.dims == ("stimulus",) and name in _TAKEN
+    )
     if clash:
         raise InputError(
             f"{_WHO}: the stimulus label {clash[0]!r} has a meaning of its own in responses; rename it, e.g. "
@@ -104,7 +116,9 @@ def record(
     return acts if probe is None else {name: probe(responses) for name, responses in acts.items()}
 
 
-def _responses(net: Network, stimuli: xr.DataArray, leaf: Leaf, values: np.ndarray, cautions: list[Caution]) -> xr.DataArray:
+def _responses(
+    net: Network, stimuli: xr.DataArray, leaf: Leaf, values: np.ndarray, cautions: list[Caution]
+) -> xr.DataArray:
     coords: dict[str, Any] = {"stimulus": ("trial", stimuli["stimulus"].values)}
     for name, coord in stimuli.coords.items():
         if coord.dims == ("stimulus",) and name != "stimulus":
@@ -112,7 +126,12 @@ def _responses(net: Network, stimuli: xr.DataArray, leaf: Leaf, values: np.ndarr
     coords["unit"] = ("unit", np.arange(values.shape[1]))
     coords["layer"] = leaf.name
     coords.update({axis: ("unit", index) for axis, index in leaf.unit_coords().items()})
-    attrs: dict[str, Any] = {"kind": "activation", "system": net.name, "layer": leaf.name, "spatial": leaf.spatial}
+    attrs: dict[str, Any] = {
+        "kind": "activation",
+        "system": net.name,
+        "layer": leaf.name,
+        "spatial": leaf.spatial,
+    }
     if cautions:
         attrs["consilience_warnings"] = cautions_to_json(cautions)
     return xr.DataArray(values, dims=("trial", "unit"), coords=coords, attrs=attrs)

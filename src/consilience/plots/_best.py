@@ -44,32 +44,72 @@ def plot_best(best: Best, ax: Axes | None = None) -> Axes:
             ax.set_title(f"{len(pairs) - MOST_ROWS} more rows not drawn")
         handles, legend = ax.get_legend_handles_labels()
         unique = dict(zip(legend, handles))
-        ax.legend(unique.values(), unique.keys(), loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, handlelength=1.4)
+        ax.legend(
+            unique.values(),
+            unique.keys(),
+            loc="lower left",
+            bbox_to_anchor=(0, 1.0),
+            ncols=4,
+            borderaxespad=0.2,
+            handlelength=1.4,
+        )
     return ax
 
 
 def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> None:
     row = best.data.sel(where)
-    at = {n: float(field(best.data, n, **where)) for n in ("value", "ci_low", "ci_high", "ci_both_low", "ci_both_high", "naive_value")}
+    at = {
+        n: float(field(best.data, n, **where))
+        for n in ("value", "ci_low", "ci_high", "ci_both_low", "ci_both_high", "naive_value")
+    }
     notes = [label(row["chosen"].item(), 22)]
     if "baseline_value" in best.data:
         untrained = np.atleast_1d(field(best.data, "baseline_value", **where))
-        ax.plot(untrained, np.full(untrained.shape, y), "o", color=FAINT, markersize=4.5, linestyle="", zorder=2, label="untrained copies")
+        ax.plot(
+            untrained,
+            np.full(untrained.shape, y),
+            "o",
+            color=FAINT,
+            markersize=4.5,
+            linestyle="",
+            zorder=2,
+            label="untrained copies",
+        )
         difference = np.atleast_1d(field(best.data, "difference", **where))
         if np.any(np.isfinite(difference)):
             k = int(np.nanargmin(difference))
-            ends = [np.atleast_1d(field(best.data, f"difference_{end}", **where))[k] for end in ("low", "high")]
+            ends = [
+                np.atleast_1d(field(best.data, f"difference_{end}", **where))[k] for end in ("low", "high")
+            ]
             interval = f" [{number(ends[0])}, {number(ends[1])}]" if np.all(np.isfinite(ends)) else ""
             notes.append(f"{'+' if difference[k] > 0 else ''}{number(difference[k])}{interval} to untrained")
     if np.isfinite(at["naive_value"]):
         ax.plot([at["naive_value"]], [y], marker="D", markersize=6, markerfacecolor="none", markeredgecolor=MUTED, linestyle="", zorder=3,
                 label="plain maximum (biased up)")  # fmt: skip
     if np.isfinite(at["ci_both_low"]):
-        ax.plot([at["ci_both_low"], at["ci_both_high"]], [y, y], color=color, linewidth=1.1, alpha=0.7, zorder=3.1)
+        ax.plot(
+            [at["ci_both_low"], at["ci_both_high"]], [y, y], color=color, linewidth=1.1, alpha=0.7, zorder=3.1
+        )
     if np.isfinite(at["ci_low"]):
-        ax.plot([at["ci_low"], at["ci_high"]], [y, y], color=color, linewidth=3, solid_capstyle="round", zorder=3.2)
+        ax.plot(
+            [at["ci_low"], at["ci_high"]],
+            [y, y],
+            color=color,
+            linewidth=3,
+            solid_capstyle="round",
+            zorder=3.2,
+        )
     if np.isfinite(at["value"]):
         (dot,) = ax.plot([at["value"]], [y], "o", color=color, markersize=8, markeredgecolor=PAPER, markeredgewidth=0.8, linestyle="", zorder=4,
                          label="nested value" if y == 0 else None)  # fmt: skip
         tip(dot, f"{notes[0]}\n{number(at['value'], 3)}, plain maximum {number(at['naive_value'], 3)}")
-    ax.annotate("   ".join(notes), (1.015, y), xycoords=("axes fraction", "data"), va="center", ha="left", fontsize=8, color=INK, annotation_clip=False)  # type: ignore[arg-type]
+    ax.annotate(
+        "  ·  ".join(notes),
+        (1.015, y),
+        xycoords=("axes fraction", "data"),
+        va="center",
+        ha="left",
+        fontsize=8,
+        color=INK,
+        annotation_clip=False,
+    )  # type: ignore[arg-type]

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from consilience._results import Comparison
 
 
-def plot_comparison(comparison: Comparison, ax: Axes | None = None, *, measure: str | None = None, **options: Any) -> Axes:
+def plot_comparison(
+    comparison: Comparison, ax: Axes | None = None, *, measure: str | None = None, **options: Any
+) -> Axes:
     """Draws a layer profile where side a has several systems, else dots with intervals.
 
     Parameters

@@ -37,42 +37,116 @@ def plot_dots(comparison: Comparison, ax: Axes | None = None, *, measure: str | 
         words = []
         for y, (a, b) in enumerate(pairs[:MOST_ROWS]):
             color = PALETTE[side_b.index(b) % len(PALETTE)]
-            words.append(label(b) if len(side_a) == 1 else label(a) if len(side_b) == 1 else f"{label(a, 20)} · {label(b, 16)}")
+            words.append(
+                label(b)
+                if len(side_a) == 1
+                else label(a)
+                if len(side_b) == 1
+                else f"{label(a, 20)} · {label(b, 16)}"
+            )
             _row(ax, comparison, {"measure": measure, "a": a, "b": b}, y, color)
         ax.set_yticks(range(len(words)), words)
         ax.set_ylim(len(words) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel(label(measure))
         title = label(side_a[0], 40) if len(side_a) == 1 else label(measure)
-        ax.set_title(title + (f" ({len(pairs) - MOST_ROWS} more rows not drawn)" if len(pairs) > MOST_ROWS else ""))
+        ax.set_title(
+            title + (f" ({len(pairs) - MOST_ROWS} more rows not drawn)" if len(pairs) > MOST_ROWS else "")
+        )
         handles, legend = ax.get_legend_handles_labels()
         unique = dict(zip(legend, handles))
         if unique:
-            ax.legend(unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
+            ax.legend(
+                unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0
+            )
     return ax
 
 
 def _row(ax: Axes, comparison: Comparison, where: dict[str, Any], y: int, color: str) -> None:
     at = {name: float(field(comparison.data, name, **where)) for name in _FIELDS}
     if np.isfinite(at["ceiling_low"]):
-        ax.barh(y, at["ceiling_high"] - at["ceiling_low"], left=at["ceiling_low"], height=0.62, color=BAND, zorder=1, label="noise ceiling")
+        ax.barh(
+            y,
+            at["ceiling_high"] - at["ceiling_low"],
+            left=at["ceiling_low"],
+            height=0.62,
+            color=BAND,
+            zorder=1,
+            label="noise ceiling",
+        )
     null = at["null_mean"] if np.isfinite(at["null_mean"]) else at["null_expected"]
     if np.isfinite(null):
-        ax.plot([null, null], [y - 0.3, y + 0.3], color=MUTED, linewidth=1, linestyle=":", zorder=2, label="null")
+        ax.plot(
+            [null, null], [y - 0.3, y + 0.3], color=MUTED, linewidth=1, linestyle=":", zorder=2, label="null"
+        )
     if comparison.baselines is not None:
         untrained = np.atleast_1d(field(comparison.baselines, "value", **where))
-        ax.plot(untrained, np.full(untrained.shape, y), "o", color=FAINT, markersize=3.5, zorder=2.5, linestyle="", label="untrained")
+        ax.plot(
+            untrained,
+            np.full(untrained.shape, y),
+            "o",
+            color=FAINT,
+            markersize=3.5,
+            zorder=2.5,
+            linestyle="",
+            label="untrained",
+        )
     if np.isfinite(at["ci_both_low"]):
-        ax.plot([at["ci_both_low"], at["ci_both_high"]], [y, y], color=color, linewidth=1, alpha=0.6, zorder=3)
+        ax.plot(
+            [at["ci_both_low"], at["ci_both_high"]], [y, y], color=color, linewidth=1, alpha=0.6, zorder=3
+        )
     if np.isfinite(at["ci_low"]):
-        ax.plot([at["ci_low"], at["ci_high"]], [y, y], color=color, linewidth=2.6, solid_capstyle="round", zorder=3.2)
+        ax.plot(
+            [at["ci_low"], at["ci_high"]],
+            [y, y],
+            color=color,
+            linewidth=2.6,
+            solid_capstyle="round",
+            zorder=3.2,
+        )
     if not np.isfinite(at["value"]):
-        ax.annotate("not a number", (0.01, y), xycoords=("axes fraction", "data"), va="center", color=MUTED, fontsize=8)  # type: ignore[arg-type]
+        ax.annotate(
+            "not a number",
+            (0.01, y),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            color=MUTED,
+            fontsize=8,
+        )  # type: ignore[arg-type]
         return
-    (dot,) = ax.plot([at["value"]], [y], "o", color=color, markersize=7, markeredgecolor=PAPER, markeredgewidth=0.8, zorder=4)
+    (dot,) = ax.plot(
+        [at["value"]],
+        [y],
+        "o",
+        color=color,
+        markersize=7,
+        markeredgecolor=PAPER,
+        markeredgewidth=0.8,
+        zorder=4,
+    )
     said = f"{number(at['value'], 3)} {interval_text(at['ci_low'], at['ci_high'])} {probability(at['p'])}"
     tip(dot, f"{label(where['a'], 40)} · {label(where['b'], 40)}\n{' '.join(said.split())}")
-    ax.annotate(number(at["value"]), (at["value"], y), xytext=(0, 6), textcoords="offset points", ha="center", va="bottom", fontsize=8, color=INK)
+    ax.annotate(
+        number(at["value"]),
+        (at["value"], y),
+        xytext=(0, 6),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=8,
+        color=INK,
+    )
 
 
-_FIELDS = ("value", "ci_low", "ci_high", "ci_both_low", "ci_both_high", "ceiling_low", "ceiling_high", "null_mean", "null_expected", "p")
+_FIELDS = (
+    "value",
+    "ci_low",
+    "ci_high",
+    "ci_both_low",
+    "ci_both_high",
+    "ceiling_low",
+    "ceiling_high",
+    "null_mean",
+    "null_expected",
+    "p",
+)

@@ -18,7 +18,10 @@ def visible(text: object, *, keep: str = "") -> str:
     >>> visible("a\x00b\nc")
     'a\\x00b\\nc'
     """
-    return "".join(c if c in keep or c in _JOINERS or unicodedata.category(c) not in _HIDDEN else _escape(c) for c in str(text))
+    return "".join(
+        c if c in keep or c in _JOINERS or unicodedata.category(c) not in _HIDDEN else _escape(c)
+        for c in str(text)
+    )
 
 
 def _escape(char: str) -> str:
@@ -34,7 +37,7 @@ def shortened(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     head = (limit - 1) // 2
-    return f"{text[:head]}…{text[len(text) - (limit - 1 - head):]}"
+    return f"{text[:head]}…{text[len(text) - (limit - 1 - head) :]}"
 
 
 def label(text: object, limit: int = 28) -> str:

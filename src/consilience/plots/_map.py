@@ -8,7 +8,18 @@ import numpy as np
 
 from consilience.plots._labels import axis_labels, interval_text, label, number, probability
 from consilience.plots._read import check_is, field, names, pick_measure
-from consilience.plots._style import BEST, INK, MUTED, axis_name_rotation, dress, ink_on, own_axes, style, tip, values_map
+from consilience.plots._style import (
+    BEST,
+    INK,
+    MUTED,
+    axis_name_rotation,
+    dress,
+    ink_on,
+    own_axes,
+    style,
+    tip,
+    values_map,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +57,14 @@ def plot_map(comparison: Comparison, ax: Axes | None = None, *, measure: str | N
         if small:
             _cells(ax, comparison, measure, value, columns, rows, norm, colors)
         else:
-            ax.imshow(value, cmap=colors, norm=norm, aspect="auto", interpolation="none", extent=(-0.5, len(columns) - 0.5, len(rows) - 0.5, -0.5))
+            ax.imshow(
+                value,
+                cmap=colors,
+                norm=norm,
+                aspect="auto",
+                interpolation="none",
+                extent=(-0.5, len(columns) - 0.5, len(rows) - 0.5, -0.5),
+            )
         if has_ceiling:
             _ceiling_column(ax, low, high, len(columns), norm, colors)
         if small:
@@ -78,10 +96,23 @@ def _norm(value: np.ndarray, high: np.ndarray) -> Any:
 def _box(ax: Axes, x: float, y: float, color: Any, *, width: float = 1, **options: Any) -> Any:
     from matplotlib.patches import Rectangle
 
-    return ax.add_patch(Rectangle((x - width / 2 + 0.025, y - 0.46), width - 0.05, 0.92, facecolor=color, linewidth=0, **options))
+    return ax.add_patch(
+        Rectangle(
+            (x - width / 2 + 0.025, y - 0.46), width - 0.05, 0.92, facecolor=color, linewidth=0, **options
+        )
+    )
 
 
-def _cells(ax: Axes, comparison: Comparison, measure: str, value: np.ndarray, columns: list[Any], rows: list[Any], norm: Any, colors: Any) -> None:
+def _cells(
+    ax: Axes,
+    comparison: Comparison,
+    measure: str,
+    value: np.ndarray,
+    columns: list[Any],
+    rows: list[Any],
+    norm: Any,
+    colors: Any,
+) -> None:
     at = {n: field(comparison.data, n, measure=measure) for n in ("ci_low", "ci_high", "p", "p_fwer")}
     flip = list(comparison.data["value"].dims).index("a") < list(comparison.data["value"].dims).index("b")
     at = {n: v.T if flip else v for n, v in at.items()}
@@ -92,7 +123,15 @@ def _cells(ax: Axes, comparison: Comparison, measure: str, value: np.ndarray, co
             said = f"{label(column, 60)} · {label(row, 40)}\n{number(v, 3)} {interval_text(at['ci_low'][y, x], at['ci_high'][y, x])} {probability(at['p'][y, x])}"
             tip(_box(ax, x, y, color), said.rstrip())
             if len(columns) <= _MOST_TEXT:
-                ax.text(x, y, _brief(v), ha="center", va="center_baseline", fontsize=7.5, color=ink_on(tuple(color)))
+                ax.text(
+                    x,
+                    y,
+                    _brief(v),
+                    ha="center",
+                    va="center_baseline",
+                    fontsize=7.5,
+                    color=ink_on(tuple(color)),
+                )
 
 
 def _brief(value: float) -> str:
@@ -109,7 +148,9 @@ def _frames(ax: Axes, comparison: Comparison, measure: str, columns: list[Any], 
         chosen = comparison.best_a["chosen"].sel(measure=measure, b=row).item()
         if chosen in columns:
             x = columns.index(chosen)
-            ax.add_patch(Rectangle((x - 0.5, y - 0.48), 1, 0.96, fill=False, edgecolor=BEST, linewidth=2, zorder=4))
+            ax.add_patch(
+                Rectangle((x - 0.5, y - 0.48), 1, 0.96, fill=False, edgecolor=BEST, linewidth=2, zorder=4)
+            )
 
 
 def _ceiling_column(ax: Axes, low: np.ndarray, high: np.ndarray, count: int, norm: Any, colors: Any) -> None:
@@ -122,7 +163,15 @@ def _ceiling_column(ax: Axes, low: np.ndarray, high: np.ndarray, count: int, nor
         color = colors(norm(top))
         _box(ax, x, y, color, width=wide)
         if len(low) <= 40:
-            ax.text(x, y, f"{_brief(bottom)} to {_brief(top)}", ha="center", va="center_baseline", fontsize=7.5, color=ink_on(tuple(color)))
+            ax.text(
+                x,
+                y,
+                f"{_brief(bottom)} to {_brief(top)}",
+                ha="center",
+                va="center_baseline",
+                fontsize=7.5,
+                color=ink_on(tuple(color)),
+            )
     ax.text(x, -0.62, "ceiling", ha="center", va="bottom", fontsize=8, color=INK)
     ax.set_xlim(-0.55, x + wide / 2 + 0.05)
 

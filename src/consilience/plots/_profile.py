@@ -58,7 +58,9 @@ def plot_profile(
     who = "plot_profile"
     check_is(comparison, "Comparison", who)
     measure = pick_measure(comparison.data, measure, who)
-    systems = pick_names(comparison.data, "b", list(b) if b is not None and not isinstance(b, str) else b, who)
+    systems = pick_names(
+        comparison.data, "b", list(b) if b is not None and not isinstance(b, str) else b, who
+    )
     shown = systems[:MOST_CURVES]
     layers = names(comparison.data, "a")
     x = np.arange(len(layers))
@@ -66,9 +68,18 @@ def plot_profile(
         ax = own_axes(ax, float(np.clip(2.5 + 0.28 * len(layers), 4.8, 9.6)), 3.8)
         dress(ax)
         seeds = _baselines(ax, comparison, measure, shown, x)
-        for i, system in enumerate(shown):
-            _curve(ax, comparison, measure, system, x, PALETTE[names(comparison.data, "b").index(system) % MOST_CURVES], alone=len(shown) == 1)
-            _best(ax, comparison, measure, system, layers, raised=i)
+        named: set[Any] = set()
+        for system in shown:
+            _curve(
+                ax,
+                comparison,
+                measure,
+                system,
+                x,
+                PALETTE[names(comparison.data, "b").index(system) % MOST_CURVES],
+                alone=len(shown) == 1,
+            )
+            _best(ax, comparison, measure, system, layers, named)
         _rest(ax, comparison, measure, shown, x)
         _hits(ax, comparison, measure, shown, layers)
         _layer_axis(ax, layers)
@@ -81,19 +92,30 @@ def plot_profile(
     return ax
 
 
-def _curve(ax: Axes, comparison: Comparison, measure: str, system: Any, x: np.ndarray, color: str, *, alone: bool) -> None:
+def _curve(
+    ax: Axes, comparison: Comparison, measure: str, system: Any, x: np.ndarray, color: str, *, alone: bool
+) -> None:
     where = {"measure": measure, "b": system}
     value = field(comparison.data, "value", **where)
     percent = f"{100 * level(comparison):g} % interval"
     for name, alpha, words in (("ci_both", 0.10, "stimuli and subjects"), ("ci", 0.24, "stimuli")):
-        low, high = field(comparison.data, f"{name}_low", **where), field(comparison.data, f"{name}_high", **where)
+        low, high = (
+            field(comparison.data, f"{name}_low", **where),
+            field(comparison.data, f"{name}_high", **where),
+        )
         if np.any(np.isfinite(low)) and (alone or name == "ci"):
             legend = f"{percent}, {words}" if alone else None
             ax.fill_between(x, low, high, color=color, alpha=alpha, linewidth=0, zorder=2.5, label=legend)
             if len(x) == 1:
                 ax.vlines(x, low, high, color=color, linewidth=3 if name == "ci" else 1.5, zorder=2.6)
-    marker: dict[str, Any] = {"marker": "o", "markersize": 4, "markeredgecolor": PAPER, "markeredgewidth": 0.6} if len(x) <= 80 else {}
-    ax.plot(x, value, color=color, linewidth=1.8, zorder=4, label=label(system), solid_joinstyle="round", **marker)
+    marker: dict[str, Any] = (
+        {"marker": "o", "markersize": 4, "markeredgecolor": PAPER, "markeredgewidth": 0.6}
+        if len(x) <= 80
+        else {}
+    )
+    ax.plot(
+        x, value, color=color, linewidth=1.8, zorder=4, label=label(system), solid_joinstyle="round", **marker
+    )
 
 
 def _rest(ax: Axes, comparison: Comparison, measure: str, systems: list[Any], x: np.ndarray) -> None:
@@ -101,17 +123,28 @@ def _rest(ax: Axes, comparison: Comparison, measure: str, systems: list[Any], x:
     edges = np.concatenate([x[:1] - 0.5, x[:-1] + 0.5, x[-1:] + 0.5])
     for i, system in enumerate(systems):
         where = {"measure": measure, "b": system}
-        low, high = field(comparison.data, "ceiling_low", **where), field(comparison.data, "ceiling_high", **where)
+        low, high = (
+            field(comparison.data, "ceiling_low", **where),
+            field(comparison.data, "ceiling_high", **where),
+        )
         color = PALETTE[names(comparison.data, "b").index(system) % MOST_CURVES]
         if np.any(np.isfinite(low)):
-            fill: dict[str, Any] = {"color": BAND, "linewidth": 0} if len(systems) == 1 else {"color": color, "alpha": 0.10, "linewidth": 0}
+            fill: dict[str, Any] = (
+                {"color": BAND, "linewidth": 0}
+                if len(systems) == 1
+                else {"color": color, "alpha": 0.10, "linewidth": 0}
+            )
             steps = [np.append(line, line[-1]) for line in (low, high)]
-            ax.fill_between(edges, *steps, step="post", zorder=1, label="noise ceiling" if i == 0 else None, **fill)
+            ax.fill_between(
+                edges, *steps, step="post", zorder=1, label="noise ceiling" if i == 0 else None, **fill
+            )
         null = field(comparison.data, "null_mean", **where)
         if not np.any(np.isfinite(null)):
             null = field(comparison.data, "null_expected", **where)
         if np.any(np.isfinite(null)):
-            ax.plot(x, null, color=MUTED, linestyle=":", linewidth=1, zorder=2, label="null" if i == 0 else None)
+            ax.plot(
+                x, null, color=MUTED, linestyle=":", linewidth=1, zorder=2, label="null" if i == 0 else None
+            )
 
 
 def _baselines(ax: Axes, comparison: Comparison, measure: str, systems: list[Any], x: np.ndarray) -> int:
@@ -127,7 +160,9 @@ def _baselines(ax: Axes, comparison: Comparison, measure: str, systems: list[Any
     return len(seeds)
 
 
-def _best(ax: Axes, comparison: Comparison, measure: str, system: Any, layers: list[Any], *, raised: int) -> None:
+def _best(
+    ax: Axes, comparison: Comparison, measure: str, system: Any, layers: list[Any], named: set[Any]
+) -> None:
     if comparison.best_a is None:
         return
     row = comparison.best_a.sel(measure=measure, b=system)
@@ -138,10 +173,23 @@ def _best(ax: Axes, comparison: Comparison, measure: str, system: Any, layers: l
     value = float(field(comparison.data, "value", measure=measure, b=system, a=chosen))
     if not np.isfinite(value):
         return
-    ax.plot([i], [value], marker="o", markersize=10, markerfacecolor="none", markeredgecolor=BEST, markeredgewidth=1.6, linestyle="", zorder=5)
+    ax.plot(
+        [i],
+        [value],
+        marker="o",
+        markersize=10,
+        markerfacecolor="none",
+        markeredgecolor=BEST,
+        markeredgewidth=1.6,
+        linestyle="",
+        zorder=5,
+    )
+    if chosen in named:
+        return
+    named.add(chosen)
     side = "left" if i < 0.25 * len(layers) else "right" if i > 0.75 * len(layers) else "center"
     ax.annotate(
-        label(chosen, 24), (i, value), xytext=({"left": -6, "right": 6, "center": 0}[side], 11 + 3 * raised), textcoords="offset points",
+        label(chosen, 24), (i, value), xytext=({"left": -6, "right": 6, "center": 0}[side], 11), textcoords="offset points",
         ha=side, va="bottom", fontsize=8.5, color=INK, fontweight="bold", zorder=6,
     )  # fmt: skip
 
@@ -150,13 +198,21 @@ def _hits(ax: Axes, comparison: Comparison, measure: str, systems: list[Any], la
     """Columns as good as invisible, one per layer, that carry the report's tooltips."""
     if len(layers) > _MOST_TIPS:
         return
-    columns = {s: {n: field(comparison.data, n, measure=measure, b=s) for n in ("value", "ci_low", "ci_high")} for s in systems}
+    columns = {
+        s: {n: field(comparison.data, n, measure=measure, b=s) for n in ("value", "ci_low", "ci_high")}
+        for s in systems
+    }
     for i, layer in enumerate(layers):
         lines = [label(layer, 60)]
         for system, column in columns.items():
             interval = interval_text(column["ci_low"][i], column["ci_high"][i], lambda v: number(v, 3))
             lines.append(f"{label(system, 40)}: {number(column['value'][i], 3)} {interval}".rstrip())
-        tip(ax.axvspan(i - 0.5, i + 0.5, facecolor=MUTED, edgecolor="none", alpha=0.004, zorder=7, linewidth=0), "\n".join(lines))
+        tip(
+            ax.axvspan(
+                i - 0.5, i + 0.5, facecolor=MUTED, edgecolor="none", alpha=0.004, zorder=7, linewidth=0
+            ),
+            "\n".join(lines),
+        )
 
 
 def _layer_axis(ax: Axes, layers: list[Any]) -> None:

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from consilience.plots._labels import label
 from consilience.plots._read import check_is, pick_names
-from consilience.plots._style import GRID, MUTED, dress, drawing_svg, own_axes, ranks_map, style
+from consilience.plots._style import MUTED, dress, drawing_svg, own_axes, ranks_map, style
 from consilience.plots._thumbnails import Thumbnails, draw_thumbnail, thumbnails
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST_PICTURES = 24
 _MOST_PIXELS = 256
 _MOST_THUMBNAILS = 120
+_THUMBNAIL = 32
 
 
 def plot_rdms(
@@ -47,12 +48,19 @@ def plot_rdms(
     """
     who = "plot_rdms"
     check_is(rdms, "RDMs", who)
-    wanted = pick_names(rdms.rdms, "system", list(systems) if systems is not None and not isinstance(systems, str) else systems, who)  # type: ignore[arg-type]
+    wanted = pick_names(
+        rdms.rdms,
+        "system",
+        list(systems) if systems is not None and not isinstance(systems, str) else systems,
+        who,
+    )  # type: ignore[arg-type]
     shown = wanted[:MOST_PICTURES]
     across = columns or {1: 1, 2: 2, 3: 3, 4: 2}.get(len(shown), 3 if len(shown) <= 9 else 4)
     down = -(-len(shown) // across)
     ids = rdms.rdms["stimulus"].values.tolist()
-    pictures = thumbnails(stimuli, ids, size=32, who=who) if len(shown) <= 6 and len(ids) <= _MOST_THUMBNAILS else {}
+    pictures = (
+        thumbnails(stimuli, ids, size=_THUMBNAIL, who=who) if len(shown) <= 6 and len(ids) <= _MOST_THUMBNAILS else {}
+    )
     edge = {1: 4.6, 2: 4.2, 3: 3.0}.get(across, 2.3)
     with style():
         ax = own_axes(ax, edge * across, (edge + 0.25) * down + 0.45)
@@ -67,7 +75,15 @@ def plot_rdms(
             inset = ax.inset_axes((column / across, 1 - (row + 1) * height, 0.95 / across, height * 0.9))
             image = _picture(inset, rdms.rdms.sel(system=system).values, label(system, 30), ids, pictures)
         if len(wanted) > len(shown):
-            ax.text(1, 0, f"{len(wanted) - len(shown)} more not drawn", ha="right", va="bottom", fontsize=8, color=MUTED)
+            ax.text(
+                1,
+                0,
+                f"{len(wanted) - len(shown)} more not drawn",
+                ha="right",
+                va="bottom",
+                fontsize=8,
+                color=MUTED,
+            )
         if image is not None:
             _scale(ax, scale_height)
     return ax
@@ -106,7 +122,14 @@ def _picture(ax: Axes, square: np.ndarray, title: str, ids: list[Any], pictures:
     dress(ax, grid="", spines=())
     ax.set(xticks=[], yticks=[])
     smooth = "none" if drawing_svg() else "nearest"
-    image = ax.imshow(np.ma.masked_invalid(_blocks(ranked(square))), cmap=ranks_map(), vmin=0, vmax=100, interpolation=smooth, extent=(0, n, n, 0))
+    image = ax.imshow(
+        np.ma.masked_invalid(_blocks(ranked(square))),
+        cmap=ranks_map(),
+        vmin=0,
+        vmax=100,
+        interpolation=smooth,
+        extent=(0, n, n, 0),
+    )
     image.set_gid("rdm")
     ax.set_aspect("equal")
     ax.set_anchor("SW" if pictures else "NW")
@@ -114,36 +137,65 @@ def _picture(ax: Axes, square: np.ndarray, title: str, ids: list[Any], pictures:
     ax.set_xlim(-lines, n)
     ax.set_ylim(n, -lines)
     if pictures:
-        ax.text(0, -lines - 0.015 * n, title, ha="left", va="bottom", fontsize=10, fontweight="bold", clip_on=False)
+        ax.text(
+            0,
+            -lines - 0.015 * n,
+            title,
+            ha="left",
+            va="bottom",
+            fontsize=10,
+            fontweight="bold",
+            clip_on=False,
+        )
     else:
         ax.set_title(title, pad=4)
     return image
 
 
 def _edges(ax: Axes, n: int, ids: list[Any], pictures: Thumbnails) -> float:
-    """Thumbnails in staggered lines along two edges; the width of all lines, in rows of the RDM."""
+    """Thumbnails in staggered lines along two edges, each edge one picture; the width of all lines, in rows of the RDM."""
     lines = max(1, min(6, round(n * 0.05)))
-    size = float(lines) * 0.96 if lines > 1 else 0.9
-    gap = 0.01 * n
-    for i, key in enumerate(ids):
-        if key not in pictures:
-            continue
-        away = gap + (i % lines) * lines + lines
-        middle = i + 0.5
-        start = min(max(middle - size / 2, 0), n - size)
-        for box in ((-away, -away + size, start + size, start), (start, start + size, -away + size, -away)):
-            draw_thumbnail(ax, pictures[key], box)
-        if i % lines:
-            for line in (((-away + size, -gap / 2), (middle, middle)), ((middle, middle), (-away + size, -gap / 2))):
-                ax.plot(*line, color=GRID, linewidth=0.4, zorder=1, clip_on=False)
+    gap = 0.012 * n
+    for across, box in ((False, (-gap - lines * lines, -gap, n, 0)), (True, (0, n, -gap, -gap - lines * lines))):
+        draw_thumbnail(ax, _strip(ids, pictures, lines, across=across), box)
     return gap + lines * lines + 0.01 * n
+
+
+def _strip(ids: list[Any], pictures: Thumbnails, lines: int, *, across: bool) -> np.ndarray:
+    """All thumbnails as one picture (uint8, with transparency); the first stands nearest the RDM, the next one line further out."""
+    edge = _THUMBNAIL
+    depth, length = lines * edge, round(len(ids) * edge / lines)
+    out = np.zeros((depth, length, 4) if across else (length, depth, 4), np.uint8)
+    for i, key in enumerate(ids):
+        if key in pictures:
+            along = int(np.clip(round((i + 0.5) * edge / lines - edge / 2), 0, max(length - edge, 0)))
+            away = depth - (i % lines + 1) * edge
+            y, x = (away, along) if across else (along, away)
+            room = out[y : y + edge - 2, x : x + edge - 2]
+            room[..., :3] = pictures[key][: room.shape[0], : room.shape[1]]
+            room[..., 3] = 255
+    return out
 
 
 def _scale(ax: Axes, height: float) -> None:
     bar = ax.inset_axes((0, height * 0.42, 0.28, height * 0.22))
-    bar.imshow(np.linspace(0, 100, 64)[None], cmap=ranks_map(), aspect="auto", extent=(0, 100, 0, 1), interpolation="none" if drawing_svg() else "auto")
+    bar.imshow(
+        np.linspace(0, 100, 64)[None],
+        cmap=ranks_map(),
+        aspect="auto",
+        extent=(0, 100, 0, 1),
+        interpolation="none" if drawing_svg() else "auto",
+    )
     dress(bar, grid="", spines=())
     bar.set_yticks([])
     bar.set_xticks([0, 50, 100])
     bar.tick_params(length=0, pad=2)
-    ax.text(0.30, height * 0.53, "percentile of the dissimilarity (each RDM ranked by itself)", va="center", ha="left", fontsize=8, color=MUTED)
+    ax.text(
+        0.30,
+        height * 0.53,
+        "percentile of the dissimilarity (each RDM ranked by itself)",
+        va="center",
+        ha="left",
+        fontsize=8,
+        color=MUTED,
+    )

@@ -20,7 +20,9 @@ __all__ = ["check_is", "field", "level", "names", "pick_measure", "pick_names"]
 def check_is(result: object, kind: str, who: str) -> None:
     """`InputError` unless ``result`` is of the class named ``kind``."""
     if type(result).__name__ != kind:
-        raise InputError(f"{who}: the first argument must be a {kind}, got {type(result).__name__}.", code="bad-parameter")
+        raise InputError(
+            f"{who}: the first argument must be a {kind}, got {type(result).__name__}.", code="bad-parameter"
+        )
 
 
 def names(data: xr.Dataset, dim: str) -> list[Any]:

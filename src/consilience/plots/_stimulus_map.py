@@ -60,22 +60,43 @@ def plot_stimulus_map(
             if not known[k]:
                 continue
             if key in pictures:
-                _framed(ax, pictures[key], x, y, edge, colors[k], _words(key, groups[k]), thick=len(kinds) > 1)
+                _framed(
+                    ax, pictures[key], x, y, edge, colors[k], _words(key, groups[k]), thick=len(kinds) > 1
+                )
             else:
                 (dot,) = ax.plot([x], [y], "o", color=colors[k] if len(kinds) > 1 else PALETTE[0], markersize=6, markeredgecolor=PAPER,
                                  markeredgewidth=0.8, zorder=3)  # fmt: skip
                 if len(ids) <= MOST_THUMBNAILS:
                     tip(dot, _words(key, groups[k]))
                 if len(ids) <= _MOST_NAMES:
-                    ax.annotate(label(key, 18), (x, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=7, color=INK)
+                    ax.annotate(
+                        label(key, 18),
+                        (x, y),
+                        xytext=(5, 0),
+                        textcoords="offset points",
+                        va="center",
+                        fontsize=7,
+                        color=INK,
+                    )
         low, high = (points[known].min(0), points[known].max(0)) if known.any() else (np.zeros(2), np.ones(2))
         ax.set_xlim(low[0] - edge, high[0] + edge)
         ax.set_ylim(low[1] - edge, high[1] + edge)
         explained = float(rdms.data["explained"].sel(system=system)) if "explained" in rdms.data else np.nan
-        ax.set_title(label(system, 30) + (f"  ({100 * explained:.0f} % explained)" if np.isfinite(explained) else ""))
+        ax.set_title(
+            label(system, 30) + (f"  ({100 * explained:.0f} % explained)" if np.isfinite(explained) else "")
+        )
         if 1 < len(kinds) <= len(PALETTE):
-            handles = [ax.plot([], [], "s", color=PALETTE[i], markersize=6, linestyle="", label=label(kind, 20))[0] for i, kind in enumerate(kinds)]
-            ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=min(4, len(kinds)), borderaxespad=0.2)
+            handles = [
+                ax.plot([], [], "s", color=PALETTE[i], markersize=6, linestyle="", label=label(kind, 20))[0]
+                for i, kind in enumerate(kinds)
+            ]
+            ax.legend(
+                handles=handles,
+                loc="upper center",
+                bbox_to_anchor=(0.5, 0.0),
+                ncols=min(4, len(kinds)),
+                borderaxespad=0.2,
+            )
     return ax
 
 
@@ -95,10 +116,20 @@ def _groups(mapped: xr.DataArray, stimuli: Any, ids: list[Any], category: str | 
     return [""] * len(ids)
 
 
-def _framed(ax: Axes, picture: np.ndarray, x: float, y: float, edge: float, color: str, words: str, *, thick: bool) -> None:
+def _framed(
+    ax: Axes, picture: np.ndarray, x: float, y: float, edge: float, color: str, words: str, *, thick: bool
+) -> None:
     from matplotlib.patches import Rectangle
 
     half = edge / 2
     draw_thumbnail(ax, picture, (x - half, x + half, y - half, y + half))
-    frame = Rectangle((x - half, y - half), edge, edge, facecolor=(0, 0, 0, 0.004), edgecolor=color, linewidth=1.6 if thick else 0.5, zorder=3)
+    frame = Rectangle(
+        (x - half, y - half),
+        edge,
+        edge,
+        facecolor=(0, 0, 0, 0.004),
+        edgecolor=color,
+        linewidth=1.6 if thick else 0.5,
+        zorder=3,
+    )
     tip(ax.add_patch(frame), words)

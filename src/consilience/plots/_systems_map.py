@@ -28,7 +28,9 @@ def plot_systems_map(rdms: RDMs, ax: Axes | None = None) -> Axes:
     """
     check_is(rdms, "RDMs", "plot_systems_map")
     if rdms.systems_map is None:
-        raise InputError("plot_systems_map: one system has no map; give cs.rdms at least two.", code="nothing-to-draw")
+        raise InputError(
+            "plot_systems_map: one system has no map; give cs.rdms at least two.", code="nothing-to-draw"
+        )
     systems = rdms.systems_map["system"].values.tolist()
     points = np.asarray(rdms.systems_map.values, dtype=np.float64)
     with style():
@@ -38,7 +40,15 @@ def plot_systems_map(rdms: RDMs, ax: Axes | None = None) -> Axes:
         ax.set_aspect("equal", adjustable="datalim")
         known = np.isfinite(points).all(1)
         for k in np.flatnonzero(known):
-            (dot,) = ax.plot([points[k, 0]], [points[k, 1]], "o", color=PALETTE[0], markersize=7, markeredgecolor=PAPER, markeredgewidth=0.8)
+            (dot,) = ax.plot(
+                [points[k, 0]],
+                [points[k, 1]],
+                "o",
+                color=PALETTE[0],
+                markersize=7,
+                markeredgecolor=PAPER,
+                markeredgewidth=0.8,
+            )
             if len(systems) <= 300:
                 tip(dot, visible(str(systems[k])[:80]))
         ax.margins(0.18)
@@ -57,12 +67,25 @@ def _names(ax: Axes, words: list[str], points: np.ndarray, known: np.ndarray) ->
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in place[known]]
     for k in np.flatnonzero(known)[:: -(-int(known.sum()) // _MOST_NAMES)]:
         wide, tall = 4.6 * len(words[k]), 9.0
-        best = min(_SPOTS, key=lambda spot: sum(_overlap(_box(place[k], spot, wide, tall), other) for other in taken))
+        best = min(
+            _SPOTS, key=lambda spot: sum(_overlap(_box(place[k], spot, wide, tall), other) for other in taken)
+        )
         taken.append(_box(place[k], best, wide, tall))
-        ax.annotate(words[k], points[k], xytext=best[:2], textcoords="offset points", ha=best[2], va=best[3], fontsize=8, color=INK)
+        ax.annotate(
+            words[k],
+            points[k],
+            xytext=best[:2],
+            textcoords="offset points",
+            ha=best[2],
+            va=best[3],
+            fontsize=8,
+            color=INK,
+        )
 
 
-def _box(at: np.ndarray, spot: tuple[int, int, str, str], wide: float, tall: float) -> tuple[float, float, float, float]:
+def _box(
+    at: np.ndarray, spot: tuple[int, int, str, str], wide: float, tall: float
+) -> tuple[float, float, float, float]:
     x, y = at[0] + spot[0], at[1] + spot[1]
     left = x if spot[2] == "left" else x - wide if spot[2] == "right" else x - wide / 2
     bottom = y if spot[3] == "bottom" else y - tall if spot[3] == "top" else y - tall / 2

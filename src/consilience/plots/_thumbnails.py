@@ -18,7 +18,9 @@ __all__ = ["Thumbnails", "draw_thumbnail", "thumbnails"]
 Thumbnails = Mapping[Any, np.ndarray]
 
 
-def thumbnails(stimuli: xr.DataArray | Thumbnails | None, ids: Iterable[Any], *, size: int = 48, who: str = "thumbnails") -> dict[Any, np.ndarray]:
+def thumbnails(
+    stimuli: xr.DataArray | Thumbnails | None, ids: Iterable[Any], *, size: int = 48, who: str = "thumbnails"
+) -> dict[Any, np.ndarray]:
     """Pictures (size, size, 3) uint8 of the stimuli whose ids are asked for; ids without a picture are left out.
 
     Parameters
@@ -33,7 +35,10 @@ def thumbnails(stimuli: xr.DataArray | Thumbnails | None, ids: Iterable[Any], *,
     if isinstance(stimuli, Mapping):
         return {key: _small(_checked(stimuli[key], key, who), size) for key in wanted if key in stimuli}
     if "stimulus" not in getattr(stimuli, "dims", ()) or stimuli.dims[0] != "stimulus":
-        raise InputError(f"{who}: stimuli must have 'stimulus' as their first dim, got {shorten(getattr(stimuli, 'dims', stimuli))}.", code="bad-stimuli")
+        raise InputError(
+            f"{who}: stimuli must have 'stimulus' as their first dim, got {shorten(getattr(stimuli, 'dims', stimuli))}.",
+            code="bad-stimuli",
+        )
     if stimuli.ndim not in (3, 4) or stimuli.dtype != np.uint8 or "stimulus" not in stimuli.coords:
         return {}
     rows = {key: i for i, key in enumerate(stimuli["stimulus"].values.tolist())}
@@ -42,9 +47,15 @@ def thumbnails(stimuli: xr.DataArray | Thumbnails | None, ids: Iterable[Any], *,
 
 def _checked(picture: Any, key: Any, who: str) -> np.ndarray:
     array = np.asarray(picture)
-    if array.dtype != np.uint8 or array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+    if (
+        array.dtype != np.uint8
+        or array.ndim not in (2, 3)
+        or 0 in array.shape
+        or (array.ndim == 3 and array.shape[2] not in (1, 3, 4))
+    ):
         raise InputError(
-            f"{who}: the picture of {shorten(key)} must be uint8 (y, x) or (y, x, 1, 3 or 4), got {array.dtype} {array.shape}.", code="bad-stimuli"
+            f"{who}: the picture of {shorten(key)} must be uint8 (y, x) or (y, x, 1, 3 or 4), got {array.dtype} {array.shape}.",
+            code="bad-stimuli",
         )
     return array
 
@@ -59,7 +70,9 @@ def _small(array: np.ndarray, size: int) -> np.ndarray:
         array = np.round(array[..., :3] * alpha + 255 * (1 - alpha)).astype(np.uint8)
     y, x = array.shape[:2]
     scale = size / max(y, x)
-    shrunk = Image.fromarray(np.ascontiguousarray(array)).resize((max(1, round(x * scale)), max(1, round(y * scale))), Image.Resampling.LANCZOS)
+    shrunk = Image.fromarray(np.ascontiguousarray(array)).resize(
+        (max(1, round(x * scale)), max(1, round(y * scale))), Image.Resampling.LANCZOS
+    )
     out = np.empty((size, size, 3), np.uint8)
     out[:] = array[0, 0]
     top, left = (size - shrunk.height) // 2, (size - shrunk.width) // 2
@@ -67,7 +80,9 @@ def _small(array: np.ndarray, size: int) -> np.ndarray:
     return out
 
 
-def draw_thumbnail(ax: Any, picture: np.ndarray, box: tuple[float, float, float, float], *, zorder: float = 3) -> Any:
+def draw_thumbnail(
+    ax: Any, picture: np.ndarray, box: tuple[float, float, float, float], *, zorder: float = 3
+) -> Any:
     """Puts ``picture`` at ``box`` = (left, right, bottom, top) in data coordinates, and leaves limits and aspect alone."""
     from matplotlib.image import AxesImage
 

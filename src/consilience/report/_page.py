@@ -33,6 +33,9 @@ __all__ = ["render", "write"]
 
 _MOST_CARDS = 8
 _MOST_SENTENCES = 6
+_MOST_WARNINGS = 100
+_MOST_FACTS = 200
+_SHOWN_ELSEWHERE = ("warnings", "failures", "study", "title", "question")
 
 
 def render(
@@ -78,9 +81,18 @@ def render(
     sections = []
     for name, slug in zip(results, _slugs(results)):
         section = _renderer(results[name])
-        html = section(results[name], name=name if slugged(name) == slug else f"{name} ({slug})", drawings=drawings, stimuli=stimuli, thumbnails=thumbnails)
+        html = section(
+            results[name],
+            name=name if slugged(name) == slug else f"{name} ({slug})",
+            drawings=drawings,
+            stimuli=stimuli,
+            thumbnails=thumbnails,
+        )
         sections.append({"id": slug, "name": shortened(visible(name), 60), "html": Markup(html)})  # noqa: S704
-    failed = [{key: shortened(visible(entry.get(key, ""), keep="\n"), 2000) for key in ("step", "error", "code")} for entry in failures]
+    failed = [
+        {key: shortened(visible(entry.get(key, ""), keep="\n"), 2000) for key in ("step", "error", "code")}
+        for entry in failures
+    ]
     script, sheet = _asset("page.js"), _asset("page.css")
     return str(
         environment()
@@ -91,7 +103,7 @@ def render(
             answer=_answer(results, failed),
             asked=_asked(results, stimuli),
             sections=sections,
-            warnings=_warnings(results),
+            warnings=_warnings(results, run),
             failures=failed,
             methods=_methods(results),
             bibtex=_citations(results),
@@ -121,10 +133,24 @@ def write(
     """Writes the page of `render` (same parameters) to ``path``, complete or not at all, and returns the path."""
     target = Path(path)
     if target.is_dir():
-        raise InputError(f"report.write: {target} is a folder; give a file name, such as {target / 'report.html'}.", code="bad-path")
+        raise InputError(
+            f"report.write: {target} is a folder; give a file name, such as {target / 'report.html'}.",
+            code="bad-path",
+        )
     if not target.parent.is_dir():
-        raise InputError(f"report.write: the folder {target.parent} does not exist; create it first.", code="bad-path")
-    text = render(results, title=title, question=question, study=study, stimuli=stimuli, thumbnails=thumbnails, run=run, failures=failures)
+        raise InputError(
+            f"report.write: the folder {target.parent} does not exist; create it first.", code="bad-path"
+        )
+    text = render(
+        results,
+        title=title,
+        question=question,
+        study=study,
+        stimuli=stimuli,
+        thumbnails=thumbnails,
+        run=run,
+        failures=failures,
+    )
     temporary = ""
     try:
         handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=".html", dir=target.parent)
@@ -133,7 +159,9 @@ def write(
         os.chmod(temporary, 0o644)
         os.replace(temporary, target)
     except OSError as error:
-        raise InputError(f"report.write: cannot write {target}: {error.strerror or error}.", code="bad-path") from None
+        raise InputError(
+            f"report.write: cannot write {target}: {error.strerror or error}.", code="bad-path"
+        ) from None
     finally:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
@@ -142,10 +170,15 @@ def write(
 
 def _checked(results: object) -> dict[str, Result]:
     if not isinstance(results, Mapping):
-        raise InputError(f"report: results must be a mapping of step name -> result, got {shorten(results)}.", code="bad-parameter")
+        raise InputError(
+            f"report: results must be a mapping of step name -> result, got {shorten(results)}.",
+            code="bad-parameter",
+        )
     for name, result in results.items():
         if not isinstance(result, Result):
-            raise InputError(f"report: {shorten(name)} must be a result, got {shorten(result)}.", code="bad-parameter")
+            raise InputError(
+                f"report: {shorten(name)} must be a result, got {shorten(result)}.", code="bad-parameter"
+            )
     return {str(name): result for name, result in results.items()}
 
 
@@ -183,35 +216,49 @@ def _digest(text: str) -> str:
 
 def _answer(results: Mapping[str, Result], failed: list[dict[str, str]]) -> dict[str, Any]:
     if not results:
-        words = f"No results: {'the step' if len(failed) == 1 else f'all {len(failed)} steps'} failed." if failed else "No results: nothing was computed."
-        return {"headline": words, "sentences": [], "cards": [], "more": 0}
+        words = (
+            f"No results: {'the step' if len(failed) == 1 else f'all {len(failed)} steps'} failed."
+            if failed
+            else "No results: nothing was computed."
+        )
+        return {"headline": words, "sentences": [], "groups": [], "more": 0}
     compared = {name: result for name, result in results.items() if isinstance(result, Comparison)}
-    lead, sentences, cards = "", [], []
+    lead, sentences, groups, more = "", [], [], 0
     for name, result in compared.items():
         found = findings(result)
         lead = lead or headline(found)
-        first = [f for f in found if f.measure == found[0].measure]
         where = f"{shortened(visible(name), 40)}: " if len(compared) > 1 else ""
-        sentences += [(where, f.sentences) for f in first]
-        scales = {f.measure: _scale([g for g in found if g.measure == f.measure]) for f in found}
-        cards += [_card(f, *scales[f.measure]) for f in found]
+        sentences += [(where, f.sentences) for f in found if f.measure == found[0].measure]
+        for measure in dict.fromkeys(f.measure for f in found):
+            same = [f for f in found if f.measure == measure]
+            room = max(0, _MOST_CARDS - sum(len(group["cards"]) for group in groups))
+            more += max(0, len(same) - room)
+            if room:
+                scale = _scale(same)
+                groups.append({"name": where + visible(measure), "cards": [_card(f, *scale) for f in same[:room]]})
     if not compared:
         lead = _described(results)
-    more = max(0, len(cards) - _MOST_CARDS)
-    return {"headline": lead, "sentences": sentences[:_MOST_SENTENCES], "cards": cards[:_MOST_CARDS], "more": more}
+    return {"headline": lead, "sentences": sentences[:_MOST_SENTENCES], "groups": groups, "more": more}
 
 
 def _described(results: Mapping[str, Result]) -> str:
     parts = []
     for result in results.values():
         if isinstance(result, RDMs):
-            parts.append(f"RDMs of {plural(result.rdms.sizes['system'], 'system')} over {plural(result.rdms.sizes['stimulus'], 'stimulus')}")
+            parts.append(
+                f"RDMs of {plural(result.rdms.sizes['system'], 'system')} over {plural(result.rdms.sizes['stimulus'], 'stimulus')}"
+            )
     parts = parts or [plural(len(results), "result")]
     return f"{listed(parts[:3])}; no comparison was asked for."
 
 
 def _scale(found: list[Finding]) -> tuple[float, float]:
-    known = [v for f in found for v in (f.value, f.low, f.high, f.ceiling_high, f.naive_value, f.null, *f.baselines, 0.0) if np.isfinite(v)]
+    known = [
+        v
+        for f in found
+        for v in (f.value, f.low, f.high, f.ceiling_high, f.naive_value, f.null, *f.baselines, 0.0)
+        if np.isfinite(v)
+    ]
     low, high = min(known), max(known)
     return low, (high if high > low else low + 1) + 0.02 * (high - low)
 
@@ -226,9 +273,14 @@ def _card(f: Finding, low: float, high: float) -> dict[str, Any]:
     if np.isfinite(f.ceiling_high):
         facts.append(("noise ceiling", f"{number(f.ceiling_low)} to {number(f.ceiling_high)}"))
     if f.baselines:
-        facts.append(("untrained copies", listed([number(v) for v in f.baselines[:4]]) + (", …" if len(f.baselines) > 4 else "")))
+        facts.append(
+            (
+                "untrained copies",
+                listed([number(v) for v in f.baselines[:4]]) + (", …" if len(f.baselines) > 4 else ""),
+            )
+        )
     if np.isfinite(f.naive_value):
-        facts.append(("plain maximum, biased up", f"{number(f.naive_value)} at {shortened(f.naive, 24)}"))
+        facts.append(("plain maximum (biased up)", f"{number(f.naive_value)} at {shortened(f.naive, 24)}"))
     if np.isfinite(f.p):
         facts.append(("permutation p", "< 0.001" if f.p < 0.00095 else f"{f.p:.2g}"))
     return {
@@ -258,7 +310,15 @@ def _asked(results: Mapping[str, Result], stimuli: xr.DataArray | None) -> list[
         elif isinstance(result, RDMs):
             facts.append(("systems", _enumerated(result.rdms["system"].values.tolist(), "system")))
             facts.append(("stimuli", f"{result.rdms.sizes['stimulus']}"))
-        rows.append({"step": shortened(visible(name), 60), "kind": type(result).__name__, "what": result.title, "facts": facts, "settings": settings_rows(result)})
+        rows.append(
+            {
+                "step": shortened(visible(name), 60),
+                "kind": type(result).__name__,
+                "what": result.title,
+                "facts": facts,
+                "settings": settings_rows(result),
+            }
+        )
     if stimuli is not None and rows:
         shape = " × ".join(str(s) for s in stimuli.shape[1:])
         rows[0]["facts"].append(("pictures", f"{len(stimuli)} stimuli" + (f" of {shape}" if shape else "")))
@@ -274,14 +334,27 @@ def _enumerated(entries: list[Any], noun: str, most: int = 8) -> str:
     return f"{plural(len(shown), noun)}: {', '.join(shown[:3])}, …, {shown[-1]}"
 
 
-def _warnings(results: Mapping[str, Result]) -> list[dict[str, Any]]:
-    found: dict[Any, list[str]] = {}
+def _warnings(results: Mapping[str, Result], run: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Each warning once, with the steps it belongs to; the run's own stand first."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    said = (run or {}).get("warnings", ())
+    for entry in said if isinstance(said, (list, tuple)) else ():
+        if isinstance(entry, Mapping):
+            key = tuple(str(entry.get(part, "")) for part in ("code", "message", "remedy"))
+            found.setdefault(key, ["the run"])  # type: ignore[arg-type]
     for name, result in results.items():
         for caution in result.warnings:
-            found.setdefault(caution, []).append(shortened(visible(name), 40))
-    listed_ = [{"code": c.code, "message": shortened(visible(c.message), 2000), "remedy": shortened(visible(c.remedy), 2000), "steps": steps}
-               for c, steps in found.items()]  # fmt: skip
-    return listed_[:100]
+            steps = found.setdefault((caution.code, caution.message, caution.remedy), [])
+            steps.append(shortened(visible(name), 40))
+    return [
+        {
+            "code": shortened(visible(code), 80),
+            "message": shortened(visible(message), 2000),
+            "remedy": shortened(visible(remedy), 2000),
+            "steps": steps,
+        }
+        for (code, message, remedy), steps in list(found.items())[:_MOST_WARNINGS]
+    ]
 
 
 def _methods(results: Mapping[str, Result]) -> list[str]:
@@ -303,19 +376,32 @@ def _versions(results: Mapping[str, Result]) -> list[tuple[str, str]]:
 
 
 def _facts(run: Mapping[str, Any] | None) -> dict[str, Any]:
-    plain, nested = [], []
+    """The run's facts: plain values, mappings as lists of facts, lists of mappings as tables."""
+    plain: list[tuple[str, str]] = []
+    nested: list[tuple[str, list[tuple[str, str]]]] = []
+    tables: list[dict[str, Any]] = []
     for key, value in (run or {}).items():
+        name = visible(key).replace("_", " ")
+        if key in _SHOWN_ELSEWHERE:
+            continue
         if isinstance(value, Mapping):
-            nested.append((visible(key), [(shortened(visible(k), 80), _fact(v)) for k, v in list(value.items())[:200]]))
+            entries = list(value.items())
+            nested.append((name, [(shortened(visible(k), 80), _fact(v)) for k, v in entries[:_MOST_FACTS]]))
+        elif isinstance(value, (list, tuple)) and value and all(isinstance(entry, Mapping) for entry in value):
+            columns = list(dict.fromkeys(str(k) for entry in value for k in entry))
+            rows = [[_fact(entry.get(c, "")) for c in columns] for entry in value[:_MOST_FACTS]]
+            tables.append({"name": name, "columns": columns, "rows": rows, "total": len(value)})
         else:
-            plain.append((visible(key), _fact(value)))
-    return {"plain": plain, "nested": nested}
+            plain.append((name, _fact(value)))
+    return {"plain": plain, "nested": nested, "tables": tables}
 
 
 def _fact(value: Any) -> str:
     if isinstance(value, float):
         with contextlib.suppress(ValueError, OverflowError):
             return f"{value:.2f}" if abs(value) >= 0.01 else f"{value:.2g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{visible(k)} {_fact(v)}" for k, v in list(value.items())[:20])
     if isinstance(value, (list, tuple)):
         return ", ".join(_fact(entry) for entry in value[:20]) + (", …" if len(value) > 20 else "")
     return shortened(visible(value), 400)

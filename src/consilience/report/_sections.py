@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience._core._params import require
-from consilience.plots import plot_best, plot_dots, plot_map, plot_profile, plot_rdms, plot_stimulus_map, plot_systems_map
+from consilience.plots import (
+    plot_best,
+    plot_dots,
+    plot_map,
+    plot_profile,
+    plot_rdms,
+    plot_stimulus_map,
+    plot_systems_map,
+)
 from consilience.plots._labels import shortened, visible
 from consilience.plots._rdms import MOST_PICTURES, ranked
 from consilience.plots._read import check_is, level, names
@@ -57,7 +65,13 @@ def environment() -> Any:
     markup = require("markupsafe", extra="report", purpose="The HTML report").Markup
 
     def shown(value: Any) -> Any:
-        return value if isinstance(value, markup) else visible(value, keep="\n") if isinstance(value, str) else value
+        return (
+            value
+            if isinstance(value, markup)
+            else visible(value, keep="\n")
+            if isinstance(value, str)
+            else value
+        )
 
     return jinja2.Environment(
         loader=jinja2.PackageLoader("consilience.report", "templates"),
@@ -70,7 +84,12 @@ def environment() -> Any:
 
 
 def comparison_section(
-    result: Comparison, *, name: str = "comparison", drawings: Drawings | None = None, stimuli: Any = None, thumbnails: Any = None
+    result: Comparison,
+    *,
+    name: str = "comparison",
+    drawings: Drawings | None = None,
+    stimuli: Any = None,
+    thumbnails: Any = None,
 ) -> str:
     """HTML of one Comparison: map, profiles, the best, and every number. Without ``drawings`` it stands alone.
 
@@ -96,7 +115,14 @@ def comparison_section(
     return _section(result, name, slug, pictures, frames, "Comparison")
 
 
-def rdms_section(result: RDMs, *, name: str = "rdms", drawings: Drawings | None = None, stimuli: Any = None, thumbnails: Any = None) -> str:
+def rdms_section(
+    result: RDMs,
+    *,
+    name: str = "rdms",
+    drawings: Drawings | None = None,
+    stimuli: Any = None,
+    thumbnails: Any = None,
+) -> str:
     """HTML of one RDMs result: pictures with the stimuli beside them, maps, table. Without ``drawings`` it stands alone.
 
     Parameters
@@ -109,7 +135,10 @@ def rdms_section(result: RDMs, *, name: str = "rdms", drawings: Drawings | None 
     drawings = drawings or Drawings()
     slug = slugged(name)
     pictures = _pictured(result, slug, drawings, stimuli, thumbnails)
-    frames = [table(result.to_frame(), caption="Systems", name=f"{slug}-systems"), table(_pairs(result), caption="Dissimilarities", name=f"{slug}-pairs", most=20)]
+    frames = [
+        table(result.to_frame(), caption="Systems", name=f"{slug}-systems"),
+        table(_pairs(result), caption="Dissimilarities", name=f"{slug}-pairs", most=20),
+    ]
     html = _section(result, name, slug, pictures, frames, "RDMs")
     return html + str(drawings.pictures()) if own else html
 
@@ -130,11 +159,19 @@ def slugged(name: object) -> str:
     return "-".join(part for part in kept.split("-") if part) or "step"
 
 
-def _section(result: Any, name: str, slug: str, pictures: list[Picture], tables: list[Table], kind: str) -> str:
+def _section(
+    result: Any, name: str, slug: str, pictures: list[Picture], tables: list[Table], kind: str
+) -> str:
     template = environment().get_template("section.html.j2")
     return str(
         template.render(
-            name=shortened(visible(name), 80), slug=slug, kind=kind, title=result.title, pictures=pictures, tables=tables, settings=settings_rows(result)
+            name=shortened(visible(name), 80),
+            slug=slug,
+            kind=kind,
+            title=result.title,
+            pictures=pictures,
+            tables=tables,
+            settings=settings_rows(result),
         )
     )
 
@@ -144,12 +181,32 @@ def settings_rows(result: Any) -> list[tuple[str, str]]:
 
     def walk(prefix: str, value: Any) -> list[tuple[str, str]]:
         if isinstance(value, Mapping) and value:
-            return [row for key, inner in value.items() for row in walk(f"{prefix}.{key}" if prefix else str(key), inner)]
+            return [
+                row
+                for key, inner in value.items()
+                for row in walk(f"{prefix}.{key}" if prefix else str(key), inner)
+            ]
+        if isinstance(value, (list, tuple)) and value and all(isinstance(entry, Mapping) for entry in value):
+            lines = [_entry(entry) for entry in value]
+            text = "\n".join(lines if len(lines) <= 40 else [*lines[:38], f"… {len(lines) - 39} more", lines[-1]])
+            return [(prefix, text)]
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
         return [(prefix, text if len(text) <= 400 else text[:300] + f"… ({len(text):,} characters)")]
 
     rows = walk("", dict(result.settings)) if result.settings else []
-    return [*rows[:80], *([("…", f"{len(rows) - 80} more in the result file")] if len(rows) > 80 else []), ("seed", result.seed or "none")]
+    return [
+        *rows[:80],
+        *([("…", f"{len(rows) - 80} more in the result file")] if len(rows) > 80 else []),
+        ("seed", result.seed or "none"),
+    ]
+
+
+def _entry(entry: Mapping[str, Any]) -> str:
+    """One line for one of several alike settings: its first value, then what else is set."""
+    words = [(key, value) for key, value in entry.items() if value not in (None, "", [], {})]
+    rest = [f"{key} {value if isinstance(value, (str, int, float)) else json.dumps(value, ensure_ascii=False, default=str)}" for key, value in words[1:]]
+    first = shortened(visible(words[0][1]), 80) if words else ""
+    return f"{first}{': ' if rest else ''}{shortened(visible(', '.join(rest)), 200)}"
 
 
 # -- Comparison ------------------------------------------------------------------------------------------------------
@@ -158,23 +215,45 @@ def settings_rows(result: Any) -> list[tuple[str, str]]:
 def _compared(result: Comparison, slug: str, drawings: Drawings) -> list[Picture]:
     measures, a, b = (names(result.data, dim) for dim in ("measure", "a", "b"))
     shown = measures[:MOST_MEASURES]
-    left = [f"The first {MOST_MEASURES} of {len(measures)} measures are drawn; all are in the table."] if len(measures) > MOST_MEASURES else []
+    left = (
+        [f"The first {MOST_MEASURES} of {len(measures)} measures are drawn; all are in the table."]
+        if len(measures) > MOST_MEASURES
+        else []
+    )
     n, noun = _sizes(result), kind_of_a(result)
     pictures = []
     if len(a) > 1:
         maps = []
         for measure in shown:
             with style(svg=True):
-                ax = plot_map(result, figure(9.6, 1.35 + 0.36 * min(len(b), 40)).add_subplot(), measure=measure)
-            maps.append(drawings.svg(ax.figure, f"Heat map of {visible(measure)[:80]}: {plural(len(a), noun)} by {plural(len(b), 'system')}; all values are in the table below."))
-        best = f" The {noun} chosen as best (on other stimuli than it is scored on) is framed." if result.best_a is not None else ""
+                ax = plot_map(
+                    result, figure(9.6, 1.35 + 0.36 * min(len(b), 40)).add_subplot(), measure=measure
+                )
+            maps.append(
+                drawings.svg(
+                    ax.figure,
+                    f"Heat map of {visible(measure)[:80]}: {plural(len(a), noun)} by {plural(len(b), 'system')}; all values are in the table below.",
+                )
+            )
+        best = (
+            f" The {noun} chosen as best (on other stimuli than it is scored on) is framed."
+            if result.best_a is not None
+            else ""
+        )
         pictures.append(Picture(
             id=f"{slug}-map", title=f"Which {noun} is like which system", svgs=tuple(maps), notes=tuple(left),
             caption=f"Value of each measure for each {noun} (columns, in the order of the data) and system (rows); darker is more alike. {n}"
                     f"{best}{_ceiling_words(result, ' The column set apart is the noise ceiling, its colour that of the upper end.')}",
         ))  # fmt: skip
         panels = b[:MOST_PANELS]
-        notes = [*left, *([f"The first {MOST_PANELS} of {len(b)} systems are drawn; all are in the table."] if len(b) > MOST_PANELS else [])]
+        notes = [
+            *left,
+            *(
+                [f"The first {MOST_PANELS} of {len(b)} systems are drawn; all are in the table."]
+                if len(b) > MOST_PANELS
+                else []
+            ),
+        ]
         pictures.append(Picture(
             id=f"{slug}-profile", title=f"Profile over the {noun}s", notes=tuple(notes),
             svgs=tuple(_profiles(result, measure, panels, drawings) for measure in shown), caption=_profile_caption(result),
@@ -183,16 +262,35 @@ def _compared(result: Comparison, slug: str, drawings: Drawings) -> list[Picture
         drawn = []
         for measure in shown:
             with style(svg=True):
-                ax = plot_dots(result, figure(8.4, 1.2 + 0.36 * min(len(b), 40)).add_subplot(), measure=measure)
-            drawn.append(drawings.svg(ax.figure, f"Values of {visible(measure)[:80]} with intervals; all values are in the table below."))
-        pictures.append(Picture(id=f"{slug}-values", title="How alike", svgs=tuple(drawn), notes=tuple(left), caption=_profile_caption(result)))
+                ax = plot_dots(
+                    result, figure(8.4, 1.2 + 0.36 * min(len(b), 40)).add_subplot(), measure=measure
+                )
+            drawn.append(
+                drawings.svg(
+                    ax.figure,
+                    f"Values of {visible(measure)[:80]} with intervals; all values are in the table below.",
+                )
+            )
+        pictures.append(
+            Picture(
+                id=f"{slug}-values",
+                title="How alike",
+                svgs=tuple(drawn),
+                notes=tuple(left),
+                caption=_profile_caption(result),
+            )
+        )
     if result.best_a is not None:
         best_a = result.best("a")
         rows = len(names(best_a.data, "measure")) * len(names(best_a.data, "b"))
         with style(svg=True):
             ax = plot_best(best_a, figure(9.6, 1.1 + 0.4 * min(rows, 30)).add_subplot())
         words = f"Best {noun} for each system and measure; all values are in the table below."
-        untrained = " Grey dots: untrained copies, chosen in the same way; the words give the smallest difference to one of them." if result.baselines is not None else ""
+        untrained = (
+            " Grey dots: untrained copies, chosen in the same way; the words give the smallest difference to one of them."
+            if result.baselines is not None
+            else ""
+        )
         pictures.append(Picture(
             id=f"{slug}-best", title=f"The best {noun}, scored fairly", svgs=(drawings.svg(ax.figure, words),),
             caption=f"Dots: the value of the {noun} chosen on one half of the stimuli, scored on the other, with its {_percent(result)} interval over stimuli "
@@ -219,9 +317,19 @@ def _profiles(result: Comparison, measure: str, panels: list[Any], drawings: Dra
                 handles.setdefault(words, handle)
         own = [words for words in handles if words not in _panel_titles(axes, len(panels))]
         if own:
-            made.legend([handles[w] for w in own], own, loc="outside upper left", ncols=min(5, len(own)), handlelength=1.6, columnspacing=1.6)
+            made.legend(
+                [handles[w] for w in own],
+                own,
+                loc="outside upper left",
+                ncols=min(5, len(own)),
+                handlelength=1.6,
+                columnspacing=1.6,
+            )
     systems = listed([visible(p)[:40] for p in panels])
-    return drawings.svg(made, f"Curves of {visible(measure)[:80]} over {result.data.sizes['a']} {kind_of_a(result)}s for {systems}; all values are in the table below.")
+    return drawings.svg(
+        made,
+        f"Curves of {visible(measure)[:80]} over {result.data.sizes['a']} {kind_of_a(result)}s for {systems}; all values are in the table below.",
+    )
 
 
 def _panel_titles(axes: Any, count: int) -> set[str]:
@@ -240,7 +348,13 @@ def _sizes(result: Comparison) -> str:
     def span(field_name: str) -> str:
         values = result.data[field_name].values if field_name in result.data else np.array([np.nan])
         known = values[np.isfinite(values)]
-        return "" if known.size == 0 else f"{known.min():.0f}" if known.min() == known.max() else f"{known.min():.0f} to {known.max():.0f}"
+        return (
+            ""
+            if known.size == 0
+            else f"{known.min():.0f}"
+            if known.min() == known.max()
+            else f"{known.min():.0f} to {known.max():.0f}"
+        )
 
     stimuli, subjects = span("n_stimuli"), span("n_subjects")
     parts = [f"{stimuli} stimuli"] if stimuli else []
@@ -250,13 +364,19 @@ def _sizes(result: Comparison) -> str:
 
 
 def _ceiling_words(result: Comparison, words: str) -> str:
-    return words if _known(result, "ceiling_high") else " No noise ceiling: it needs several subjects or repeats."
+    return (
+        words
+        if _known(result, "ceiling_high")
+        else " No noise ceiling: it needs several subjects or repeats."
+    )
 
 
 def _profile_caption(result: Comparison) -> str:
     said = []
     if _known(result, "ci_low"):
-        said.append(f"Dark band or line: {_percent(result)} interval over stimuli, conditional on the subjects.")
+        said.append(
+            f"Dark band or line: {_percent(result)} interval over stimuli, conditional on the subjects."
+        )
     if _known(result, "ci_both_low"):
         said.append("Light band or thin line: over stimuli and subjects together.")
     if not _known(result, "ci_low"):
@@ -265,9 +385,16 @@ def _profile_caption(result: Comparison) -> str:
         said.append("Dotted: mean of the permutations of stimuli.")
     elif _known(result, "null_expected"):
         said.append("Dotted: what independent data are expected to give.")
-    said.append(_ceiling_words(result, "Grey band: noise ceiling, from leaving out whole subjects (lower end) and from their mean (upper end).").strip())
+    said.append(
+        _ceiling_words(
+            result,
+            "Grey band: noise ceiling, from leaving out whole subjects (lower end) and from their mean (upper end).",
+        ).strip()
+    )
     if result.baselines is not None:
-        said.append(f"Thin grey lines: {plural(result.baselines.sizes['seed'], 'seed')} of the same network, untrained.")
+        said.append(
+            f"Thin grey lines: {plural(result.baselines.sizes['seed'], 'seed')} of the same network, untrained."
+        )
     if result.best_a is not None:
         said.append(f"Ring: the {kind_of_a(result)} chosen as best.")
     return " ".join([*said, _sizes(result)]).strip()
@@ -277,7 +404,10 @@ def _profile_caption(result: Comparison) -> str:
 
 
 def _pictured(result: RDMs, slug: str, drawings: Drawings, stimuli: Any, small: Any) -> list[Picture]:
-    systems, ids = names(result.rdms.to_dataset(name="rdm"), "system"), result.rdms["stimulus"].values.tolist()
+    systems, ids = (
+        names(result.rdms.to_dataset(name="rdm"), "system"),
+        result.rdms["stimulus"].values.tolist(),
+    )
     given = small if small is not None else stimuli
     tiny = thumbnails(given, ids, size=THUMBNAIL, who="report")
     shown = systems[:MOST_PICTURES]
@@ -288,7 +418,11 @@ def _pictured(result: RDMs, slug: str, drawings: Drawings, stimuli: Any, small: 
         ax = plot_rdms(result, figure(edge * across, (edge + 0.25) * down + 0.45).add_subplot(), stimuli=tiny)
     words = f"Representational dissimilarity matrices of {plural(len(shown), 'system')} over {plural(len(ids), 'stimulus')}."
     distance = result.settings.get("distance")
-    beside = " Stimuli stand along the edges in the order of rows and columns." if tiny and len(systems) <= 6 and len(ids) <= 120 else ""
+    beside = (
+        " Stimuli stand along the edges in the order of rows and columns."
+        if tiny and len(systems) <= 6 and len(ids) <= 120
+        else ""
+    )
     pictures = [Picture(
         id=f"{slug}-rdms", title="What each system finds alike", svgs=(drawings.svg(ax.figure, words),), data=_hover(result, shown, ids, tiny, drawings),
         caption=f"Each square is one system; a pixel is a pair of stimuli. Colour: percentile rank of its dissimilarity within the system (blue: alike, brown: unlike)."
@@ -299,8 +433,15 @@ def _pictured(result: RDMs, slug: str, drawings: Drawings, stimuli: Any, small: 
     frames = _category(stimuli)
     for system in systems[:MOST_MAPS]:
         with style(svg=True):
-            ax = plot_stimulus_map(_with_category(result, frames), figure(5, 5.1).add_subplot(), system=system, stimuli=tiny)
-        maps.append(drawings.svg(ax.figure, f"Map of {plural(len(ids), 'stimulus')} for {visible(system)[:80]}: near means represented alike."))
+            ax = plot_stimulus_map(
+                _with_category(result, frames), figure(5, 5.1).add_subplot(), system=system, stimuli=tiny
+            )
+        maps.append(
+            drawings.svg(
+                ax.figure,
+                f"Map of {plural(len(ids), 'stimulus')} for {visible(system)[:80]}: near means represented alike.",
+            )
+        )
     pictures.append(Picture(
         id=f"{slug}-map", title="The stimuli as each system sees them", svgs=tuple(maps), layout="grid",
         caption="Classical multidimensional scaling of each RDM to two axes, turned onto the first system: near means represented alike. The axes have no unit. "
@@ -330,10 +471,14 @@ def _with_category(result: RDMs, table: dict[Any, str]) -> RDMs:
     from dataclasses import replace
 
     ids = result.map["stimulus"].values.tolist()
-    return replace(result, map=result.map.assign_coords(category=("stimulus", [table.get(i, "") for i in ids])))
+    return replace(
+        result, map=result.map.assign_coords(category=("stimulus", [table.get(i, "") for i in ids]))
+    )
 
 
-def _hover(result: RDMs, systems: list[Any], ids: list[Any], tiny: dict[Any, np.ndarray], drawings: Drawings) -> dict[str, str]:
+def _hover(
+    result: RDMs, systems: list[Any], ids: list[Any], tiny: dict[Any, np.ndarray], drawings: Drawings
+) -> dict[str, str]:
     """What the script shows of the pair under the pointer: ranks as one byte each, names, pictures."""
     n = len(ids)
     if n < 2 or n > 256 or len(systems) * n * n > 2 * _HOVER_BYTES:
@@ -342,10 +487,19 @@ def _hover(result: RDMs, systems: list[Any], ids: list[Any], tiny: dict[Any, np.
     packed = []
     for system in systems:
         ranks = ranked(result.rdms.sel(system=system).values)[upper]
-        packed.append(base64.b64encode(np.where(np.isfinite(ranks), np.round(ranks), 255).astype(np.uint8).tobytes()).decode("ascii"))
+        packed.append(
+            base64.b64encode(
+                np.where(np.isfinite(ranks), np.round(ranks), 255).astype(np.uint8).tobytes()
+            ).decode("ascii")
+        )
     short = [shortened(visible(i), 60) for i in ids]
-    small = [drawings.share(png_uri(tiny[i]), THUMBNAIL)[0] if i in tiny else "" for i in ids]
-    return {"ranks": " ".join(packed), "names": json.dumps(short), "pictures": " ".join(small) if any(small) else "", "n": str(n)}
+    small = [drawings.share(png_uri(tiny[i]), THUMBNAIL, THUMBNAIL) if i in tiny else "" for i in ids]
+    return {
+        "ranks": " ".join(packed),
+        "names": json.dumps(short),
+        "pictures": " ".join(small) if any(small) else "",
+        "n": str(n),
+    }
 
 
 def _pairs(result: RDMs) -> Any:

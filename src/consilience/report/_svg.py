@@ -34,7 +34,7 @@ class Drawings:
 
     def __init__(self) -> None:
         self._count = 0
-        self._pictures: dict[str, tuple[str, int]] = {}
+        self._pictures: dict[str, tuple[str, int, int]] = {}
 
     def svg(self, figure: Figure, words: str) -> Markup:
         """One figure as an ``<svg>`` element; ``words`` say what it shows to those who do not see it."""
@@ -66,10 +66,14 @@ class Drawings:
         """The hidden element that holds every picture; figures point into it."""
         if not self._pictures:
             return Markup("")
-        root = ET.Element("svg", {"class": "store", "width": "0", "height": "0", "aria-hidden": "true", "focusable": "false"})
+        root = ET.Element(
+            "svg",
+            {"class": "store", "width": "0", "height": "0", "aria-hidden": "true", "focusable": "false"},
+        )
         defs = ET.SubElement(root, "defs")
-        for data, (name, size) in self._pictures.items():
-            ET.SubElement(defs, "image", {"id": name, "width": str(size), "height": str(size), "href": data, "preserveAspectRatio": "none"})
+        for data, (name, width, height) in self._pictures.items():
+            size = {"width": str(width), "height": str(height)}
+            ET.SubElement(defs, "image", {"id": name, **size, "href": data, "preserveAspectRatio": "none"})
         return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704
 
     def _clean(self, element: ET.Element, prefix: str) -> None:
@@ -86,7 +90,9 @@ class Drawings:
             elif "url(#" in value:
                 element.set(key, value.replace("url(#", f"url(#{prefix}"))
             elif key == "style":
-                value = _COLOR.sub(lambda m: _COLORS[m.group().lower()], _FONT.sub("", value)).replace("font-weight: 700", "font-weight: 600")
+                value = _COLOR.sub(lambda m: _COLORS[m.group().lower()], _FONT.sub("", value)).replace(
+                    "font-weight: 700", "font-weight: 600"
+                )
                 element.set(key, value.strip())
         if element.tag == "image":
             self._share(element, prefix)
@@ -99,19 +105,19 @@ class Drawings:
                 element.set("class", "rdm")
             element.attrib.pop("id", None)  # several RDMs in one figure have one gid
             return
-        width, height = float(element.get("width", 1)), float(element.get("height", 1))
-        name, size = self.share(element.get("href", ""), round(width))
+        width, height = round(float(element.get("width", 1))), round(float(element.get("height", 1)))
+        name = self.share(element.get("href", ""), width, height)
         transform = element.get("transform", "")
         element.tag = "use"
         element.attrib.clear()
         element.set("href", f"#{name}")
-        element.set("transform", f"{transform} scale({width / size:g} {height / size:g})" if (width, height) != (size, size) else transform)
+        element.set("transform", transform)
 
-    def share(self, href: str, size: int) -> tuple[str, int]:
-        """The name and size under which a picture (data URI) is stored."""
+    def share(self, href: str, width: int, height: int) -> str:
+        """The id under which a picture (data URI) is stored, in its own pixels."""
         if href not in self._pictures:
-            self._pictures[href] = (f"p-{sha256(href.encode()).hexdigest()[:12]}", size)
-        return self._pictures[href]
+            self._pictures[href] = (f"p-{sha256(href.encode()).hexdigest()[:12]}", width, height)
+        return self._pictures[href][0]
 
 
 def _draw(figure: Figure) -> bytes:
@@ -119,7 +125,10 @@ def _draw(figure: Figure) -> bytes:
     figure.patch.set_visible(False)
     with _style.style(svg=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"(?s)Glyph .* missing from")  # the browser has other fonts
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+        # not savefig, which draws twice; one drawing sets the layout too
+        FigureCanvasSVG(figure).print_svg(stream, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return stream.getvalue()
 
 

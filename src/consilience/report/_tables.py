@@ -60,7 +60,10 @@ def table(frame: pd.DataFrame, *, caption: str, name: str, most: int = MOST_ROWS
     columns = [str(column) for column in frame.columns]
     records = list(frame.itertuples(index=False, name=None))
     numbers = [_is_number_column(frame.iloc[:, i]) for i in range(len(columns))]
-    empty = [numbers[i] and len(records) > 0 and all(_missing(row[i]) for row in records) for i in range(len(columns))]
+    empty = [
+        numbers[i] and len(records) > 0 and all(_missing(row[i]) for row in records)
+        for i in range(len(columns))
+    ]
     kept = [i for i in range(len(columns)) if not empty[i]]
     rows = tuple(tuple(_cell(row[i], is_number=numbers[i]) for i in kept) for row in records[:most])
     return Table(
@@ -88,7 +91,11 @@ def _missing(value: Any) -> bool:
 def _cell(value: Any, *, is_number: bool) -> Cell:
     if not is_number:
         text = visible(value)
-        return Cell(text if len(text) <= 160 else f"{text[:100]}…{text[-40:]} ({len(text):,} characters)", text[:200], number=False)
+        return Cell(
+            text if len(text) <= 160 else f"{text[:100]}…{text[-40:]} ({len(text):,} characters)",
+            text[:200],
+            number=False,
+        )
     if _missing(value):
         return Cell("–", "", number=True)
     if float(value).is_integer() and abs(value) < 1e15:
@@ -113,7 +120,9 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _csv_cell(value: Any) -> str:
     if isinstance(value, str):
-        return ("'" if value.startswith(_FORMULA) or value.lstrip(" ").startswith(_FORMULA) else "") + visible(value)
+        return (
+            "'" if value.startswith(_FORMULA) or value.lstrip(" ").startswith(_FORMULA) else ""
+        ) + visible(value)
     plain = value.item() if hasattr(value, "item") else value
     if plain is None or _missing(plain):
         return ""
@@ -122,7 +131,10 @@ def _csv_cell(value: Any) -> str:
 
 def json_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """``{"columns": [...], "rows": [[...]]}``, ASCII only; what is not finite is null."""
-    return json.dumps({"columns": list(columns), "rows": [[_plain(value) for value in row] for row in rows]}, separators=(",", ":"))
+    return json.dumps(
+        {"columns": list(columns), "rows": [[_plain(value) for value in row] for row in rows]},
+        separators=(",", ":"),
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -135,10 +147,19 @@ def _plain(value: Any) -> Any:
 def _download(name: str, kind: str, text: str, words: str) -> Download:
     payload = text.encode("utf-8", "backslashreplace")
     if len(payload) > _LARGEST_PLAIN:
-        payload, kind, name, words = gzip.compress(payload, 9, mtime=0), "application/gzip", f"{name}.gz", f"{words} (gzip)"
+        payload, kind, name, words = (
+            gzip.compress(payload, 9, mtime=0),
+            "application/gzip",
+            f"{name}.gz",
+            f"{words} (gzip)",
+        )
     else:
         kind = f"{kind};charset=utf-8"
-    return Download(name, f"data:{kind};base64,{base64.b64encode(payload).decode('ascii')}", f"{words}, {_size(len(payload))}")
+    return Download(
+        name,
+        f"data:{kind};base64,{base64.b64encode(payload).decode('ascii')}",
+        f"{words}, {_size(len(payload))}",
+    )
 
 
 def _size(count: int) -> str:

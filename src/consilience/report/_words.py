@@ -59,7 +59,11 @@ class Finding:
 
     @property
     def ratio(self) -> float:
-        return self.value / self.ceiling_high if np.isfinite(self.ceiling_high) and self.ceiling_high > 0 else np.nan
+        return (
+            self.value / self.ceiling_high
+            if np.isfinite(self.ceiling_high) and self.ceiling_high > 0
+            else np.nan
+        )
 
     @property
     def interval(self) -> str:
@@ -71,7 +75,9 @@ def findings(result: Comparison) -> list[Finding]:
     out = []
     for measure in names(result.data, "measure"):
         for b in names(result.data, "b"):
-            out.append(_nested(result, measure, b) if result.best_a is not None else _single(result, measure, b))
+            out.append(
+                _nested(result, measure, b) if result.best_a is not None else _single(result, measure, b)
+            )
     return out
 
 
@@ -80,6 +86,10 @@ def kind_of_a(result: Comparison) -> str:
     said = result.settings.get("a_kind", "")
     if said in ("layer", "system"):
         return str(said)
+    side = result.settings.get("a")
+    if isinstance(side, list) and len(side) > 1:
+        if all(isinstance(entry, Mapping) and entry.get("kind") == "activation" for entry in side):
+            return "layer"
     return "layer" if result.baselines is not None else "system"
 
 
@@ -129,12 +139,16 @@ def _nested(result: Comparison, measure: Any, b: Any) -> Finding:
     }  # fmt: skip
     if "difference" in best:
         gap = np.atleast_1d(read(best, "difference", **where))
-        finding["baselines"] = tuple(float(v) for v in np.atleast_1d(read(best, "baseline_value", **where)) if np.isfinite(v))
+        finding["baselines"] = tuple(
+            float(v) for v in np.atleast_1d(read(best, "baseline_value", **where)) if np.isfinite(v)
+        )
         finding["differences"] = tuple(float(v) for v in gap if np.isfinite(v))
         if finding["differences"]:
             k = int(np.nanargmin(gap))
             for key in ("difference_both", "difference"):
-                ends = [float(np.atleast_1d(read(best, f"{key}_{end}", **where))[k]) for end in ("low", "high")]
+                ends = [
+                    float(np.atleast_1d(read(best, f"{key}_{end}", **where))[k]) for end in ("low", "high")
+                ]
                 if np.all(np.isfinite(ends)):
                     finding["difference_low"], finding["difference_high"] = ends
                     break
@@ -143,15 +157,20 @@ def _nested(result: Comparison, measure: Any, b: Any) -> Finding:
 
 
 def _single(result: Comparison, measure: Any, b: Any) -> Finding:
-    """Without a choice: the first (usually only) system of side a."""
-    a = names(result.data, "a")[0]
+    """Without a nested choice: the only system of side a, or the one with the highest plain value."""
+    values = read(result.data, "value", measure=measure, b=b)
+    a = names(result.data, "a")[int(np.nanargmax(values)) if np.isfinite(values).any() else 0]
     where = {"measure": measure, "b": b, "a": a}
 
     def at(name: str) -> float:
         return float(read(result.data, name, **where))
 
     low, high, over = _span(result.data, where)
-    untrained = np.atleast_1d(read(result.baselines, "value", **where)) if result.baselines is not None else np.array([])
+    untrained = (
+        np.atleast_1d(read(result.baselines, "value", **where))
+        if result.baselines is not None
+        else np.array([])
+    )
     finding: dict[str, Any] = {
         "measure": str(measure), "b": _name(b), "chosen": _name(a), "noun": kind_of_a(result), "count": result.data.sizes["a"],
         "value": at("value"), "low": low, "high": high, "over": over, "percent": f"{100 * level(result):g} %",
@@ -163,28 +182,39 @@ def _single(result: Comparison, measure: Any, b: Any) -> Finding:
     return Finding(**finding, sentences=_single_sentences(made))
 
 
+def _scored(f: Finding, corrected: str = "") -> str:
+    inside = [f"{f.percent} interval over {f.over} {f.interval}"] if f.interval else []
+    inside += [probability(f.p) + corrected] if np.isfinite(f.p) else []
+    return f"{f.measure} = {number(f.value)}" + (f" ({'; '.join(inside)})" if inside else "")
+
+
 def _nested_sentences(f: Finding) -> tuple[str, ...]:
     if not np.isfinite(f.value):
         return (f"No value of {f.measure} exists for {f.b}.",)
-    scored = f"{f.measure} = {number(f.value)}" + (f" ({f.percent} interval over {f.over}: {f.interval})" if f.interval else "")
-    tested = f"; {probability(f.p)}, corrected over {f.noun}s" if np.isfinite(f.p) else ""
-    if not f.reliable:
-        said = [f"No {f.noun} can be told from chance for {f.b}: the best, {f.chosen}, has {scored}{tested}."]
+    scored = _scored(f, f", corrected over {f.noun}s")
+    if f.reliable:
+        start = f"Of {plural(f.count, f.noun)}, {f.chosen} is the most like {f.b}: {scored}"
+        said = [f"{start}, on other stimuli than it was chosen on."]
     else:
-        said = [f"Of {plural(f.count, f.noun)}, {f.chosen} is the most like {f.b}: {scored}{tested}, on other stimuli than it was chosen on."]
+        said = [f"No {f.noun} can be told from chance for {f.b}: the best, {f.chosen}, has {scored}."]
     said += _against_ceiling(f) + _against_untrained(f)
     if np.isfinite(f.share) and f.share < 0.5:
-        said.append(f"The choice is not settled: {f.chosen} came first in {100 * f.share:.0f} % of the splits of the stimuli.")
+        often = f"in {100 * f.share:.0f} % of the splits of the stimuli"
+        said.append(f"The choice is not settled: {f.chosen} came first {often}.")
     return tuple(said)
 
 
 def _single_sentences(f: Finding) -> tuple[str, ...]:
     if not np.isfinite(f.value):
         return (f"No value of {f.measure} exists for {f.chosen} and {f.b}.",)
-    scored = f"{f.measure} = {number(f.value)}" + (f" ({f.percent} interval over {f.over}: {f.interval})" if f.interval else "")
-    tested = f"; {probability(f.p)}" if np.isfinite(f.p) else ""
-    start = f"{f.chosen} and {f.b}" + (": " if f.reliable else " cannot be told from unrelated systems: ")
-    said = [f"{start}{scored}{tested}.", *_against_ceiling(f)]
+    if f.count > 1:
+        biased = "It was chosen and scored on the same stimuli, which biases the value up."
+        start = f"Of {plural(f.count, f.noun)}, {f.chosen} has the highest plain value for {f.b}"
+        said = [f"{start}: {_scored(f)}. {biased}"]
+    else:
+        start = f"{f.chosen} and {f.b}" + (": " if f.reliable else " cannot be told from unrelated systems: ")
+        said = [f"{start}{_scored(f)}."]
+    said += _against_ceiling(f)
     if f.baselines:
         said.append(f"Untrained copies have {_range(f.baselines)}.")
     return tuple(said)
@@ -200,20 +230,25 @@ def _against_ceiling(f: Finding) -> list[str]:
         return [f"That lies inside {ceiling}: these data cannot tell it from a perfect model."]
     if not f.reliable:
         return []
-    return [f"That is {100 * f.ratio:.0f} % of the upper end of {ceiling}, so part of what the subjects share is left unexplained."]
+    return [
+        f"That is {100 * f.ratio:.0f} % of the upper end of {ceiling}, so part of what the subjects share is left unexplained."
+    ]
 
 
 def _against_untrained(f: Finding) -> list[str]:
     if not f.differences:
         return []
-    smallest = min(f.differences)
-    copies = plural(len(f.differences), "untrained copy").replace("untrained copys", "untrained copies")
-    interval = f" (interval {number(f.difference_low)} to {number(f.difference_high)})" if np.isfinite(f.difference_low) else ""
-    if smallest <= 0:
-        return [f"It is not above all of {copies}, whose best reach {_range(f.baselines)}: training does not explain it."]
+    smallest = number(min(f.differences))
+    interval = ""
+    if np.isfinite(f.difference_low):
+        interval = f" (interval {number(f.difference_low)} to {number(f.difference_high)})"
+    seeds = plural(len(f.differences), "seed")
+    reach = f"the same network untrained reaches {_range(f.baselines)} at its best ({seeds})"
+    if min(f.differences) <= 0:
+        return [f"Training does not explain it: {reach}."]
     if np.isfinite(f.difference_low) and f.difference_low <= 0:
-        return [f"It is above {copies} (best: {_range(f.baselines)}), but by no more than chance allows: the smallest difference is {number(smallest)}{interval}."]
-    return [f"Training matters: the best of {copies} reach {_range(f.baselines)}, and the smallest difference is {number(smallest)}{interval}."]
+        return [f"Whether training matters is open: {reach}, at least {smallest} less{interval}."]
+    return [f"Training matters: {reach}, at least {smallest} less{interval}."]
 
 
 def _range(values: tuple[float, ...]) -> str:
@@ -229,6 +264,8 @@ def headline(found: list[Finding]) -> str:
     sure = [f for f in first if f.reliable]
     if not found[0].nested:
         f = first[0]
+        if f.count > 1:
+            return f"{f.chosen} has the highest {f.measure} with {f.b}: {number(f.value)}."
         if len(first) == 1:
             return f"{f.chosen} and {f.b} {'are' if f.reliable else 'cannot be shown to be'} alike: {f.measure} {number(f.value)}."
         top = max(first, key=lambda one: one.value)

@@ -8,14 +8,17 @@ __all__ = ["leave_one_out_ceiling", "spearman_brown", "split_half_rows"]
 
 
 def spearman_brown(r: np.ndarray | float, factor: float = 2.0) -> np.ndarray:
-    """Reliability of ``factor`` times as much data, from reliability ``r``: f r / (1 + (f - 1) r); NaN for r <= 0 (not defined there)."""
+    """Reliability of ``factor`` times as much data, from reliability ``r``: f r / (1 + (f - 1) r); NaN for
+    r <= 0 (not defined there).
+    """
     r = np.asarray(r, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(r > 0, factor * r / (1 + (factor - 1) * r), np.nan)
 
 
 def leave_one_out_ceiling(each: np.ndarray, others: np.ndarray, everyone: np.ndarray) -> tuple[float, float]:
-    """(low, high) from per-subject scores: against the mean of the other subjects, and against the mean of all (Nili et al. 2014).
+    """(low, high) from per-subject scores: against the mean of the other subjects, and against the mean of
+    all (Nili et al. 2014).
 
     each : (subjects,) ids, only for its length.   others, everyone : (subjects,) scores.
     """

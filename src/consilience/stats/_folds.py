@@ -10,14 +10,18 @@ __all__ = ["group_folds", "half_splits"]
 
 
 def group_folds(groups: np.ndarray, folds: int, rng: np.random.Generator, *, who: str) -> list[np.ndarray]:
-    """``folds`` arrays of test rows; rows of one group stay together; groups are dealt at random, sizes balanced.
+    """``folds`` arrays of test rows; rows of one group stay together; groups are dealt at random, sizes
+    balanced.
 
     groups : (n,) group of each row.
     """
     names, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
     if folds < 2 or folds > names.size:
         what = "stimuli" if names.size == groups.size else "groups"
-        raise InputError(f"{who}: folds must be between 2 and the number of {what} ({names.size}), got {folds}.", code="bad-parameter")
+        raise InputError(
+            f"{who}: folds must be between 2 and the number of {what} ({names.size}), got {folds}.",
+            code="bad-parameter",
+        )
     order = rng.permutation(names.size)
     order = order[np.argsort(-counts[order], kind="stable")]
     owner, load = np.empty(names.size, dtype=np.int64), np.zeros(folds)
@@ -28,6 +32,8 @@ def group_folds(groups: np.ndarray, folds: int, rng: np.random.Generator, *, who
 
 
 def half_splits(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """``count`` random splits of ``n`` stimuli in two halves: bool (count, n), True = first half (n // 2 of them)."""
+    """``count`` random splits of ``n`` stimuli in two halves: bool (count, n), True = first half (n // 2 of
+    them).
+    """
     order = np.argsort(rng.random((count, n)), axis=1)
     return order < n // 2

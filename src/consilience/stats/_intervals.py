@@ -9,7 +9,8 @@ __all__ = ["jackknife_interval", "percentile_interval", "two_factor_interval"]
 
 
 def percentile_interval(draws: np.ndarray, value: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Percentiles (over axis 0) of ``draws`` (m, ...), widened where needed so that ``value`` (...) lies inside.
+    """Percentiles (over axis 0) of ``draws`` (m, ...), widened where needed so that ``value`` (...) lies
+    inside.
 
     NaN where every draw is NaN.
     """
@@ -22,11 +23,19 @@ def percentile_interval(draws: np.ndarray, value: np.ndarray, level: float) -> t
 
 
 def two_factor_interval(
-    value: np.ndarray | float, stimuli: np.ndarray, subjects: np.ndarray, both: np.ndarray, *, n_stimuli: int, n_subjects: int, level: float
+    value: np.ndarray | float,
+    stimuli: np.ndarray,
+    subjects: np.ndarray,
+    both: np.ndarray,
+    *,
+    n_stimuli: int,
+    n_subjects: int,
+    level: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Interval for new stimuli and new subjects together (Schuett et al. 2023).
 
-    The naive bootstrap over both factors counts the noise of single entries three times; the corrected variance is
+    The naive bootstrap over both factors counts the noise of single entries three times; the corrected
+    variance is
     2 (s2_subjects + s2_stimuli) - s2_both, bounded below by the larger single one and above by s2_both.
     value +- t sqrt(variance), df = min(subjects, stimuli) - 1.
 
@@ -40,12 +49,21 @@ def two_factor_interval(
 
 
 def jackknife_interval(
-    value: np.ndarray | float, subsets: np.ndarray, *, n: int, left_out: int, level: float, exhaustive: bool = False
+    value: np.ndarray | float,
+    subsets: np.ndarray,
+    *,
+    n: int,
+    left_out: int,
+    level: float,
+    exhaustive: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """value +- t sqrt((n - d)/d var) from values on subsets of n - d items (delete-d jackknife; Shao & Wu 1989).
+    """value +- t sqrt((n - d)/d var) from values on subsets of n - d items (delete-d jackknife; Shao & Wu
+    1989).
 
-    ``subsets`` (m, ...): the values on random subsets, or with ``exhaustive=True`` on all subsets (var then divides by m, as in the
-    plain jackknife). No bias correction, so it covers the expectation at this n, never the value at infinite n.
+    ``subsets`` (m, ...): the values on random subsets, or with ``exhaustive=True`` on all subsets (var then
+    divides by m, as in the
+    plain jackknife). No bias correction, so it covers the expectation at this n, never the value at
+    infinite n.
     """
     variance = (n - left_out) / left_out * np.nanvar(subsets, axis=0, ddof=0 if exhaustive else 1)
     width = stats.t.ppf((1 + level) / 2, n - 1) * np.sqrt(variance)

@@ -1,7 +1,10 @@
-"""Cosines of pair vectors (RDMs, centred kernels) under resampled and permuted stimuli: large products, no object per draw.
+"""Cosines of pair vectors (RDMs, centred kernels) under resampled and permuted stimuli: large products, no
+object per draw.
 
-A pair vector of n stimuli holds one number per pair i < j in SciPy's order, n(n-1)/2 of them, and, where the kernel's diagonal
-counts, n further numbers for i = j (scaled by sqrt(1/2), so that the inner product is half the Frobenius product).
+A pair vector of n stimuli holds one number per pair i < j in SciPy's order, n(n-1)/2 of them, and, where
+the kernel's diagonal
+counts, n further numbers for i = j (scaled by sqrt(1/2), so that the inner product is half the Frobenius
+product).
 """
 
 from __future__ import annotations
@@ -21,13 +24,16 @@ def _indices(n: int, diagonal: bool) -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
-def weighted_cosines(a: np.ndarray, b: np.ndarray, weights: np.ndarray, *, diagonal: bool = False) -> np.ndarray:
+def weighted_cosines(
+    a: np.ndarray, b: np.ndarray, weights: np.ndarray, *, diagonal: bool = False
+) -> np.ndarray:
     """Cosine of every pair vector of ``a`` with every one of ``b`` under stimulus weights.
 
     Parameters
     ----------
     a, b : (n_a, P), (n_b, P) pair vectors, ranked and centred once on the original stimuli
-    weights : (draws, n) multinomial weights of the stimuli; a pair i != j counts w_i w_j times, a diagonal entry w_i times,
+    weights : (draws, n) multinomial weights of the stimuli; a pair i != j counts w_i w_j times, a diagonal
+        entry w_i times,
         so that a stimulus drawn twice never counts as a pair with itself
     diagonal : whether the vectors carry the n diagonal entries
 
@@ -67,11 +73,15 @@ def square(vectors: np.ndarray, n: int, *, diagonal: bool = False) -> np.ndarray
     return out
 
 
-def permuted_cosines(a: np.ndarray, b: np.ndarray, orders: np.ndarray, *, diagonal: bool = False) -> np.ndarray:
+def permuted_cosines(
+    a: np.ndarray, b: np.ndarray, orders: np.ndarray, *, diagonal: bool = False
+) -> np.ndarray:
     """Inner products of pair vectors after the stimuli of one side are relabelled: (permutations, n_a, n_b).
 
-    ``a`` (n_a, P) and ``b`` (n_b, P) must have norm 1 (a mean over subjects of such vectors is fine: the result is then the mean over
-    subjects). ``orders`` (permutations, n): row k gives, for each stimulus of a, the stimulus of a whose labels it gets.
+    ``a`` (n_a, P) and ``b`` (n_b, P) must have norm 1 (a mean over subjects of such vectors is fine: the
+    result is then the mean over
+    subjects). ``orders`` (permutations, n): row k gives, for each stimulus of a, the stimulus of a whose
+    labels it gets.
     """
     count, n = orders.shape
     rows, columns = _indices(n, diagonal)

@@ -12,7 +12,9 @@ _TIE = 1e-10  # relative: equal up to rounding counts as a tie, and ties count a
 
 
 def permutations(n: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """``count`` random relabellings of ``n`` stimuli, (count, n) int64, drawn independently (the identity may come)."""
+    """``count`` random relabellings of ``n`` stimuli, (count, n) int64, drawn independently (the identity
+    may come).
+    """
     return np.argsort(rng.random((count, n)), axis=1)
 
 
@@ -22,9 +24,11 @@ def _not_below(null: np.ndarray, value: np.ndarray) -> np.ndarray:
 
 
 def p_value(value: np.ndarray | float, null: np.ndarray) -> np.ndarray:
-    """One-sided p = (b + 1) / (m + 1), b the number of the m permutations with a value at least as high (Phipson & Smyth 2010).
+    """One-sided p = (b + 1) / (m + 1), b the number of the m permutations with a value at least as high
+    (Phipson & Smyth 2010).
 
-    value : array (...).   null : array (m, ...). Ties, up to a relative 1e-10, count as at least as high; the result is never 0.
+    value : array (...).   null : array (m, ...). Ties, up to a relative 1e-10, count as at least as high;
+        the result is never 0.
     """
     value = np.asarray(value, dtype=np.float64)
     count = _not_below(null, value).sum(axis=0)
@@ -32,7 +36,8 @@ def p_value(value: np.ndarray | float, null: np.ndarray) -> np.ndarray:
 
 
 def max_statistic_p(value: np.ndarray, null: np.ndarray, *, axis: int = 0) -> np.ndarray:
-    """Family-wise p: each value against the maximum over ``axis`` of the permuted values (Westfall & Young 1993).
+    """Family-wise p: each value against the maximum over ``axis`` of the permuted values (Westfall & Young
+    1993).
 
     value : array (...).   null : array (m, ...).   axis : the axis of ``value`` that is the family.
     """

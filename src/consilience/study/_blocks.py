@@ -118,10 +118,10 @@ Block = Callable[[Mapping[str, Any], Sequence[Path], Path], None]
 
 # kind of block -> its function; and the sub-packages whose code its product depends on
 BLOCKS: dict[str, Block] = {"record": record_block, "compare": compare_block, "rdms": rdms_block}
-_COMMON = ("_core", "_responses.py", "study/_blocks.py", "study/_store.py")
+_COMMON = ("_core", "_responses", "study/_blocks", "study/_store")
 CODE: dict[str, tuple[str, ...]] = {
     "data": _COMMON,
-    "record": (*_COMMON, "networks", "_stimuli.py", "datasets"),
-    "compare": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results.py"),
-    "rdms": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results.py"),
+    "record": (*_COMMON, "networks", "_stimuli", "datasets"),
+    "compare": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results"),
+    "rdms": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results"),
 }

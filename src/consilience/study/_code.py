@@ -15,7 +15,7 @@ _LIBRARIES = ("consilience", "numpy", "scipy", "scikit-learn", "xarray")
 
 @functools.cache
 def code_digest(*packages: str) -> str:
-    """SHA-256 over the source of sub-packages of consilience: changed code never meets an old product."""
+    """SHA-256 over the source of modules and sub-packages of consilience: changed code never meets an old product."""
     out = hashlib.sha256()
     root = resources.files("consilience")
 
@@ -28,11 +28,11 @@ def code_digest(*packages: str) -> str:
                 out.update(f"{prefix}/{entry.name}\0".encode() + entry.read_bytes())
 
     for name in packages:
-        entry = root.joinpath(name)
-        if entry.is_dir():
-            add(entry, name)
+        folder, file = root.joinpath(name), root.joinpath(f"{name}.py")
+        if folder.is_dir():
+            add(folder, name)
         else:
-            out.update(f"{name}\0".encode() + entry.read_bytes())
+            out.update(f"{name}\0".encode() + file.read_bytes())
     return out.hexdigest()
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 import traceback as tracebacks
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from consilience._core._errors import Caution, ConsilienceError, InputError, collect_cautions, warn
+from consilience._core._errors import (
+    Caution,
+    ConsilienceError,
+    ConsilienceWarning,
+    InputError,
+    collect_cautions,
+    warn,
+)
 from consilience._core._params import check_count, shorten
 from consilience._results import Result
 from consilience.study._blocks import BLOCKS, load_result
@@ -203,10 +211,9 @@ def run(
         store.sweep()
         with collect_cautions() as said:
             plan = make_plan(checked)
-            with one_thread():
+            with one_thread(), _quiet():
                 outcomes = _compute(plan, store, workers, progress)
             results, failures = _collect(checked, plan, store, outcomes)
-        warnings = tuple(said)
         result = StudyRun(
             study=checked,
             results=results,
@@ -215,12 +222,20 @@ def run(
             computed=sum(outcome.state == "computed" for outcome in outcomes.values()),
             stored=sum(outcome.state == "stored" for outcome in outcomes.values()),
             seconds=time.perf_counter() - started,
-            warnings=warnings,
+            warnings=tuple(said),
         )
         result = write_output(result, plan, outcomes, report=checked.report if report is None else report)
-    for caution in warnings:
+    for caution in said:
         warn(caution.code, caution.message, caution.remedy)
     return result
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What a verb warns of stands in its result; it is not said again for every block."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConsilienceWarning)
+        yield
 
 
 def _compute(

@@ -31,21 +31,17 @@ def prepare_output(study: Study) -> Path:
     output = study.output
     store, results = output / ".blocks", output / "results"
     for path, what in ((output, "the output"), (store, "the store"), (results, "the results folder")):
-        if path.is_symlink():
-            raise InputError(
-                f"study: {what} {show(path)} is a symbolic link; give the folder itself.", code="bad-output"
-            )
         try:
-            path.stat()
-        except FileNotFoundError:
-            pass
+            if path.is_symlink():
+                raise InputError(
+                    f"study: {what} {show(path)} is a symbolic link; give the folder itself.", code="bad-output"
+                )
+            if path.exists() and not path.is_dir():
+                raise InputError(f"study: {what} {show(path)} is a file; give a folder.", code="bad-output")
         except OSError as error:
             raise InputError(
                 f"study: {what} {show(path)} cannot be used ({error.strerror}).", code="bad-output"
             ) from None
-        else:
-            if not path.is_dir():
-                raise InputError(f"study: {what} {show(path)} is a file; give a folder.", code="bad-output")
     written = {(output / name).resolve() for name in ("table.csv", "report.html", "run.json")}
     for path in study.inputs:
         place = path.resolve()

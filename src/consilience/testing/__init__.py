@@ -1,0 +1,10 @@
+"""Check-suites for measures and results, of this package and of yours.
+
+``python -m consilience.testing`` prints what every measure claims and whether it holds.
+"""
+
+from consilience.testing._measure import check_measure, every_measure
+from consilience.testing._result import check_result
+from consilience.testing._rows import CheckError, CheckRow
+
+__all__ = ["CheckError", "CheckRow", "check_measure", "check_result", "every_measure"]

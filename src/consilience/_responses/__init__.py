@@ -1,0 +1,36 @@
+"""The schema: responses and RDM data are plain `xarray.DataArray`s; here they are made, checked, matched.
+
+Responses have dims ("trial", "unit"), ("trial", "time", "unit") or ("time", "unit"), in that order.
+``stimulus`` (the id by which systems are aligned) and any other label are coordinates on ``trial``. RDM data has dims
+("rdm", "stimulus", "stimulus_").
+"""
+
+from consilience._responses._check import check_rdm_data, check_responses, is_rdm_data, recorded_cautions
+from consilience._responses._group import average, split
+from consilience._responses._ids import check_ids, made_up_ids
+from consilience._responses._make import responses
+from consilience._responses._match import align, common_ids, iterate_systems, select_ids, stimulus_ids
+from consilience._responses._rdm_data import rdm_data
+from consilience._responses._schema import DIMS, KINDS
+from consilience._responses._unflatten import unflatten
+
+__all__ = [
+    "DIMS",
+    "KINDS",
+    "align",
+    "average",
+    "check_ids",
+    "check_rdm_data",
+    "check_responses",
+    "common_ids",
+    "is_rdm_data",
+    "iterate_systems",
+    "made_up_ids",
+    "rdm_data",
+    "recorded_cautions",
+    "responses",
+    "select_ids",
+    "split",
+    "stimulus_ids",
+    "unflatten",
+]

@@ -1,0 +1,71 @@
+"""Stimulus ids: one type, one per row; words for messages about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import (
+    InputError,
+)
+from consilience._core._params import shorten
+
+
+def made_up_ids(n: int, prefix: str = "stim") -> np.ndarray:
+    return np.array([f"{prefix}{i:04d}" for i in range(n)])
+
+
+def check_ids(ids: object, n: int, *, who: str, what: str = "stimulus") -> np.ndarray:
+    """Ids as a 1-D array of one type (text or whole numbers), ``n`` long."""
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
+        raise InputError(f"{who}: {what} must be a list of {n} ids, got {shorten(ids)}.", code="bad-ids")
+    listed = list(
+        ids.values.tolist()
+        if isinstance(ids, xr.DataArray)
+        else np.asarray(ids).tolist()
+        if isinstance(ids, np.ndarray)
+        else ids
+    )
+    if len(listed) != n:
+        raise InputError(
+            f"{who}: {what} has {len(listed)} ids for {n} rows; give one id per row.", code="bad-ids"
+        )
+    listed = [entry.item() if isinstance(entry, np.generic) else entry for entry in listed]
+    text = [isinstance(entry, str) for entry in listed]
+    whole = [isinstance(entry, int) and not isinstance(entry, bool) for entry in listed]
+    if all(text):
+        return np.array(listed, dtype=str) if listed else np.empty(0, dtype=str)
+    if all(whole):
+        return np.array(listed, dtype=np.int64)
+    odd = next(entry for entry, t, w in zip(listed, text, whole) if not (t or w) or t != text[0])
+    raise InputError(
+        f"{who}: {what} ids must all be text or all be whole numbers, got {shorten(listed[0])} beside "
+        f"{shorten(odd)}; "
+        "convert them to one type.",
+        code="bad-ids",
+    )
+
+
+def stable_order(ids: np.ndarray) -> np.ndarray:
+    return np.argsort(ids, kind="stable")
+
+
+def repeated(ids: np.ndarray, most: int = 3) -> str:
+    counts = Counter(ids.tolist())
+    twice = [key for key, count in counts.items() if count > 1]
+    more = f" and {len(twice) - most} more" if len(twice) > most else ""
+    return ", ".join(shorten(key, 40) for key in twice[:most]) + more
+
+
+def examples(ids: Iterable[Any], most: int = 3) -> str:
+    listed = list(ids)
+    more = f", ... ({len(listed)} in all)" if len(listed) > most else ""
+    return ", ".join(shorten(entry, 40) for entry in listed[:most]) + more
+
+
+def kind_word(ids: np.ndarray) -> str:
+    return "text" if ids.dtype.kind in "UST" else "whole numbers"

@@ -1,0 +1,281 @@
+"""`responses`: any array becomes the labelled array that every verb takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._arrays import to_numpy
+from consilience._core._errors import (
+    Caution,
+    InputError,
+    cautions_to_json,
+    warn,
+)
+from consilience._core._params import check_option, shorten
+from consilience._responses._check import WARNINGS
+from consilience._responses._ids import check_ids, made_up_ids, repeated
+from consilience._responses._places import places
+from consilience._responses._schema import DIMS, KINDS, MISSING
+
+
+def responses(
+    array: object,
+    *,
+    kind: Literal["activation", "count", "rate", "dff", "bold", "voltage", "latent"] = "activation",
+    dims: Sequence[str] | None = None,
+    stimulus: Sequence[Hashable] | np.ndarray | None = None,
+    unit: Sequence[Hashable] | np.ndarray | None = None,
+    time: Sequence[float] | np.ndarray | None = None,
+    system: str | None = None,
+    repeat: str | Sequence[int] | np.ndarray | None = None,
+    missing: Literal["raise", "omit", "mask"] = "raise",
+    **labels: Any,
+) -> xr.DataArray:
+    """Makes responses, the labelled array that every verb takes, from any array.
+
+    Parameters
+    ----------
+    array : array (trial, unit), (trial, time, unit) or, with ``dims=("time", "unit")``, (time, unit)
+        Any library's array, a data frame, or a DataArray. Values are copied only if their type must change.
+        A 3-D
+        array needs ``dims``, so that no axis is guessed.
+    kind : what a value is: activation, count (spikes), rate (spikes/s), dff, bold, voltage (V) or latent.
+    stimulus : n_trials ids, all text or all int. Systems are aligned by them. Without ids ``stim0000...``
+        are made up, and
+        that is recorded as a warning (code ``made-up-ids``).
+    unit : n_units names. Default: 0, 1, ...
+    time : n_times in seconds from the event; required where there is a time dim.
+    system : the name that results show.
+    repeat : ``"count"`` numbers the rows of equal stimulus id 0, 1, ...; or one int per trial. Equal ids
+        without it are refused.
+    missing : NaN policy. ``"raise"`` refuses them; ``"omit"`` drops trials with any NaN (recorded);
+        ``"mask"`` keeps them and
+        writes a boolean coordinate ``valid`` on trial.
+    **labels : further coordinates, one entry per trial (``category=...``, ``subject=...``), or per unit
+        where that is the length
+        that fits (ambiguous lengths go to trial).
+
+    Returns
+    -------
+    xarray.DataArray with ``attrs["kind"]``, ``attrs["system"]``.
+
+    Raises
+    ------
+    InputError : shape, type, ids, NaN or labels that do not fit; the text names what and where.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> it = cs.responses(np.eye(4), kind="rate", stimulus=["cat", "dog", "cup", "car"], system="IT")
+    >>> it.dims, it.attrs["kind"]
+    (('trial', 'unit'), 'rate')
+    """
+    who = "cs.responses"
+    check_option(kind, KINDS, name="kind", who=who)
+    check_option(missing, MISSING, name="missing", who=who)
+    if isinstance(array, xr.DataArray):
+        dims = dims or tuple(str(dim) for dim in array.dims)
+        stimulus = array["stimulus"].values if stimulus is None and "stimulus" in array.coords else stimulus
+        array = array.values
+    values = as_numeric(array, who)
+    names = _dims_for(values, dims, who)
+    cautions: list[Caution] = []
+    sizes = dict(zip(names, values.shape))
+    coords: dict[str, Any] = {}
+    if "time" in names:
+        if time is None:
+            raise InputError(
+                f"{who}: time must give {sizes['time']} times in seconds from the event.", code="bad-time"
+            )
+        times = np.asarray(time, dtype=np.float64)
+        if times.shape != (sizes["time"],) or not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):
+            raise InputError(
+                f"{who}: time must be {sizes['time']} increasing finite numbers (s), got {shorten(time)}.",
+                code="bad-time",
+            )
+        coords["time"] = ("time", times)
+    units = np.arange(sizes["unit"]) if unit is None else check_ids(unit, sizes["unit"], who=who, what="unit")
+    if np.unique(units).size != units.size:
+        raise InputError(
+            f"{who}: unit names must differ; {repeated(units)} come more than once.", code="repeated-units"
+        )
+    coords["unit"] = ("unit", units)
+    if "trial" in names:
+        n = sizes["trial"]
+        if stimulus is None:
+            ids = made_up_ids(n)
+            cautions.append(
+                Caution(
+                    "made-up-ids",
+                    f"No stimulus ids were given for {system or 'this array'}; stim0000... stand for its "
+                    "rows in their order.",
+                    "Pass stimulus=[...] so that systems are aligned by id, not by row.",
+                )
+            )
+        else:
+            ids = check_ids(stimulus, n, who=who)
+        coords["stimulus"] = ("trial", ids)
+        coords.update(_repeat_coord(ids, repeat, who))
+    elif stimulus is not None:
+        raise InputError(f"{who}: stimulus ids belong to trials, and dims {names} have none.", code="bad-ids")
+    for label, entries in labels.items():
+        coords[label] = _label_coord(label, entries, sizes, who)
+    data = xr.DataArray(values, dims=names, coords=coords, attrs={"kind": kind, "system": system or ""})
+    data, said = _apply_missing(data, missing, who)
+    cautions += said
+    for caution in cautions:
+        warn(caution.code, caution.message, caution.remedy, stacklevel=2)
+    if cautions:
+        data.attrs[WARNINGS] = cautions_to_json(cautions)
+    return data
+
+
+def as_numeric(array: object, who: str) -> np.ndarray:
+    if hasattr(array, "tocsr") and hasattr(array, "nnz"):
+        raise InputError(
+            f"{who}: the array is sparse; pass array.toarray() if it fits in memory.", code="sparse-array"
+        )
+    if isinstance(array, np.ma.MaskedArray):
+        values = (
+            np.asarray(array.astype(np.float64).filled(np.nan))
+            if np.ma.is_masked(array)
+            else np.asarray(array.data)
+        )
+    elif hasattr(array, "to_numpy") and not isinstance(array, np.ndarray):
+        values = np.asarray(array.to_numpy())
+    else:
+        try:
+            values = to_numpy(array)
+        except ValueError:
+            raise InputError(
+                f"{who}: the array is a ragged list; every row must have the same length.",
+                code="not-an-array",
+            ) from None
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"{who}: the array must hold real numbers, got dtype {values.dtype}; convert it to float first.",
+            code="not-numeric",
+        )
+    if values.dtype.kind != "f":
+        return values.astype(np.float64)
+    if values.dtype.itemsize == 2:
+        return values.astype(np.float32)
+    if values.dtype.itemsize > 8:
+        return values.astype(np.float64)
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def _dims_for(values: np.ndarray, dims: Sequence[str] | None, who: str) -> tuple[str, ...]:
+    if dims is None:
+        if values.ndim != 2:
+            raise InputError(
+                f"{who}: an array of shape {values.shape} needs dims=, one of "
+                f"{', '.join(str(entry) for entry in DIMS)}; or reshape it to (trial, unit).",
+                code="dims-missing",
+            )
+        names: tuple[str, ...] = ("trial", "unit")
+    else:
+        names = tuple(dims)
+    if names not in DIMS or len(names) != values.ndim:
+        raise InputError(
+            f"{who}: dims must be one of {', '.join(str(entry) for entry in DIMS)} and fit shape "
+            f"{values.shape}, got {names}.",
+            code="bad-dims",
+        )
+    if 0 in values.shape:
+        raise InputError(
+            f"{who}: the array is empty (shape {values.shape}); at least 1 trial and 1 unit are needed.",
+            code="too-few",
+        )
+    return names
+
+
+def _repeat_coord(ids: np.ndarray, repeat: object, who: str) -> dict[str, Any]:
+    unique = np.unique(ids).size == ids.size
+    if repeat is None:
+        if not unique:
+            raise InputError(
+                f"{who}: stimulus ids come more than once ({repeated(ids)}); pass repeat='count' if those "
+                "rows are repeats of "
+                "one stimulus, or give each row its own id.",
+                code="repeated-ids",
+            )
+        return {}
+    if isinstance(repeat, str):
+        check_option(repeat, ["count"], name="repeat", who=who)
+        seen: Counter[Any] = Counter()
+        numbers = np.empty(ids.size, dtype=np.int64)
+        for row, key in enumerate(ids.tolist()):
+            numbers[row] = seen[key]
+            seen[key] += 1
+    else:
+        numbers = np.asarray(repeat)
+        if numbers.shape != ids.shape or numbers.dtype.kind not in "iu":
+            raise InputError(
+                f"{who}: repeat must be 'count' or {ids.size} whole numbers, got {shorten(repeat)}.",
+                code="bad-ids",
+            )
+        if len(set(zip(ids.tolist(), numbers.tolist()))) != ids.size:
+            raise InputError(
+                f"{who}: the pairs (stimulus, repeat) must differ; some come more than once.",
+                code="repeated-ids",
+            )
+    return {"repeat": ("trial", numbers)}
+
+
+def _label_coord(label: str, entries: Any, sizes: Mapping[str, int], who: str) -> tuple[str, np.ndarray]:
+    if label in ("stimulus", "unit", "time", "trial", "repeat", "valid"):
+        raise InputError(
+            f"{who}: the label {label!r} has a meaning of its own; choose another name.", code="bad-label"
+        )
+    values = np.asarray(entries)
+    if values.ndim == 1 and values.dtype.kind in "OT":
+        values = np.array([str(entry) for entry in values.tolist()])
+    for dim in ("trial", "unit"):
+        if values.ndim == 1 and values.shape[0] == sizes.get(dim):
+            return dim, values
+    raise InputError(
+        f"{who}: label {label!r} must have one entry per trial ({sizes.get('trial', 'none')}) or per unit "
+        f"({sizes['unit']}), "
+        f"got shape {values.shape}.",
+        code="bad-label",
+    )
+
+
+def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataArray, list[Caution]]:
+    values = data.values
+    if np.isinf(values).any():
+        count, place = places(np.isinf(values), data)
+        raise InputError(
+            f"{who}: {count} values are infinite, first at {place}; find out why before any analysis.",
+            code="nan-values",
+        )
+    bad = np.isnan(values)
+    if not bad.any():
+        return data, []
+    count, place = places(bad, data)
+    if missing == "raise" or "trial" not in data.dims:
+        raise InputError(
+            f"{who}: {count} values are NaN, first at {place}; pass missing='omit' to drop those trials or "
+            "'mask' to mark them.",
+            code="nan-values",
+        )
+    rows = bad.reshape(bad.shape[0], -1).any(axis=1)
+    if rows.all():
+        raise InputError(
+            f"{who}: every trial has a NaN (first at {place}); drop the units that are never valid first.",
+            code="nan-values",
+        )
+    if missing == "mask":
+        return data.assign_coords(valid=("trial", ~rows)), []
+    said = Caution(
+        "trials-omitted",
+        f"{int(rows.sum())} of {rows.size} trials had NaN and were left out.",
+        "Check why they are missing.",
+    )
+    return data[~rows], [said]

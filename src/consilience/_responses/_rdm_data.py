@@ -1,0 +1,158 @@
+"""`rdm_data`: systems of which only dissimilarity matrices are known."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import (
+    Caution,
+    InputError,
+    cautions_to_json,
+    warn,
+)
+from consilience._core._params import check_option
+from consilience._responses._check import WARNINGS
+from consilience._responses._ids import check_ids, made_up_ids, repeated
+from consilience._responses._make import as_numeric
+
+
+def rdm_data(
+    rdms: object,
+    *,
+    stimulus: Sequence[Hashable] | np.ndarray | None = None,
+    distance: str = "unknown",
+    subject: Sequence[Hashable] | np.ndarray | None = None,
+    session: Sequence[Hashable] | np.ndarray | None = None,
+    kind: str = "rdm",
+    system: str | None = None,
+    tolerance: float = 1e-6,
+) -> xr.DataArray:
+    """Makes RDM data: a system of which only representational dissimilarity matrices are known.
+
+    Parameters
+    ----------
+    rdms : array (stimulus, stimulus), (rdm, stimulus, stimulus), or condensed (rdm, n(n-1)/2) in SciPy's
+        order
+        Dissimilarities: symmetric, zero on the diagonal, finite.
+    stimulus : n ids, all different. Without them ``stim0000...`` are made up (warning ``made-up-ids``).
+    distance : what the entries are: "correlation", "sqeuclidean", "euclidean", "cosine" or "unknown". CKA
+        needs one of the first two.
+    subject, session : one entry per RDM. Sessions are averaged within a subject; ceilings and intervals go
+        over subjects.
+    system : the name that results show.
+    tolerance : how far, relative to the largest entry, an RDM may be from symmetric and from a zero diagonal.
+
+    Returns
+    -------
+    xarray.DataArray (rdm, stimulus, stimulus_), float64, coordinates ``subject`` and ``session`` on rdm.
+
+    Raises
+    ------
+    InputError : not square or condensed, not symmetric, diagonal not zero, NaN, repeated ids, fewer than 3
+        stimuli.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> d = 1 - np.corrcoef(np.random.default_rng(0).normal(size=(5, 20)))
+    >>> it = cs.rdm_data(d, stimulus=list("abcde"), distance="correlation", system="IT")
+    >>> it.dims, it.shape
+    (('rdm', 'stimulus', 'stimulus_'), (1, 5, 5))
+    """
+    who = "cs.rdm_data"
+    check_option(
+        distance, ["correlation", "sqeuclidean", "euclidean", "cosine", "unknown"], name="distance", who=who
+    )
+    values = np.array(as_numeric(rdms, who), dtype=np.float64)
+    values = _square(values, who)
+    n = values.shape[-1]
+    if n < 3:
+        raise InputError(f"{who}: an RDM needs at least 3 stimuli, got {n}.", code="too-few")
+    if not np.isfinite(values).all():
+        r, i, j = np.argwhere(~np.isfinite(values))[0]
+        raise InputError(
+            f"{who}: RDM {r} has a NaN or infinite entry at ({i}, {j}); fill or drop that stimulus first.",
+            code="nan-values",
+        )
+    scale = np.abs(values).max(axis=(1, 2))
+    for r in range(len(values)):
+        lopsided = np.abs(values[r] - values[r].T).max()
+        if lopsided > tolerance * scale[r]:
+            raise InputError(
+                f"{who}: RDM {r} is not symmetric (largest difference {lopsided:.3g}); for a "
+                "cross-validated matrix average it with its "
+                "transpose on purpose.",
+                code="not-symmetric",
+            )
+        diagonal = np.abs(np.diagonal(values[r])).max()
+        if diagonal > tolerance * scale[r]:
+            raise InputError(
+                f"{who}: RDM {r} has {diagonal:.3g} on its diagonal; a dissimilarity of a stimulus with "
+                "itself is 0. Is it a similarity?",
+                code="bad-diagonal",
+            )
+    values = (values + np.swapaxes(values, 1, 2)) / 2
+    values[:, np.arange(n), np.arange(n)] = 0.0
+    cautions = []
+    if stimulus is None:
+        ids = made_up_ids(n)
+        cautions.append(
+            Caution(
+                "made-up-ids",
+                f"No stimulus ids were given for {system or 'this RDM'}; stim0000... stand for its rows in "
+                "their order.",
+                "Pass stimulus=[...] so that systems are aligned by id, not by row.",
+            )
+        )
+    else:
+        ids = check_ids(stimulus, n, who=who)
+    if np.unique(ids).size != n:
+        raise InputError(
+            f"{who}: stimulus ids of an RDM must differ; {repeated(ids)} come more than once.",
+            code="repeated-ids",
+        )
+    count = len(values)
+    coords: dict[str, Any] = {"stimulus": ids, "stimulus_": ids}
+    coords["subject"] = (
+        "rdm",
+        check_ids(subject, count, who=who, what="subject")
+        if subject is not None
+        else np.array([f"s{i + 1}" for i in range(count)]),
+    )
+    if session is not None:
+        coords["session"] = ("rdm", check_ids(session, count, who=who, what="session"))
+    data = xr.DataArray(
+        values,
+        dims=("rdm", "stimulus", "stimulus_"),
+        coords=coords,
+        attrs={"kind": kind, "system": system or "", "distance": distance},
+    )
+    for caution in cautions:
+        warn(caution.code, caution.message, caution.remedy)
+    if cautions:
+        data.attrs[WARNINGS] = cautions_to_json(cautions)
+    return data
+
+
+def _square(values: np.ndarray, who: str) -> np.ndarray:
+    if values.ndim == 2 and values.shape[0] == values.shape[1]:
+        return values[None]
+    if values.ndim == 3 and values.shape[1] == values.shape[2]:
+        return values
+    if values.ndim in (1, 2):
+        condensed = np.atleast_2d(values)
+        n = (1 + int(np.sqrt(1 + 8 * condensed.shape[1]))) // 2
+        if n * (n - 1) // 2 == condensed.shape[1]:
+            out = np.zeros((len(condensed), n, n))
+            rows, columns = np.triu_indices(n, 1)
+            out[:, rows, columns] = condensed
+            return out + np.swapaxes(out, 1, 2)
+    raise InputError(
+        f"{who}: rdms must be (stimulus, stimulus), (rdm, stimulus, stimulus) or condensed (rdm, "
+        f"n(n-1)/2), got shape {values.shape}.",
+        code="bad-rdm",
+    )

@@ -1,0 +1,130 @@
+"""What every result has: settings, seed, versions, warnings, references; a table, a picture, a file."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import xarray as xr
+
+from consilience._core._citations import bibtex
+from consilience._core._errors import Caution, InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# result -> "module:function" that draws it on an axis, and that renders its report section; a test resolves
+# every entry
+PLOTS = {
+    "Comparison": "consilience.plots:plot_comparison",
+    "Best": "consilience.plots:plot_best",
+    "RDMs": "consilience.plots:plot_rdms",
+}
+SECTIONS = {
+    "Comparison": "consilience.report:comparison_section",
+    "RDMs": "consilience.report:rdms_section",
+}
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package and of what computed the numbers."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    out = {"python": platform.python_version()}
+    for name in ("consilience", "numpy", "scipy", "xarray", "scikit-learn", "torch"):
+        if name == "torch" and "torch" not in sys.modules:
+            continue
+        try:
+            out[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return out
+
+
+def resolve(table: Mapping[str, str], name: str) -> Any:
+    module, function = table[name].split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Result:
+    """Base of every result: settings that rebuild it, seed, versions, warnings, reference keys.
+
+    settings : plain JSON values.   seed : the recorded seed as text.   versions : package -> version.
+    warnings : tuple of `Caution` (code, message, remedy).   references : keys of references.bib.   methods
+        : sentences for a methods section.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: str = ""
+    versions: Mapping[str, str] = field(default_factory=versions)
+    warnings: tuple[Caution, ...] = ()
+    references: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+
+    title: ClassVar[str] = "Result"
+
+    def citations(self) -> str:
+        """BibTeX of the methods and data that this result used."""
+        return bibtex(self.references)
+
+    def to_frame(self) -> pd.DataFrame:
+        raise InputError(f"{type(self).__name__} has no table form.")
+
+    def plot(self, ax: Any = None, **options: Any) -> Any:
+        """Draws the result on a matplotlib axis (a new one by default) and returns the axis."""
+        return resolve(PLOTS, type(self).__name__)(self, ax=ax, **options)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the result to one netCDF-4 file (complete or not at all); `cs.load` reads it and checks
+        it.
+        """
+        from consilience._results._files import save
+
+        return save(self, path)
+
+    def _lines(self) -> list[str]:
+        return []
+
+    def __repr__(self) -> str:
+        head = f"<{type(self).__name__}> {self.title}"
+        foot = [f"  warning {caution.code}: {caution.message}" for caution in self.warnings[:4]]
+        if len(self.warnings) > 4:
+            foot.append(f"  and {len(self.warnings) - 4} more warnings in .warnings")
+        return "\n".join([head, *self._lines(), *foot])
+
+    def _repr_html_(self) -> str:
+        table = (
+            self.to_frame()
+            .head(40)
+            .to_html(index=False, border=0, float_format=lambda v: f"{v:.4g}", escape=True)
+        )
+        said = "".join(
+            f"<li><code>{html.escape(c.code)}</code> {html.escape(c.message)} {html.escape(c.remedy)}</li>"
+            for c in self.warnings
+        )
+        head = f"<strong>{html.escape(type(self).__name__)}</strong> {html.escape(self.title)}"
+        return f"<div>{head}{table}{'<ul>' + said + '</ul>' if said else ''}</div>"
+
+
+def only(data: xr.DataArray, who: str) -> float:
+    if data.size != 1:
+        raise InputError(
+            f"{who} exists for one pair; this result has {data.size}: use .to_frame() or "
+            ".data.sel(measure=..., a=..., b=...).",
+            code="not-one-pair",
+        )
+    return float(data.values.reshape(-1)[0])
+
+
+def cell(text: object, width: int) -> str:
+    clean = "".join(c if c.isprintable() else "?" for c in str(text))
+    return clean[: width - 1] + "…" if len(clean) > width else clean.ljust(width)

@@ -1,0 +1,110 @@
+"""`Comparison`: every measure for every pair of systems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError
+from consilience._core._params import check_option
+from consilience._results._base import Result, cell, only
+from consilience._results._best import Best
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Comparison(Result):
+    """How alike systems are: every measure, for every pair of a system on side a and one on side b. Made by
+    `cs.compare`.
+
+    data : Dataset (measure, a, b) with
+        value (mean over subjects), value_pooled (against the mean RDM, where there are several subjects),
+        ci_low, ci_high (interval over stimuli, conditional on the subjects), ci_subjects_low/_high,
+        ci_both_low/_high (stimuli and
+        subjects together), p (stimulus permutation, one-sided), p_fwer (max-statistic over side a),
+        null_mean (mean of the permutations),
+        null_expected (closed form for independent data), ceiling_low, ceiling_high, ratio (value /
+        ceiling_high),
+        n_stimuli, n_subjects, n_units_a, n_units_b. NaN = not asked for or does not exist.
+    draws : DataArray (measure, a, b, draw), the same resamples of stimuli for all pairs; None with n_boot=0.
+    baselines, baseline_draws : the same with a leading dim seed, for untrained copies of side a; or None.
+    best_a, best_b : Datasets behind `best`; None where that side has one system.
+    """
+
+    data: xr.Dataset
+    draws: xr.DataArray | None = None
+    baselines: xr.Dataset | None = None
+    baseline_draws: xr.DataArray | None = None
+    best_a: xr.Dataset | None = None
+    best_b: xr.Dataset | None = None
+
+    title: ClassVar[str] = "how alike two systems represent the same stimuli"
+
+    @property
+    def value(self) -> float:
+        """The value, where there is one pair."""
+        return only(self.data["value"], "Comparison.value")
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """(ci_low, ci_high) over stimuli, where there is one pair."""
+        return only(self.data["ci_low"], "Comparison.interval"), only(
+            self.data["ci_high"], "Comparison.interval"
+        )
+
+    @property
+    def p(self) -> float:
+        return only(self.data["p"], "Comparison.p")
+
+    @property
+    def ceiling(self) -> tuple[float, float]:
+        return only(self.data["ceiling_low"], "Comparison.ceiling"), only(
+            self.data["ceiling_high"], "Comparison.ceiling"
+        )
+
+    @property
+    def null(self) -> float:
+        """Mean of the permutations, where there is one pair."""
+        return only(self.data["null_mean"], "Comparison.null")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per (measure, a, b), the variables of `data` as columns."""
+        return self.data.to_dataframe(dim_order=["measure", "a", "b"]).reset_index()
+
+    def best(self, side: Literal["a", "b"] = "a") -> Best:
+        """The best system of one side for each (measure, system of the other side): chosen on other stimuli
+        than it is scored on.
+        """
+        check_option(side, ["a", "b"], name="side", who="Comparison.best")
+        table = self.best_a if side == "a" else self.best_b
+        if table is None:
+            raise InputError(
+                f"Comparison.best: side {side} has one system, so there is nothing to choose.",
+                code="nothing-to-choose",
+            )
+        common = {f.name: getattr(self, f.name) for f in fields(Result)}
+        return Best(data=table, side=side, **common)
+
+    def _lines(self) -> list[str]:
+        frame = self.to_frame().sort_values(["measure", "b", "value"], ascending=[True, True, False])
+        sizes = " x ".join(f"{self.data.sizes[d]} {d}" for d in ("measure", "a", "b"))
+        n = int(np.nanmax(self.data["n_stimuli"].values))
+        lines = [f"  {sizes}; {n} stimuli; higher = more alike"]
+        for row in frame.head(12).to_dict("records"):
+            names = f"{cell(row['measure'], 22)} {cell(row['a'], 22)} {cell(row['b'], 16)}"
+            text = f"  {names} {row['value']:7.3f}"
+            if np.isfinite(row["ci_low"]):
+                text += f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+            if np.isfinite(row["p"]):
+                text += f"  p={row['p']:.3g}"
+            if np.isfinite(row["ceiling_low"]):
+                text += f"  ceiling [{row['ceiling_low']:.3f}, {row['ceiling_high']:.3f}]"
+            lines.append(text)
+        if len(frame) > 12:
+            lines.append(f"  ... {len(frame) - 12} more rows in .to_frame()")
+        return lines

@@ -1,0 +1,218 @@
+"""Results in netCDF-4 files: written whole or not at all, hashed, and checked when read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError, cautions_from_json, cautions_to_json
+from consilience._core._params import shorten
+from consilience._results._base import Result
+from consilience._results._best import Best
+from consilience._results._comparison import Comparison
+from consilience._results._rdms import RDMs
+
+CLASSES: dict[str, type[Result]] = {"Comparison": Comparison, "Best": Best, "RDMs": RDMs}
+
+# ----------
+
+_FORMAT = 1
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\0", "\\0")
+
+
+def _unescape(text: str) -> str:
+    out, i = [], 0
+    while i < len(text):
+        if text[i] == "\\" and i + 1 < len(text):
+            out.append("\0" if text[i + 1] == "0" else text[i + 1])
+            i += 2
+        else:
+            out.append(text[i])
+            i += 1
+    return "".join(out)
+
+
+def _map_text(data: xr.Dataset, function: Any) -> xr.Dataset:
+    def mapped(variable: xr.Variable) -> xr.Variable:
+        if variable.dtype.kind not in "OUT":
+            return variable
+        flat = [function(str(entry)) for entry in variable.values.reshape(-1).tolist()]
+        return xr.Variable(
+            variable.dims, np.array(flat, dtype=object).reshape(variable.shape), variable.attrs
+        )
+
+    coords = {name: mapped(coord.variable) for name, coord in data.coords.items()}
+    return xr.Dataset(
+        {n: mapped(v.variable) for n, v in data.data_vars.items()}, coords=coords, attrs=data.attrs
+    )
+
+
+def _hash_dataset(digest: Any, name: str, data: xr.Dataset) -> None:
+    digest.update(f"[{name}]".encode())
+    for key in sorted(map(str, data.variables)):
+        variable = data.variables[key]
+        digest.update(f"{key}{variable.dims}{variable.shape}".encode())
+        if variable.dtype.kind in "OUT":
+            digest.update(json.dumps([str(entry) for entry in variable.values.reshape(-1).tolist()]).encode())
+        elif variable.dtype.kind in "iub":
+            digest.update(np.ascontiguousarray(variable.values, dtype=np.int64).tobytes())
+        else:
+            digest.update(
+                f"{variable.dtype.itemsize}".encode() + np.ascontiguousarray(variable.values).tobytes()
+            )
+        digest.update(
+            json.dumps({str(k): str(v) for k, v in variable.attrs.items()}, sort_keys=True).encode()
+        )
+
+
+def _parts(result: Result) -> tuple[dict[str, xr.Dataset], dict[str, str]]:
+    groups: dict[str, xr.Dataset] = {}
+    header: dict[str, Any] = {}
+    arrays = []
+    for entry in fields(result):
+        value = getattr(result, entry.name)
+        if isinstance(value, xr.DataArray):
+            groups[entry.name] = value.rename("values").to_dataset()
+            arrays.append(entry.name)
+        elif isinstance(value, xr.Dataset):
+            groups[entry.name] = value
+        elif entry.name == "warnings":
+            header["warnings"] = json.loads(cautions_to_json(value))
+        elif value is not None:
+            header[entry.name] = (
+                list(value)
+                if isinstance(value, tuple)
+                else dict(value)
+                if isinstance(value, Mapping)
+                else value
+            )
+    text = json.dumps(header, sort_keys=True)
+    return groups, {"class": type(result).__name__, "header": text, "arrays": json.dumps(arrays)}
+
+
+def result_hash(result: Result) -> str:
+    """SHA-256 over all values, labels, settings and warnings; equal for equal results, whatever file they
+    stand in.
+    """
+    groups, header = _parts(result)
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    for name in sorted(groups):
+        _hash_dataset(digest, name, groups[name])
+    return digest.hexdigest()
+
+
+def save(result: Result, path: str | os.PathLike[str]) -> Path:
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(
+            f"save: {target} is a folder; give a file name, such as {target / 'result.nc'}.", code="bad-path"
+        )
+    if not target.parent.is_dir():
+        raise InputError(
+            f"save: the folder {target.parent} does not exist; create it first.", code="bad-path"
+        )
+    groups, header = _parts(result)
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=".nc", dir=target.parent)
+    except OSError as error:
+        raise InputError(
+            f"save: cannot write into {target.parent}: {error.strerror}.", code="bad-path"
+        ) from None
+    os.close(handle)
+    try:
+        root = xr.Dataset(attrs={"consilience_format": _FORMAT, **header, "sha256": result_hash(result)})
+        root.attrs["header"] = _escape(str(root.attrs["header"]))
+        root.to_netcdf(temporary, mode="w", engine="h5netcdf")
+        for name, data in groups.items():
+            safe = _map_text(data, _escape)
+            encoding = {
+                str(k): {"fletcher32": True}
+                for k, v in safe.variables.items()
+                if v.dtype.kind in "fiu" and v.ndim and v.size
+            }
+            safe.to_netcdf(temporary, mode="a", group=name, engine="h5netcdf", encoding=encoding)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InputError(
+            f"save: cannot write {target}: {error.strerror or error}.", code="bad-path"
+        ) from None
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+    return target
+
+
+def load(path: str | os.PathLike[str]) -> Result:
+    """Reads a result that `Result.save` wrote, and checks its SHA-256.
+
+    Raises
+    ------
+    InputError : no such file, not one of our results, or damaged (the hash over all values and labels does
+        not match).
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise InputError(
+            f"cs.load: {source} is not a file; give a result written by .save().", code="no-file"
+        )
+    with source.open("rb") as stream:
+        if stream.read(8) != b"\x89HDF\r\n\x1a\n":
+            raise InputError(
+                f"cs.load: {source} is not a netCDF-4 file; give a result written by .save().",
+                code="not-a-result",
+            )
+    try:
+        with xr.open_dataset(source, engine="h5netcdf") as root:
+            attrs = dict(root.attrs)
+        if "consilience_format" not in attrs:
+            raise InputError(
+                f"cs.load: {source} is a netCDF file but not a result of this package.", code="not-a-result"
+            )
+        if int(attrs["consilience_format"]) > _FORMAT:
+            raise InputError(
+                f"cs.load: {source} was written by a newer version; update this package to read it.",
+                code="not-a-result",
+            )
+        header = json.loads(_unescape(str(attrs["header"])))
+        cls = CLASSES[str(attrs["class"])]
+        values: dict[str, Any] = {}
+        arrays = json.loads(str(attrs["arrays"]))
+        import h5py
+
+        with h5py.File(source, "r") as file:
+            names = [name for name in file if isinstance(file[name], h5py.Group)]
+        for name in names:
+            with xr.open_dataset(source, engine="h5netcdf", group=name) as data:
+                whole = _map_text(data.load(), _unescape)
+            values[name] = whole["values"].rename(None) if name in arrays else whole
+        header["warnings"] = cautions_from_json(json.dumps(header.get("warnings", [])))
+        for key in ("references", "methods"):
+            header[key] = tuple(header.get(key, ()))
+        result = cls(**header, **values)
+    except InputError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever a damaged file does in the reader, the user gets one sentence
+        raise InputError(
+            f"cs.load: {source} is damaged or incomplete ({type(error).__name__}: {shorten(str(error))}); "
+            "compute it again.",
+            code="damaged-file",
+        ) from None
+    if result_hash(result) != attrs.get("sha256"):
+        raise InputError(
+            f"cs.load: {source} is damaged (its SHA-256 does not match its content); compute it again.",
+            code="damaged-file",
+        )
+    return result

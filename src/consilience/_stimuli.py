@@ -201,7 +201,6 @@ def _labelled(
 
 
 # -- image files
-# -----------------------------------------------------------------------------------------------------
 
 
 def _from_folder(folder: Path, ids: Any, size: tuple[int, int] | None) -> xr.DataArray:

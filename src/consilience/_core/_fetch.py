@@ -53,7 +53,6 @@ class PackageFile:
 
 
 # -- the folder
-# ------------------------------------------------------------------------------------------------------
 
 
 def _user_cache() -> Path:
@@ -134,7 +133,6 @@ def _safe(member: str, source: PackageFile) -> PurePosixPath:
 
 
 # -- hashing and writing
-# ---------------------------------------------------------------------------------------------
 
 
 def sha256_of(path: Path) -> str:
@@ -166,7 +164,6 @@ def write_atomically(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]
 
 
 # -- fetching
-# --------------------------------------------------------------------------------------------------------
 
 
 def cached(source: PackageFile) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError, warn
+from consilience._core._errors import InputError, collect_cautions, warn
 from consilience._core._params import check_count, require
 from consilience._stimuli import check_stimuli
 from consilience.networks._forward import evaluation, run_block
@@ -119,7 +119,10 @@ def _recalibrated(net: Network, stimuli: xr.DataArray | None, who: str) -> Netwo
     if stimuli is not None:
         data = check_stimuli(stimuli, who=who)
         if norms:
-            recalibrate(net, data, who=who)
+            with collect_cautions() as said:  # what each chunk says is said once
+                recalibrate(net, data, who=who)
+            for caution in said:
+                warn(caution.code, caution.message, caution.remedy, stacklevel=4)
     elif norms:
         warn(
             "not-recalibrated",

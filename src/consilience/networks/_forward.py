@@ -101,6 +101,10 @@ def _device(device: Any, home: Any, who: str) -> Any:
     return torch.empty(0, device=target).device
 
 
+def shorten_text(text: str, limit: int = 600) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
 def run_block(net: Network, block: Any, stimuli_kind: str, device: Any, *, who: str) -> Any:
     """What the network returns for a block of stimuli; any failure inside becomes an `InputError` with the
     shapes.
@@ -119,10 +123,11 @@ def run_block(net: Network, block: Any, stimuli_kind: str, device: Any, *, who: 
         what = (
             f"shape {block.shape}, {block.dtype}" if isinstance(block, np.ndarray) else f"{len(block)} texts"
         )
-        hint = "" if net.preprocess is not None else " Does it need preprocess=?"
+        hint = "" if net.preprocess is not None else ". Does it need preprocess=?"
+        said = shorten_text(str(error).strip().rstrip("."))
         raise InputError(
             f"{who}: the {stage} of {net.name} failed on a block of stimuli ({what}): "
-            f"{type(error).__name__}: {error}{hint}",
+            f"{type(error).__name__}: {said}{hint}",
             code="forward-failed",
         ) from error
 

@@ -1,8 +1,8 @@
 """The schema: responses and RDM data are plain `xarray.DataArray`s; here they are made, checked, matched.
 
 Responses have dims ("trial", "unit"), ("trial", "time", "unit") or ("time", "unit"), in that order.
-``stimulus`` (the id by which systems are aligned) and any other label are coordinates on ``trial``. RDM data has dims
-("rdm", "stimulus", "stimulus_").
+``stimulus`` (the id by which systems are aligned) and any other label are coordinates on ``trial``.
+RDM data has dims ("rdm", "stimulus", "stimulus_").
 """
 
 from consilience._responses._check import check_rdm_data, check_responses, is_rdm_data, recorded_cautions

@@ -70,7 +70,7 @@ def average(data: xr.DataArray, *, by: str = "stimulus") -> xr.DataArray:
         .astype(data.dtype if data.dtype.kind == "f" else np.float64)
         .reshape((groups.size, *data.shape[1:]))
     )
-    coords: dict[str, Any] = {name: c for name, c in data.coords.items() if "trial" not in c.dims}
+    coords: dict[str, Any] = {str(name): c for name, c in data.coords.items() if "trial" not in c.dims}
     first = np.array([int(np.flatnonzero(inverse == g)[0]) for g in range(groups.size)])
     for name, coord in data.coords.items():
         if coord.dims == ("trial",) and name not in ("repeat", "valid"):

@@ -142,7 +142,7 @@ def as_numeric(array: object, who: str) -> np.ndarray:
         )
     if isinstance(array, np.ma.MaskedArray):
         values = (
-            np.asarray(array.astype(np.float64).filled(np.nan))
+            np.ma.filled(array.astype(np.float64), np.nan)
             if np.ma.is_masked(array)
             else np.asarray(array.data)
         )

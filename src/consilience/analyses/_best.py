@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from consilience.analyses._blocks import Block, Design
+from consilience.analyses._design import Block, Design
 from consilience.stats import max_statistic_p, percentile_interval, two_factor_interval
 
 __all__ = ["BestOf", "best_of"]

@@ -24,7 +24,7 @@ from consilience._responses import (
 )
 from consilience.linalg import constant_columns
 
-__all__ = ["System", "aligned_systems", "condensed"]
+__all__ = ["System", "aligned_systems", "condensed", "people_of"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class System:
     @property
     def noiseless(self) -> bool:
         return self.kind in ("activation", "latent")
+
+
+def people_of(system: System) -> int:
+    """How many subjects a system has RDMs of; 1 for responses."""
+    return 1 if system.rdms is None else len(system.rdms)
 
 
 def condensed(square: np.ndarray) -> np.ndarray:

@@ -149,7 +149,6 @@ def cca(x: Array, y: Array, /, *, regularization: float = 0.0) -> Array:
 
 
 # -- held out
-# --------------------------------------------------------------------------------------------------------
 
 
 class _CanonicalPlan:

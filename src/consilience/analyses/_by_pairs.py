@@ -1,0 +1,244 @@
+"""Rule ``pairs``: one vector per system (and subject); every draw is a weighted cosine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from consilience.analyses._design import Block, Design, half_means
+from consilience.analyses._inputs import System, people_of
+from consilience.measures import Measure, PairParts, rdm
+from consilience.measures._contract import halves_ceiling
+from consilience.stats import (
+    leave_one_out_ceiling,
+    percentile_interval,
+)
+
+
+def _subject_mean(values: np.ndarray, owner: np.ndarray, axis: int) -> np.ndarray:
+    """Mean over the rows of one system along ``axis``."""
+    starts = np.flatnonzero(np.r_[True, np.diff(owner) > 0])
+    counts = np.diff(np.r_[starts, owner.size])
+    shape = [1] * values.ndim
+    shape[axis] = -1
+    return np.add.reduceat(values, starts, axis=axis) / counts.reshape(shape)
+
+
+def _subject_weighted(values: np.ndarray, weights: np.ndarray, owner: np.ndarray, axis: int) -> np.ndarray:
+    """Weighted sum over the rows of one system along ``axis`` of values (m or 1, ...); weights (m, rows)
+    sum to 1 within a system.
+    """
+    starts = np.flatnonzero(np.r_[True, np.diff(owner) > 0])
+    shape = [1] * values.ndim
+    shape[0], shape[axis] = weights.shape
+    return np.add.reduceat(values * weights.reshape(shape), starts, axis=axis)
+
+
+class PairsBlock:
+    """Rule ``pairs``: one vector per system (and subject); every draw is a weighted cosine."""
+
+    def __init__(
+        self, measure: Measure, a: list[System], b: list[System], design: Design, device: Any
+    ) -> None:
+        self.parts: PairParts = measure.parts
+        self.a, self.b, self.design, self.device = a, b, design, device
+        self._vectors: dict[tuple[int, str], np.ndarray] = {}
+
+    def _array(self, x: np.ndarray) -> Any:
+        if self.device is None:
+            return x
+        import torch
+
+        return torch.as_tensor(np.ascontiguousarray(x), device=self.device)
+
+    def _direct(self, x: np.ndarray, flavour: str, system: System | None = None) -> np.ndarray:
+        """Pair vector of responses ``x``; with ``system``, whose mean responses they are, its RDM is made
+        once for all measures.
+        """
+        if not flavour:
+            return _numpy(self.parts.prepare(self._array(x)))
+        assert self.parts.from_rdm is not None
+        assert self.parts.rdm_distance is not None
+        distance = self.parts.rdm_distance(flavour)
+
+        def make() -> np.ndarray:
+            return _numpy(rdm(self._array(x), distance=distance))  # type: ignore[arg-type]
+
+        return self.parts.from_rdm(make() if system is None else system.rdm(distance, make), flavour)
+
+    def vectors(self, system: System, flavour: str) -> np.ndarray:
+        """(subjects, P); ``flavour``: the distance of the RDMs on the other side, "" where that side has
+        responses.
+        """
+        key = (id(system), "" if system.rdms is not None else flavour)
+        if key not in self._vectors:
+            if system.rdms is not None:
+                assert self.parts.from_rdm is not None
+                self._vectors[key] = np.stack([self.parts.from_rdm(d, system.distance) for d in system.rdms])
+            else:
+                assert system.x is not None
+                self._vectors[key] = self._direct(system.x, flavour, system)[None]
+        return self._vectors[key]
+
+    def _flavour(self, system: System) -> str:
+        return system.distance if system.rdms is not None else ""
+
+    def groups(self) -> Iterator[tuple[np.ndarray, np.ndarray, str, str]]:
+        """Sub-blocks in which every pair is prepared alike: (rows of a, columns of b, flavour of a, flavour
+        of b).
+        """
+        kinds_a = [self._flavour(s) for s in self.a]
+        kinds_b = [self._flavour(s) for s in self.b]
+        for fa in dict.fromkeys(kinds_a):
+            for fb in dict.fromkeys(kinds_b):
+                yield (
+                    np.flatnonzero([k == fa for k in kinds_a]),
+                    np.flatnonzero([k == fb for k in kinds_b]),
+                    fa,
+                    fb,
+                )
+
+    def stacked(self, systems: list[System], flavour: str) -> tuple[np.ndarray, np.ndarray]:
+        rows = [self.vectors(s, flavour) for s in systems]
+        return np.concatenate(rows), np.repeat(np.arange(len(rows)), [len(r) for r in rows])
+
+    def block(self) -> Block:
+        m, k = self.design.n_boot, 0 if self.design.orders is None else len(self.design.orders)
+        shape = (len(self.a), len(self.b))
+        out = Block(values=np.full(shape, np.nan), pooled=np.full(shape, np.nan), halves=self.halves)
+        out.ceiling_low, out.ceiling_high = np.full(shape, np.nan), np.full(shape, np.nan)
+        if m:
+            out.draws, out.subject_draws, out.both_draws = (np.full((m, *shape), np.nan) for _ in range(3))
+        if k:
+            out.null = np.full((k, *shape), np.nan)
+        for rows, columns, fa, fb in self.groups():
+            self._fill(out, rows, columns, fa, fb)
+        if m:
+            assert out.draws is not None
+            out.interval = percentile_interval(out.draws, out.values, self.design.level)
+        return out
+
+    def _fill(self, out: Block, rows: np.ndarray, columns: np.ndarray, fa: str, fb: str) -> None:
+        a, b = [self.a[i] for i in rows], [self.b[j] for j in columns]
+        va, oa = self.stacked(a, fb)
+        vb, ob = self.stacked(b, fa)
+        where = np.ix_(rows, columns)
+        out.values[where] = _subject_mean(_subject_mean(self.parts.combine(va, vb), oa, 0), ob, 1)
+        assert out.pooled is not None
+        out.pooled[where] = self._pooled(a, b, fa, fb)
+        full: Any = (slice(None), *where)
+        if self.design.weights is not None:
+            assert out.draws is not None and out.subject_draws is not None and out.both_draws is not None  # noqa: PT018
+            each = self.parts.combine(va, vb, self.design.weights)
+            out.draws[full] = _subject_mean(_subject_mean(each, oa, 1), ob, 2)
+            several = np.array([[max(people_of(s), people_of(t)) > 1 for t in b] for s in a])
+            ua, ub = self._subject_weights(a), self._subject_weights(b)
+            point = self.parts.combine(va, vb)[None]
+            for target, source in ((out.subject_draws, point), (out.both_draws, each)):
+                weighted = _subject_weighted(_subject_weighted(source, ua, oa, 1), ub, ob, 2)
+                target[full] = np.where(several[None], weighted, np.nan)
+        if self.design.orders is not None:
+            assert out.null is not None
+            out.null[full] = _subject_mean(self.parts.permute(va, vb, self.design.orders, groups=ob), oa, 1)
+        low, high = self._ceilings(a, b, fa, fb)
+        assert out.ceiling_low is not None and out.ceiling_high is not None  # noqa: PT018
+        out.ceiling_low[where], out.ceiling_high[where] = low, high
+
+    def _subject_weights(self, systems: list[System]) -> np.ndarray:
+        parts = [
+            self.design.subject_weights(s.subjects)
+            if people_of(s) > 1
+            else np.ones((self.design.n_boot, people_of(s)))
+            for s in systems
+        ]
+        return np.concatenate(parts, axis=1)
+
+    def _pooled(self, a: list[System], b: list[System], fa: str, fb: str) -> np.ndarray:
+        """Values against the mean RDM of a system's subjects; NaN where neither side has several."""
+        out = np.full((len(a), len(b)), np.nan)
+        if not any(people_of(s) > 1 for s in (*a, *b)):
+            return out
+
+        def mean(system: System, flavour: str) -> np.ndarray:
+            if system.rdms is None or people_of(system) == 1:
+                return self.vectors(system, flavour)[:1]
+            assert self.parts.from_rdm is not None
+            return self.parts.from_rdm(system.rdms.mean(axis=0), system.distance)[None]
+
+        values = self.parts.combine(
+            np.concatenate([mean(s, fb) for s in a]), np.concatenate([mean(s, fa) for s in b])
+        )
+        several = np.array([[max(people_of(s), people_of(t)) > 1 for t in b] for s in a])
+        return np.where(several, values, np.nan)
+
+    def _ceilings(self, a: list[System], b: list[System], fa: str, fb: str) -> tuple[np.ndarray, np.ndarray]:
+        of_b = [self._ceiling(s, fa) for s in b]
+        of_a = [self._ceiling(s, fb) for s in a]
+        both = np.array([[cb if np.isfinite(cb[0]) else ca for cb in of_b] for ca in of_a])
+        return both[..., 0], both[..., 1]
+
+    def _ceiling(self, system: System, flavour: str) -> tuple[float, float]:
+        if people_of(system) > 1:
+            v = self.vectors(system, flavour)
+            others = np.array(
+                [
+                    self.parts.combine(v[s : s + 1], self.parts.pool(np.delete(v, s, 0))[None])[0, 0]
+                    for s in range(len(v))
+                ]
+            )
+            top = self.parts.bound(v)[None]
+            everyone = np.array([self.parts.combine(v[s : s + 1], top)[0, 0] for s in range(len(v))])
+            return leave_one_out_ceiling(np.arange(len(v)), others, everyone)
+        if system.trials is None:
+            return float("nan"), float("nan")
+        scores = [
+            float(
+                self.parts.combine(self._direct(one, flavour)[None], self._direct(two, flavour)[None])[0, 0]
+            )
+            for one, two in half_means(system, self.design)
+        ]
+        return halves_ceiling(float(np.mean(scores)))
+
+    def halves(self, mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each split the values on its two halves. Mode ``point``: (1, n_a, n_b, 1); ``subjects``: (m,
+        n_a, n_b, 1), subjects
+        resampled; ``draws``: (m, n_a, n_b, 2), stimuli resampled, then stimuli and subjects."""
+        n, design = self.design.n, self.design
+        rows, columns = np.triu_indices(n, 1)
+        for split in design.splits:
+            pair = []
+            for half in (split, ~split):
+                inside = half[rows] & half[columns]
+                if self.parts.diagonal:
+                    inside = np.concatenate([inside, half])
+                weights = (
+                    design.weights[:, half]
+                    if mode == "draws" and design.weights is not None
+                    else np.ones((1, int(half.sum())))
+                )
+                pair.append(self._half(np.flatnonzero(inside), weights, mode))
+            yield pair[0], pair[1]
+
+    def _half(self, inside: np.ndarray, weights: np.ndarray, mode: str) -> np.ndarray:
+        size = 1 if mode == "point" else self.design.n_boot
+        out = np.full((size, len(self.a), len(self.b), 2 if mode == "draws" else 1), np.nan)
+        for rows, columns, fa, fb in self.groups():
+            a, b = [self.a[i] for i in rows], [self.b[j] for j in columns]
+            va, oa = self.stacked(a, fb)
+            vb, ob = self.stacked(b, fa)
+            each = self.parts.combine(va[:, inside], vb[:, inside], weights)
+            index: Any = (slice(None), *np.ix_(rows, columns))
+            if mode != "subjects":
+                out[(*index, 0)] = _subject_mean(_subject_mean(each, oa, 1), ob, 2)
+            if mode != "point":
+                ua, ub = self._subject_weights(a), self._subject_weights(b)
+                out[(*index, -1)] = _subject_weighted(_subject_weighted(each, ua, oa, 1), ub, ob, 2)
+        return out
+
+
+def _numpy(x: Any) -> np.ndarray:
+    from consilience._core._arrays import to_numpy
+
+    return np.asarray(to_numpy(x), dtype=np.float64)

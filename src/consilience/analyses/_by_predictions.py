@@ -1,0 +1,109 @@
+"""Rule ``predictions``: folds fixed by stimulus, held-out predictions resampled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from consilience.analyses._design import REFIT_GROUPS, Block, Design, half_means
+from consilience.analyses._inputs import System
+from consilience.measures import Measure
+from consilience.measures._contract import halves_ceiling
+from consilience.stats import (
+    group_folds,
+    jackknife_interval,
+    percentile_interval,
+)
+
+
+def predictions_block(measure: Measure, a: list[System], b: list[System], design: Design, who: str) -> Block:
+    """Rule ``predictions``: folds fixed by stimulus, held-out predictions resampled; conditional on the
+    fitted folds.
+    """
+    parts, n = measure.parts, design.n
+    count = int(measure.options.get("folds", parts.folds))
+    folds = group_folds(np.arange(n), count, design.seed.stream("folds"), who=who)
+    shape = (len(a), len(b))
+    out = Block(values=np.full(shape, np.nan))
+    out.ceiling_low, out.ceiling_high = np.full(shape, np.nan), np.full(shape, np.nan)
+    if design.weights is not None:
+        out.draws = np.full((design.n_boot, *shape), np.nan)
+    if design.orders is not None:
+        out.null = np.full((len(design.orders), *shape), np.nan)
+    prepared_y = [parts.prepare_y(s.x) for s in b]
+    low, high = np.full(shape, np.nan), np.full(shape, np.nan)
+    predictions: dict[tuple[int, int], Any] = {}
+    ceilings = [_prediction_ceiling(measure, s, design, folds) for s in b]
+    for i, s in enumerate(a):
+        x = parts.prepare(s.x)
+        plan = parts.plan(x, folds, None)
+        for j, y in enumerate(prepared_y):
+            found = predictions[i, j] = plan.predict(y)
+            out.values[i, j] = found.score()
+            out.ceiling_low[i, j], out.ceiling_high[i, j] = ceilings[j]
+            if out.draws is not None:
+                out.draws[:, i, j] = found.score(design.weights)
+            if design.refit and design.n_boot:
+                low[i, j], high[i, j] = _refit_interval(parts, x, y, out.values[i, j], design, count, who)
+            if out.null is not None and design.orders is not None:
+                out.null[:, i, j] = _permuted(plan, y, design.orders)
+    if out.draws is not None:
+        out.interval = (
+            (low, high) if design.refit else percentile_interval(out.draws, out.values, design.level)
+        )
+
+    def halves(mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        weights = design.weights if mode == "draws" and design.weights is not None else np.ones((1, n))
+        for split in design.splits:
+            pair = []
+            for half in (split, ~split):
+                values = np.empty((len(weights), *shape, 2 if mode == "draws" else 1))
+                for (i, j), found in predictions.items():
+                    values[:, i, j] = found.score(weights * half)[:, None]
+                pair.append(values)
+            yield pair[0], pair[1]
+
+    out.halves = halves
+    return out
+
+
+def _permuted(plan: Any, y: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    if hasattr(plan, "permuted_scores"):
+        return plan.permuted_scores(y, orders)
+    return np.array([plan.predict(y[order]).score() for order in orders])
+
+
+def _refit_interval(
+    parts: Any, x: np.ndarray, y: np.ndarray, value: float, design: Design, count: int, who: str
+) -> tuple[float, float]:
+    """Everything refitted with one group of stimuli left out at a time (grouped jackknife)."""
+    groups = min(design.n, REFIT_GROUPS)
+    left_out = group_folds(np.arange(design.n), groups, design.seed.stream("refit"), who=who)
+    kept = [np.setdiff1d(np.arange(design.n), rows) for rows in left_out]
+    values = []
+    for k, rows in enumerate(kept):
+        folds = group_folds(
+            np.arange(rows.size), min(count, rows.size), design.seed.stream(f"refit{k}"), who=who
+        )
+        values.append(parts.plan(x[rows], folds, None).predict(y[rows]).score())
+    low, high = jackknife_interval(
+        value, np.array(values), n=groups, left_out=1, level=design.level, exhaustive=True
+    )
+    return float(low), float(high)
+
+
+def _prediction_ceiling(
+    measure: Measure, system: System, design: Design, folds: list[np.ndarray]
+) -> tuple[float, float]:
+    if system.trials is None:
+        return float("nan"), float("nan")
+    parts = measure.parts
+    if parts.ceiling is not None:
+        return tuple(np.mean([parts.ceiling(one, two) for one, two in half_means(system, design)], axis=0))
+    scores = [
+        parts.plan(parts.prepare(one), folds, None).predict(parts.prepare_y(two)).score()
+        for one, two in half_means(system, design)
+    ]
+    return halves_ceiling(float(np.mean(scores)))

@@ -1,0 +1,53 @@
+"""Rules ``subsample`` (in-sample alignments) and ``none`` (a user's own function)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from consilience.analyses._design import SUBSETS, Block, Design, half_means
+from consilience.analyses._inputs import System
+from consilience.measures import Measure
+from consilience.measures._contract import halves_ceiling
+from consilience.stats import (
+    jackknife_interval,
+    subset_rows,
+)
+
+
+def whole_block(measure: Measure, a: list[System], b: list[System], design: Design) -> Block:
+    """Rules ``subsample`` (delete-d jackknife) and ``none`` (a user's own function: no interval over
+    stimuli).
+    """
+    n, shape = design.n, (len(a), len(b))
+    parts = measure.parts
+    prepare: Callable[[Any], np.ndarray] = parts.prepare if parts is not None else (lambda x: x)
+    value: Callable[[np.ndarray, np.ndarray], float] = (
+        parts.value if parts is not None else (lambda x, y: float(measure(x, y)))
+    )
+    xs, ys = [prepare(s.x) for s in a], [prepare(s.x) for s in b]
+    out = Block(values=np.array([[value(x, y) for y in ys] for x in xs]))
+    out.ceiling_low, out.ceiling_high = np.full(shape, np.nan), np.full(shape, np.nan)
+    for j, s in enumerate(b):
+        if s.trials is not None:
+            scores = [value(prepare(one), prepare(two)) for one, two in half_means(s, design)]
+            out.ceiling_low[:, j], out.ceiling_high[:, j] = halves_ceiling(float(np.mean(scores)))
+    if parts is not None and design.n_boot:
+        d = max(1, round(n / 10))
+        subsets = subset_rows(n, n - d, min(design.n_boot, SUBSETS), design.seed.stream("subsets"))
+        out.draws = np.array([[[value(x[rows], y[rows]) for y in ys] for x in xs] for rows in subsets])
+        out.interval = jackknife_interval(out.values, out.draws, n=n, left_out=d, level=design.level)
+    if design.orders is not None:
+        out.null = np.array([[[value(x[order], y) for y in ys] for x in xs] for order in design.orders])
+
+    def halves(mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for split in design.splits:
+            yield tuple(
+                np.array([[[value(x[half], y[half])] for y in ys] for x in xs])[None]
+                for half in (split, ~split)
+            )  # type: ignore[misc]
+
+    out.halves = halves
+    return out

@@ -1,0 +1,116 @@
+"""What `compare` refuses, and what it warns of, before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError, warn
+from consilience._core._params import check_count, shorten
+from consilience.analyses._inputs import System, people_of
+from consilience.measures import Measure, as_measure
+
+WHO = "cs.compare"
+MeasureLike = str | Callable[..., Any] | Measure
+
+
+def check_resamples(count: object, name: str) -> None:
+    check_count(count, name=name, who=WHO, minimum=0)
+    if count == 1:
+        raise InputError(
+            f"{WHO}: {name}=1 says nothing; use 0 for none, or some hundreds.", code="bad-parameter"
+        )
+
+
+def resolve_measures(measure: Any, held_out: bool) -> list[Measure]:
+    specs = list(measure) if isinstance(measure, Sequence) and not isinstance(measure, str) else [measure]
+    if not specs:
+        raise InputError(
+            f"{WHO}: measure is an empty list; give at least one name, such as 'rsa'.", code="bad-measure"
+        )
+    found = [as_measure(spec, who=WHO, held_out=held_out) for spec in specs]
+    keys = [one.key for one in found]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise InputError(
+                f"{WHO}: measure {key!r} is listed more than once; list it once.", code="repeated-name"
+            )
+    return found
+
+
+def baseline_sides(baseline: Any, a: Any) -> dict[str, Any]:
+    if baseline is None:
+        return {}
+    if not isinstance(baseline, Mapping) or not baseline:
+        raise InputError(
+            f"{WHO}: baseline must be a mapping {{seed: {{name: responses}}}}, got {shorten(baseline)}.",
+            code="bad-baseline",
+        )
+    if not isinstance(a, Mapping):
+        a = {str(a.attrs.get("system") or "a") if isinstance(a, xr.DataArray) else "a": a}
+    out = {}
+    for seed, systems in baseline.items():
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+            raise InputError(
+                f"{WHO}: baseline keys are seeds (whole numbers), got {shorten(seed)}.", code="bad-baseline"
+            )
+        if not isinstance(systems, Mapping) or [str(k) for k in systems] != [str(k) for k in a]:
+            raise InputError(
+                f"{WHO}: baseline {seed} must have the systems of side a under the same names in the same "
+                f"order, got {shorten(list(systems) if isinstance(systems, Mapping) else systems)}.",
+                code="bad-baseline",
+            )
+        out[f"baseline {int(seed)}"] = systems
+    return out
+
+
+def check_size(n: int, measures: list[Measure]) -> None:
+    for one in measures:
+        need = max(one.claims.min_stimuli, 4)
+        if n < need:
+            raise InputError(
+                f"{WHO}: measure {one.key!r} needs at least {need} stimuli, got {n}.", code="too-few"
+            )
+
+
+def say_what_lacks(measures: list[Measure], a: list[System], b: list[System], n: int, n_boot: int) -> None:
+    without = [s.name for s in (*a, *b) if not s.noiseless and s.trials is None and people_of(s) < 2]
+    if without:
+        warn(
+            "ceiling-missing",
+            "No noise ceiling for "
+            f"{', '.join(shorten(name, 30) for name in without[:3])}{', ...' if len(without) > 3 else ''}: "
+            "it takes repeats of every stimulus or several subjects.",
+            "Read the values without one, or pass unaveraged trials with repeat='count'.",
+        )
+    for one in measures:
+        if one.claims.resample == "none" and n_boot:
+            warn(
+                "no-interval",
+                f"{one.key} states no way of resampling stimuli, so it gets no interval.",
+                "Register it with parts (docs: extending) to get one.",
+            )
+        pairs = [
+            (x, y)
+            for x in a
+            for y in b
+            if x.x is not None and y.x is not None and one.claims.inflated(n, x.x.shape[1], y.x.shape[1])
+        ]
+        if pairs:
+            x, y = max(pairs, key=lambda pair: max(pair[0].n_units, pair[1].n_units))
+            null = one.claims.null(n, int(x.n_units), int(y.n_units))
+            remedy = (
+                "Leave held_out=True"
+                if one.claims.held_out
+                else "Use another form of it, more stimuli or fewer units"
+            )
+            warn(
+                "null-not-zero",
+                f"{one.claims.label}: with {n} stimuli {len(pairs)} of {len(a) * len(b)} pairs would score "
+                f"above 0.1 even if unrelated (up to {null:.2f}, "
+                f"{int(x.n_units)} and {int(y.n_units)} units).",
+                f"{remedy}, or read each value against null_mean and null_expected.",
+            )

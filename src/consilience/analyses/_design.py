@@ -1,0 +1,103 @@
+"""The resamples that all pairs of a call share, and what a block of pairs gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from consilience._core._seeds import Seed
+from consilience._responses import average
+from consilience.analyses._inputs import System
+from consilience.stats import (
+    half_splits,
+    multinomial_weights,
+    permutations,
+    split_half_rows,
+    two_factor_interval,
+)
+
+SPLITS, CEILING_SPLITS, SUBSETS, REFIT_GROUPS = 10, 20, 200, 20
+
+
+@dataclass(frozen=True)
+class Design:
+    """The resamples, drawn once per call and shared by all pairs, measures and baselines.
+
+    weights : (m, n) stimulus weights or None.   orders : (k, n) permutations or None.   splits : (SPLITS,
+        n) bool halves.
+    """
+
+    n: int
+    seed: Seed
+    level: float
+    n_boot: int
+    weights: np.ndarray | None
+    orders: np.ndarray | None
+    splits: np.ndarray
+    refit: bool = False
+
+    @classmethod
+    def draw(cls, n: int, *, seed: Seed, n_boot: int, n_perm: int, level: float, refit: bool) -> Design:
+        return cls(
+            n=n,
+            seed=seed,
+            level=level,
+            n_boot=n_boot,
+            weights=multinomial_weights(n, n_boot, seed.stream("stimuli")) if n_boot else None,
+            orders=permutations(n, n_perm, seed.stream("permutations")) if n_perm else None,
+            splits=half_splits(n, SPLITS, seed.stream("splits")),
+            refit=refit,
+        )
+
+    def subject_weights(self, subjects: tuple[str, ...]) -> np.ndarray:
+        """(m, subjects) weights that sum to 1 per draw; the same people get the same weights in every
+        system.
+        """
+        stream = self.seed.stream("subjects:" + "\x1f".join(subjects))
+        return multinomial_weights(len(subjects), self.n_boot, stream) / len(subjects)
+
+
+@dataclass
+class Block:
+    """See the module docstring; missing parts are None."""
+
+    values: np.ndarray
+    pooled: np.ndarray | None = None
+    draws: np.ndarray | None = None
+    subject_draws: np.ndarray | None = None
+    both_draws: np.ndarray | None = None
+    interval: tuple[np.ndarray, np.ndarray] | None = None
+    null: np.ndarray | None = None
+    ceiling_low: np.ndarray | None = None
+    ceiling_high: np.ndarray | None = None
+    halves: Callable[[str], Iterator[tuple[np.ndarray, np.ndarray]]] | None = field(default=None, repr=False)
+
+
+def both_interval(
+    block: Block, design: Design, n_subjects: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Interval for new stimuli and new subjects, where there are subjects."""
+    if block.draws is None or block.subject_draws is None or block.both_draws is None:
+        return None
+    low, high = np.full(block.values.shape, np.nan), np.full(block.values.shape, np.nan)
+    for i, j in np.argwhere(n_subjects > 1):
+        low[i, j], high[i, j] = two_factor_interval(
+            block.values[i, j],
+            block.draws[:, i, j],
+            block.subject_draws[:, i, j],
+            block.both_draws[:, i, j],
+            n_stimuli=design.n,
+            n_subjects=int(n_subjects[i, j]),
+            level=design.level,
+        )
+    return low, high
+
+
+def half_means(system: System, design: Design) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Means of random halves of the repeats, (n, units) each."""
+    assert system.trials is not None
+    ids = system.trials["stimulus"].values
+    for first in split_half_rows(ids, CEILING_SPLITS, design.seed.stream("ceiling")):
+        yield average(system.trials[first]).values, average(system.trials[~first]).values

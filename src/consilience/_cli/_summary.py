@@ -18,6 +18,7 @@ def summary(run: Any) -> list[str]:
     from consilience._results import Comparison
 
     lines: list[str] = []
+    kinds = {analysis.name: analysis.baseline[0] for analysis in run.study.analyses if analysis.baseline}
     for name, result in run.results.items():
         if isinstance(result, Comparison):
             lines += [
@@ -29,7 +30,7 @@ def summary(run: Any) -> list[str]:
     return lines
 
 
-def _comparison(result: Any) -> Iterator[str]:
+def _comparison(result: Any, copies: str) -> Iterator[str]:
     n = int(np.nanmax(result.data["n_stimuli"].values))
     yield f"  {n} stimuli, {result.data.sizes['a']} x {result.data.sizes['b']} systems, {_level(result)} intervals over stimuli"
     best = result.best("a") if result.best_a is not None else None
@@ -39,7 +40,7 @@ def _comparison(result: Any) -> Iterator[str]:
             if best is None:
                 yield from _pairs(result, measure, b)
             else:
-                yield from _best(result, best[measure, b], measure, b)
+                yield from _best(result, best[measure, b], measure, b, copies)
 
 
 def _level(result: Any) -> str:
@@ -63,7 +64,7 @@ def _pairs(result: Any, measure: str, b: str) -> Iterator[str]:
         yield "  ".join(part for part in parts if part)
 
 
-def _best(result: Any, best: Any, measure: str, b: str) -> Iterator[str]:
+def _best(result: Any, best: Any, measure: str, b: str, copies: str) -> Iterator[str]:
     data = best.data
     share = _value(data, "share")
     chosen = f"{clean(best.layer, 40)}" + (
@@ -78,7 +79,7 @@ def _best(result: Any, best: Any, measure: str, b: str) -> Iterator[str]:
     if "seed" in data.dims:
         for seed in data["seed"].values.tolist():
             row = data.sel(seed=seed)
-            text = f"      minus untrained {seed}: {number(_value(row, 'difference'))} "
+            text = f"      minus {copies} {seed}: {number(_value(row, 'difference'))} "
             text += interval(_value(row, "difference_low"), _value(row, "difference_high"))
             both = interval(_value(row, "difference_both_low"), _value(row, "difference_both_high"))
             yield text.rstrip() + (f"; over stimuli and subjects {both}" if both else "")

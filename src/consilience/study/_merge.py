@@ -29,7 +29,7 @@ def merge(parts: Sequence[Comparison], *, versions: Mapping[str, str] | None = N
     values: dict[str, Any] = {name: _joined([getattr(part, name) for part in parts], name) for name in _PARTS}
     first = parts[0]
     if len(parts) > 1:
-        values["settings"] = _settings([part.settings for part in parts], first.data["measure"].dims)
+        values["settings"] = _settings([part.settings for part in parts])
         for name in ("references", "methods"):
             values[name] = tuple(dict.fromkeys(entry for part in parts for entry in getattr(part, name)))
         values["warnings"] = _cautions(parts)
@@ -37,47 +37,23 @@ def merge(parts: Sequence[Comparison], *, versions: Mapping[str, str] | None = N
 
 
 def _joined(entries: list[Any], name: str) -> Any:
+    """Along ``measure``. Draws may be absent or fewer for some measures (their resampling rule); all else must fit."""
     present = [entry for entry in entries if entry is not None]
-    if not present:
-        return None
-    if len(present) < len(entries):
-        raise InputError(
-            f"study: only some measures have {name}; they cannot be one result.", code="cannot-merge"
-        )
-    if len(present) == 1:
-        return present[0]
-    joined = (
-        xr.concat(
-            present,
-            dim="measure",
-            join="exact",
-            coords="minimal",
-            compat="override",
-            data_vars="all",
-            combine_attrs="drop_conflicts",
-        )
-        if isinstance(present[0], xr.Dataset)
-        else xr.concat(
-            present,
-            dim="measure",
-            join="exact",
-            coords="minimal",
-            compat="override",
-            combine_attrs="drop_conflicts",
-        )
-    )
-    return joined
+    drawn = name.endswith("draws")
+    if present and len(present) < len(entries) and not drawn:
+        raise InputError(f"study: only some measures have {name}; they cannot be one result.", code="cannot-merge")
+    if len(present) < 2:
+        return present[0] if present else None
+    return xr.concat(present, dim="measure", join="outer" if drawn else "exact", combine_attrs="drop_conflicts")
 
 
-def _settings(all_settings: list[Mapping[str, Any]], _: Any) -> dict[str, Any]:
-    """What is equal stays; ``measure`` becomes the list; what differs becomes a list in the order of the measures."""
+def _settings(all_settings: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """What is equal stays; lists (``measures``) are strung together; what else differs becomes a list."""
     out: dict[str, Any] = {}
     for key in dict.fromkeys(key for settings in all_settings for key in settings):
         entries = [settings.get(key) for settings in all_settings]
         if all(entry == entries[0] for entry in entries):
             out[key] = entries[0]
-        elif all(isinstance(entry, Mapping) for entry in entries):
-            out[key] = {inner: value for entry in entries for inner, value in entry.items()}
         elif all(isinstance(entry, list) for entry in entries):
             out[key] = [value for entry in entries for value in entry]
         else:

@@ -37,6 +37,7 @@ from consilience.study._threads import one_thread
 __all__ = ["Failure", "Progress", "StudyRun", "run"]
 
 MOST_WORKERS = 256
+MOST_KEPT = 1 << 30  # bytes of recordings that stay in the store after a study is done
 
 
 @dataclass(frozen=True)
@@ -224,10 +225,23 @@ def run(
             seconds=time.perf_counter() - started,
             warnings=tuple(said),
         )
+        if not failures:
+            _make_room(plan, store)
         result = write_output(result, plan, outcomes, report=checked.report if report is None else report)
     for caution in said:
         warn(caution.code, caution.message, caution.remedy)
     return result
+
+
+def _make_room(plan: Plan, store: Store) -> None:
+    """Drops the largest recordings once all that needs them is done; they are quick to make again, and large."""
+    keys = [key for key, block in plan.blocks.items() if block.kind == "record" and store.has(key)]
+    sizes = {key: store.size(key) for key in keys}
+    for key in sorted(sizes, key=lambda key: -sizes[key]):
+        if sum(sizes.values()) <= MOST_KEPT:
+            return
+        store.drop(key)
+        del sizes[key]
 
 
 @contextmanager

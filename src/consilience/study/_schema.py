@@ -75,6 +75,13 @@ def _whole(low: int, high: int | None = None) -> Reader:
     return read
 
 
+def _draws(node: Node) -> int:
+    """A number of resamples: 0 is none, and one says nothing."""
+    if _whole(0, 10_000_000)(node) == 1:
+        raise _wanted(node, "0 for none, or some hundreds")
+    return int(node.value)
+
+
 def _between(low: float, high: float) -> Reader:
     def read(node: Node) -> float:
         value = node.value
@@ -324,8 +331,8 @@ _COMPARE = {
     "name": Key(_name),
     "by": Key(_name),
     "join": Key(_one_of("exact", "inner")),
-    "n_boot": Key(_whole(0, 10_000_000)),
-    "n_perm": Key(_whole(0, 10_000_000)),
+    "n_boot": Key(_draws),
+    "n_perm": Key(_draws),
     "level": Key(_between(0, 1)),
     "held_out": Key(_flag),
     "refit": Key(_flag),

@@ -125,6 +125,10 @@ class Store:
         """Whether a finished block of that key is there (not yet verified)."""
         return (self.root / key / "manifest.json").is_file()
 
+    def size(self, key: str) -> int:
+        """Bytes of a block on disk."""
+        return sum(path.stat().st_size for path in (self.root / key).iterdir())
+
     def get(self, key: str) -> Entry | None:
         """The block, every file checked against its hash; None if it is not there. ValueError if damaged."""
         folder = self.root / key

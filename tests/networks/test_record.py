@@ -239,6 +239,14 @@ def test_one_dimensional_convolutions_are_channel_first():
     assert "channel" in acts["0"].coords
 
 
+def test_pooling_over_assumed_axes_is_said():
+    net = nn.Sequential(nn.Conv1d(3, 5, 1), nn.ReLU())
+    stimuli = cs.stimuli(np.random.default_rng(0).normal(size=(4, 3, 7)).astype(np.float32), ids=list("abcd"))
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[axes-assumed\] 1 of Sequential has 5 x 7 outputs"):
+        cs.record(net, stimuli, "1", spatial="mean")
+    cs.record(net, stimuli, "1")
+
+
 @dataclasses.dataclass
 class Out:
     logits: object

@@ -138,6 +138,7 @@ class Pass:
                     name + (f"#{key[1]}" if calls[name] > 1 else "") + (key[2] if len(suffixes) > 1 else "")
                 )
                 wanted[key] = Leaf(label, axis, shape, axis_names(shape, kinds.get(name, "")), self.spatial)
+        self._doubt_axes(wanted, kinds)
         if not wanted:
             raise InputError(
                 f"{_WHO}: no layer of {net.name} that matches {shorten(self.layers)} is called and returns "
@@ -145,6 +146,22 @@ class Pass:
                 code="never-called",
             )
         return wanted, max(int(np.prod(shape, dtype=np.int64)) for shape in one.values()) * 4
+
+    def _doubt_axes(self, wanted: dict[Key, Leaf], kinds: Mapping[str, str]) -> None:
+        """(token, feature) and (channel, x) look alike; pooling over the wrong one must not pass unsaid."""
+        maps = any(kind.endswith("1d") for kind in kinds.values())
+        for leaf in wanted.values():
+            if maps and self.spatial != "flatten" and leaf.axes == ("token", "feature"):
+                first, second = leaf.shape
+                warn(
+                    "axes-assumed",
+                    f"{leaf.name} of {self.net.name} has {first} x {second} outputs, taken as (token, "
+                    "feature), so "
+                    f"spatial={self.spatial!r} went over the {first}; the network has 1-D layers with "
+                    "channels first.",
+                    "Record the 1-D layer itself, or use spatial='flatten'.",
+                )
+                return
 
     def _nothing(self, name: str, kind: str, calls: int) -> InputError:
         if not calls:

@@ -17,7 +17,8 @@ from consilience._core._arrays import (
 )
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_option
-from consilience.linalg import centre_columns, cross, gram, squared_distances
+from consilience.linalg import centre_columns, cross, squared_distances
+from consilience.linalg._gram import centred_gram
 from consilience.measures._contract import Claims, PairParts, measure, square_of
 
 __all__ = ["cka"]
@@ -59,11 +60,9 @@ def _claims(*, kernel: str = "linear", debiased: bool = True) -> Claims:
 
 def _kernel(x: Array, kernel: str) -> Array:
     """Kernel matrix (n, n), float64."""
-    xp = array_namespace(x)
-    centred = centre_columns(x)
     if kernel == "linear":
-        return gram(centred)
-    return _gaussian(squared_distances(centred), xp)
+        return centred_gram(x)
+    return _gaussian(squared_distances(centre_columns(x)), array_namespace(x))
 
 
 def _gaussian(squared: Array, xp: Any) -> Array:

@@ -177,12 +177,14 @@ class Predictions:
         """Mean over columns: () without weights, (draws,) with weights (draws, n). A column that does not
         vary scores 0.
         """
-        w = np.ones((1, self.top.shape[0])) if weights is None else weights
-        below = np.sqrt((w @ self.left) * (w @ self.right))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            columns = np.where(below > 0, (w @ self.top) / below, 0.0)
-        value = columns.mean(axis=1)
+        value = self.columns(np.ones((1, self.top.shape[0])) if weights is None else weights).mean(axis=1)
         return value[0] if weights is None else value
+
+    def columns(self, weights: np.ndarray) -> np.ndarray:
+        """Value of each column, (draws, k), under weights (draws, n)."""
+        below = np.sqrt((weights @ self.left) * (weights @ self.right))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(below > 0, (weights @ self.top) / below, 0.0)
 
 
 class PredictionParts:

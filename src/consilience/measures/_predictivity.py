@@ -17,6 +17,7 @@ from consilience.stats import spearman_brown
 
 __all__ = ["linear_predictivity"]
 
+_TARGETS = 2048  # relabelled targets solved together
 ALPHAS = tuple(10.0 ** np.arange(-5, 4))
 
 
@@ -36,6 +37,18 @@ class _Plan:
         for fold, spread in zip(self.ridge.folds, found.spread):
             predicted[fold.test] /= np.where(spread > 0, spread, 1.0)
         return Predictions(predicted * found.actual, predicted * predicted, found.actual * found.actual)
+
+    def permuted_scores(self, y: np.ndarray, orders: np.ndarray) -> np.ndarray:
+        """Scores (permutations,) with the stimuli of ``y`` relabelled: many relabelled targets are one wide target."""
+        n, q = y.shape
+        step = max(1, _TARGETS // q)
+        out = np.empty(len(orders))
+        for start in range(0, len(orders), step):
+            part = orders[start : start + step]
+            wide = np.swapaxes(y[part], 0, 1).reshape(n, -1)
+            columns = self.predict(wide).columns(np.ones((1, n)))
+            out[start : start + step] = columns.reshape(len(part), q).mean(axis=1)
+        return out
 
 
 def _ceiling(one: np.ndarray, two: np.ndarray) -> tuple[float, float]:

@@ -61,44 +61,62 @@ def rdm(
     n, p = x.shape
     if distance == "euclidean":
         d = squared_distances(centre_columns(x)) / p
-    else:
-        d = 1.0 - gram(_unit_rows(x, distance, who))
-        d = xp.clip(d, 0.0, 2.0)
-        d = d - xp.eye(n, dtype=d.dtype, device=d.device) * d
-    if square:
-        return (d + d.T) / 2
-    index = xp.asarray(condensed_indices(n), device=x.device)
-    return xp.take(xp.reshape(d, (-1,)), index)
+        return (d + d.T) / 2 if square else _condensed(d)
+    k = gram(_long_rows(x, distance, who))
+    short = 1.0 / xp.sqrt(
+        xp.linalg.diagonal(k)
+    )  # the length of a row is in its product with itself: no pass over the data for it
+    k = k * short[:, None] * short[None, :]
+    if not square:
+        return xp.clip(1.0 - _condensed(k), 0.0, 2.0)
+    d = xp.clip(1.0 - k, 0.0, 2.0)
+    d = d - xp.eye(n, dtype=d.dtype, device=d.device) * d
+    return (d + d.T) / 2
 
 
-def _unit_rows(x: Array, distance: str, who: str) -> Array:
-    """Rows at length 1, for correlation after their mean is taken off (in float64 before any rounding)."""
+def _condensed(d: Array) -> Array:
+    xp = array_namespace(d)
+    return xp.take(xp.reshape(d, (-1,)), xp.asarray(condensed_indices(d.shape[0]), device=d.device))
+
+
+def _long_rows(x: Array, distance: str, who: str) -> Array:
+    """The rows, for correlation minus their mean, at a length whose square neither overflows nor vanishes; refuses rows without direction."""
     xp = array_namespace(x)
     if distance == "correlation" and x.shape[1] < 2:
         raise InputError(
             f"{who}: correlation distance needs at least 2 units, got 1; use distance='euclidean'.",
             code="too-few",
         )
-    work = x
+    work, size = x, 0.0
     if distance == "correlation":
-        mean = (
-            xp.mean(float64(x), axis=1, keepdims=True)
-            if x.dtype != xp.float64
-            else xp.mean(x, axis=1, keepdims=True)
-        )
-        work = xp.astype(float64(x) - mean, x.dtype) if x.dtype != xp.float64 else x - mean
-    scale = xp.max(xp.abs(work), axis=1, keepdims=True)
-    size = xp.max(xp.abs(x), axis=1, keepdims=True)
-    flat = scale <= (8 * float(xp.finfo(x.dtype).eps)) * size
+        work, mean = _minus_mean(x)
+        size = xp.abs(mean)
+    scale = xp.maximum(xp.max(work, axis=1, keepdims=True), -xp.min(work, axis=1, keepdims=True))
+    eps = float(xp.finfo(x.dtype).eps)
+    # the largest entry of a flat row is its mean
+    flat = float64(scale) <= (8 * eps) * (size + float64(scale))
     if bool(xp.any(flat)):
         rows = [int(i) for i in to_numpy(flat)[:, 0].nonzero()[0]]
         what = "the same value in all units" if distance == "correlation" else "only zeros"
         listed = ", ".join(map(str, rows[:3])) + (f", ... ({len(rows)} in all)" if len(rows) > 3 else "")
         raise InputError(
-            f"{who}: stimulus {listed} has {what}, so its {distance} distance is not defined; drop it or "
-            "use distance='euclidean'.",
+            f"{who}: stimulus {listed} has {what}, so its {distance} distance is not defined; drop it or use distance='euclidean'.",
             code="flat-pattern",
         )
-    work = work / scale
-    norm = xp.sqrt(xp.sum(float64(work) * float64(work), axis=1, keepdims=True))
-    return work / xp.astype(norm, work.dtype)
+    safe = (
+        float(xp.finfo(x.dtype).max) ** 0.25
+    )  # p squares of that still fit; its inverse is far from the smallest number
+    return work if float(xp.min(scale)) > 1 / safe and float(xp.max(scale)) < safe else work / scale
+
+
+def _minus_mean(x: Array) -> tuple[Array, Array]:
+    """Rows minus their float64 mean, in the dtype of ``x``, and that mean (n, 1).
+
+    float32: the mean is taken off as a float32 number and its float32 remainder, which is the float64 difference up to one rounding.
+    """
+    xp = array_namespace(x)
+    mean = xp.sum(x, axis=1, keepdims=True, dtype=xp.float64) / x.shape[1]
+    if x.dtype == xp.float64:
+        return x - mean, mean
+    high = xp.astype(mean, x.dtype)
+    return (x - high) - xp.astype(mean - float64(high), x.dtype), mean

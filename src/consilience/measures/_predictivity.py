@@ -39,7 +39,7 @@ class _Plan:
         return Predictions(predicted * found.actual, predicted * predicted, found.actual * found.actual)
 
     def permuted_scores(self, y: np.ndarray, orders: np.ndarray) -> np.ndarray:
-        """Scores (permutations,) with the stimuli of ``y`` relabelled: many relabelled targets are one wide target."""
+        """Scores (permutations,) with the stimuli of ``y`` relabelled, many at once as one wide target."""
         n, q = y.shape
         step = max(1, _TARGETS // q)
         out = np.empty(len(orders))

@@ -59,7 +59,9 @@ def test_a_study_equals_compare(done):
     np.testing.assert_allclose(result.data["value"], direct.data["value"], rtol=1e-12)
     np.testing.assert_allclose(result.draws, direct.draws, rtol=1e-10)
     assert result.data["p"].values.tolist() == direct.data["p"].values.tolist()
-    assert dict(result.settings) == json.loads(json.dumps(direct.settings | {"a": result.settings["a"], "b": result.settings["b"]}))
+    assert dict(result.settings) == json.loads(
+        json.dumps(direct.settings | {"a": result.settings["a"], "b": result.settings["b"]})
+    )
 
 
 def test_changed_data_under_the_same_name_are_computed_again(done):

@@ -129,8 +129,14 @@ def guarded(argv: list[str]) -> int:
 def _invoke(argv: list[str]) -> int:
     from consilience._cli._commands import cli
 
+    import logging
+
+    from consilience._core._errors import ConsilienceWarning
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        warnings.simplefilter("always", ConsilienceWarning)
+        warnings.showwarning = _show_warning
         code = cli.main(args=argv, prog_name="consilience", standalone_mode=False)
     sys.stdout.flush()
     return code if isinstance(code, int) else 0

@@ -41,6 +41,7 @@ def command(*, results: tuple[str, ...], output: str | None, title: str | None) 
         )
     loaded = {name: load(path) for name, path in files.items()}
     from consilience.report import write
+    from consilience.study._write import facts
 
     temporary = target.with_name(f".writing-{os.getpid()}-{target.name}")
     try:

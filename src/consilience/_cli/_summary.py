@@ -23,7 +23,7 @@ def summary(run: Any) -> list[str]:
         if isinstance(result, Comparison):
             lines += [
                 clean(name, 100),
-                *_comparison(result),
+                *_comparison(result, kinds.get(name, "copy")),
                 *_between(result, run.results.get(f"{name} RDMs")),
                 "",
             ]

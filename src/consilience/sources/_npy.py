@@ -29,17 +29,7 @@ def _header(stream: BinaryIO, path: Path, what: str, who: str) -> tuple[tuple[in
         if read is None:  # version 3 differs from 2 only by the text of field names, which are refused anyway
             raise ValueError(f"version {major}.{minor}")
         shape, _, dtype = read(stream)
-    except (
-        ValueError,
-        EOFError,
-        OSError,
-        zlib.error,
-        zipfile.BadZipFile,
-        SyntaxError,
-        TypeError,
-        UnicodeDecodeError,
-        MemoryError,
-    ) as error:
+    except Exception as error:  # noqa: BLE001  a damaged header raises anything, from SyntaxError to TokenError
         raise InputError(
             f"{who}: {show(path)}{what} is damaged or incomplete (its header cannot be read: {shorten(str(error))}).",
             code="damaged-file",

@@ -41,10 +41,14 @@ def _joined(entries: list[Any], name: str) -> Any:
     present = [entry for entry in entries if entry is not None]
     drawn = name.endswith("draws")
     if present and len(present) < len(entries) and not drawn:
-        raise InputError(f"study: only some measures have {name}; they cannot be one result.", code="cannot-merge")
+        raise InputError(
+            f"study: only some measures have {name}; they cannot be one result.", code="cannot-merge"
+        )
     if len(present) < 2:
         return present[0] if present else None
-    return xr.concat(present, dim="measure", join="outer" if drawn else "exact", combine_attrs="drop_conflicts")
+    return xr.concat(
+        present, dim="measure", join="outer" if drawn else "exact", combine_attrs="drop_conflicts"
+    )
 
 
 def _settings(all_settings: list[Mapping[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from consilience._core._errors import Caution, InputError
+from consilience._core._errors import InputError
 from consilience._results import Comparison, result_hash
 from consilience.sources._files import show
 from consilience.study._schema import Study, file_name
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from consilience.study._plan import Plan
     from consilience.study._run import Outcome, StudyRun
 
-__all__ = ["formula_safe", "prepare_output", "write_atomic", "write_output"]
+__all__ = ["facts", "formula_safe", "prepare_output", "write_atomic", "write_output"]
 
 
 def prepare_output(study: Study) -> Path:
@@ -34,7 +34,8 @@ def prepare_output(study: Study) -> Path:
         try:
             if path.is_symlink():
                 raise InputError(
-                    f"study: {what} {show(path)} is a symbolic link; give the folder itself.", code="bad-output"
+                    f"study: {what} {show(path)} is a symbolic link; give the folder itself.",
+                    code="bad-output",
                 )
             if path.exists() and not path.is_dir():
                 raise InputError(f"study: {what} {show(path)} is a file; give a folder.", code="bad-output")
@@ -195,7 +196,7 @@ def _write_report(run: StudyRun, plan: Plan, record: Mapping[str, Any]) -> Study
             question=run.study.question,
             study=run.study.text or None,
             stimuli=plan.stimuli,
-            run={key: value for key, value in record.items() if key not in ("study", "title", "question")},
+            run=facts(record),
             failures=[_public(failure) for failure in run.failures],
         )
         os.replace(temporary, target)
@@ -211,6 +212,10 @@ def _write_report(run: StudyRun, plan: Plan, record: Mapping[str, Any]) -> Study
     return replace(run, report=target)
 
 
-def caution_lines(cautions: tuple[Caution, ...]) -> list[str]:
-    """One line per warning."""
-    return [str(caution) for caution in cautions]
+def facts(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the report says of the run: a run record without what stands elsewhere on the page."""
+    blocks = [
+        {key: value for key, value in block.items() if key != "key"} for block in record.get("blocks", ())
+    ]
+    kept = ("seed", "versions", "blocks_computed", "blocks_from_store", "seconds", "warnings")
+    return {**{key: record[key] for key in kept if key in record}, "blocks": blocks}

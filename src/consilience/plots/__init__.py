@@ -1,8 +1,9 @@
 """Pictures of results with matplotlib: an axis goes in, the same axis comes out. Nothing is computed here.
 
-Every function takes ``ax=None``. Without one it makes a figure of its own: through pyplot where pyplot is in use already (so that
-notebooks and ``plt.show()`` show it), else a plain `matplotlib.figure.Figure`, which is at ``ax.figure``. The look is set for the
-call only; your ``rcParams`` stay as they are. Layers and systems stand in the order of the data.
+Every function takes ``ax=None``. Without one it makes a figure of its own: through pyplot where pyplot is
+in use already (so that notebooks and ``plt.show()`` show it), else a plain `matplotlib.figure.Figure`,
+which is at ``ax.figure``. The look is set for the call only; your ``rcParams`` stay as they are. Layers and
+systems stand in the order of the data.
 """
 
 from __future__ import annotations

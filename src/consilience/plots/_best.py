@@ -21,9 +21,10 @@ MOST_ROWS = 30
 def plot_best(best: Best, ax: Axes | None = None) -> Axes:
     """Draws one row for each measure and system of the other side.
 
-    Dot and line: the nested value (chosen on other stimuli than it is scored on) with its interval over stimuli (thick) and over
-    stimuli and subjects (thin). Open diamond: the plain maximum, biased up. Grey dots: untrained copies, chosen likewise. At the
-    right, in words: the smallest difference to an untrained copy, with its interval. Past 30 rows the rest is left out.
+    Dot and line: the nested value (chosen on other stimuli than it is scored on) with its interval over
+    stimuli (thick) and over stimuli and subjects (thin). Open diamond: the plain maximum, biased up. Grey
+    dots: untrained copies, chosen likewise. At the right, in words: the smallest difference to an untrained
+    copy, with its interval. Past 30 rows the rest is left out.
     """
     check_is(best, "Best", "plot_best")
     measures, others = names(best.data, "measure"), names(best.data, best.other)
@@ -84,8 +85,17 @@ def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> Non
             interval = f" [{number(ends[0])}, {number(ends[1])}]" if np.all(np.isfinite(ends)) else ""
             notes.append(f"{'+' if difference[k] > 0 else ''}{number(difference[k])}{interval} to untrained")
     if np.isfinite(at["naive_value"]):
-        ax.plot([at["naive_value"]], [y], marker="D", markersize=6, markerfacecolor="none", markeredgecolor=MUTED, linestyle="", zorder=3,
-                label="plain maximum (biased up)")  # fmt: skip
+        ax.plot(
+            [at["naive_value"]],
+            [y],
+            marker="D",
+            markersize=6,
+            markerfacecolor="none",
+            markeredgecolor=MUTED,
+            linestyle="",
+            zorder=3,
+            label="plain maximum (biased up)",
+        )
     if np.isfinite(at["ci_both_low"]):
         ax.plot(
             [at["ci_both_low"], at["ci_both_high"]], [y, y], color=color, linewidth=1.1, alpha=0.7, zorder=3.1
@@ -100,8 +110,18 @@ def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> Non
             zorder=3.2,
         )
     if np.isfinite(at["value"]):
-        (dot,) = ax.plot([at["value"]], [y], "o", color=color, markersize=8, markeredgecolor=PAPER, markeredgewidth=0.8, linestyle="", zorder=4,
-                         label="nested value" if y == 0 else None)  # fmt: skip
+        (dot,) = ax.plot(
+            [at["value"]],
+            [y],
+            "o",
+            color=color,
+            markersize=8,
+            markeredgecolor=PAPER,
+            markeredgewidth=0.8,
+            linestyle="",
+            zorder=4,
+            label="nested value" if y == 0 else None,
+        )
         tip(dot, f"{notes[0]}\n{number(at['value'], 3)}, plain maximum {number(at['naive_value'], 3)}")
     ax.annotate(
         "  ·  ".join(notes),
@@ -112,4 +132,4 @@ def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> Non
         fontsize=8,
         color=INK,
         annotation_clip=False,
-    )  # type: ignore[arg-type]
+    )

@@ -19,9 +19,11 @@ MOST_ROWS = 40
 
 
 def plot_dots(comparison: Comparison, ax: Axes | None = None, *, measure: str | None = None) -> Axes:
-    """Draws value and interval of each pair (a, b) as one row, with ceiling (grey bar), null (tick) and untrained copies (grey dots).
+    """Draws value and interval of each pair (a, b) as one row, with ceiling (grey bar), null (tick) and
+    untrained copies (grey dots).
 
-    Rows stand in the order of the data, the first on top; past 40 the rest is left out, and the figure says so.
+    Rows stand in the order of the data, the first on top; past 40 the rest is left out, and the figure says
+    so.
 
     Parameters
     ----------
@@ -45,6 +47,8 @@ def plot_dots(comparison: Comparison, ax: Axes | None = None, *, measure: str | 
                 else f"{label(a, 20)} · {label(b, 16)}"
             )
             _row(ax, comparison, {"measure": measure, "a": a, "b": b}, y, color)
+        left, right = ax.get_xlim()
+        ax.set_xlim(min(left, 0.0), max(right, 0.0))  # how far from nothing, not only from each other
         ax.set_yticks(range(len(words)), words)
         ax.set_ylim(len(words) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
@@ -112,7 +116,7 @@ def _row(ax: Axes, comparison: Comparison, where: dict[str, Any], y: int, color:
             va="center",
             color=MUTED,
             fontsize=8,
-        )  # type: ignore[arg-type]
+        )
         return
     (dot,) = ax.plot(
         [at["value"]],

@@ -1,4 +1,4 @@
-"""Names as they may be shown: control characters escaped, long ones shortened in the middle, TeX delimiters inert."""
+"""Names as they may be shown: control characters escaped, long ones shortened, TeX delimiters inert."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ _JOINERS = "\u200c\u200d"  # they shape Persian and Indic words and emoji, and c
 
 
 def visible(text: object, *, keep: str = "") -> str:
-    r"""Text with every control, format and unassigned character written as an escape (``\n``, ``\x1b``, ``\u202e``).
+    r"""Text with every control, format and unassigned character written as an escape (``\n``, ``\x1b``,
+    ``\u202e``).
 
     >>> visible("a\x00b\nc")
     'a\\x00b\\nc'
@@ -41,7 +42,8 @@ def shortened(text: str, limit: int) -> str:
 
 
 def label(text: object, limit: int = 28) -> str:
-    r"""A name as a figure shows it. ``$`` cannot open TeX; a character that the figure's font lacks becomes ``□``.
+    r"""A name as a figure shows it. ``$`` cannot open TeX; a character that the figure's font lacks becomes
+    ``□``.
 
     >>> label("$\\frac{1}{2}$")
     '\\$\\frac{1}{2}\\$'

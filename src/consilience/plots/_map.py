@@ -33,8 +33,9 @@ _MOST_TEXT = 30
 def plot_map(comparison: Comparison, ax: Axes | None = None, *, measure: str | None = None) -> Axes:
     """Draws side a (columns) by side b (rows), coloured by value; darker = more alike.
 
-    Each cell has its value in words while there are at most 30 columns; the best column of each row (chosen on other stimuli) is
-    framed; a last column, set apart, gives each row's noise ceiling on the same colours, at its upper end. NaN cells are grey.
+    Each cell has its value in words while there are at most 30 columns; the best column of each row (chosen
+    on other stimuli) is framed; a last column, set apart, gives each row's noise ceiling on the same
+    colours, at its upper end. NaN cells are grey.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def plot_map(comparison: Comparison, ax: Axes | None = None, *, measure: str | N
 
 
 def _over_columns(comparison: Comparison, measure: str, end: str, count: int) -> np.ndarray:
-    """One ceiling per row: the mean over columns, which differ only where the measure treats side a differently."""
+    """One ceiling per row: the mean over columns, which mostly are equal."""
     table = comparison.data.sel(measure=measure).transpose("b", "a", ...)
     if f"ceiling_{end}" not in table:
         return np.full(count, np.nan)
@@ -120,7 +121,9 @@ def _cells(
         for x, column in enumerate(columns):
             v = value[y, x]
             color = colors(norm(v)) if np.isfinite(v) else colors.get_bad()
-            said = f"{label(column, 60)} · {label(row, 40)}\n{number(v, 3)} {interval_text(at['ci_low'][y, x], at['ci_high'][y, x])} {probability(at['p'][y, x])}"
+            interval = interval_text(at["ci_low"][y, x], at["ci_high"][y, x])
+            p = probability(at["p"][y, x])
+            said = f"{label(column, 60)} · {label(row, 40)}\n{number(v, 3)} {interval} {p}"
             tip(_box(ax, x, y, color), said.rstrip())
             if len(columns) <= _MOST_TEXT:
                 ax.text(
@@ -180,8 +183,14 @@ def _axes(ax: Axes, columns: list[Any], rows: list[Any], has_ceiling: bool) -> N
     places, words = axis_labels(columns)
     inches = ax.figure.get_size_inches()[0] * 0.8  # type: ignore[union-attr]
     turn = axis_name_rotation(len(places), max(map(len, words)), float(inches))
-    ax.set_xticks(places, words, rotation=turn, ha="right" if turn else "center", rotation_mode="anchor" if turn else "default",
-                  va="center" if turn == 90 else "top")  # fmt: skip
+    ax.set_xticks(
+        places,
+        words,
+        rotation=turn,
+        ha="right" if turn else "center",
+        rotation_mode="anchor" if turn else "default",
+        va="center" if turn == 90 else "top",
+    )
     if not has_ceiling:
         ax.set_xlim(-0.55, len(columns) - 0.45)
     places, words = axis_labels(rows)

@@ -44,14 +44,15 @@ def plot_profile(
 ) -> Axes:
     """Draws one curve over side a (layers, in the order of the data) for each system of side b.
 
-    Dark band: interval over stimuli. Light band: stimuli and subjects together, where there are several. Grey band: noise
-    ceiling. Dotted line: mean of the permutations, else the closed-form null. Thin grey lines: untrained copies. Ring: the best
-    layer, chosen on other stimuli than it is scored on. What is NaN is not drawn; past 8 systems of side b the rest is left out,
-    and the figure says so.
+    Dark band: interval over stimuli. Light band: stimuli and subjects together, where there are several.
+    Grey band: noise ceiling. Dotted line: mean of the permutations, else the closed-form null. Thin grey
+    lines: untrained copies. Ring: the best layer, chosen on other stimuli than it is scored on. What is NaN
+    is not drawn; past 8 systems of side b the rest is left out, and the figure says so.
 
     Parameters
     ----------
-    measure : one of the comparison's measures; the first by default (measures have scales of their own: one per axis).
+    measure : one of the comparison's measures; the first by default (measures have scales of their own: one
+        per axis).
     b : one or several systems of side b; all by default.
     limits : of the value axis; by default from what is drawn.
     """
@@ -134,10 +135,9 @@ def _rest(ax: Axes, comparison: Comparison, measure: str, systems: list[Any], x:
                 if len(systems) == 1
                 else {"color": color, "alpha": 0.10, "linewidth": 0}
             )
-            steps = [np.append(line, line[-1]) for line in (low, high)]
-            ax.fill_between(
-                edges, *steps, step="post", zorder=1, label="noise ceiling" if i == 0 else None, **fill
-            )
+            bottom, top = np.append(low, low[-1]), np.append(high, high[-1])
+            words = "noise ceiling" if i == 0 else None
+            ax.fill_between(edges, bottom, top, step="post", zorder=1, label=words, **fill)
         null = field(comparison.data, "null_mean", **where)
         if not np.any(np.isfinite(null)):
             null = field(comparison.data, "null_expected", **where)
@@ -189,9 +189,17 @@ def _best(
     named.add(chosen)
     side = "left" if i < 0.25 * len(layers) else "right" if i > 0.75 * len(layers) else "center"
     ax.annotate(
-        label(chosen, 24), (i, value), xytext=({"left": -6, "right": 6, "center": 0}[side], 11), textcoords="offset points",
-        ha=side, va="bottom", fontsize=8.5, color=INK, fontweight="bold", zorder=6,
-    )  # fmt: skip
+        label(chosen, 24),
+        (i, value),
+        xytext=({"left": -6, "right": 6, "center": 0}[side], 11),
+        textcoords="offset points",
+        ha=side,
+        va="bottom",
+        fontsize=8.5,
+        color=INK,
+        fontweight="bold",
+        zorder=6,
+    )
 
 
 def _hits(ax: Axes, comparison: Comparison, measure: str, systems: list[Any], layers: list[Any]) -> None:
@@ -219,8 +227,14 @@ def _layer_axis(ax: Axes, layers: list[Any]) -> None:
     places, words = axis_labels(layers)
     inches = ax.figure.get_size_inches()[0] * max(ax.get_position().width, 0.2)  # type: ignore[union-attr]
     turn = axis_name_rotation(len(places), max(map(len, words)), float(inches))
-    ax.set_xticks(places, words, rotation=turn, ha="right" if turn else "center", rotation_mode="anchor" if turn else "default",
-                  va="center" if turn == 90 else "top")  # fmt: skip
+    ax.set_xticks(
+        places,
+        words,
+        rotation=turn,
+        ha="right" if turn else "center",
+        rotation_mode="anchor" if turn else "default",
+        va="center" if turn == 90 else "top",
+    )
     ax.set_xlim(-0.6, len(layers) - 0.4)
 
 
@@ -237,6 +251,14 @@ def _legend(ax: Axes, seeds: int) -> None:
     if handles:
         columns = min(4, len(handles))
         rows = -(-len(handles) // columns)
-        ax.legend(handles, words, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0.2, handlelength=1.6,
-                  columnspacing=1.4)  # fmt: skip
+        ax.legend(
+            handles,
+            words,
+            loc="lower left",
+            bbox_to_anchor=(0, 1.0),
+            ncols=columns,
+            borderaxespad=0.2,
+            handlelength=1.6,
+            columnspacing=1.4,
+        )
         ax.set_title(ax.get_title(loc="left"), loc="left", pad=8 + 14 * rows)

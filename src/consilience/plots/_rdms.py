@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from consilience.plots._labels import label
 from consilience.plots._read import check_is, pick_names
-from consilience.plots._style import MUTED, dress, drawing_svg, own_axes, ranks_map, style
+from consilience.plots._style import MUTED, drawing_svg, dress, own_axes, ranks_map, style
 from consilience.plots._thumbnails import Thumbnails, draw_thumbnail, thumbnails
 
 if TYPE_CHECKING:
@@ -33,17 +33,18 @@ def plot_rdms(
     stimuli: xr.DataArray | Thumbnails | None = None,
     columns: int | None = None,
 ) -> Axes:
-    """Draws each system's RDM as a square picture inside ``ax``, in percentile ranks of its own dissimilarities.
+    """Draws each system's RDM as a square picture inside ``ax``, in percentile ranks of its own
+    dissimilarities.
 
-    Ranks (0 = the most alike pair, 100 = the least) make RDMs of different scale comparable; the diagonal and NaN are grey.
-    Stimuli stand in the order of the data. Past 24 systems the rest is left out, and the figure says so; past 256 stimuli a pixel
-    is the mean of a block of ranks.
+    Ranks (0 = the most alike pair, 100 = the least) make RDMs of different scale comparable; the diagonal
+    and NaN are grey. Stimuli stand in the order of the data. Past 24 systems the rest is left out, and the
+    figure says so; past 256 stimuli a pixel is the mean of a block of ranks.
 
     Parameters
     ----------
     systems : one or several; all by default.
-    stimuli : DataArray (stimulus, y, x[, channel]) uint8 or a mapping id -> picture: drawn along the left and upper edges of up to
-        6 systems and 120 stimuli, in staggered lines.
+    stimuli : DataArray (stimulus, y, x[, channel]) uint8 or a mapping id -> picture: drawn along the left
+        and upper edges of up to 6 systems and 120 stimuli, in staggered lines.
     columns : pictures in a row; by default from their number.
     """
     who = "plot_rdms"
@@ -53,13 +54,15 @@ def plot_rdms(
         "system",
         list(systems) if systems is not None and not isinstance(systems, str) else systems,
         who,
-    )  # type: ignore[arg-type]
+    )
     shown = wanted[:MOST_PICTURES]
     across = columns or {1: 1, 2: 2, 3: 3, 4: 2}.get(len(shown), 3 if len(shown) <= 9 else 4)
     down = -(-len(shown) // across)
     ids = rdms.rdms["stimulus"].values.tolist()
     pictures = (
-        thumbnails(stimuli, ids, size=_THUMBNAIL, who=who) if len(shown) <= 6 and len(ids) <= _MOST_THUMBNAILS else {}
+        thumbnails(stimuli, ids, size=_THUMBNAIL, who=who)
+        if len(shown) <= 6 and len(ids) <= _MOST_THUMBNAILS
+        else {}
     )
     edge = {1: 4.6, 2: 4.2, 3: 3.0}.get(across, 2.3)
     with style():
@@ -90,7 +93,7 @@ def plot_rdms(
 
 
 def ranked(square: np.ndarray) -> np.ndarray:
-    """(n, n) dissimilarities -> percentile ranks (0 to 100, ties shared) of the pairs; NaN on the diagonal and where NaN was."""
+    """(n, n) dissimilarities -> percentile ranks of the pairs, 0 to 100, ties shared; NaN stays NaN."""
     n = len(square)
     upper = np.triu_indices(n, 1)
     pairs = np.asarray(square, dtype=np.float64)[upper]
@@ -153,16 +156,19 @@ def _picture(ax: Axes, square: np.ndarray, title: str, ids: list[Any], pictures:
 
 
 def _edges(ax: Axes, n: int, ids: list[Any], pictures: Thumbnails) -> float:
-    """Thumbnails in staggered lines along two edges, each edge one picture; the width of all lines, in rows of the RDM."""
+    """Thumbnails in staggered lines along two edges, one picture each; all lines' width in rows of the RDM."""
     lines = max(1, min(6, round(n * 0.05)))
     gap = 0.012 * n
-    for across, box in ((False, (-gap - lines * lines, -gap, n, 0)), (True, (0, n, -gap, -gap - lines * lines))):
+    for across, box in (
+        (False, (-gap - lines * lines, -gap, n, 0)),
+        (True, (0, n, -gap, -gap - lines * lines)),
+    ):
         draw_thumbnail(ax, _strip(ids, pictures, lines, across=across), box)
     return gap + lines * lines + 0.01 * n
 
 
 def _strip(ids: list[Any], pictures: Thumbnails, lines: int, *, across: bool) -> np.ndarray:
-    """All thumbnails as one picture (uint8, with transparency); the first stands nearest the RDM, the next one line further out."""
+    """Thumbnails as one picture (uint8 RGBA): the first nearest the RDM, the next one line further out."""
     edge = _THUMBNAIL
     depth, length = lines * edge, round(len(ids) * edge / lines)
     out = np.zeros((depth, length, 4) if across else (length, depth, 4), np.uint8)

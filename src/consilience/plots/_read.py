@@ -25,7 +25,7 @@ def check_is(result: object, kind: str, who: str) -> None:
         )
 
 
-def names(data: xr.Dataset, dim: str) -> list[Any]:
+def names(data: xr.Dataset | xr.DataArray, dim: str) -> list[Any]:
     """The labels along ``dim``, in the order of the data."""
     return list(data[dim].values.tolist())
 
@@ -38,7 +38,7 @@ def pick_measure(data: xr.Dataset, measure: str | None, who: str) -> str:
     return str(check_option(measure, known, name="measure", who=who))
 
 
-def pick_names(data: xr.Dataset, dim: str, wanted: object, who: str) -> list[Any]:
+def pick_names(data: xr.Dataset | xr.DataArray, dim: str, wanted: object, who: str) -> list[Any]:
     """The labels asked for (one, several, or None = all), each checked."""
     known = names(data, dim)
     if wanted is None:

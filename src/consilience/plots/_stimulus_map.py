@@ -34,13 +34,14 @@ def plot_stimulus_map(
     Parameters
     ----------
     system : the first by default. All maps of a result are turned onto its first system.
-    stimuli : DataArray (stimulus, y, x[, channel]) uint8 or a mapping id -> picture; without it dots, with names up to 40 stimuli.
-        Past 300 stimuli dots as well.
-    category : coordinate on ``stimulus`` (of the result or of ``stimuli``) that colours frames or dots; ignored where absent.
+    stimuli : DataArray (stimulus, y, x[, channel]) uint8 or a mapping id -> picture; without it dots, with
+        names up to 40 stimuli. Past 300 stimuli dots as well.
+    category : coordinate on ``stimulus`` (of the result or of ``stimuli``) that colours frames or dots;
+        ignored where absent.
     """
     who = "plot_stimulus_map"
     check_is(rdms, "RDMs", who)
-    system = pick_names(rdms.map, "system", system, who)[0]  # type: ignore[arg-type]
+    system = pick_names(rdms.map, "system", system, who)[0]
     points = np.asarray(rdms.map.sel(system=system).values, dtype=np.float64)
     ids = rdms.map["stimulus"].values.tolist()
     pictures = thumbnails(stimuli, ids, who=who) if len(ids) <= MOST_THUMBNAILS else {}
@@ -49,7 +50,7 @@ def plot_stimulus_map(
         dress(ax, grid="", spines=())
         ax.set(xticks=[], yticks=[])
         ax.set_aspect("equal")
-        known = np.isfinite(points).all(1)
+        known = np.asarray(np.isfinite(points).all(axis=1))
         span = float(np.ptp(points[known], axis=0).max()) if known.any() else 1.0
         span = span or 1.0
         edge = span * float(np.clip(0.55 / np.sqrt(max(len(ids), 1)), 0.03, 0.12))
@@ -64,8 +65,16 @@ def plot_stimulus_map(
                     ax, pictures[key], x, y, edge, colors[k], _words(key, groups[k]), thick=len(kinds) > 1
                 )
             else:
-                (dot,) = ax.plot([x], [y], "o", color=colors[k] if len(kinds) > 1 else PALETTE[0], markersize=6, markeredgecolor=PAPER,
-                                 markeredgewidth=0.8, zorder=3)  # fmt: skip
+                (dot,) = ax.plot(
+                    [x],
+                    [y],
+                    "o",
+                    color=colors[k] if len(kinds) > 1 else PALETTE[0],
+                    markersize=6,
+                    markeredgecolor=PAPER,
+                    markeredgewidth=0.8,
+                    zorder=3,
+                )
                 if len(ids) <= MOST_THUMBNAILS:
                     tip(dot, _words(key, groups[k]))
                 if len(ids) <= _MOST_NAMES:
@@ -79,8 +88,9 @@ def plot_stimulus_map(
                         color=INK,
                     )
         low, high = (points[known].min(0), points[known].max(0)) if known.any() else (np.zeros(2), np.ones(2))
-        ax.set_xlim(low[0] - edge, high[0] + edge)
-        ax.set_ylim(low[1] - edge, high[1] + edge)
+        half = span / 2 + edge  # a square, so that all maps of a page have one shape
+        ax.set_xlim((low[0] + high[0]) / 2 - half, (low[0] + high[0]) / 2 + half)
+        ax.set_ylim((low[1] + high[1]) / 2 - half, (low[1] + high[1]) / 2 + half)
         explained = float(rdms.data["explained"].sel(system=system)) if "explained" in rdms.data else np.nan
         ax.set_title(
             label(system, 30) + (f"  ({100 * explained:.0f} % explained)" if np.isfinite(explained) else "")

@@ -6,14 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# The first six are exchanged for CSS variables in the report, which has a light and a dark side; no data has these colours.
+# The report exchanges these for CSS variables, as it has a light and a dark side; no data has these colours.
 INK, MUTED, GRID, PAPER, BAND, FAINT = "#1f2329", "#5a6572", "#e3e7ec", "#fefefe", "#dde2e9", "#a3acb7"
 # Okabe and Ito's colours (safe for the common kinds of colour blindness), without yellow; black is the ink's
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6bb1", "#6b7280")
@@ -31,7 +31,7 @@ def style(*, svg: bool = False) -> Iterator[None]:
     import matplotlib as mpl
 
     token = _svg.set(svg or _svg.get())
-    settings: dict[str, Any] = {
+    settings: Any = {
         "font.family": ["DejaVu Sans"],
         "font.size": 9,
         "axes.titlesize": 10,
@@ -96,11 +96,13 @@ def own_axes(ax: Axes | None, width: float, height: float) -> Axes:
         return ax
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
-        return pyplot.figure(figsize=(width, height), layout="constrained").add_subplot()  # type: ignore[no-any-return]
+        return pyplot.figure(figsize=(width, height), layout="constrained").add_subplot()
     return figure(width, height).add_subplot()
 
 
-def dress(ax: Axes, *, grid: str = "y", spines: tuple[str, ...] = ("left", "bottom")) -> None:
+def dress(
+    ax: Axes, *, grid: Literal["", "x", "y", "both"] = "y", spines: tuple[str, ...] = ("left", "bottom")
+) -> None:
     """Our look on an axis that may have been made elsewhere."""
     for name, spine in ax.spines.items():
         spine.set_visible(name in spines)
@@ -108,7 +110,7 @@ def dress(ax: Axes, *, grid: str = "y", spines: tuple[str, ...] = ("left", "bott
     ax.tick_params(color=FAINT, labelcolor=MUTED, labelsize=8, length=3)
     ax.grid(visible=False)
     if grid:
-        ax.grid(visible=True, axis=grid, color=GRID, linewidth=0.7)  # type: ignore[arg-type]
+        ax.grid(visible=True, axis=grid, color=GRID, linewidth=0.7)
         ax.set_axisbelow(True)
 
 

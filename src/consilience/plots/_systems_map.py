@@ -17,12 +17,21 @@ if TYPE_CHECKING:
     from consilience._results import RDMs
 
 _MOST_NAMES = 40
-_SPOTS = ((7, 0, "left", "center"), (-7, 0, "right", "center"), (0, 7, "center", "bottom"), (0, -7, "center", "top"),
-          (6, 6, "left", "bottom"), (-6, 6, "right", "bottom"), (6, -6, "left", "top"), (-6, -6, "right", "top"))  # fmt: skip
+_SPOTS = (
+    (7, 0, "left", "center"),
+    (-7, 0, "right", "center"),
+    (0, 7, "center", "bottom"),
+    (0, -7, "center", "top"),
+    (6, 6, "left", "bottom"),
+    (-6, 6, "right", "bottom"),
+    (6, -6, "left", "top"),
+    (-6, -6, "right", "top"),
+)
 
 
 def plot_systems_map(rdms: RDMs, ax: Axes | None = None) -> Axes:
-    """Draws each system as a point: near = like RDMs (1 - Spearman). Axes have no unit and no meaning of their own.
+    """Draws each system as a point: near = like RDMs (1 - Spearman). Axes have no unit and no meaning of
+    their own.
 
     Each name stands where it hides least; past 40 systems only every second, third, ... is named.
     """
@@ -38,7 +47,7 @@ def plot_systems_map(rdms: RDMs, ax: Axes | None = None) -> Axes:
         dress(ax, grid="", spines=())
         ax.set(xticks=[], yticks=[])
         ax.set_aspect("equal", adjustable="datalim")
-        known = np.isfinite(points).all(1)
+        known = np.asarray(np.isfinite(points).all(axis=1))
         for k in np.flatnonzero(known):
             (dot,) = ax.plot(
                 [points[k, 0]],

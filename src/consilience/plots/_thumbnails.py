@@ -21,13 +21,15 @@ Thumbnails = Mapping[Any, np.ndarray]
 def thumbnails(
     stimuli: xr.DataArray | Thumbnails | None, ids: Iterable[Any], *, size: int = 48, who: str = "thumbnails"
 ) -> dict[Any, np.ndarray]:
-    """Pictures (size, size, 3) uint8 of the stimuli whose ids are asked for; ids without a picture are left out.
+    """Pictures (size, size, 3) uint8 of the stimuli whose ids are asked for; ids without a picture are left
+    out.
 
     Parameters
     ----------
-    stimuli : DataArray (stimulus, y, x[, channel]) uint8 with ids on ``stimulus``, or a mapping id -> array (y, x[, channel]) uint8.
-        None, or stimuli that are not pictures (text, sounds), give an empty dict.
-    size : edge in pixels; the longer edge is shrunk to it and the rest filled with the picture's corner colour.
+    stimuli : DataArray (stimulus, y, x[, channel]) uint8 with ids on ``stimulus``, or a mapping id -> array
+        (y, x[, channel]) uint8. None, or stimuli that are not pictures (text, sounds), give an empty dict.
+    size : edge in pixels; the longer edge is shrunk to it and the rest filled with the picture's corner
+        colour.
     """
     if stimuli is None:
         return {}
@@ -36,7 +38,8 @@ def thumbnails(
         return {key: _small(_checked(stimuli[key], key, who), size) for key in wanted if key in stimuli}
     if "stimulus" not in getattr(stimuli, "dims", ()) or stimuli.dims[0] != "stimulus":
         raise InputError(
-            f"{who}: stimuli must have 'stimulus' as their first dim, got {shorten(getattr(stimuli, 'dims', stimuli))}.",
+            f"{who}: stimuli must have 'stimulus' as their first dim, got "
+            f"{shorten(getattr(stimuli, 'dims', stimuli))}.",
             code="bad-stimuli",
         )
     if stimuli.ndim not in (3, 4) or stimuli.dtype != np.uint8 or "stimulus" not in stimuli.coords:
@@ -54,7 +57,8 @@ def _checked(picture: Any, key: Any, who: str) -> np.ndarray:
         or (array.ndim == 3 and array.shape[2] not in (1, 3, 4))
     ):
         raise InputError(
-            f"{who}: the picture of {shorten(key)} must be uint8 (y, x) or (y, x, 1, 3 or 4), got {array.dtype} {array.shape}.",
+            f"{who}: the picture of {shorten(key)} must be uint8 (y, x) or (y, x, 1, 3 or 4), got "
+            f"{array.dtype} {array.shape}.",
             code="bad-stimuli",
         )
     return array
@@ -83,7 +87,7 @@ def _small(array: np.ndarray, size: int) -> np.ndarray:
 def draw_thumbnail(
     ax: Any, picture: np.ndarray, box: tuple[float, float, float, float], *, zorder: float = 3
 ) -> Any:
-    """Puts ``picture`` at ``box`` = (left, right, bottom, top) in data coordinates, and leaves limits and aspect alone."""
+    """Puts ``picture`` at ``box`` (left, right, bottom, top) in data coordinates; limits and aspect stay."""
     from matplotlib.image import AxesImage
 
     image = AxesImage(ax, extent=box, interpolation="none", origin="upper", zorder=zorder, clip_on=False)

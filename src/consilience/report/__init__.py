@@ -1,8 +1,9 @@
-"""One self-contained HTML page from results: no outside request, readable without scripts, every number in it."""
+"""One self-contained HTML page from results: no outside request, no script needed, all numbers in it."""
 
 from __future__ import annotations
 
+from consilience.report._comparison import comparison_section
 from consilience.report._page import render, write
-from consilience.report._sections import comparison_section, rdms_section
+from consilience.report._rdms import rdms_section
 
 __all__ = ["comparison_section", "rdms_section", "render", "write"]

@@ -1,4 +1,4 @@
-"""matplotlib figures as inline SVG: no ids that collide, no metadata, colours that follow the page, pictures stored once."""
+"""matplotlib figures as inline SVG: ids that cannot collide, no metadata, the page's colours."""
 
 from __future__ import annotations
 
@@ -21,16 +21,21 @@ __all__ = ["Drawings"]
 
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 _COLORS = {
-    _style.INK: "var(--ink)", _style.MUTED: "var(--muted)", _style.GRID: "var(--grid)",
-    _style.PAPER: "var(--paper)", _style.BAND: "var(--band)", _style.FAINT: "var(--faint)",
-}  # fmt: skip
+    _style.INK: "var(--ink)",
+    _style.MUTED: "var(--muted)",
+    _style.GRID: "var(--grid)",
+    _style.PAPER: "var(--paper)",
+    _style.BAND: "var(--band)",
+    _style.FAINT: "var(--faint)",
+    **{color: f"var(--c{i})" for i, color in enumerate(_style.PALETTE)},
+}
 _COLOR = re.compile("|".join(_COLORS), re.IGNORECASE)
 _FONT = re.compile(r"\s*font-family:[^;]*;?")
 _PIXELS = 1.36  # CSS pixels per SVG point, so that 9 pt text reads like the page's small text
 
 
 class Drawings:
-    """The figures of one page. Numbers them, and keeps each embedded picture once, for all figures that show it."""
+    """The figures of one page. Numbers them, and keeps each picture once for all that show it."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -60,7 +65,7 @@ class Drawings:
         root.set("role", "img")
         root.set("aria-label", words)
         root.set("style", f"--w:{box[2] * _PIXELS:.0f}px")
-        return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704
+        return Markup(ET.tostring(root, encoding="unicode"))
 
     def pictures(self) -> Markup:
         """The hidden element that holds every picture; figures point into it."""
@@ -74,7 +79,7 @@ class Drawings:
         for data, (name, width, height) in self._pictures.items():
             size = {"width": str(width), "height": str(height)}
             ET.SubElement(defs, "image", {"id": name, **size, "href": data, "preserveAspectRatio": "none"})
-        return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704
+        return Markup(ET.tostring(root, encoding="unicode"))
 
     def _clean(self, element: ET.Element, prefix: str) -> None:
         element.tag = element.tag.removeprefix(_SVG)
@@ -128,12 +133,14 @@ def _draw(figure: Figure) -> bytes:
         from matplotlib.backends.backend_svg import FigureCanvasSVG
 
         # not savefig, which draws twice; one drawing sets the layout too
-        FigureCanvasSVG(figure).print_svg(stream, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        FigureCanvasSVG(figure).print_svg(
+            stream, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        )
     return stream.getvalue()
 
 
 def _name_tips(figure: Figure) -> dict[str, str]:
-    tips = {}
+    tips: dict[str, str] = {}
     for artist in figure.findobj():
         said = _style.tip_of(artist)
         if said is not None:
@@ -144,7 +151,7 @@ def _name_tips(figure: Figure) -> dict[str, str]:
 
 
 def _drop_style_sheets(root: ET.Element) -> None:
-    """matplotlib's ``* { ... }`` would reach the whole page; the page's own sheet says the same for its figures."""
+    """matplotlib's ``* { ... }`` would reach the whole page; its own sheet says the same for figures."""
     for parent in root.iter():
         for child in [c for c in parent if c.tag == f"{_SVG}style"]:
             parent.remove(child)

@@ -56,7 +56,7 @@ class Table:
 
 
 def table(frame: pd.DataFrame, *, caption: str, name: str, most: int = MOST_ROWS) -> Table:
-    """The first ``most`` rows to show (columns without any number are named, not shown); all rows to download as ``name``.csv/.json."""
+    """The first ``most`` rows to show, all to download as ``name``.csv and .json; columns of NaN only named."""
     columns = [str(column) for column in frame.columns]
     records = list(frame.itertuples(index=False, name=None))
     numbers = [_is_number_column(frame.iloc[:, i]) for i in range(len(columns))]
@@ -105,7 +105,8 @@ def _cell(value: Any, *, is_number: bool) -> Cell:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    r"""CSV (RFC 4180) in full precision. Text that a spreadsheet would run as a formula gets a leading ``'``; numbers do not.
+    r"""CSV (RFC 4180) in full precision. Text that a spreadsheet would run as a formula gets a leading
+    ``'``; numbers do not.
 
     >>> csv_text(["name", "value"], [("=1+1", -0.5), ("nul\0", float("nan"))])
     "name,value\r\n'=1+1,-0.5\r\nnul\\x00,\r\n"

@@ -23,7 +23,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What a comparison says of one system of side b, by one measure. NaN = not asked for or does not exist."""
+    """What a comparison says of one system of side b by one measure. NaN: not asked for, or not there."""
 
     measure: str
     b: str
@@ -82,14 +82,14 @@ def findings(result: Comparison) -> list[Finding]:
 
 
 def kind_of_a(result: Comparison) -> str:
-    """What side a consists of: layers where they have untrained copies or the settings say so, else systems."""
+    """What side a consists of: layers where settings or untrained copies say so, else systems."""
     said = result.settings.get("a_kind", "")
     if said in ("layer", "system"):
         return str(said)
-    side = result.settings.get("a")
-    if isinstance(side, list) and len(side) > 1:
-        if all(isinstance(entry, Mapping) and entry.get("kind") == "activation" for entry in side):
-            return "layer"
+    side: Any = result.settings.get("a")
+    several = isinstance(side, list) and len(side) > 1
+    if several and all(isinstance(entry, Mapping) and entry.get("kind") == "activation" for entry in side):
+        return "layer"
     return "layer" if result.baselines is not None else "system"
 
 
@@ -130,13 +130,24 @@ def _nested(result: Comparison, measure: Any, b: Any) -> Finding:
         return float(read(result.data, name, **cell)) if known else np.nan
 
     finding: dict[str, Any] = {
-        "measure": str(measure), "b": _name(b), "chosen": _name(chosen), "noun": kind_of_a(result), "count": result.data.sizes["a"],
-        "value": float(row["value"]), "low": low, "high": high, "over": over, "percent": f"{100 * level(result):g} %",
-        "ceiling_low": at("ceiling_low"), "ceiling_high": at("ceiling_high"),
+        "measure": str(measure),
+        "b": _name(b),
+        "chosen": _name(chosen),
+        "noun": kind_of_a(result),
+        "count": result.data.sizes["a"],
+        "value": float(row["value"]),
+        "low": low,
+        "high": high,
+        "over": over,
+        "percent": f"{100 * level(result):g} %",
+        "ceiling_low": at("ceiling_low"),
+        "ceiling_high": at("ceiling_high"),
         "null": at("null_mean") if np.isfinite(at("null_mean")) else at("null_expected"),
-        "p": float(read(best, "p", **where)), "share": float(read(best, "share", **where)),
-        "naive": _name(row["naive"].item()) if "naive" in row else "", "naive_value": float(read(best, "naive_value", **where)),
-    }  # fmt: skip
+        "p": float(read(best, "p", **where)),
+        "share": float(read(best, "share", **where)),
+        "naive": _name(row["naive"].item()) if "naive" in row else "",
+        "naive_value": float(read(best, "naive_value", **where)),
+    }
     if "difference" in best:
         gap = np.atleast_1d(read(best, "difference", **where))
         finding["baselines"] = tuple(
@@ -172,12 +183,26 @@ def _single(result: Comparison, measure: Any, b: Any) -> Finding:
         else np.array([])
     )
     finding: dict[str, Any] = {
-        "measure": str(measure), "b": _name(b), "chosen": _name(a), "noun": kind_of_a(result), "count": result.data.sizes["a"],
-        "value": at("value"), "low": low, "high": high, "over": over, "percent": f"{100 * level(result):g} %",
-        "ceiling_low": at("ceiling_low"), "ceiling_high": at("ceiling_high"),
-        "null": at("null_mean") if np.isfinite(at("null_mean")) else at("null_expected"), "p": at("p"), "share": np.nan, "naive": "",
-        "naive_value": np.nan, "baselines": tuple(float(v) for v in untrained if np.isfinite(v)), "nested": False,
-    }  # fmt: skip
+        "measure": str(measure),
+        "b": _name(b),
+        "chosen": _name(a),
+        "noun": kind_of_a(result),
+        "count": result.data.sizes["a"],
+        "value": at("value"),
+        "low": low,
+        "high": high,
+        "over": over,
+        "percent": f"{100 * level(result):g} %",
+        "ceiling_low": at("ceiling_low"),
+        "ceiling_high": at("ceiling_high"),
+        "null": at("null_mean") if np.isfinite(at("null_mean")) else at("null_expected"),
+        "p": at("p"),
+        "share": np.nan,
+        "naive": "",
+        "naive_value": np.nan,
+        "baselines": tuple(float(v) for v in untrained if np.isfinite(v)),
+        "nested": False,
+    }
     made = Finding(**finding)
     return Finding(**finding, sentences=_single_sentences(made))
 
@@ -197,6 +222,8 @@ def _nested_sentences(f: Finding) -> tuple[str, ...]:
         said = [f"{start}, on other stimuli than it was chosen on."]
     else:
         said = [f"No {f.noun} can be told from chance for {f.b}: the best, {f.chosen}, has {scored}."]
+    if not np.isfinite(f.p) and not np.isfinite(f.low):
+        said.append("Neither an interval nor a test was asked for, so chance is not ruled out.")
     said += _against_ceiling(f) + _against_untrained(f)
     if np.isfinite(f.share) and f.share < 0.5:
         often = f"in {100 * f.share:.0f} % of the splits of the stimuli"
@@ -214,6 +241,8 @@ def _single_sentences(f: Finding) -> tuple[str, ...]:
     else:
         start = f"{f.chosen} and {f.b}" + (": " if f.reliable else " cannot be told from unrelated systems: ")
         said = [f"{start}{_scored(f)}."]
+    if not np.isfinite(f.p) and not np.isfinite(f.low):
+        said.append("Neither an interval nor a test was asked for, so chance is not ruled out.")
     said += _against_ceiling(f)
     if f.baselines:
         said.append(f"Untrained copies have {_range(f.baselines)}.")
@@ -231,7 +260,8 @@ def _against_ceiling(f: Finding) -> list[str]:
     if not f.reliable:
         return []
     return [
-        f"That is {100 * f.ratio:.0f} % of the upper end of {ceiling}, so part of what the subjects share is left unexplained."
+        f"That is {100 * f.ratio:.0f} % of the upper end of {ceiling}, so part of what the subjects share "
+        "is left unexplained."
     ]
 
 
@@ -267,7 +297,8 @@ def headline(found: list[Finding]) -> str:
         if f.count > 1:
             return f"{f.chosen} has the highest {f.measure} with {f.b}: {number(f.value)}."
         if len(first) == 1:
-            return f"{f.chosen} and {f.b} {'are' if f.reliable else 'cannot be shown to be'} alike: {f.measure} {number(f.value)}."
+            are = "are" if f.reliable else "cannot be shown to be"
+            return f"{f.chosen} and {f.b} {are} alike: {f.measure} {number(f.value)}."
         top = max(first, key=lambda one: one.value)
         return f"{top.chosen} is most like {top.b}: {top.measure} {number(top.value)}."
     if not sure:
@@ -275,7 +306,10 @@ def headline(found: list[Finding]) -> str:
     by_layer: dict[str, list[str]] = {}
     for f in sure:
         by_layer.setdefault(f.chosen, []).append(f.b)
-    parts = [f"{layer} is the {sure[0].noun} most like {listed(systems[:4])}" + (f" and {len(systems) - 4} more" if len(systems) > 4 else "")
-             for layer, systems in list(by_layer.items())[:3]]  # fmt: skip
+    parts = [
+        f"{layer} is the {sure[0].noun} most like {listed(systems[:4])}"
+        + (f" and {len(systems) - 4} more" if len(systems) > 4 else "")
+        for layer, systems in list(by_layer.items())[:3]
+    ]
     more = f" ({len(by_layer) - 3} more below)" if len(by_layer) > 3 else ""
     return re.sub(r"\s+", " ", "; ".join(parts)) + more + "."

@@ -13,8 +13,7 @@ import numpy as np
 
 __all__ = ["permuted_cosines", "square", "weighted_cosines"]
 
-_PAIRS = 1 << 13  # pairs per block: draws x block stays in cache-sized memory
-_BYTES = 1 << 27
+_BLOCK = 1 << 20  # numbers per block: 8 MB, reused, so that memory is touched for the first time once
 
 
 def _indices(n: int, diagonal: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -41,27 +40,45 @@ def weighted_cosines(
     -------
     (draws, n_a, n_b): sum_p v_p a_p b_p / sqrt(sum_p v_p a_p^2 sum_p v_p b_p^2); NaN where a norm is 0
     """
-    draws, n = weights.shape
-    rows, columns = _indices(n, diagonal)
+    draws = weights.shape[0]
     n_a, n_b = a.shape[0], b.shape[0]
-    step = max(256, min(_PAIRS, _BYTES // (8 * max(draws, n_a * n_b))))
-    top = np.zeros((draws, n_a * n_b))
-    norm_a, norm_b = np.zeros((draws, n_a)), np.zeros((draws, n_b))
-    pairs = n * (n - 1) // 2
-    for start in range(0, rows.size, step):
-        part = slice(start, min(start + step, rows.size))
-        v = weights[:, rows[part]]
-        other = weights[:, columns[part]].copy()
-        if part.stop > pairs:  # diagonal entries count w_i, not w_i^2
-            other[:, max(0, pairs - start) :] = 1.0
-        v = v * other
-        x, y = a[:, part], b[:, part]
-        top += v @ (x[:, None, :] * y[None, :, :]).reshape(n_a * n_b, -1).T
-        norm_a += v @ (x * x).T
-        norm_b += v @ (y * y).T
-    below = np.sqrt(norm_a[:, :, None] * norm_b[:, None, :])
+    size = a.shape[1]
+    sums = np.zeros((n_a * n_b + n_a + n_b, draws))
+    step = max(256, min(size, _BLOCK // draws, _BLOCK // sums.shape[0]))
+    w = np.ascontiguousarray(weights.T)
+    v = np.empty((min(step, size), draws))
+    terms = np.empty((sums.shape[0], min(step, size)))
+    for start in range(0, size, step):
+        stop = min(start + step, size)
+        _pair_weights(w, start, stop, v)
+        x, y, block = a[:, start:stop], b[:, start:stop], terms[:, : stop - start]
+        np.multiply(x[:, None, :], y[None, :, :], out=block[: n_a * n_b].reshape(n_a, n_b, -1))
+        np.multiply(x, x, out=block[n_a * n_b : -n_b])
+        np.multiply(y, y, out=block[-n_b:])
+        sums += block @ v[: stop - start]
+    top, norm_a, norm_b = np.split(sums, [n_a * n_b, n_a * n_b + n_a])
+    below = np.sqrt(norm_a[:, None] * norm_b[None, :])
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(below > 0, top.reshape(draws, n_a, n_b) / below, np.nan)
+        out = np.where(below > 0, top.reshape(n_a, n_b, draws) / below, np.nan)
+    return np.ascontiguousarray(np.moveaxis(out, -1, 0))
+
+
+def _pair_weights(w: np.ndarray, start: int, stop: int, out: np.ndarray) -> None:
+    """Writes the weights of pairs ``start`` to ``stop``, (pairs, draws), into ``out``; ``w`` (n, draws).
+
+    A pair i < j weighs w_i w_j, a diagonal entry w_i.
+    """
+    n = w.shape[0]
+    first = np.arange(n) * (2 * n - np.arange(n) - 1) // 2  # the pair (i, i + 1)
+    pairs = n * (n - 1) // 2
+    i, p = int(np.searchsorted(first[: n - 1], start, side="right")) - 1, start
+    while p < min(stop, pairs):
+        end = min(stop, pairs, int(first[i]) + n - 1 - i)
+        j = i + 1 + p - int(first[i])
+        np.multiply(w[i], w[j : j + end - p], out=out[p - start : end - start])
+        i, p = i + 1, end
+    if stop > pairs:
+        out[p - start : stop - start] = w[p - pairs : stop - pairs]
 
 
 def square(vectors: np.ndarray, n: int, *, diagonal: bool = False) -> np.ndarray:
@@ -91,11 +108,16 @@ def permuted_cosines(
         orders = np.argsort(orders, axis=1)
     flat = square(moved, n, diagonal=diagonal).reshape(moved.shape[0], n * n)
     out = np.empty((count, moved.shape[0], fixed.shape[0]))
-    step = max(1, _BYTES // (16 * rows.size))
+    step = max(1, _BLOCK // rows.size)
     fixed_t = np.ascontiguousarray(fixed.T)
+    relabelled = np.empty((min(step, count), rows.size))
     for start in range(0, count, step):
         part = orders[start : start + step]
-        index = part[:, rows] * n + part[:, columns]
+        index = np.take(part, rows, axis=1)
+        index *= n
+        index += np.take(part, columns, axis=1)
+        block = relabelled[: len(part)]
         for k in range(moved.shape[0]):
-            out[start : start + step, k] = flat[k][index] @ fixed_t
+            np.take(flat[k], index, out=block, mode="clip")  # the other modes buffer
+            out[start : start + step, k] = block @ fixed_t
     return np.swapaxes(out, 1, 2) if swap else out

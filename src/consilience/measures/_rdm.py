@@ -80,7 +80,10 @@ def _condensed(d: Array) -> Array:
 
 
 def _long_rows(x: Array, distance: str, who: str) -> Array:
-    """The rows, for correlation minus their mean, at a length whose square neither overflows nor vanishes; refuses rows without direction."""
+    """The rows (for correlation minus their mean) at lengths whose squares neither overflow nor vanish.
+
+    Refuses rows without direction.
+    """
     xp = array_namespace(x)
     if distance == "correlation" and x.shape[1] < 2:
         raise InputError(
@@ -100,7 +103,8 @@ def _long_rows(x: Array, distance: str, who: str) -> Array:
         what = "the same value in all units" if distance == "correlation" else "only zeros"
         listed = ", ".join(map(str, rows[:3])) + (f", ... ({len(rows)} in all)" if len(rows) > 3 else "")
         raise InputError(
-            f"{who}: stimulus {listed} has {what}, so its {distance} distance is not defined; drop it or use distance='euclidean'.",
+            f"{who}: stimulus {listed} has {what}, so its {distance} distance is not defined; "
+            "drop it or use distance='euclidean'.",
             code="flat-pattern",
         )
     safe = (
@@ -112,7 +116,8 @@ def _long_rows(x: Array, distance: str, who: str) -> Array:
 def _minus_mean(x: Array) -> tuple[Array, Array]:
     """Rows minus their float64 mean, in the dtype of ``x``, and that mean (n, 1).
 
-    float32: the mean is taken off as a float32 number and its float32 remainder, which is the float64 difference up to one rounding.
+    float32: the mean is taken off as a float32 number and its float32 remainder, which is the float64
+    difference up to one rounding.
     """
     xp = array_namespace(x)
     mean = xp.sum(x, axis=1, keepdims=True, dtype=xp.float64) / x.shape[1]

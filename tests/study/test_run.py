@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_info
 from consilience import ConsilienceWarning, InputError
 from consilience import load as load_result
 from consilience.study import StudyRun, run
+
 from .conftest import STUDY
 
 
@@ -94,9 +95,8 @@ def test_damaged_blocks_are_computed_again(done):
 
 
 FAILING = STUDY + "  - compare: {name: odd, a: one, b: three, measure: [rsa], n_boot: 0, n_perm: 0}\n"
-FAILING = FAILING.replace(
-    "analyses:", "  three: {read: y.npy, ids: [%s]}\nanalyses:" % ", ".join(f"t{i}" for i in range(24))
-)
+OTHER_IDS = ", ".join(f"t{i}" for i in range(24))
+FAILING = FAILING.replace("analyses:", f"  three: {{read: y.npy, ids: [{OTHER_IDS}]}}\nanalyses:")
 
 
 def test_a_failed_step_stops_nothing_else(folder):
@@ -181,9 +181,11 @@ def test_two_runs_in_one_output_are_refused(folder):
     from consilience.study._lock import hold
 
     (folder / "out" / ".blocks").mkdir(parents=True)
-    with hold(folder / "out" / ".blocks" / "lock", output=folder / "out"):
-        with pytest.raises(InputError, match=f"process {os.getpid()} on .* is writing into") as caught:
-            run(folder / "study.yaml")
+    with (
+        hold(folder / "out" / ".blocks" / "lock", output=folder / "out"),
+        pytest.raises(InputError, match=f"process {os.getpid()} on .* is writing into") as caught,
+    ):
+        run(folder / "study.yaml")
     assert caught.value.code == "output-busy"
 
 
@@ -289,6 +291,7 @@ def test_a_report_that_fails_keeps_the_results(folder, monkeypatch):
 def test_systems_of_one_name_are_kept_apart(tmp_path):
     from consilience.study._blocks import merged_side
     from consilience.study._store import write_arrays
+
     from .test_store import array
 
     for name in "pq":

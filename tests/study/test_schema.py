@@ -9,6 +9,7 @@ import pytest
 from consilience import InputError
 from consilience.study import load
 from consilience.study._schema import file_name
+
 from .conftest import STUDY
 
 

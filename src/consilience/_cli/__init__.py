@@ -1,4 +1,5 @@
-"""The command line. Nothing heavy is imported before a command runs; every fault is one or two lines and an exit code.
+"""The command line. Nothing heavy is imported before a command runs; every fault is one or two lines and an
+exit code.
 
 Exit codes: 0 done, 1 a step failed (or a fault of ours), 2 bad input, 130 interrupted.
 """

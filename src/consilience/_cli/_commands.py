@@ -51,7 +51,8 @@ def _debug(function: Any) -> Any:
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
 def cli(debug: bool) -> None:
-    """The representations of artificial and biological neural networks, with the same methods and the same statistics.
+    """The representations of artificial and biological neural networks, with the same methods and the same
+    statistics.
 
     Exit codes: 0 done, 1 a step failed, 2 bad input, 130 interrupted.
     """

@@ -22,7 +22,7 @@ def command(
     ids: str | None,
     ids_b: str | None,
     kind: str | None,
-    join: str,
+    join: Any,
     n_boot: int,
     n_perm: int,
     level: float,
@@ -46,7 +46,7 @@ def command(
         n_boot=n_boot,
         n_perm=n_perm,
         level=level,
-        rng=seed,  # type: ignore[arg-type]
+        rng=seed,
     )
     if target is not None:
         result.save(target)

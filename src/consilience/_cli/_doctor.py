@@ -38,7 +38,8 @@ _EXTRAS = {
 def command() -> int:
     problems = 0
     click.echo(
-        f"consilience {_version('consilience')}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+        f"consilience {_version('consilience')}, Python {platform.python_version()}, {platform.system()} "
+        f"{platform.machine()}"
     )
     rows = [(name, _version(name)) for name in (*_CORE, *_MORE)]
     problems += sum(found is None for _, found in rows)
@@ -120,7 +121,8 @@ def _data() -> tuple[list[tuple[str, str]], int]:
     rows = [
         (
             "cache",
-            f"{clean(folder)} ({'writable' if writable else 'NOT writable: set CONSILIENCE_DATA to another folder'})",
+            f"{clean(folder)} "
+            f"({'writable' if writable else 'NOT writable: set CONSILIENCE_DATA to another folder'})",
         )
     ]
     for what, listed in (("data set", datasets.list()), ("network", networks.list())):

@@ -32,7 +32,7 @@ class _Signals:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._raise)
         receiver, sender = socket.socketpair()
-        sender.setblocking(False)
+        sender.setblocking(False)  # noqa: FBT003  the standard library's signature
         signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
         self._restore = [receiver, sender]  # kept open
         threading.Thread(
@@ -127,10 +127,9 @@ def guarded(argv: list[str]) -> int:
 
 
 def _invoke(argv: list[str]) -> int:
-    from consilience._cli._commands import cli
-
     import logging
 
+    from consilience._cli._commands import cli
     from consilience._core._errors import ConsilienceWarning
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)

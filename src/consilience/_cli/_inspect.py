@@ -94,7 +94,8 @@ def _findings(raw: Any) -> Iterator[tuple[str, str]]:
         if missing:
             yield (
                 "error",
-                f"{missing} NaN values; they are refused unless trials with NaN are left out (missing='omit')",
+                f"{missing} NaN values; they are refused unless trials with NaN are left out "
+                "(missing='omit')",
             )
     if raw.stimulus is None:
         yield "warning", "no stimulus ids; rows would be matched by their order. Give ids"

@@ -32,7 +32,8 @@ def command(*, results: tuple[str, ...], output: str | None, title: str | None) 
         target = Path(output) if output else Path("report.html")
     if target.is_dir():
         raise InputError(
-            f"report: {clean(target)} is a folder; give a file name, such as {clean(target / 'report.html')}.",
+            f"report: {clean(target)} is a folder; give a file name, such as "
+            f"{clean(target / 'report.html')}.",
             code="bad-path",
         )
     if any(target.exists() and path.exists() and target.samefile(path) for path in files.values()):
@@ -51,8 +52,7 @@ def command(*, results: tuple[str, ...], output: str | None, title: str | None) 
             title=title or record.get("title") or "Results",
             question=record.get("question"),
             study=record.get("study") or None,
-            run={key: value for key, value in record.items() if key not in ("study", "title", "question")}
-            or None,
+            run=facts(record) if record else None,
             failures=record.get("failures", ()),
         )
         os.replace(temporary, target)

@@ -1,4 +1,5 @@
-"""A study on one screen: per system of side b the best of side a, its interval, and how it stands to the untrained copies."""
+"""A study on one screen: per system of side b the best of side a, its interval, and how it stands to the
+untrained copies."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def summary(run: Any) -> list[str]:
 
 def _comparison(result: Any, copies: str) -> Iterator[str]:
     n = int(np.nanmax(result.data["n_stimuli"].values))
-    yield f"  {n} stimuli, {result.data.sizes['a']} x {result.data.sizes['b']} systems, {_level(result)} intervals over stimuli"
+    sizes = result.data.sizes
+    yield f"  {n} stimuli, {sizes['a']} x {sizes['b']} systems, {_level(result)} intervals over stimuli"
     best = result.best("a") if result.best_a is not None else None
     for b in result.data["b"].values.tolist():
         yield f"  {clean(b, 60)}"
@@ -70,7 +72,8 @@ def _best(result: Any, best: Any, measure: str, b: str, copies: str) -> Iterator
     chosen = f"{clean(best.layer, 40)}" + (
         f" (chosen in {100 * share:.0f} % of splits)" if np.isfinite(share) else ""
     )
-    yield f"    {clean(measure, 24)}: best {chosen}, held out {number(best.value)} {interval(*best.interval)}".rstrip()
+    held_out = f"{number(best.value)} {interval(*best.interval)}".rstrip()
+    yield f"    {clean(measure, 24)}: best {chosen}, held out {held_out}"
     both = interval(_value(data, "ci_both_low"), _value(data, "ci_both_high"))
     if both:
         yield f"      over stimuli and subjects {both}"
@@ -103,4 +106,5 @@ def _between(result: Any, pictures: Any) -> Iterator[str]:
                 pictures.rdms.sel(system=one).values, pictures.rdms.sel(system=two).values, method="spearman"
             )
         )
-        yield f"  {clean(one, 40)} and {clean(two, 40)}: Spearman correlation of their mean RDMs {number(value)}"
+        names = f"{clean(one, 40)} and {clean(two, 40)}"
+        yield f"  {names}: Spearman correlation of their mean RDMs {number(value)}"

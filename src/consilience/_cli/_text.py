@@ -9,7 +9,8 @@ __all__ = ["clean", "interval", "number", "table"]
 
 
 def clean(text: object, limit: int = 200) -> str:
-    """Control, direction and other unprintable characters escaped (no terminal takes orders from a name); long text shortened."""
+    """Control, direction and other unprintable characters escaped (no terminal takes orders from a name);
+    long text shortened."""
     shown = "".join(
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in str(text)
     )

@@ -34,7 +34,8 @@ def read_csv(path: Path, *, who: str) -> Raw:
     delimiter = max("\t;,", key=first.count)
     if first.count(delimiter) == 0:
         raise InputError(
-            f"{who}: {show(path)}, line 1: no comma, semicolon or tab; the header must name the id column and at least one unit.",
+            f"{who}: {show(path)}, line 1: no comma, semicolon or tab; the header must name the id column "
+            "and at least one unit.",
             code="bad-csv",
         )
     try:
@@ -74,7 +75,8 @@ def _number(cell: str, path: Path, line: int, column: str, who: str) -> float:
         if cell.strip().lower() in _MISSING:
             return float("nan")
         raise InputError(
-            f"{who}: {show(path)}, line {line}, column {shorten(column, 40)}: {shorten(cell, 40)} is not a number (the first column holds ids, "
+            f"{who}: {show(path)}, line {line}, column {shorten(column, 40)}: {shorten(cell, 40)} is not a "
+            "number (the first column holds ids, "
             "the others numbers with a decimal point).",
             code="not-numeric",
         ) from None

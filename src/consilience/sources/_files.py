@@ -1,4 +1,5 @@
-"""What kind of file it is: by its first bytes, after making sure that it is a regular file of a bearable size."""
+"""What kind of file it is: by its first bytes, after making sure that it is a regular file of a bearable
+size."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ def check_path_text(text: str, *, who: str) -> str:
     """Refuses addresses (``http:``, ``file:``, ``s3:``) and NUL where a path of this machine is wanted."""
     if _URL.match(text) or "://" in text:
         raise InputError(
-            f"{who}: {shorten(text)} is an address, not a path; only files on this machine are read. Fetch it first.",
+            f"{who}: {shorten(text)} is an address, not a path; only files on this machine are read. Fetch "
+            "it first.",
             code="url-refused",
         )
     if "\0" in text or not text.strip():
@@ -81,7 +83,8 @@ def show(path: Path) -> str:
 
 
 def signature(path: Path, *, who: str) -> str:
-    """npy, npz, netcdf or csv, by the first bytes; other kinds, and names that say something else, are refused."""
+    """npy, npz, netcdf or csv, by the first bytes; other kinds, and names that say something else, are
+    refused."""
     with path.open("rb") as stream:
         head = stream.read(512)
     found = next((kind for magic, kind in _SIGNATURES if head.startswith(magic)), "")
@@ -100,7 +103,8 @@ def signature(path: Path, *, who: str) -> str:
         )
     if said is not None and said != found:
         raise InputError(
-            f"{who}: {_show(path)} is {_WORDS[found]} by its first bytes, not what its name says; rename it if that is right, "
+            f"{who}: {_show(path)} is {_WORDS[found]} by its first bytes, not what its name says; rename "
+            "it if that is right, "
             "or write it again.",
             code="wrong-extension",
         )
@@ -133,7 +137,8 @@ def check_room(n_bytes: int, path: Path, *, who: str) -> None:
     limit = read_bytes_limit()
     if n_bytes > limit:
         raise InputError(
-            f"{who}: {_show(path)} holds {n_bytes / 2**30:.1f} GiB of numbers and {limit / 2**30:.1f} GiB of memory is free; "
+            f"{who}: {_show(path)} holds {n_bytes / 2**30:.1f} GiB of numbers and {limit / 2**30:.1f} GiB "
+            "of memory is free; "
             "split it or choose fewer units.",
             code="too-large",
         )

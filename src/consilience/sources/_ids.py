@@ -22,7 +22,8 @@ def read_ids(source: str | os.PathLike[str] | Sequence[Hashable], *, who: str = 
 
     Parameters
     ----------
-    source : list of ids, or a path: ``.json`` and ``.yaml`` hold one list, ``.npy`` a 1-D array of text or whole numbers, any other
+    source : list of ids, or a path: ``.json`` and ``.yaml`` hold one list, ``.npy`` a 1-D array of text
+        or whole numbers, any other
         file is UTF-8 text with one id a line (blank lines at the end are dropped).
 
     Returns
@@ -38,7 +39,8 @@ def read_ids(source: str | os.PathLike[str] | Sequence[Hashable], *, who: str = 
         values = read_npy(path, who=who).values
         if values.ndim != 1 or values.dtype.kind not in "iuUS":
             raise InputError(
-                f"{who}: {show(path)} must be 1-D text or whole numbers, got shape {values.shape}, {values.dtype}.",
+                f"{who}: {show(path)} must be 1-D text or whole numbers, got shape {values.shape}, "
+                f"{values.dtype}.",
                 code="bad-ids",
             )
         return [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,8 @@ def read_netcdf(path: Path, *, who: str) -> Raw:
         raise
     except Exception as error:  # noqa: BLE001  whatever a damaged file does in the reader, the user gets one sentence
         raise InputError(
-            f"{who}: {show(path)} is damaged or incomplete ({type(error).__name__}: {shorten(str(error))}); copy or save it again.",
+            f"{who}: {show(path)} is damaged or incomplete ({type(error).__name__}: "
+            f"{shorten(str(error))}); copy or save it again.",
             code="damaged-file",
         ) from None
 
@@ -37,7 +37,8 @@ def _look(path: Path, who: str) -> int:
     with h5py.File(path, "r") as file:
         if "consilience_format" in file.attrs:
             raise InputError(
-                f"{who}: {show(path)} is a result of this package, not responses; open it with cs.load, or `consilience report`.",
+                f"{who}: {show(path)} is a result of this package, not responses; open it with cs.load, or "
+                "`consilience report`.",
                 code="is-a-result",
             )
         pending = [file]
@@ -56,7 +57,8 @@ def _look(path: Path, who: str) -> int:
                 if isinstance(entry, h5py.Dataset):
                     if entry.external or entry.is_virtual:
                         raise InputError(
-                            f"{who}: {show(path)} keeps the values of {shorten(name)} in another file; that is refused.",
+                            f"{who}: {show(path)} keeps the values of {shorten(name)} in another file; "
+                            "that is refused.",
                             code="external-link",
                         )
                     total += int(entry.nbytes)
@@ -80,24 +82,20 @@ def _load(path: Path, who: str) -> Raw:
             code="which-member",
         )
     array = data[chosen]
-    coords: dict[str, Any] = {str(name): coord for name, coord in array.coords.items()}
-    for wanted in ("stimulus", "unit", "time"):
-        coords.setdefault(wanted, None)
-    known = {name: None if coord is None else _plain(coord.values) for name, coord in coords.items()}
+    coords = {str(name): coord for name, coord in array.coords.items()}
+    known = {name: _plain(coord.values) for name, coord in coords.items()}
     labels = {
         name: (str(coord.dims[0]), known[name])
         for name, coord in coords.items()
-        if coord is not None
-        and name not in ("stimulus", "stimulus_", "unit", "time")
-        and len(coord.dims) == 1
+        if name not in ("stimulus", "stimulus_", "unit", "time") and len(coord.dims) == 1
     }
     return Raw(
         values=array.values,
         format="netcdf",
         dims=tuple(str(dim) for dim in array.dims),
-        stimulus=known["stimulus"],
-        unit=known["unit"],
-        time=known["time"],
+        stimulus=known.get("stimulus"),
+        unit=known.get("unit"),
+        time=known.get("time"),
         labels=labels,
         attrs={str(key): value for key, value in array.attrs.items()},
     )

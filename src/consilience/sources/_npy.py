@@ -31,12 +31,14 @@ def _header(stream: BinaryIO, path: Path, what: str, who: str) -> tuple[tuple[in
         shape, _, dtype = read(stream)
     except Exception as error:  # noqa: BLE001  a damaged header raises anything, from SyntaxError to TokenError
         raise InputError(
-            f"{who}: {show(path)}{what} is damaged or incomplete (its header cannot be read: {shorten(str(error))}).",
+            f"{who}: {show(path)}{what} is damaged or incomplete (its header cannot be read: "
+            f"{shorten(str(error))}).",
             code="damaged-file",
         ) from None
     if dtype.hasobject:
         raise InputError(
-            f"{who}: {show(path)}{what} holds Python objects, which would have to be unpickled and are never loaded; save plain numbers "
+            f"{who}: {show(path)}{what} holds Python objects, which would have to be unpickled and are "
+            "never loaded; save plain numbers "
             "or text.",
             code="pickle-refused",
         )
@@ -50,7 +52,8 @@ def read_npy(path: Path, *, who: str) -> Raw:
         expected = math.prod(shape) * dtype.itemsize + stream.tell()
     if size != expected:
         raise InputError(
-            f"{who}: {show(path)} is damaged or incomplete: its header announces {expected} bytes (shape {shape}, {dtype}) and it has "
+            f"{who}: {show(path)} is damaged or incomplete: its header announces {expected} bytes (shape "
+            f"{shape}, {dtype}) and it has "
             f"{size}; copy or save it again.",
             code="damaged-file",
         )
@@ -68,11 +71,12 @@ def read_npz(path: Path, *, who: str) -> Raw:
             arrays = {name: _member(archive, members[name], name, path, who) for name in wanted}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
         raise InputError(
-            f"{who}: {show(path)} is damaged, incomplete or encrypted ({shorten(str(error))}); copy or save it again.",
+            f"{who}: {show(path)} is damaged, incomplete or encrypted ({shorten(str(error))}); copy or "
+            "save it again.",
             code="damaged-file",
         ) from None
-    labels = {name: arrays.get(name) for name in _LABELS}
-    return Raw(values=arrays[value_name], format="npz", **labels)
+    stimulus, unit, time = (arrays.get(name) for name in _LABELS)
+    return Raw(values=arrays[value_name], format="npz", stimulus=stimulus, unit=unit, time=time)
 
 
 def _members(archive: zipfile.ZipFile, path: Path, who: str) -> dict[str, zipfile.ZipInfo]:
@@ -81,7 +85,8 @@ def _members(archive: zipfile.ZipFile, path: Path, who: str) -> dict[str, zipfil
         name = info.filename
         if name.startswith(("/", "\\")) or ".." in name.replace("\\", "/").split("/") or ":" in name:
             raise InputError(
-                f"{who}: {show(path)} has a member {shorten(name)} that points outside the archive; it is refused.",
+                f"{who}: {show(path)} has a member {shorten(name)} that points outside the archive; it is "
+                "refused.",
                 code="bad-member",
             )
         if name.endswith(".npy"):
@@ -102,7 +107,8 @@ def _value_name(names: list[str], path: Path, who: str) -> str:
     if len(others) == 1:
         return others[0]
     raise InputError(
-        f"{who}: {show(path)} has {len(names)} members and none is named 'responses' or 'data', so it is not clear which to read."
+        f"{who}: {show(path)} has {len(names)} members and none is named 'responses' or 'data', so it is "
+        "not clear which to read."
         f"{nearest('responses', names)}",
         code="which-member",
     )

@@ -15,8 +15,10 @@ __all__ = ["Raw"]
 class Raw:
     """Numbers and labels of one file, unchecked.
 
-    values : array of any dimension.   format : npy, npz, netcdf or csv.   dims : names of its axes, where the file tells.
-    labels : further coordinates (name -> (dim, entries)).   attrs : kind, system, distance... where the file tells.
+    values : array of any dimension.   format : npy, npz, netcdf or csv.   dims : names of its axes, where
+        the file tells.
+    labels : further coordinates (name -> (dim, entries)).   attrs : kind, system, distance... where the
+        file tells.
     """
 
     values: np.ndarray

@@ -19,7 +19,8 @@ __all__ = ["Raw", "read_array", "read_raw"]
 
 
 def read_raw(path: str | os.PathLike[str], *, who: str = "read") -> Raw:
-    """The numbers and labels of a .npy, .npz, .nc or .csv file, unchecked (`consilience inspect` looks at these)."""
+    """The numbers and labels of a .npy, .npz, .nc or .csv file, unchecked (`consilience inspect` looks at
+    these)."""
     source = check_file(path, who=who)
     kind = signature(source, who=who)
     if kind == "npy":
@@ -54,9 +55,11 @@ def read_array(
     Parameters
     ----------
     path : a regular file; what it is, is decided by its first bytes.
-        .npy: array (trial, unit). .npz: member ``responses``, ``data`` or the only one, with ``stimulus``, ``unit``, ``time`` members if any.
+        .npy: array (trial, unit). .npz: member ``responses``, ``data`` or the only one, with ``stimulus``,
+        ``unit``, ``time`` members if any.
         .nc: one DataArray that follows the schema. .csv: first column ids, header unit names.
-    ids : list of stimulus ids, one per trial, or a file with them (.txt, .json, .yaml, .npy); replaces those in the file.
+    ids : list of stimulus ids, one per trial, or a file with them (.txt, .json, .yaml, .npy); replaces
+        those in the file.
     kind : what a value is (rate, count, bold...); default: what the file says, else activation.
     dims : axis names, for a 3-D array: ("trial", "time", "unit").
     system, subject : labels.   repeat : "count" if equal ids are repeats of one stimulus.
@@ -67,7 +70,8 @@ def read_array(
 
     Raises
     ------
-    InputError : no such file, damaged, pickled, of another format, NaN, ids that do not fit; the text names the file.
+    InputError : no such file, damaged, pickled, of another format, NaN, ids that do not fit; the text
+        names the file.
     """
     who = f"reading {show(check_file(path, who='read'))}"
     raw = read_raw(path, who="read")

@@ -1,4 +1,5 @@
-"""Studies: a YAML file of systems and analyses becomes a graph of blocks, a store that resumes, results and a report."""
+"""Studies: a YAML file of systems and analyses becomes a graph of blocks, a store that resumes, results and a
+report."""
 
 from consilience.study._run import Failure, Progress, StudyRun, run
 from consilience.study._schema import Study, load

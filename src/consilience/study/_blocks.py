@@ -1,4 +1,5 @@
-"""The blocks of a study: each reads finished blocks, computes one thing, and writes its product into a folder."""
+"""The blocks of a study: each reads finished blocks, computes one thing, and writes its product into a
+folder."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def record_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Pat
 
 
 def merged_side(members: Sequence[tuple[str, Path]]) -> dict[str, xr.DataArray]:
-    """Systems of one side as one mapping; where two systems have a member of the same name, all are called system/member."""
+    """Systems of one side as one mapping; where two systems have a member of the same name, all are called
+    system/member."""
     parts = [(name, read_arrays(path)) for name, path in members]
     names = [inner for _, part in parts for inner in part]
     plain = len(set(names)) == len(names)

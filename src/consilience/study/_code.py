@@ -15,7 +15,8 @@ _LIBRARIES = ("consilience", "numpy", "scipy", "scikit-learn", "xarray")
 
 @functools.cache
 def code_digest(*packages: str) -> str:
-    """SHA-256 over the source of modules and sub-packages of consilience: changed code never meets an old product."""
+    """SHA-256 over the source of modules and sub-packages of consilience: changed code never meets an old
+    product."""
     out = hashlib.sha256()
     root = resources.files("consilience")
 

@@ -44,7 +44,8 @@ def _holder(path: Path) -> str:
 
 @contextmanager
 def hold(path: Path, *, output: Path) -> Iterator[None]:
-    """Holds ``path`` while the block runs; refuses when another live process has it. A dead process's lock is free."""
+    """Holds ``path`` while the block runs; refuses when another live process has it. A dead process's lock is
+    free."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     except OSError as error:
@@ -54,7 +55,8 @@ def hold(path: Path, *, output: Path) -> Iterator[None]:
     try:
         if not _try_lock(handle):
             raise InputError(
-                f"study: {_holder(path)} is writing into {show(output)}; wait until it is done, or give another output.",
+                f"study: {_holder(path)} is writing into {show(output)}; wait until it is done, or give "
+                "another output.",
                 code="output-busy",
             )
         try:

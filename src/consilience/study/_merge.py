@@ -22,7 +22,8 @@ def merge(parts: Sequence[Comparison], *, versions: Mapping[str, str] | None = N
     Parameters
     ----------
     parts : comparisons of the same systems, each by other measures.
-    versions : replaces the recorded versions (a study records what it needs, whatever else the process had loaded).
+    versions : replaces the recorded versions (a study records what it needs, whatever else the process
+        had loaded).
     """
     if not parts:
         raise InputError("study: no comparison to merge.", code="too-few")
@@ -37,7 +38,8 @@ def merge(parts: Sequence[Comparison], *, versions: Mapping[str, str] | None = N
 
 
 def _joined(entries: list[Any], name: str) -> Any:
-    """Along ``measure``. Draws may be absent or fewer for some measures (their resampling rule); all else must fit."""
+    """Along ``measure``. Draws may be absent or fewer for some measures (their resampling rule); all else
+    must fit."""
     present = [entry for entry in entries if entry is not None]
     drawn = name.endswith("draws")
     if present and len(present) < len(entries) and not drawn:
@@ -55,7 +57,7 @@ def _settings(all_settings: list[Mapping[str, Any]]) -> dict[str, Any]:
     """What is equal stays; lists (``measures``) are strung together; what else differs becomes a list."""
     out: dict[str, Any] = {}
     for key in dict.fromkeys(key for settings in all_settings for key in settings):
-        entries = [settings.get(key) for settings in all_settings]
+        entries: list[Any] = [settings.get(key) for settings in all_settings]
         if all(entry == entries[0] for entry in entries):
             out[key] = entries[0]
         elif all(isinstance(entry, list) for entry in entries):

@@ -1,4 +1,5 @@
-"""From a study to its blocks, each with the key of what it is made of. Data are read here, so bad input ends the run at once."""
+"""From a study to its blocks, each with the key of what it is made of. Data are read here, so bad input ends
+the run at once."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class Block:
 
 @dataclass
 class Plan:
-    """All blocks by key, in an order that respects needs; what each analysis is made of; the data that were read."""
+    """All blocks by key, in an order that respects needs; what each analysis is made of; the data that were
+    read."""
 
     blocks: dict[str, Block] = field(default_factory=dict)
     comparisons: dict[str, list[str]] = field(default_factory=dict)
@@ -116,7 +118,8 @@ def _dataset_systems(system: Dataset, loaded: dict[str, Any], plan: Plan) -> dic
     for name in system.select:
         if name not in found.systems:
             raise UnknownNameError(
-                f"study: systems.{system.name}.select: {shorten(name)} is not in {system.dataset}.{nearest(name, found.systems)}"
+                f"study: systems.{system.name}.select: {shorten(name)} is not in "
+                f"{system.dataset}.{nearest(name, found.systems)}"
             )
     return {name: found.systems[name] for name in system.select}
 
@@ -169,7 +172,8 @@ def _stimuli(system: NetworkSystem, study: Study) -> tuple[xr.DataArray, str, bo
     folder = study.folder / system.stimuli
     if not folder.is_dir():
         raise InputError(
-            f"study: systems.{system.name}.stimuli: {shorten(system.stimuli)} is neither a data set nor a folder.{nearest(system.stimuli, names)}",
+            f"study: systems.{system.name}.stimuli: {shorten(system.stimuli)} is neither a data set nor a "
+            f"folder.{nearest(system.stimuli, names)}",
             code="no-stimuli",
         )
     return get_stimuli(str(folder.resolve()), is_dataset=False), str(folder.resolve()), False

@@ -1,4 +1,5 @@
-"""Runs a study: what is in the store is taken from there, the rest is a Dask graph, and the output appears whole."""
+"""Runs a study: what is in the store is taken from there, the rest is a Dask graph, and the output appears
+whole."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Failure:
-    """A step that failed: which, what the error says, its code; ``traceback`` only for faults that are not bad input."""
+    """A step that failed: which, what the error says, its code; ``traceback`` only for faults that are not
+    bad input."""
 
     step: str
     error: str
@@ -97,7 +99,8 @@ class StudyRun:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a block ended; travels through the graph in place of exceptions, so that one failure stops nothing else."""
+    """How a block ended; travels through the graph in place of exceptions, so that one failure stops nothing
+    else."""
 
     key: str
     state: str
@@ -117,7 +120,8 @@ _live: dict[str, _Live] = {}
 
 
 def execute(root: Path, block: Block, run_id: str, needs: list[Outcome | str]) -> Outcome:
-    """One node of the graph: runs a block, unless it is in the store by now, something it needs failed, or the run was stopped."""
+    """One node of the graph: runs a block, unless it is in the store by now, something it needs failed, or
+    the run was stopped."""
     live = _live.get(run_id) or _Live()
     broken = next(
         (need for need in needs if isinstance(need, Outcome) and need.state not in ("computed", "stored")),
@@ -185,7 +189,8 @@ def run(
     ----------
     study : path of a YAML file, or a mapping of the same form.
     output : folder for results, table, report and the store; replaces the study's own.
-    workers : blocks at a time, 1 to 256 (each with one BLAS thread). Used by the in-process Dask scheduler; where a
+    workers : blocks at a time, 1 to 256 (each with one BLAS thread). Used by the in-process Dask
+        scheduler; where a
         ``dask.distributed`` client is active the blocks go to it, and it must see the same file system.
     progress : called with a `Progress` at each change, from any thread.
     report : whether to write report.html; default: what the study says.
@@ -198,7 +203,8 @@ def run(
     ------
     InputError : bad study, bad data, an output that cannot be written or that another run holds.
 
-    A second run takes every finished block from the store, also after a run that was killed; changed data, settings, code or library
+    A second run takes every finished block from the store, also after a run that was killed; changed data,
+    settings, code or library
     versions give new keys, so nothing stale is used.
     """
     workers = check_count(workers, name="workers", who="study", minimum=1, maximum=MOST_WORKERS)
@@ -234,7 +240,8 @@ def run(
 
 
 def _make_room(plan: Plan, store: Store) -> None:
-    """Drops the largest recordings once all that needs them is done; they are quick to make again, and large."""
+    """Drops the largest recordings once all that needs them is done; they are quick to make again, and
+    large."""
     keys = [key for key, block in plan.blocks.items() if block.kind == "record" and store.has(key)]
     sizes = {key: store.size(key) for key in keys}
     for key in sorted(sizes, key=lambda key: -sizes[key]):
@@ -255,7 +262,8 @@ def _quiet() -> Iterator[None]:
 def _compute(
     plan: Plan, store: Store, workers: int, progress: Callable[[Progress], None] | None
 ) -> dict[str, Outcome]:
-    """Makes every target present: by key, how each block ended (or that it was in the store, or not needed)."""
+    """Makes every target present: by key, how each block ended (or that it was in the store, or not
+    needed)."""
     needed = _needed(plan, store)
     outcomes = {key: Outcome(key, "stored") for key in plan.blocks if key not in needed}
     total, done = len(plan.blocks), len(outcomes)

@@ -1,4 +1,5 @@
-"""What a study file may say. One table per kind of entry (key -> reader) drives reading, checking and the messages."""
+"""What a study file may say. One table per kind of entry (key -> reader) drives reading, checking and the
+messages."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from consilience.study._yaml import Node, from_mapping, read_yaml
 
 __all__ = ["Analysis", "Dataset", "Measure", "NetworkSystem", "ReadSystem", "Study", "file_name", "load"]
 
-# -- readers: Node -> plain value, or an error that names line, key, what is expected and what came --------------------
+# -- readers: Node -> plain value, or an error that names line, key, what is expected and what came
 
 Reader = Callable[[Node], Any]
 
@@ -97,7 +98,8 @@ def _one_of(*options: str) -> Reader:
         if node.value not in options:
             hint = nearest(node.value, options)
             raise node.error(
-                f"must be one of {', '.join(options)}, got {node.word}.{hint if hint.startswith(' Did') else ''}",
+                f"must be one of {', '.join(options)}, got "
+                f"{node.word}.{hint if hint.startswith(' Did') else ''}",
                 code="unknown-option",
             )
         return str(node.value)
@@ -183,7 +185,7 @@ def _plain(node: Node) -> Any:
     return node.value
 
 
-# -- tables ------------------------------------------------------------------------------------------------------------
+# -- tables: key -> reader, one table per kind of entry
 
 _SEED_MAX = 2**128 - 1
 
@@ -290,7 +292,8 @@ def _system(name: str, node: Node, folder: Path) -> System:
         return Dataset(name, **values)
     if "epoch" in values:
         raise node.value["epoch"].error(
-            "cutting recordings into epochs is not available yet; save the epoched responses as .npy, .npz, .nc or .csv and read those.",
+            "cutting recordings into epochs is not available yet; save the epoched responses as .npy, "
+            ".npz, .nc or .csv and read those.",
             code="not-yet",
         )
     values["read"] = folder / values["read"]
@@ -429,13 +432,15 @@ def load(
 
     Parameters
     ----------
-    study : path of a YAML file, or a mapping with the same keys. Paths in a file are relative to the file, in a mapping to the
+    study : path of a YAML file, or a mapping with the same keys. Paths in a file are relative to the
+        file, in a mapping to the
         current folder.
     output : replaces the file's ``output``; relative to the current folder.
 
     Raises
     ------
-    InputError : unknown, doubled or missing keys, wrong types, addresses, unknown systems or measures; with line and nearest name.
+    InputError : unknown, doubled or missing keys, wrong types, addresses, unknown systems or measures;
+        with line and nearest name.
     """
     if isinstance(study, Mapping):
         node, source, folder = from_mapping(study), None, Path.cwd()
@@ -480,7 +485,8 @@ def load(
 
 
 def file_name(name: str) -> str:
-    """A file name for a step: letters, digits, ``._+-``; anything else is replaced and a short hash keeps names apart."""
+    """A file name for a step: letters, digits, ``._+-``; anything else is replaced and a short hash keeps
+    names apart."""
     safe = re.sub(r"[^A-Za-z0-9._+-]", "_", name).strip(".")[:80]
     return (
         safe

@@ -28,7 +28,8 @@ _counter = itertools.count()
 
 
 class StoreError(InputError):
-    """The store cannot be written (disk full, no permission): the run ends, since nothing more can be kept."""
+    """The store cannot be written (disk full, no permission): the run ends, since nothing more can be
+    kept."""
 
     code = "cannot-write"
 
@@ -58,9 +59,7 @@ def array_digest(data: xr.DataArray) -> str:
     for name, values in [("", data.values), *sorted((str(n), c.values) for n, c in data.coords.items())]:
         values = _storable(values)
         out.update(f"|{name}|{values.dtype.str}|{values.shape}".encode())
-        out.update(
-            memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8)) if values.size else b""
-        )
+        out.update(np.ascontiguousarray(values).data.cast("B") if values.size else b"")
     return out.hexdigest()
 
 

@@ -1,4 +1,5 @@
-"""The output folder: results/*.nc, table.csv, report.html, run.json; each file appears whole or not at all."""
+"""The output folder: results/*.nc, table.csv, report.html, run.json; each file appears whole or not at
+all."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ __all__ = ["facts", "formula_safe", "prepare_output", "write_atomic", "write_out
 
 
 def prepare_output(study: Study) -> Path:
-    """Makes the output folder and its store; refuses what cannot be written and what would touch an input. Returns the store."""
+    """Makes the output folder and its store; refuses what cannot be written and what would touch an input.
+    Returns the store."""
     output = study.output
     store, results = output / ".blocks", output / "results"
     for path, what in ((output, "the output"), (store, "the store"), (results, "the results folder")):

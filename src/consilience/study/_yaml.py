@@ -1,4 +1,5 @@
-"""YAML as a tree that remembers its lines: no tags, no duplicate keys, no addresses, bounded size and depth."""
+"""YAML as a tree that remembers its lines: no tags, no duplicate keys, no addresses, bounded size and
+depth."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ _PLAIN = ("str", "int", "float", "bool", "null", "timestamp")
 class Node:
     """One value with where it stands: ``value`` is a dict of Nodes, a list of Nodes, or a plain scalar.
 
-    path : ``systems.brain.select``.   line : 1-based line of the file, or None for a mapping from Python.   raw : the scalar as written.
+    path : ``systems.brain.select``.   line : 1-based line of the file, or None for a mapping from Python.
+        raw : the scalar as written.
     """
 
     value: Any

@@ -39,6 +39,8 @@ def to_numpy(x: Array) -> np.ndarray:
     try:
         return np.asarray(x)
     except (TypeError, ValueError, RuntimeError):
+        if not hasattr(x, "__dlpack__"):
+            raise
         return np.from_dlpack(x)
 
 
@@ -47,7 +49,8 @@ def as_same_library(x: np.ndarray, like: Array) -> Array:
     if isinstance(like, np.ndarray):
         return x
     xp = array_namespace(like)
-    return xp.asarray(np.ascontiguousarray(x), device=like.device)
+    # np.ascontiguousarray would make a 0-d array 1-d
+    return xp.asarray(np.array(x, order="C"), device=like.device)
 
 
 def _refuse_kind(name: str, who: str, what: str) -> InputError:
@@ -126,7 +129,7 @@ def _first_bad(x: Array, name: str, who: str) -> None:
     xp = array_namespace(x)
     step = max(1, _BLOCK // max(1, x.shape[1]))
     for start in range(0, x.shape[0], step):
-        finite = xp.isfinite(x[start : start + step, ...])
+        finite = xp.isfinite(x[start : min(start + step, x.shape[0]), ...])
         if not bool(xp.all(finite)):
             rows, columns = np.nonzero(~np.isfinite(to_numpy(x)))
             places = ", ".join(f"(trial {r}, unit {c})" for r, c in zip(rows[:3], columns[:3]))

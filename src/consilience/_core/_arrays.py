@@ -71,7 +71,7 @@ def _unwrap(x: object, name: str, who: str) -> Array:
         return np.asarray(x.data)
     if isinstance(x, np.matrix):
         return np.asarray(x)
-    if hasattr(x, "tocsr") and hasattr(x, "nnz"):
+    if (hasattr(x, "tocsr") and hasattr(x, "nnz")) or "sparse" in str(getattr(x, "layout", "")):
         raise InputError(
             f"{who}: {name} is a sparse matrix of shape {getattr(x, 'shape', '?')}; pass {name}.toarray() "
             "if it fits in memory.",
@@ -171,6 +171,14 @@ def as_matrix(x: object, *, name: str, who: str, min_rows: int = 1) -> Array:
 
 
 def same_rows(x: Array, y: Array, *, who: str) -> None:
+    """Refuses arrays of other numbers of rows, and of two array libraries or devices."""
+    if array_namespace(x) is not array_namespace(y) or x.device != y.device:
+        here, there = (f"{type(z).__module__.split('.')[0]} ({z.device})" for z in (x, y))
+        raise InputError(
+            f"{who}: x and y must be arrays of one library on one device, got {here} and {there}; "
+            "convert one of them.",
+            code="mixed-libraries",
+        )
     if x.shape[0] != y.shape[0]:
         raise InputError(
             f"{who}: x and y must have the same stimuli in the same rows, got shapes {tuple(x.shape)} and "

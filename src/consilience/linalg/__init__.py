@@ -2,7 +2,7 @@
 ridge path.
 """
 
-from consilience.linalg._centre import centre_columns, constant_columns
+from consilience.linalg._centre import centre_columns, constant_columns, to_safe_size
 from consilience.linalg._gram import cross, gram, squared_distances
 from consilience.linalg._mds import classical_mds, rotate_onto
 from consilience.linalg._reduce import principal_scores
@@ -20,4 +20,5 @@ __all__ = [
     "principal_scores",
     "rotate_onto",
     "squared_distances",
+    "to_safe_size",
 ]

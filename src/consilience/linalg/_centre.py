@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from consilience._core._arrays import Array, array_namespace, float64
 
-__all__ = ["centre_columns", "column_means", "constant_columns"]
+__all__ = ["centre_columns", "column_means", "constant_columns", "to_safe_size"]
 
 _BLOCK = 1 << 22
 
@@ -15,10 +17,11 @@ def column_means(x: Array) -> Array:
     if x.dtype == xp.float64:
         return xp.mean(x, axis=0)
     step = max(1, _BLOCK // max(1, x.shape[1]))
-    total = xp.sum(float64(x[:step, ...]), axis=0)
-    for start in range(step, x.shape[0], step):
-        total = total + xp.sum(float64(x[start : start + step, ...]), axis=0)
-    return total / x.shape[0]
+    n = x.shape[0]
+    total = xp.sum(float64(x[: min(step, n), ...]), axis=0)
+    for start in range(step, n, step):
+        total = total + xp.sum(float64(x[start : min(start + step, n), ...]), axis=0)
+    return total / n
 
 
 def centre_columns(x: Array) -> Array:
@@ -29,10 +32,20 @@ def centre_columns(x: Array) -> Array:
         return x - mean
     step = max(1, _BLOCK // max(1, x.shape[1]))
     blocks = [
-        xp.astype(float64(x[start : start + step, ...]) - mean, x.dtype)
+        xp.astype(float64(x[start : min(start + step, x.shape[0]), ...]) - mean, x.dtype)
         for start in range(0, x.shape[0], step)
     ]
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
+
+
+def to_safe_size(x: Array) -> Array:
+    """``x`` itself, or, where products of its squares could overflow or vanish, ``x`` over a power of two."""
+    xp = array_namespace(x)
+    top = max(float(xp.max(x)), -float(xp.min(x)))
+    limit = 2.0**100 if x.dtype == xp.float64 else 2.0**30
+    if top == 0 or 1 / limit < top < limit:
+        return x
+    return x / math.ldexp(1.0, math.frexp(top)[1])
 
 
 def constant_columns(x: Array, *, tolerance: float = 8.0) -> Array:

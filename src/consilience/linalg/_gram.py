@@ -22,7 +22,7 @@ def gram(x: Array) -> Array:
         return float64(x @ x.T)
     total = float64(x[:, :_COLUMNS] @ x[:, :_COLUMNS].T)
     for start in range(_COLUMNS, x.shape[1], _COLUMNS):
-        block = x[:, start : start + _COLUMNS]
+        block = x[:, start : min(start + _COLUMNS, x.shape[1])]
         total = total + float64(block @ block.T)
     return total
 
@@ -54,7 +54,8 @@ def cross(x: Array, y: Array) -> Array:
         return float64(x.T @ y)
     total = float64(x[:_ROWS, :].T @ y[:_ROWS, :])
     for start in range(_ROWS, x.shape[0], _ROWS):
-        total = total + float64(x[start : start + _ROWS, :].T @ y[start : start + _ROWS, :])
+        stop = min(start + _ROWS, x.shape[0])
+        total = total + float64(x[start:stop, :].T @ y[start:stop, :])
     return total
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from consilience._core._arrays import Array, array_namespace, as_matrix, same_rows, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number
-from consilience.linalg import centre_columns, ledoit_wolf, principal_scores
+from consilience.linalg import centre_columns, ledoit_wolf, principal_scores, to_safe_size
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PredictionParts, Predictions, SubsampleParts, measure
 from consilience.measures._held_out import held_out_score, scores
@@ -18,8 +19,10 @@ __all__ = ["cca", "cca_held_out", "svcca", "svcca_held_out"]
 
 _INVARIANT_CCA = frozenset({"translation", "scaling", "rotation", "permutation", "unit_scaling", "affine"})
 _INVARIANT_SVCCA = frozenset({"translation", "scaling", "rotation", "permutation"})
+_FEWEST = 8  # stimuli for the held-out forms
 
 
+@functools.lru_cache(maxsize=1024)
 def cca_null(n: int, p: int, q: int) -> float:
     """Expected mean canonical correlation of independent Gaussian data: the mean of sqrt(x) under the limit
     law of Wachter (1980).
@@ -32,12 +35,17 @@ def cca_null(n: int, p: int, q: int) -> float:
     if max(a, b) >= 1.0:
         return 1.0
     middle, half = a + b - 2 * a * b, 2 * np.sqrt(a * b * (1 - a) * (1 - b))
-    nodes, weights = np.polynomial.legendre.leggauss(400)
+    nodes, weights = _nodes()
     angle = (nodes + 1) * np.pi / 2
     x = np.clip(middle + half * np.cos(angle), 1e-300, 1 - 1e-15)
     density = (half * np.sin(angle)) ** 2 / (2 * np.pi * min(a, b) * x * (1 - x)) * (np.pi / 2)
     atom = max(0.0, (a + b - 1) / min(a, b))
     return float(min(1.0, atom + np.sum(weights * density * np.sqrt(x))))
+
+
+@functools.cache
+def _nodes() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(400)
 
 
 def _squared_null(n: int, p: int, q: int) -> float:
@@ -47,7 +55,7 @@ def _squared_null(n: int, p: int, q: int) -> float:
 def _bases(x: Array, regularization: float) -> Array:
     """Whitened scores (n, rank): columns orthonormal without regularisation, shrunk with it."""
     xp = array_namespace(x)
-    z = principal_scores(centre_columns(x))
+    z = principal_scores(centre_columns(to_safe_size(x)))
     values = xp.sum(z * z, axis=0)
     if values.shape[0] == 0:
         raise InputError(
@@ -232,7 +240,7 @@ def _cca_held_out_claims(
         symmetric=True,
         invariant=_INVARIANT_SVCCA,
         resample="predictions",
-        min_stimuli=8,
+        min_stimuli=_FEWEST,
         converts=True,
         references=("hotelling1936relations", "ledoit2004well"),
         method=(
@@ -301,7 +309,8 @@ def cca_held_out(
             regularization, name="regularization", who="cca_held_out", low=0.0, high=1.0 - 1e-12, closed=True
         )
     parts = _cca_held_out_parts(regularization=regularization)
-    return held_out_score(x, y, parts, groups=groups, folds=folds, rng=rng, who="cca_held_out")
+    who = "cca_held_out"
+    return held_out_score(x, y, parts, groups=groups, folds=folds, rng=rng, who=who, fewest=_FEWEST)
 
 
 # -- SVCCA -------------------------------------------------------------------------------------------------
@@ -316,7 +325,7 @@ def _check_truncation(threshold: float, k: int | None, who: str) -> None:
 
 def _truncate(x: Array, threshold: float, k: int | None) -> Array:
     xp = array_namespace(x)
-    z = principal_scores(centre_columns(x))
+    z = principal_scores(centre_columns(to_safe_size(x)))
     if z.shape[1] == 0:
         raise InputError(
             "svcca: a system has the same pattern for all stimuli, so there is nothing to correlate.",
@@ -326,16 +335,36 @@ def _truncate(x: Array, threshold: float, k: int | None) -> Array:
     return z[:, : _kept(values, threshold, k)]
 
 
+@functools.lru_cache(maxsize=1024)
+def _kept_of_white(n: int, p: int, threshold: float, k: int | None) -> int:
+    """How many components are kept of white data (n, p): from the limit law of the eigenvalues of its
+    covariance (Marchenko & Pastur 1967).
+    """
+    rank = min(p, n - 1)
+    if k is not None or threshold >= 1 or rank == 1:
+        return min(rank, k or rank)
+    c = p / (n - 1)
+    low, high = (1 - np.sqrt(c)) ** 2, (1 + np.sqrt(c)) ** 2
+    angle = (np.arange(2000) + 0.5) * np.pi / 2000  # from the largest eigenvalue down
+    x = (low + high) / 2 + (high - low) / 2 * np.cos(angle)
+    density = np.sin(angle) ** 2 / x
+    inside = np.cumsum(density * x) / np.sum(density * x) < threshold
+    return min(rank, int(np.ceil(rank * np.sum(density[inside]) / np.sum(density))))
+
+
 def _svcca_claims(*, threshold: float = 0.99, k: int | None = None) -> Claims:
+    def kept(n: int, units: int) -> int:
+        return _kept_of_white(n, units, threshold, k)
+
     return Claims(
         label="SVCCA (in-sample)",
         range=(0.0, 1.0),
         itself=1.0,
         symmetric=True,
         invariant=_INVARIANT_SVCCA,
-        null=lambda n, p, q: cca_null(n, min(p, k or p), min(q, k or q)),
-        null_text="that of CCA between the components kept (here an upper bound: all components count)",
-        inflation=lambda n, p, q: _squared_null(n, min(p, k or p), min(q, k or q)),
+        null=lambda n, p, q: cca_null(n, kept(n, p), kept(n, q)),
+        null_text="that of CCA between the components kept, their number that of white data",
+        inflation=lambda n, p, q: _squared_null(n, kept(n, p), kept(n, q)),
         resample="subsample",
         held_out="svcca_held_out",
         references=("raghu2017svcca", "hotelling1936relations"),
@@ -398,9 +427,7 @@ def svcca(x: Array, y: Array, /, *, threshold: float = 0.99, k: int | None = Non
     x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
     same_rows(x, y, who=who)
     a, b = _truncate(x, threshold, k), _truncate(y, threshold, k)
-    warn_null(
-        _svcca_claims(threshold=threshold), x.shape[0], a.shape[1], b.shape[1], "cs.measures.svcca_held_out"
-    )
+    warn_null(_svcca_claims(threshold=1.0), x.shape[0], a.shape[1], b.shape[1], "cs.measures.svcca_held_out")
     return _mean_correlation(_bases(a, 0.0), _bases(b, 0.0))
 
 
@@ -410,11 +437,11 @@ def _svcca_held_out_claims(
     return Claims(
         label="SVCCA (held out)",
         range=(-1.0, 1.0),
-        itself=None,
+        itself=1.0,
         symmetric=True,
         invariant=_INVARIANT_SVCCA,
         resample="predictions",
-        min_stimuli=8,
+        min_stimuli=_FEWEST,
         converts=True,
         references=("raghu2017svcca", "hotelling1936relations"),
         method=(
@@ -477,4 +504,5 @@ def svcca_held_out(
     """
     _check_truncation(threshold, k, "svcca_held_out")
     parts = _svcca_held_out_parts(threshold=threshold, k=k)
-    return held_out_score(x, y, parts, groups=groups, folds=folds, rng=rng, who="svcca_held_out")
+    who = "svcca_held_out"
+    return held_out_score(x, y, parts, groups=groups, folds=folds, rng=rng, who=who, fewest=_FEWEST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import chdtri
 
 from consilience._core._arrays import (
     Array,
@@ -17,7 +18,7 @@ from consilience._core._arrays import (
 )
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_option
-from consilience.linalg import centre_columns, cross, squared_distances
+from consilience.linalg import centre_columns, cross, squared_distances, to_safe_size
 from consilience.linalg._gram import centred_gram
 from consilience.measures._contract import Claims, PairParts, measure, square_of
 
@@ -34,9 +35,31 @@ def _biased_null(n: int, p: int, q: int) -> float:
     return float(np.sqrt(p * q / ((p + n) * (q + n))))
 
 
+def _biased_rbf_null(n: int, p: int, q: int) -> float:
+    """The same for the Gaussian kernel: 1 / sqrt((1 + n v_p / d_p^2)(1 + n v_q / d_q^2)).
+
+    v is the variance of an entry of the centred kernel off the diagonal, d = 1 - E[k] its mean on it, from
+    the Gaussian integrals E[k], E[k^2] and E_x[E_y[k]^2] at the median squared distance of p units.
+    """
+
+    def noise(units: int) -> float:
+        m = 2.0 * float(chdtri(units, 0.5))  # median of chi-square
+        mean = (1 + 2 / m) ** (-units / 2)
+        square = (1 + 4 / m) ** (-units / 2)
+        shared = ((1 + 1 / m) ** 2 * (1 + 2 / (m + 1))) ** (-units / 2)
+        return (square - 2 * shared + mean * mean) / (1 - mean) ** 2
+
+    return float(1 / np.sqrt((1 + n * noise(p)) * (1 + n * noise(q))))
+
+
 def _claims(*, kernel: str = "linear", debiased: bool = True) -> Claims:
     check_option(kernel, KERNELS, name="kernel", who="cka")
     form = "debiased" if debiased else "biased"
+    biased = (
+        (_biased_null, "sqrt(p q / ((p + n)(q + n))) for white data: goes to 1 as units outnumber stimuli")
+        if kernel == "linear"
+        else (_biased_rbf_null, "a closed form for white data that goes to 1 as units outnumber stimuli")
+    )
     words = "linear kernel" if kernel == "linear" else "Gaussian kernel, width the median distance"
     return Claims(
         label=f"{'linear' if kernel == 'linear' else 'RBF'} CKA ({form})",
@@ -44,10 +67,8 @@ def _claims(*, kernel: str = "linear", debiased: bool = True) -> Claims:
         itself=1.0,
         symmetric=True,
         invariant=frozenset({"translation", "scaling", "rotation", "permutation"}),
-        null=(lambda n, p, q: 0.0) if debiased else _biased_null,
-        null_text="0"
-        if debiased
-        else "sqrt(p q / ((p + n)(q + n))) for white data: goes to 1 as units outnumber stimuli",
+        null=(lambda n, p, q: 0.0) if debiased else biased[0],
+        null_text="0" if debiased else biased[1],
         resample="pairs",
         takes_rdms=True,
         min_stimuli=4,
@@ -60,6 +81,7 @@ def _claims(*, kernel: str = "linear", debiased: bool = True) -> Claims:
 
 def _kernel(x: Array, kernel: str) -> Array:
     """Kernel matrix (n, n), float64."""
+    x = to_safe_size(x)
     if kernel == "linear":
         return centred_gram(x)
     return _gaussian(squared_distances(centre_columns(x)), array_namespace(x))
@@ -153,7 +175,7 @@ def _linear_in_feature_space(x: Array, y: Array) -> Array:
     without n x n.
     """
     xp = array_namespace(x, y)
-    x, y = centre_columns(x), centre_columns(y)
+    x, y = centre_columns(to_safe_size(x)), centre_columns(to_safe_size(y))
     n = x.shape[0]
 
     def hsic(a: Array, b: Array, u: Array, v: Array) -> Array:

@@ -25,7 +25,8 @@ def _centre(v: np.ndarray) -> np.ndarray:
 
 
 def _rank(v: np.ndarray) -> np.ndarray:
-    ranks = stats.rankdata(v)
+    # distances that differ by rounding only (binary patterns make many) are ties, on every machine
+    ranks = stats.rankdata(np.round(v / (np.max(np.abs(v)) or 1.0), 12))
     return ranks - (v.size + 1) / 2
 
 

@@ -11,7 +11,7 @@ from consilience._core._arrays import Array, as_matrix, as_same_library, same_ro
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import resolve_seed
-from consilience.linalg import centre_columns, principal_scores
+from consilience.linalg import centre_columns, principal_scores, to_safe_size
 from consilience.measures._contract import PredictionParts
 from consilience.stats import group_folds
 
@@ -19,8 +19,8 @@ __all__ = ["check_groups", "held_out_score", "scores"]
 
 
 def scores(x: Array) -> np.ndarray:
-    """Principal scores of ``x`` as NumPy float64: (n, rank)."""
-    return to_numpy(principal_scores(centre_columns(x)))
+    """Principal scores of ``x`` as NumPy float64: (n, rank); extreme sizes are divided by a power of two."""
+    return to_numpy(principal_scores(centre_columns(to_safe_size(x))))
 
 
 def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, who: str) -> np.ndarray | None:
@@ -36,11 +36,12 @@ def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, who: str) ->
 
 
 def held_out_score(
-    x: Array, y: Array, parts: PredictionParts, *, groups: Any, folds: int, rng: Any, who: str
+    x: Array, y: Array, parts: PredictionParts, *, groups: Any, folds: int, rng: Any, who: str, fewest: int
 ) -> Array:
     """Checks, folds, plan, prediction, score: the body of every held-out measure."""
     check_count(folds, name="folds", who=who, minimum=2)
-    x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
+    x = as_matrix(x, name="x", who=who, min_rows=fewest)
+    y = as_matrix(y, name="y", who=who, min_rows=fewest)
     same_rows(x, y, who=who)
     n = x.shape[0]
     owner = check_groups(groups, n, who)

@@ -10,7 +10,7 @@ import numpy as np
 from consilience._core._arrays import Array, float64, to_numpy
 from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
-from consilience.linalg import RidgePlan, constant_columns
+from consilience.linalg import RidgePlan, constant_columns, to_safe_size
 from consilience.measures._contract import Claims, PredictionParts, Predictions, measure
 from consilience.measures._held_out import held_out_score, scores
 from consilience.stats import spearman_brown
@@ -19,6 +19,7 @@ __all__ = ["linear_predictivity"]
 
 _TARGETS = 2048  # relabelled targets solved together
 ALPHAS = tuple(10.0 ** np.arange(-5, 4))
+_FEWEST = 6  # stimuli
 
 
 class _Plan:
@@ -63,7 +64,7 @@ def _ceiling(one: np.ndarray, two: np.ndarray) -> tuple[float, float]:
 
 def _targets(y: Array) -> np.ndarray:
     constant = to_numpy(constant_columns(y))
-    values = to_numpy(float64(y))
+    values = to_numpy(to_safe_size(float64(y)))
     if constant.all():
         raise InputError(
             "linear_predictivity: every unit of y has the same value for all stimuli, so nothing can be "
@@ -109,7 +110,7 @@ def _claims(*, alphas: Sequence[float] = ALPHAS, folds: int = 5, groups: Any = N
         invariant=frozenset({"translation", "scaling", "rotation", "permutation"}),
         invariant_y=frozenset({"translation", "scaling", "permutation", "unit_scaling"}),
         resample="predictions",
-        min_stimuli=6,
+        min_stimuli=_FEWEST,
         converts=True,
         references=("yamins2014performance", "hoerl1970ridge"),
         method=_METHOD,
@@ -182,4 +183,5 @@ def linear_predictivity(
     True
     """
     parts = _parts(alphas=alphas, folds=folds)
-    return held_out_score(x, y, parts, groups=groups, folds=folds, rng=rng, who="linear_predictivity")
+    who = "linear_predictivity"
+    return held_out_score(x, y, parts, groups=groups, folds=folds, rng=rng, who=who, fewest=_FEWEST)

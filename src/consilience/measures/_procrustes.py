@@ -8,7 +8,7 @@ import numpy as np
 
 from consilience._core._arrays import Array, array_namespace, as_matrix, same_rows
 from consilience._core._errors import InputError
-from consilience.linalg import centre_columns, principal_scores
+from consilience.linalg import centre_columns, principal_scores, to_safe_size
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PredictionParts, Predictions, SubsampleParts, measure
 from consilience.measures._held_out import held_out_score, scores
@@ -16,6 +16,7 @@ from consilience.measures._held_out import held_out_score, scores
 __all__ = ["procrustes", "procrustes_held_out"]
 
 _INVARIANT = frozenset({"translation", "scaling", "rotation", "permutation"})
+_FEWEST = 8  # stimuli for the held-out form
 
 
 def procrustes_null(n: int, p: int, q: int) -> float:
@@ -34,11 +35,14 @@ def procrustes_null(n: int, p: int, q: int) -> float:
     edges = np.linspace(0, 1, 4001)
     x = top * ((edges[1:] + edges[:-1]) / 2) ** 3  # finer near 0, where the density can diverge
     width = top * np.diff(edges**3)
-    total = 0.0
-    for value, step in zip(x, width):
-        roots = np.roots([1.0, 1 + c + d, c + d + c * d - value, c * d])
-        imaginary = float(np.max(np.abs(roots.imag)))
-        total += np.sqrt(value) * imaginary / (np.pi * value) * step
+    # imaginary part of the complex roots of z^3 + a z^2 + b z + e (Cardano), 0 where all three are real
+    a, b, e = 1 + c + d, c + d + c * d - x, c * d
+    r, s = (2 * a**3 - 9 * a * b + 27 * e) / 54, (a * a - 3 * b) / 9
+    inner = np.sqrt(np.maximum(r * r - s**3, 0.0))
+    one = -np.sign(r) * np.cbrt(np.abs(r) + inner)
+    two = np.divide(s, one, out=np.zeros_like(one), where=one != 0)
+    imaginary = np.where(r * r > s**3, np.sqrt(3) / 2 * np.abs(one - two), 0.0)
+    total = np.sum(imaginary / (np.pi * np.sqrt(x)) * width)
     return float(min(1.0, m * total / np.sqrt(p * q)))
 
 
@@ -117,7 +121,7 @@ def procrustes(x: Array, y: Array, /) -> Array:
     x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
     same_rows(x, y, who=who)
     warn_null(_claims(), x.shape[0], x.shape[1], y.shape[1], "cs.measures.procrustes_held_out")
-    return _similarity(principal_scores(centre_columns(x)), principal_scores(centre_columns(y)))
+    return _similarity(*(principal_scores(centre_columns(to_safe_size(z))) for z in (x, y)))
 
 
 class _RotationPlan:
@@ -145,7 +149,7 @@ def _held_out_claims(*, folds: int = 5, groups: Any = None, rng: Any = 0) -> Cla
         symmetric=True,
         invariant=_INVARIANT,
         resample="predictions",
-        min_stimuli=8,
+        min_stimuli=_FEWEST,
         converts=True,
         references=("schonemann1966generalized", "williams2021generalized"),
         method=(
@@ -191,6 +195,7 @@ def procrustes_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = 
     >>> float(cs.measures.procrustes_held_out(x, x)) > 0.99
     True
     """
+    who = "procrustes_held_out"
     return held_out_score(
-        x, y, _held_out_parts(), groups=groups, folds=folds, rng=rng, who="procrustes_held_out"
+        x, y, _held_out_parts(), groups=groups, folds=folds, rng=rng, who=who, fewest=_FEWEST
     )

@@ -8,6 +8,7 @@ import numpy as np
 
 from consilience._core._arrays import Array, as_matrix, as_same_library, same_rows, to_numpy
 from consilience._core._params import check_option
+from consilience.linalg import to_safe_size
 from consilience.measures._compare_rdms import METHODS, PREPARE, check_varies, rdm_parts
 from consilience.measures._contract import Claims, PairParts, measure
 from consilience.measures._rdm import DISTANCES, rdm
@@ -54,7 +55,7 @@ def _claims(*, distance: str = "correlation", method: str = "spearman") -> Claim
         resample="pairs",
         takes_rdms=True,
         min_stimuli=4,
-        converts=method in ("spearman", "kendall"),
+        converts=True,
         references=("kriegeskorte2008representational", "nili2014toolbox")
         + (("kendall1938new",) if method == "kendall" else ()),
         method=(
@@ -66,7 +67,8 @@ def _claims(*, distance: str = "correlation", method: str = "spearman") -> Claim
 
 def _parts(*, distance: str = "correlation", method: str = "spearman") -> PairParts:
     def prepare(x: Array) -> np.ndarray:
-        vector = to_numpy(rdm(x, distance=distance))  # type: ignore[arg-type]
+        work = to_safe_size(x) if distance == "euclidean" else x
+        vector = to_numpy(rdm(work, distance=distance))  # type: ignore[arg-type]
         return check_varies(PREPARE[method](vector), vector)
 
     return rdm_parts(method, prepare, rdm_distance=lambda other: distance)

@@ -151,12 +151,14 @@ def _flipped(result: Result, whole: bytes, damaged: Path, seed: int) -> Iterator
 def check_result(result: Result, *, rng: int = 0, collect: bool = False) -> list[CheckRow]:
     """Tests what every result promises.
 
-    Frozen; a table form; a repr of at most 24 lines of 120 columns; an escaped HTML repr; citations that resolve; saved and loaded it is equal by
-    hash; a truncated file is refused by name; a flipped bit is seen or harmless.
+    Frozen; a table form; a repr of at most 24 lines of 120 columns; an escaped HTML repr; citations that
+    resolve; saved and loaded it is equal by hash; a truncated file is refused by name; a flipped bit is seen
+    or harmless.
 
     Parameters
     ----------
-    result : any result of a verb.   rng : seed of the flips.   collect : True returns failed rows too, instead of raising.
+    result : any result of a verb.   rng : seed of the flips.
+    collect : True returns failed rows too, instead of raising.
 
     Returns
     -------

@@ -14,7 +14,10 @@ __all__ = ["CheckError", "CheckRow", "quiet", "run_checks"]
 
 @dataclass(frozen=True)
 class CheckRow:
-    """One tested claim. ``measure`` : key of the measure (or class of the result).   ``library`` : array library, or "-"."""
+    """One tested claim.
+
+    measure : key of the measure (or class of the result).   library : array library, or "-".
+    """
 
     measure: str
     claim: str
@@ -24,7 +27,7 @@ class CheckRow:
 
 
 class CheckError(AssertionError):
-    """At least one claim does not hold; ``rows`` are all rows of the suite, the text lists those that failed."""
+    """At least one claim does not hold; ``rows`` are all rows of the suite, the text lists the failed ones."""
 
     def __init__(self, rows: list[CheckRow]) -> None:
         self.rows = rows
@@ -47,15 +50,20 @@ def quiet() -> Iterator[None]:
 def run_checks(
     subject: str, checks: Iterable[tuple[str, Callable[[], Iterable[Outcome]]]], *, collect: bool
 ) -> list[CheckRow]:
-    """Runs every check; an exception inside one is a failed row, not the end. Raises `CheckError` unless ``collect``."""
+    """Runs every check; an exception inside one is a failed row, not the end.
+
+    Raises `CheckError` unless ``collect``.
+    """
     rows: list[CheckRow] = []
     for name, check in checks:
         try:
             with quiet():
                 for claim, library, passed, detail in check():
-                    rows.append(CheckRow(subject, claim, library, bool(passed), detail))
+                    row = CheckRow(subject, claim, library, passed=bool(passed), detail=detail)
+                    rows.append(row)
         except Exception as error:  # noqa: BLE001  whatever the subject raises is the finding
-            rows.append(CheckRow(subject, name, "-", False, f"{type(error).__name__}: {error}"))
+            said = f"{type(error).__name__}: {error}"
+            rows.append(CheckRow(subject, name, "-", passed=False, detail=said))
     if not collect and any(not row.passed for row in rows):
         raise CheckError(rows)
     return rows

@@ -35,7 +35,7 @@ def plot_best(best: Best, ax: Axes | None = None) -> Axes:
         words = []
         for y, (m, o) in enumerate(pairs[:MOST_ROWS]):
             where = {"measure": m, best.other: o}
-            words.append(label(o, 22) if len(measures) == 1 else f"{label(o, 22)} · {label(m, 14)}")
+            words.append(label(o, 22) if len(measures) == 1 else f"{label(o, 16)} · {label(m, 10)}")
             _row(ax, best, where, y, PALETTE[others.index(o) % len(PALETTE)])
         ax.set_yticks(range(len(words)), words)
         ax.set_ylim(len(words) - 0.4, -0.6)
@@ -43,6 +43,18 @@ def plot_best(best: Best, ax: Axes | None = None) -> Axes:
         ax.set_xlabel(label(measures[0]) if len(measures) == 1 else "value of the measure")
         if len(pairs) > MOST_ROWS:
             ax.set_title(f"{len(pairs) - MOST_ROWS} more rows not drawn")
+        header = "best  ·  gain over untrained" if "difference" in best.data else "best"
+        ax.annotate(
+            header,
+            (1.015, 1.0),
+            xytext=(0, 3),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=8,
+            color=MUTED,
+            ha="left",
+            va="bottom",
+        )
         handles, legend = ax.get_legend_handles_labels()
         unique = dict(zip(legend, handles))
         ax.legend(
@@ -63,7 +75,7 @@ def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> Non
         n: float(field(best.data, n, **where))
         for n in ("value", "ci_low", "ci_high", "ci_both_low", "ci_both_high", "naive_value")
     }
-    notes = [label(row["chosen"].item(), 22)]
+    notes = [label(row["chosen"].item(), 16)]
     if "baseline_value" in best.data:
         untrained = np.atleast_1d(field(best.data, "baseline_value", **where))
         ax.plot(
@@ -83,7 +95,7 @@ def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> Non
                 np.atleast_1d(field(best.data, f"difference_{end}", **where))[k] for end in ("low", "high")
             ]
             interval = f" [{number(ends[0])}, {number(ends[1])}]" if np.all(np.isfinite(ends)) else ""
-            notes.append(f"{'+' if difference[k] > 0 else ''}{number(difference[k])}{interval} to untrained")
+            notes.append(f"{'+' if difference[k] > 0 else ''}{number(difference[k])}{interval}")
     if np.isfinite(at["naive_value"]):
         ax.plot(
             [at["naive_value"]],

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from consilience.plots._labels import label
 from consilience.plots._read import check_is, pick_names
@@ -94,6 +93,8 @@ def plot_rdms(
 
 def ranked(square: np.ndarray) -> np.ndarray:
     """(n, n) dissimilarities -> percentile ranks of the pairs, 0 to 100, ties shared; NaN stays NaN."""
+    from scipy.stats import rankdata
+
     n = len(square)
     upper = np.triu_indices(n, 1)
     pairs = np.asarray(square, dtype=np.float64)[upper]
@@ -156,7 +157,7 @@ def _picture(ax: Axes, square: np.ndarray, title: str, ids: list[Any], pictures:
 
 
 def _edges(ax: Axes, n: int, ids: list[Any], pictures: Thumbnails) -> float:
-    """Thumbnails in staggered lines along two edges, one picture each; all lines' width in rows of the RDM."""
+    """Thumbnails in staggered lines along two edges, one picture each; their width in rows of the RDM."""
     lines = max(1, min(6, round(n * 0.05)))
     gap = 0.012 * n
     for across, box in (

@@ -168,7 +168,7 @@ def _best(result: Comparison, slug: str, drawings: Drawings) -> Picture:
         f"are several). Open diamonds: the plain maximum over {noun}s, which is biased up.",
     ]
     if result.baselines is not None:
-        said.append("Grey dots: untrained copies, chosen likewise; in words, the smallest difference to one.")
+        said.append("Grey dots: untrained copies, chosen likewise; gain: the smallest difference to one.")
     return Picture(
         id=f"{slug}-best",
         title=f"The best {noun}, scored fairly",

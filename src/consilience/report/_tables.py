@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Cell", "Download", "Table", "csv_text", "json_text", "table"]
 
 MOST_ROWS = 200
-_LARGEST_PLAIN = 400_000  # characters; a longer file is compressed
+_LARGEST_PLAIN = 1_000_000  # characters; a longer file is compressed
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -56,7 +56,7 @@ class Table:
 
 
 def table(frame: pd.DataFrame, *, caption: str, name: str, most: int = MOST_ROWS) -> Table:
-    """The first ``most`` rows to show, all to download as ``name``.csv and .json; columns of NaN only named."""
+    """The first ``most`` rows to show, all to download as ``name``.csv and .json; NaN columns only named."""
     columns = [str(column) for column in frame.columns]
     records = list(frame.itertuples(index=False, name=None))
     numbers = [_is_number_column(frame.iloc[:, i]) for i in range(len(columns))]

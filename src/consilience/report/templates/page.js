@@ -57,7 +57,7 @@
     });
   });
   function picture(id) {
-    var space = "http://www.w3.org/2000/svg", svg = document.createElementNS(space, "svg"), use = document.createElementNS(space, "use");
+    var space = document.getElementById(id).namespaceURI, svg = document.createElementNS(space, "svg"), use = document.createElementNS(space, "use");
     var size = document.getElementById(id).getAttribute("width");
     svg.setAttribute("viewBox", "0 0 " + size + " " + size);
     use.setAttribute("href", "#" + id);

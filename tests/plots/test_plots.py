@@ -1,0 +1,258 @@
+"""Plots: what is drawn, in the data's order, without warnings, on the axis that was given."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import synthetic_results as made
+from matplotlib.cbook import is_scalar_or_string
+from matplotlib.text import Text
+
+from consilience import plots
+from consilience._core._errors import InputError, UnknownNameError
+from consilience._results import PLOTS, resolve
+from consilience.plots._labels import label, number, probability, shortened, visible
+from consilience.plots._rdms import ranked
+from consilience.plots._style import (
+    BAND,
+    FAINT,
+    GRID,
+    INK,
+    MUTED,
+    PALETTE,
+    PAPER,
+    drawing_svg,
+    figure,
+    ink_on,
+    style,
+)
+from consilience.plots._thumbnails import thumbnails
+
+LAYERED = made.comparison()
+BARE = made.comparison(bare=True, seeds=0)
+DOTS = made.comparison(a=["effnet"])
+MAPPED = made.rdms()
+PICTURES = made.stimuli()
+
+CALLS = {
+    "comparison": lambda ax: plots.plot_comparison(LAYERED, ax),
+    "profile": lambda ax: plots.plot_profile(LAYERED, ax, measure="cka", b="human_IT"),
+    "profile, bare": lambda ax: plots.plot_profile(BARE, ax),
+    "map": lambda ax: plots.plot_map(LAYERED, ax),
+    "map, bare": lambda ax: plots.plot_map(BARE, ax),
+    "best": lambda ax: plots.plot_best(LAYERED.best(), ax),
+    "best, bare": lambda ax: plots.plot_best(BARE.best(), ax),
+    "dots": lambda ax: plots.plot_dots(DOTS, ax),
+    "dots, bare": lambda ax: plots.plot_dots(made.comparison(a=["x"], bare=True, seeds=0), ax),
+    "rdms": lambda ax: plots.plot_rdms(MAPPED, ax, systems=["human_IT"], stimuli=PICTURES),
+    "rdms, NaN": lambda ax: plots.plot_rdms(made.rdms(n=12, nan=True), ax),
+    "stimulus map": lambda ax: plots.plot_stimulus_map(made.rdms(n=12), ax, stimuli=PICTURES),
+    "stimulus map, dots": lambda ax: plots.plot_stimulus_map(made.rdms(n=20), ax),
+    "systems map": lambda ax: plots.plot_systems_map(MAPPED, ax),
+}
+
+
+def png(ax) -> bytes:
+    stream = io.BytesIO()
+    ax.figure.savefig(stream, format="png", dpi=50)
+    return stream.getvalue()
+
+
+def texts(ax) -> list[str]:
+    return [text.get_text() for text in ax.figure.findobj(Text) if text.get_text()]
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_draws_on_the_axis_it_was_given_and_leaves_settings_alone(name):
+    before = dict(mpl.rcParams)
+    ax = figure(5, 4).add_subplot()
+    assert CALLS[name](ax) is ax
+    assert len(png(ax)) > 1000
+    assert dict(mpl.rcParams) == before
+    assert not drawing_svg()
+
+
+def test_makes_an_axis_when_none_is_given():
+    for result in (LAYERED, LAYERED.best(), MAPPED):
+        assert resolve(PLOTS, type(result).__name__)(result, ax=None).figure.get_size_inches()[0] > 2
+    assert LAYERED.plot(measure="cka").get_ylabel() == "cka"
+
+
+def test_importing_plots_does_not_load_matplotlib():
+    heavy = "'matplotlib', 'scipy.stats', 'jinja2'"
+    code = f"import sys, consilience.plots; print([m for m in ({heavy}) if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]", "import it inside the function that draws"
+
+
+def test_layers_stand_in_the_order_of_the_data():
+    layers = ["z", "conv10", "conv2", "a"]
+    ax = plots.plot_profile(made.comparison(a=layers), figure(5, 4).add_subplot())
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == layers
+    ax = plots.plot_map(made.comparison(a=layers), figure(5, 4).add_subplot())
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == layers
+
+
+def test_profile_draws_values_bands_ceiling_null_and_untrained():
+    ax = plots.plot_profile(LAYERED, figure(6, 4).add_subplot(), b="monkey_IT")
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    for words in ("noise ceiling", "null", "untrained (3 seeds)", "95 % interval, stimuli", "monkey_IT"):
+        assert words in legend
+    curves = [line.get_ydata() for line in ax.lines]
+    wanted = LAYERED.data["value"].sel(measure="rsa", b="monkey_IT").values
+    assert any(len(c) == len(wanted) and np.array_equal(c, wanted) for c in curves)
+    assert LAYERED.best_a["chosen"].sel(measure="rsa", b="monkey_IT").item() in texts(ax)
+
+
+def test_profile_without_intervals_draws_none():
+    ax = plots.plot_profile(BARE, figure(6, 4).add_subplot())
+    assert not ax.collections
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["monkey_IT", "human_IT"]
+
+
+def test_profile_says_what_it_leaves_out():
+    ax = plots.plot_profile(
+        made.comparison(b=[f"b{i}" for i in range(11)], seeds=0), figure(6, 4).add_subplot()
+    )
+    assert "3 more not drawn" in ax.get_title(loc="left")
+
+
+def test_map_has_a_text_per_cell_and_a_ceiling_column():
+    ax = plots.plot_map(LAYERED, figure(9, 3).add_subplot())
+    said = texts(ax)
+    assert "ceiling" in said
+    assert "ceiling" not in texts(plots.plot_map(BARE, figure(9, 3).add_subplot()))
+    value = float(LAYERED.data["value"].sel(measure="rsa", a="_blocks.12", b="monkey_IT"))
+    assert f"{value:.2f}".replace("0.", ".") in said
+
+
+def test_map_of_many_layers_is_one_picture():
+    ax = plots.plot_map(
+        made.comparison(a=[f"l{i}" for i in range(1000)], seeds=0), figure(9, 3).add_subplot()
+    )
+    assert len(ax.images) == 1
+    assert len(ax.get_xticklabels()) <= 40
+
+
+def test_dots_are_chosen_for_one_system_and_include_zero():
+    ax = plots.plot_comparison(DOTS, figure(6, 3).add_subplot())
+    assert ax.get_xlim()[0] <= 0
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == made.BRAINS
+
+
+def test_best_names_the_layer_and_the_smallest_difference():
+    ax = plots.plot_best(LAYERED.best()["rsa", "monkey_IT"], figure(7, 2).add_subplot())
+    gap = float(LAYERED.best_a["difference"].sel(measure="rsa", b="monkey_IT").min())
+    assert any(f"+{gap:.2f} [" in words and "_blocks.12" in words for words in texts(ax))
+
+
+@pytest.mark.parametrize("call", [plots.plot_profile, plots.plot_map, plots.plot_dots, plots.plot_comparison])
+def test_an_unknown_measure_is_refused_with_the_nearest(call):
+    with pytest.raises(UnknownNameError, match="Did you mean 'rsa'"):
+        call(LAYERED, figure(3, 3).add_subplot(), measure="rsaa")
+
+
+def test_an_unknown_system_is_refused_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="Did you mean 'human_IT'"):
+        plots.plot_profile(LAYERED, b="human_it")
+    with pytest.raises(UnknownNameError, match="system must be one of"):
+        plots.plot_rdms(MAPPED, systems=["V1"])
+
+
+def test_another_kind_of_result_is_refused():
+    with pytest.raises(InputError, match="plot_map: the first argument must be a Comparison, got RDMs"):
+        plots.plot_map(MAPPED)
+    with pytest.raises(InputError, match="one system has no map"):
+        plots.plot_systems_map(made.rdms(systems=["one"], n=6))
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_hostile_names_draw_without_warnings(kind):
+    hostile = made.comparison(
+        a=made.HOSTILE, b=made.HOSTILE[:2], measures=(made.HOSTILE[11], made.HOSTILE[0])
+    )
+    cloud = made.rdms(systems=made.HOSTILE[:5], n=len(made.HOSTILE), ids=made.HOSTILE)
+    for draw in (
+        lambda ax: plots.plot_profile(hostile, ax),
+        lambda ax: plots.plot_map(hostile, ax),
+        lambda ax: plots.plot_best(hostile.best(), ax),
+        lambda ax: plots.plot_stimulus_map(cloud, ax, system=made.HOSTILE[1]),
+        lambda ax: plots.plot_systems_map(cloud, ax),
+        lambda ax: plots.plot_rdms(cloud, ax),
+    ):
+        ax = draw(figure(6, 5).add_subplot())
+        stream = io.BytesIO()
+        ax.figure.savefig(stream, format=kind, dpi=40)
+        assert b"\0byte" not in stream.getvalue()
+
+
+def test_labels_cannot_open_tex_or_carry_control_characters():
+    assert Text(0, 0, label("$\\frac{1}{2}$"))._preprocess_math(label("$x$")) == ("$x$", False)
+    assert label("a\0b\x1b[31m") == "a\\x00b\\x1b[31m"
+    assert len(label("x" * 10_000)) == 28
+    assert label("🧠") == "□"
+    assert visible("\u202eevil") == "\\u202eevil"
+    assert shortened("abcdefghij", 5) == "ab…ij"
+    assert is_scalar_or_string(label(7))
+
+
+def test_numbers_and_probabilities_in_words():
+    assert (number(-0.001), number(0.42), number(1234567.0)) == ("0.00", "0.42", "1.23e+06")
+    assert probability(float("nan")) == ""
+    assert probability(0.4567) == "p = 0.46"
+
+
+def test_ranks_are_percentiles_of_the_pairs():
+    square = np.array([[0, 1, 5.0], [1, 0, 3], [5, 3, 0]])
+    assert np.array_equal(ranked(square)[np.triu_indices(3, 1)], [0, 100, 50])
+    square[0, 1] = np.nan
+    assert np.isnan(ranked(square)[1, 0])
+    assert np.isnan(np.diag(ranked(square))).all()
+
+
+def test_a_large_rdm_is_drawn_in_blocks():
+    ax = plots.plot_rdms(made.rdms(systems=["a"], n=600), figure(3, 3).add_subplot())
+    (picture,) = [image for inset in ax.child_axes for image in inset.images][:1]
+    assert max(picture.get_array().shape) <= 256
+
+
+def test_thumbnails_from_arrays_mappings_grey_and_transparent_pictures():
+    made_of = {
+        "grey": np.zeros((9, 5), np.uint8),
+        "one": np.full((4, 4, 1), 7, np.uint8),
+        "clear": np.zeros((6, 6, 4), np.uint8),
+    }
+    small = thumbnails(made_of, ["clear", "grey", "none", "one"], size=8)
+    assert list(small) == ["clear", "grey", "one"]
+    assert {p.shape for p in small.values()} == {(8, 8, 3)}
+    assert small["clear"].min() == 255
+    assert small["one"].max() == 7
+    assert list(thumbnails(PICTURES, ["tool_91", "no such"], size=8)) == ["tool_91"]
+
+
+def test_stimuli_that_are_no_pictures_give_none_and_wrong_ones_are_refused():
+    assert thumbnails(None, ["a"]) == {}
+    assert thumbnails(PICTURES.astype(float), ["tool_91"]) == {}
+    with pytest.raises(InputError, match="'stimulus' as their first dim"):
+        thumbnails(PICTURES.transpose("y", "stimulus", "x", "channel"), ["tool_91"])
+    with pytest.raises(InputError, match="must be uint8"):
+        thumbnails({"a": np.zeros((3, 3))}, ["a"])
+
+
+def test_the_colours_that_the_report_exchanges_differ_from_each_other():
+    tokens = [INK, MUTED, GRID, PAPER, BAND, FAINT, *PALETTE]
+    assert len(set(tokens)) == len(tokens)
+    assert (ink_on((1, 1, 1)), ink_on((0, 0, 0.4))) == ("#111418", "#ffffff")
+
+
+def test_the_look_ends_with_the_call_even_when_drawing_fails():
+    before = mpl.rcParams["font.size"]
+    with pytest.raises(ZeroDivisionError), style(svg=True):
+        raise ZeroDivisionError
+    assert mpl.rcParams["font.size"] == before
+    assert not drawing_svg()

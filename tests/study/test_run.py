@@ -218,11 +218,18 @@ def test_inputs_are_never_overwritten(folder):
         run(folder / "study.yaml")
 
 
-def test_a_full_disk_ends_the_run(folder, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        RuntimeError("flush failed (file write failed: errno = 28, buf)"),
+    ],
+)
+def test_a_full_disk_ends_the_run(folder, monkeypatch, error):
     from consilience.study import _blocks
 
     def full(settings, needs, target):
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setitem(_blocks.BLOCKS, "compare", full)
     with pytest.raises(InputError, match="No space left on device") as caught:

@@ -176,6 +176,9 @@ def _explain(error: BaseException, *, debug: bool, interrupted: bool) -> int:
     if isinstance(error, OSError) and error.errno is not None:
         _error(f"{error.strerror}{f': {error.filename}' if error.filename else ''}.", "system")
         return 2
+    if "No space left on device" in str(error):  # HDF5 hides it in a RuntimeError
+        _error("no space left on the disk; nothing was written under its final name.", "cannot-write")
+        return 2
     _error(f"{type(error).__name__}: {error}", "unexpected")
     if not debug:
         say("this is a bug; run with --debug for the traceback.")

@@ -133,9 +133,11 @@ def _plan_network(
     baselines: dict[tuple[str, str, int], str],
 ) -> None:
     from consilience import networks
+    from consilience.networks._layout import resolve_layers
 
     stimuli, source, is_dataset = _stimuli(system, study)
     net = networks.load(system.network)
+    resolve_layers(net, list(system.layers), net.layer_names, who=f"study: systems.{system.name}")
     for kind, _ in wanted:
         if not hasattr(net, kind):
             raise InputError(

@@ -27,12 +27,13 @@ from consilience._core._errors import (
 )
 from consilience._core._params import check_count, shorten
 from consilience._results import Result
+from consilience.sources._files import show
 from consilience.study._blocks import BLOCKS, load_result
 from consilience.study._lock import hold
 from consilience.study._merge import merge
 from consilience.study._plan import Block, Plan, make_plan
 from consilience.study._schema import Study, load
-from consilience.study._store import Store, StoreError, write_arrays
+from consilience.study._store import Store, StoreError, disk_fault, write_arrays
 from consilience.study._threads import one_thread
 
 __all__ = ["Failure", "Progress", "StudyRun", "run"]
@@ -154,6 +155,10 @@ def execute(root: Path, block: Block, run_id: str, needs: list[Outcome | str]) -
         live.stop.set()
         raise
     except Exception as error:  # noqa: BLE001  a step that fails is reported; the others go on
+        said = disk_fault(error)
+        if said is not None:
+            live.stop.set()
+            raise StoreError(f"study: cannot write into {show(root)} ({said}).") from None
         seconds = time.perf_counter() - started
         live.report(block.label, "failed", seconds)
         return Outcome(block.key, "failed", seconds, _failure(block.label, error))
@@ -233,7 +238,13 @@ def run(
         )
         if not failures:
             _make_room(plan, store)
-        result = write_output(result, plan, outcomes, report=checked.report if report is None else report)
+        try:
+            result = write_output(result, plan, outcomes, report=checked.report if report is None else report)
+        except Exception as error:
+            said_by_disk = disk_fault(error)
+            if said_by_disk is None:
+                raise
+            raise StoreError(f"study: cannot write into {show(checked.output)} ({said_by_disk}).") from None
     for caution in said:
         warn(caution.code, caution.message, caution.remedy)
     return result

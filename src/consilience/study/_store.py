@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import json
@@ -20,10 +21,20 @@ import xarray as xr
 from consilience._core._errors import InputError
 from consilience.sources._files import show
 
-__all__ = ["Entry", "Store", "StoreError", "array_digest", "digest", "read_arrays", "write_arrays"]
+__all__ = [
+    "Entry",
+    "Store",
+    "StoreError",
+    "disk_fault",
+    "array_digest",
+    "digest",
+    "read_arrays",
+    "write_arrays",
+]
 
 _FORMAT = 1
 _MMAP = 1 << 20
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _counter = itertools.count()
 
 
@@ -32,6 +43,19 @@ class StoreError(InputError):
     kept."""
 
     code = "cannot-write"
+
+
+def disk_fault(error: BaseException) -> str | None:
+    """What the disk said, where it is behind an error (HDF5 hides it in a RuntimeError); None otherwise."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in _DISK:
+            return os.strerror(seen.errno)
+        for number in _DISK:
+            if f"errno = {number}," in str(seen):
+                return os.strerror(number)
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 def digest(*parts: Any) -> str:

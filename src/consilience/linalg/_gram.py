@@ -28,10 +28,11 @@ def gram(x: Array) -> Array:
 
 
 def centred_gram(x: Array) -> Array:
-    """Gram matrix (n, n), float64, of ``x`` (n, p) minus its column means.
+    """Gram matrix (n, n), float64, of ``x`` (n, p) minus its column means, for a caller that centres it again.
 
-    `gram` of `centre_columns` without a centred copy: float32 columns are centred in float64, rounded and
-    multiplied block by block, so that the block stays in cache; partial products are added in float64.
+    float32: the mean of a column is taken off as a float32 number, block by block, so that the block stays in
+    cache; partial products are added in float64. What a rounded mean leaves is one number per column, which
+    adds r_i + r_j to entry (i, j); double centring (or U-centring) of the matrix removes it.
     float64 data is centred whole, which is faster there.
     """
     xp = array_namespace(x)
@@ -39,9 +40,10 @@ def centred_gram(x: Array) -> Array:
     if x.dtype == xp.float64:
         return gram(centre_columns(x))
     step = max(_CENTRED_COLUMNS, _CENTRED_VALUES // n)
-    total = gram(centre_columns(x[:, : min(step, p)]))
-    for start in range(step, p, step):
-        total = total + gram(centre_columns(x[:, start : min(start + step, p)]))
+    total = xp.zeros((n, n), dtype=xp.float64, device=x.device)
+    for start in range(0, p, step):
+        block = x[:, start : min(start + step, p)]
+        total = total + gram(block - xp.mean(block, axis=0))
     return total
 
 

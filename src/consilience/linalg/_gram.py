@@ -28,7 +28,7 @@ def gram(x: Array) -> Array:
 
 
 def centred_gram(x: Array) -> Array:
-    """Gram matrix (n, n), float64, of ``x`` (n, p) minus its column means, for a caller that centres it again.
+    """Gram matrix (n, n), float64, of ``x`` (n, p) less its column means, for a caller that centres it too.
 
     float32: the mean of a column is taken off as a float32 number, block by block, so that the block stays in
     cache; partial products are added in float64. What a rounded mean leaves is one number per column, which

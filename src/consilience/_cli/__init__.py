@@ -16,4 +16,4 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code."""
     from consilience._cli._guard import guarded
 
-    return guarded(list(sys.argv[1:] if argv is None else argv))
+    return guarded(list(sys.argv[1:] if argv is None else argv), signals=argv is None)

@@ -15,18 +15,21 @@ __all__ = ["guarded"]
 
 INTERRUPTED = 130
 _GRACE = 1.2  # seconds between a signal and the end, whatever the process is doing
-_MESSAGE = "interrupted. Blocks that were done are kept: the same command goes on from there."
+_RESUMES = ("run", "demo")
 
 
 class _Signals:
     """Turns SIGINT and SIGTERM into KeyboardInterrupt, and ends the process soon after if that does not."""
 
-    def __init__(self) -> None:
+    def __init__(self, argv: list[str]) -> None:
+        resumes = any(name in argv[:2] for name in _RESUMES)
+        kept = " Blocks that were done are kept: the same command goes on from there."
+        self.message = "interrupted." + (kept if resumes else "")
         self.seen = False
         self._restore: list[Any] = []
 
     def install(self) -> None:
-        if threading.current_thread() is not threading.main_thread() or "PYTEST_CURRENT_TEST" in os.environ:
+        if threading.current_thread() is not threading.main_thread():
             return
         for number in (signal.SIGINT, signal.SIGTERM):
             if signal.getsignal(number) is not signal.SIG_IGN:
@@ -52,7 +55,7 @@ class _Signals:
             if received[0] in (signal.SIGINT, signal.SIGTERM):
                 time.sleep(_GRACE)
                 self.seen = True
-                end(INTERRUPTED, _MESSAGE)
+                end(INTERRUPTED, self.message)
 
 
 _once = threading.Lock()
@@ -114,16 +117,18 @@ def _silence_stdout() -> None:
         pass
 
 
-def guarded(argv: list[str]) -> int:
-    """Runs a command; returns its exit code whatever happens."""
+def guarded(argv: list[str], *, signals: bool) -> int:
+    """Runs a command; returns its exit code whatever happens. ``signals``: the process is ours, so SIGINT and
+    SIGTERM are too."""
     debug = "--debug" in argv
-    signals = _Signals()
+    caught = _Signals(argv)
     try:
         _tolerant_streams()
-        signals.install()
+        if signals:
+            caught.install()
         return _invoke(argv)
     except BaseException as error:  # noqa: BLE001
-        return _explain(error, debug=debug, interrupted=signals.seen)
+        return _explain(error, debug=debug, caught=caught)
 
 
 def _invoke(argv: list[str]) -> int:
@@ -141,17 +146,17 @@ def _invoke(argv: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _explain(error: BaseException, *, debug: bool, interrupted: bool) -> int:
+def _explain(error: BaseException, *, debug: bool, caught: _Signals) -> int:
     import click
 
     from consilience._core._errors import ConsilienceError
 
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
-    if interrupted or isinstance(error, (KeyboardInterrupt, click.Abort)):
+    if caught.seen or isinstance(error, (KeyboardInterrupt, click.Abort)):
         if threading.active_count() > 2:  # blocks are still computing
-            end(INTERRUPTED, _MESSAGE)
-        say(_MESSAGE)
+            end(INTERRUPTED, caught.message)
+        say(caught.message)
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):
         _silence_stdout()

@@ -305,6 +305,7 @@ def test_failures_stand_beside_results():
     page = check_closed(html)
     assert "x is most like monkey_IT: rsa" in page.words
     assert "Neither an interval nor a test was asked for" in page.words
+    assert "No noise ceiling exists for monkey_IT, so how much is left to explain is not known." in page.words
     assert "No noise ceiling: it needs several subjects or repeats." in page.words
     assert "Failed steps" in page.words
 

@@ -91,10 +91,7 @@ def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> Non
         difference = np.atleast_1d(field(best.data, "difference", **where))
         if np.any(np.isfinite(difference)):
             k = int(np.nanargmin(difference))
-            ends = [
-                np.atleast_1d(field(best.data, f"difference_{end}", **where))[k] for end in ("low", "high")
-            ]
-            interval = f" [{number(ends[0])}, {number(ends[1])}]" if np.all(np.isfinite(ends)) else ""
+            interval = _gain_interval(best, where, k)
             notes.append(f"{'+' if difference[k] > 0 else ''}{number(difference[k])}{interval}")
     if np.isfinite(at["naive_value"]):
         ax.plot(
@@ -145,3 +142,14 @@ def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> Non
         color=INK,
         annotation_clip=False,
     )
+
+
+def _gain_interval(best: Best, where: dict[str, Any], k: int) -> str:
+    """The k-th gain's interval: over stimuli and subjects where there are several, else over stimuli."""
+    for kind in ("difference_both", "difference"):
+        low, high = (
+            float(np.atleast_1d(field(best.data, f"{kind}_{end}", **where))[k]) for end in ("low", "high")
+        )
+        if np.isfinite(low) and np.isfinite(high):
+            return f" [{number(low)}, {number(high)}]"
+    return ""

@@ -242,8 +242,13 @@ def _value_axis(ax: Axes, limits: tuple[float, float] | None) -> None:
     if limits is not None:
         ax.set_ylim(*limits)
         return
-    low, high = ax.get_ylim()
-    ax.set_ylim(low - 0.02 * (high - low), high + 0.10 * (high - low))
+    shared = [other.dataLim for other in ax.get_shared_y_axes().get_siblings(ax)]
+    ends = np.array([(box.y0, box.y1) for box in shared if np.isfinite([box.y0, box.y1]).all()])
+    if not len(ends):
+        return
+    low, high = min(ends[:, 0].min(), 0.0), ends[:, 1].max()
+    high = high if high > low else low + 1
+    ax.set_ylim(low - 0.04 * (high - low), high + 0.10 * (high - low))
 
 
 def _legend(ax: Axes, seeds: int) -> None:

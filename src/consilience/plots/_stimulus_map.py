@@ -100,11 +100,15 @@ def plot_stimulus_map(
                 ax.plot([], [], "s", color=PALETTE[i], markersize=6, linestyle="", label=label(kind, 20))[0]
                 for i, kind in enumerate(kinds)
             ]
+            inches = float(ax.figure.get_size_inches()[0]) * ax.get_position().width  # type: ignore[union-attr]
+            fits = inches / (0.45 + 0.068 * max(len(str(handle.get_label())) for handle in handles))
             ax.legend(
                 handles=handles,
                 loc="upper center",
                 bbox_to_anchor=(0.5, 0.0),
-                ncols=min(4, len(kinds)),
+                ncols=max(1, min(4, len(kinds), int(fits))),
+                handletextpad=0.3,
+                columnspacing=1.2,
                 borderaxespad=0.2,
             )
     return ax

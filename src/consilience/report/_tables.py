@@ -26,11 +26,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: the text shown, the number or text to sort by, whether it is a number."""
+    """One cell: the text shown, what to sort by, whether it is a number, whether it must wrap."""
 
     text: str
     sort: str
     number: bool
+    long: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,11 +92,8 @@ def _missing(value: Any) -> bool:
 def _cell(value: Any, *, is_number: bool) -> Cell:
     if not is_number:
         text = visible(value)
-        return Cell(
-            text if len(text) <= 160 else f"{text[:100]}…{text[-40:]} ({len(text):,} characters)",
-            text[:200],
-            number=False,
-        )
+        shown = text if len(text) <= 160 else f"{text[:100]}…{text[-40:]} ({len(text):,} characters)"
+        return Cell(shown, text[:200], number=False, long=len(text) > 40)
     if _missing(value):
         return Cell("–", "", number=True)
     if float(value).is_integer() and abs(value) < 1e15:

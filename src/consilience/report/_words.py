@@ -251,7 +251,8 @@ def _single_sentences(f: Finding) -> tuple[str, ...]:
 
 def _against_ceiling(f: Finding) -> list[str]:
     if not np.isfinite(f.ratio):
-        return []
+        missing = f"No noise ceiling exists for {f.b}, so how much is left to explain is not known."
+        return [missing] if f.reliable else []
     ceiling = f"the noise ceiling ({number(f.ceiling_low)} to {number(f.ceiling_high)})"
     if f.value > f.ceiling_high:
         return [f"That is above {ceiling}, which the subjects' disagreement sets: read it with care."]

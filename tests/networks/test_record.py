@@ -364,7 +364,7 @@ def test_images_without_preprocess_are_moved_and_recorded():
 
 
 def test_results_that_do_not_fit_are_refused(monkeypatch, small):
-    monkeypatch.setattr("consilience.networks._memory.available_memory", lambda: 10_000)
+    monkeypatch.setattr("consilience._core._memory.available_memory", lambda: 10_000)
     with pytest.raises(
         cs.InputError,
         match=r"256 units of 1 layers for 6 stimuli need .* of memory are free; pass spatial='mean'",

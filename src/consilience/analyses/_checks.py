@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError, warn
+from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_count, shorten
 from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure, as_measure
@@ -74,6 +75,25 @@ def check_size(n: int, measures: list[Measure]) -> None:
             raise InputError(
                 f"{WHO}: measure {one.key!r} needs at least {need} stimuli, got {n}.", code="too-few"
             )
+
+
+def check_memory(measures: list[Measure], systems: Mapping[str, list[System]], n: int, n_boot: int) -> None:
+    """Refuses what would not fit: pair vectors of all systems, and the draws."""
+    sides = [s for group in systems.values() for s in group]
+    vectors = 0
+    if any(one.claims.resample == "pairs" for one in measures):
+        vectors = (
+            8 * n * n * (sum(people_of(s) for s in sides) + 4)
+        )  # matrices of one system, then its vector
+    pairs = (len(sides) - len(systems["b"])) * len(systems["b"])
+    needed = vectors + 4 * 8 * n_boot * pairs * max(people_of(s) for s in sides)
+    free = check_fits(needed)
+    if free is not None:
+        raise InputError(
+            f"{WHO}: {len(sides)} systems over {n} stimuli with {n_boot} draws need about {gigabytes(needed)} of memory, and "
+            f"{free} is free; compare fewer systems at a time, fewer stimuli, or use a smaller n_boot.",
+            code="too-large",
+        )
 
 
 def say_what_lacks(measures: list[Measure], a: list[System], b: list[System], n: int, n_boot: int) -> None:

@@ -26,6 +26,7 @@ from consilience.analyses._checks import (
     WHO,
     MeasureLike,
     baseline_sides,
+    check_memory,
     check_resamples,
     check_size,
     resolve_measures,
@@ -143,6 +144,7 @@ def _compare(
     systems, ids, data_references = aligned_systems(sides, by=by, join=join, who=WHO)
     n = len(ids)
     check_size(n, measures)
+    check_memory(measures, systems, n, n_boot)
     design = Design.draw(n, seed=seed, n_boot=n_boot, n_perm=n_perm, level=level, refit=refit)
     seeds = [int(key) for key in (baseline or {})]
     say_what_lacks(measures, systems["a"], systems["b"], n, n_boot)

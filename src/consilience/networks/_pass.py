@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError, warn
+from consilience._core._memory import available_memory, check_fits, gigabytes
 from consilience._core._params import shorten
 from consilience.networks._cache import Store
 from consilience.networks._forward import capturing, evaluation, leaves, run_block, without_statistics
 from consilience.networks._layout import Leaf, axis_names, resolve_layers
-from consilience._core._memory import available_memory, check_fits, gigabytes
 from consilience.networks._network import OUTPUT, Network, block_of
 from consilience.networks._progress import progress_bar
 

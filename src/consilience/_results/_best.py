@@ -110,8 +110,8 @@ class Best(Result):
             name, naive = one.naive
             interval = f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else ""
             lines.append(
-                f"  {cell(one._text('measure'), 18)} {cell(one._text(self.other), 16)} "
-                f"{cell(one.layer, 18)} {one.value:.3f}{interval}  "
-                f"(plain maximum {naive:.3f} at {cell(name, 18).strip()})"
+                f"  {cell(one._text('measure'), 16)} {cell(one._text(self.other), 16)} "
+                f"{cell(one.layer, 16)} {one.value:.3f}{interval}  "
+                f"(plain maximum {naive:.3f} at {cell(name, 16).strip()})"
             )
         return lines

@@ -96,7 +96,7 @@ class Comparison(Result):
         n = int(np.nanmax(self.data["n_stimuli"].values))
         lines = [f"  {sizes}; {n} stimuli; higher = more alike"]
         for row in frame.head(12).to_dict("records"):
-            names = f"{cell(row['measure'], 22)} {cell(row['a'], 22)} {cell(row['b'], 16)}"
+            names = f"{cell(row['measure'], 18)} {cell(row['a'], 22)} {cell(row['b'], 16)}"
             text = f"  {names} {row['value']:7.3f}"
             if np.isfinite(row["ci_low"]):
                 text += f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"

@@ -114,10 +114,10 @@ def _flipped(result: Result, whole: bytes, damaged: Path, seed: int) -> Iterator
         else None
     )
     rng = resolve_seed(seed, who="check_result").stream("flips")
-    where = [int(i) for i in rng.integers(0, len(whole), 20)]
+    where = [int(i) for i in rng.integers(0, len(whole), 10)]
     start = whole.find(data.tobytes()) if data is not None else -1
     inside = (
-        [start + int(i) for i in rng.integers(0, data.nbytes, 5)] if data is not None and start >= 0 else []
+        [start + int(i) for i in rng.integers(0, data.nbytes, 3)] if data is not None and start >= 0 else []
     )
     missed, unseen = [], []
     expected = result_hash(result)

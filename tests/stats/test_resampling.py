@@ -1,0 +1,254 @@
+"""Resampling, permutation, intervals, folds: against enumeration and the spelled-out computation."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy import stats as st
+
+from consilience import InputError, stats
+from consilience.measures._compare_rdms import TauParts
+from consilience.measures._contract import as_measure
+from consilience.stats._pairs import square
+
+CKA, BIASED = (
+    as_measure("cka", who="t"),
+    as_measure(
+        __import__("functools").partial(__import__("consilience").measures.cka, debiased=False), who="t"
+    ),
+)
+
+
+# -- p-values ----------------------------------------------------------------------------------------------
+
+
+def test_p_of_all_120_permutations_of_5_stimuli():
+    """With every permutation as the null, b counts the identity and ties: p = (b + 1) / 121."""
+    rng = np.random.default_rng(0)
+    parts = as_measure("rsa", who="t").parts
+    x, y = rng.normal(size=(5, 6)), rng.normal(size=(5, 6))
+    a, b = parts.prepare(x)[None], parts.prepare(y)[None]
+    orders = np.array(list(itertools.permutations(range(5))))
+    null = parts.permute(a, b, orders)[:, 0, 0]
+    explicit = [
+        st.spearmanr(square(a, 5)[0][np.ix_(o, o)][np.triu_indices(5, 1)], b[0]).statistic for o in orders
+    ]
+    np.testing.assert_allclose(null, explicit, atol=1e-12)
+    value = parts.combine(a, b)[0, 0]
+    at_least = sum(v >= value - 1e-9 for v in explicit)
+    assert float(stats.p_value(value, null)) == (at_least + 1) / 121
+    assert at_least >= 1  # the identity itself
+
+
+def test_p_is_never_zero_and_counts_ties():
+    assert float(stats.p_value(9.0, np.zeros(99))) == 1 / 100
+    assert float(stats.p_value(0.5, np.r_[np.full(10, 0.5), np.zeros(89)])) == 11 / 100
+    assert float(stats.p_value(0.1 + 0.2, np.r_[0.3, np.zeros(98)])) == 2 / 100
+    assert np.isnan(stats.p_value(np.nan, np.zeros(9)))
+
+
+def test_max_statistic_is_the_enumerated_maximum():
+    rng = np.random.default_rng(0)
+    value, null = rng.normal(size=(4, 3)), rng.normal(size=(200, 4, 3))
+    p = stats.max_statistic_p(value, null, axis=0)
+    for i, j in np.ndindex(4, 3):
+        assert p[i, j] == (np.sum(null[:, :, j].max(axis=1) >= value[i, j]) + 1) / 201
+    assert (p >= stats.p_value(value, null)).all()
+
+
+@pytest.mark.parametrize("swap", [False, True])
+@pytest.mark.parametrize("measure", [CKA, BIASED], ids=["debiased", "biased"])
+def test_permuting_vectors_is_permuting_stimuli(measure, swap):
+    rng = np.random.default_rng(1)
+    n = 9
+    xs = [rng.normal(size=(n, 5)) for _ in range(4)]
+    ys = [rng.normal(size=(n, 5)) for _ in range(2)]
+    if swap:
+        xs, ys = ys, xs
+    a, b = (np.stack([measure.parts.prepare(z) for z in zs]) for zs in (xs, ys))
+    orders = stats.permutations(n, 6, rng)
+    found = measure.parts.permute(a, b, orders)
+    for k, order in enumerate(orders):
+        for i, x in enumerate(xs):
+            for j, y in enumerate(ys):
+                direct = measure.parts.combine(
+                    measure.parts.prepare(x[order])[None], measure.parts.prepare(y)[None]
+                )
+                assert found[k, i, j] == pytest.approx(direct[0, 0], abs=1e-12)
+
+
+def test_permutations_are_permutations_and_differ():
+    orders = stats.permutations(20, 100, np.random.default_rng(0))
+    assert (np.sort(orders, axis=1) == np.arange(20)).all()
+    assert len({tuple(o) for o in orders}) == 100
+
+
+# -- bootstrap ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("measure", [CKA, BIASED], ids=["debiased", "biased"])
+def test_weights_are_resampling_without_pairs_of_a_stimulus_with_itself(measure):
+    rng = np.random.default_rng(0)
+    n = 8
+    a, b = (measure.parts.prepare(rng.normal(size=(n, 5)))[None] for _ in range(2))
+    weights = stats.multinomial_weights(n, 20, rng)
+    assert (weights.sum(axis=1) == n).all()
+    found = measure.parts.combine(a, b, weights)[:, 0, 0]
+    diagonal = measure.parts.diagonal
+    one, two = square(a, n, diagonal=diagonal)[0], square(b, n, diagonal=diagonal)[0]
+    for w, value in zip(weights, found):
+        drawn = np.repeat(np.arange(n), w.astype(int))
+        top = left = right = 0.0
+        for i, j in itertools.combinations(range(n), 2):  # positions in the resample
+            p, q = drawn[i], drawn[j]
+            if p == q:
+                continue
+            top, left, right = top + one[p, q] * two[p, q], left + one[p, q] ** 2, right + two[p, q] ** 2
+        if diagonal:
+            for p in drawn:
+                top, left, right = top + one[p, p] * two[p, p], left + one[p, p] ** 2, right + two[p, p] ** 2
+        assert value == pytest.approx(top / np.sqrt(left * right), abs=1e-12)
+
+
+def test_tau_weights_are_the_spelled_out_sum():
+    rng = np.random.default_rng(0)
+    n = 6
+    a, b = rng.normal(size=(1, 15)), rng.normal(size=(1, 15))
+    weights = stats.multinomial_weights(n, 10, rng)
+    found = TauParts(lambda x: x).combine(a, b, weights)[:, 0, 0]
+    rows, columns = np.triu_indices(n, 1)
+    for w, value in zip(weights, found):
+        v = w[rows] * w[columns]
+        top = below = 0.0
+        for p, q in itertools.permutations(range(15), 2):
+            top += v[p] * v[q] * np.sign(a[0, p] - a[0, q]) * np.sign(b[0, p] - b[0, q])
+            below += v[p] * v[q]
+        assert value == pytest.approx(top / below, abs=1e-6)
+
+
+def test_bootstrap_of_noise_is_not_near_one():
+    """Where duplicates count as pairs, debiased CKA of noise gets an interval around 0.9."""
+    rng = np.random.default_rng(0)
+    a, b = (CKA.parts.prepare(rng.normal(size=(50, 500)))[None] for _ in range(2))
+    draws = CKA.parts.combine(a, b, stats.multinomial_weights(50, 500, rng))[:, 0, 0]
+    low, high = stats.percentile_interval(draws, CKA.parts.combine(a, b)[0, 0], 0.95)
+    assert low < 0 < high < 0.2
+
+
+def test_percentile_interval_holds_its_value():
+    low, high = stats.percentile_interval(np.linspace(0, 1, 101)[:, None], np.array([1.4]), 0.9)
+    assert (low[0], high[0]) == (pytest.approx(0.05), 1.4)
+    low, high = stats.percentile_interval(np.full((10, 1), np.nan), np.array([1.0]), 0.9)
+    assert np.isnan([low, high]).all()
+
+
+def test_two_factor_variance_and_its_bounds():
+    rng = np.random.default_rng(0)
+    s = rng.normal(size=(20000, 2))
+    stimuli, subjects = 2 * s[:, 0], 1 * s[:, 1]
+    t = st.t.ppf(0.975, 4)
+
+    def width(both):
+        low, high = stats.two_factor_interval(
+            0.0, stimuli, subjects, both, n_stimuli=92, n_subjects=5, level=0.95
+        )
+        return float(high - low) / 2 / t
+
+    # entries' own noise counted once: 2 (4 + 1) - s2_both
+    assert width(np.sqrt(6) * s[:, 0]) == pytest.approx(2.0, rel=0.03)  # 4, within [4, 6]
+    assert width(np.sqrt(9) * s[:, 0]) == pytest.approx(2.0, rel=0.03)  # 1, raised to the larger single one
+    assert width(np.sqrt(4.5) * s[:, 0]) == pytest.approx(np.sqrt(4.5), rel=0.03)  # 5.5, lowered to s2_both
+
+
+def test_jackknife_of_a_mean_is_its_standard_error():
+    x = np.random.default_rng(0).normal(size=30)
+    leave_one = np.array([np.delete(x, i).mean() for i in range(30)])
+    low, high = stats.jackknife_interval(x.mean(), leave_one, n=30, left_out=1, level=0.95, exhaustive=True)
+    expected = st.t.ppf(0.975, 29) * x.std(ddof=1) / np.sqrt(30)
+    assert (high - low) / 2 == pytest.approx(expected, rel=1e-12)
+    three = np.array([np.delete(x, list(c)).mean() for c in itertools.combinations(range(30), 3)])
+    low, high = stats.jackknife_interval(x.mean(), three, n=30, left_out=3, level=0.95, exhaustive=True)
+    assert (high - low) / 2 == pytest.approx(expected, rel=1e-9)
+    rows = stats.subset_rows(30, 27, 4000, np.random.default_rng(1))
+    low, high = stats.jackknife_interval(x.mean(), x[rows].mean(axis=1), n=30, left_out=3, level=0.95)
+    assert (high - low) / 2 == pytest.approx(expected, rel=0.05)
+
+
+# -- folds, halves, ceilings -------------------------------------------------------------------------------
+
+
+def test_folds_never_split_a_group_and_are_balanced():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        groups = rng.integers(0, 12, 60)
+        folds = stats.group_folds(groups, 4, rng, who="t")
+        assert sorted(np.concatenate(folds).tolist()) == list(range(60))
+        owners = [set(groups[f].tolist()) for f in folds]
+        assert all(not (a & b) for a, b in itertools.combinations(owners, 2))
+        assert max(map(len, folds)) - min(map(len, folds)) <= np.bincount(groups).max()
+
+
+def test_too_many_folds_are_refused():
+    with pytest.raises(InputError, match=r"folds must be between 2 and the number of stimuli \(5\), got 6"):
+        stats.group_folds(np.arange(5), 6, np.random.default_rng(0), who="t")
+    with pytest.raises(InputError, match=r"number of groups \(2\)"):
+        stats.group_folds(np.array([0, 0, 1, 1]), 3, np.random.default_rng(0), who="t")
+
+
+def test_halves_are_halves():
+    splits = stats.half_splits(11, 50, np.random.default_rng(0))
+    assert (splits.sum(axis=1) == 5).all()
+    assert 0.3 < splits.mean() < 0.6
+
+
+def test_split_half_rows_splits_each_stimulus():
+    ids = np.array(list("aabbbccccc"))
+    for first in stats.split_half_rows(ids, 30, np.random.default_rng(0)):
+        for key, least in (("a", 1), ("b", 1), ("c", 2)):
+            inside = first[ids == key].sum()
+            assert least <= inside <= (ids == key).sum() - least
+
+
+def test_spearman_brown():
+    assert float(stats.spearman_brown(0.5)) == pytest.approx(2 / 3)
+    assert np.isnan(stats.spearman_brown(-0.1))
+
+
+# -- seeds -------------------------------------------------------------------------------------------------
+
+
+def test_streams_are_named_and_uncorrelated():
+    from consilience._core._seeds import resolve_seed
+
+    one, two = resolve_seed(0, who="t"), resolve_seed(1, who="t")
+    a = one.stream("stimuli").normal(size=10000)
+    assert (a == resolve_seed(0, who="t").stream("stimuli").normal(size=10000)).all()
+    for other in (one.stream("permutations"), two.stream("stimuli"), one.child("x").stream("stimuli")):
+        assert abs(np.corrcoef(a, other.normal(size=10000))[0, 1]) < 4 / np.sqrt(10000)
+    # seed + 1 with stream i is not seed with stream i + 1: no two of a grid of streams coincide
+    grid = {resolve_seed(s, who="t").stream(f"refit{k}").random() for s in range(20) for k in range(20)}
+    assert len(grid) == 400
+
+
+@pytest.mark.parametrize("bad", [-1, 2**128, 1.5, True, "0", float("nan")])
+def test_bad_seeds_are_refused(bad):
+    from consilience._core._seeds import resolve_seed
+
+    with pytest.raises(InputError, match=r"rng must be an int from 0 to 2\*\*128 - 1"):
+        resolve_seed(bad, who="t")
+
+
+def test_every_kind_of_seed_is_recorded():
+    from consilience._core._seeds import resolve_seed
+
+    for rng in (
+        None,
+        3,
+        np.int64(3),
+        2**127,
+        np.random.default_rng(0),
+        np.random.SeedSequence(5).spawn(2)[1],
+    ):
+        seed = resolve_seed(rng, who="t")
+        again = resolve_seed(np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key), who="t")
+        assert seed.stream("x").random() == again.stream("x").random()

@@ -209,3 +209,13 @@ def test_what_chunks_say_is_said_once():
     with pytest.warns(cs.ConsilienceWarning) as caught:
         net.untrained(stimuli=photos)
     assert [warning.message.code for warning in caught] == ["no-preprocess"]
+
+
+def test_copies_made_at_once_in_threads_equal_copies_made_one_by_one():
+    import concurrent.futures
+
+    net = cs.Network(torch.nn.Sequential(*(torch.nn.Linear(60, 60) for _ in range(20))), name="wide")
+    alone = [net.untrained(seed=seed).fingerprint for seed in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda seed: net.untrained(seed=seed).fingerprint, range(8)))
+    assert together == alone

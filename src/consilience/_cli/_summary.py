@@ -103,8 +103,8 @@ def _between(result: Any, pictures: Any) -> Iterator[str]:
     for one, two in combinations([name for name in result.data["b"].values.tolist() if name in known], 2):
         value = float(
             compare_rdms(
-                pictures.rdms.sel(system=one).values, pictures.rdms.sel(system=two).values, method="spearman"
+                pictures.rdms.sel(system=one).values, pictures.rdms.sel(system=two).values, method="pearson"
             )
         )
         names = f"{clean(one, 40)} and {clean(two, 40)}"
-        yield f"  {names}: Spearman correlation of their mean RDMs {number(value)}"
+        yield f"  {names}: Pearson correlation of their mean RDMs {number(value)}"

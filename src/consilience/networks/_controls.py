@@ -20,10 +20,9 @@ from consilience.networks._network import Network, block_of
 
 __all__ = ["permuted", "recalibrate", "untrained"]
 
-_CHUNK, _MOST_CHUNKS = (
-    8,
-    64,
-)  # stimuli per forward pass, threads; set by the number of stimuli alone, never by a caller
+# stimuli per forward pass, threads; set by the number of stimuli alone, never by a caller
+_CHUNK, _MOST_CHUNKS = 8, 64
+_GLOBAL_GENERATOR = threading.Lock()
 
 
 def untrained(net: Network, *, seed: int = 0, stimuli: xr.DataArray | None = None) -> Network:
@@ -35,7 +34,8 @@ def untrained(net: Network, *, seed: int = 0, stimuli: xr.DataArray | None = Non
     module = fresh.module
     home = next((p.device for p in module.parameters()), torch.device("cpu"))
     module.cpu()
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    # reset_parameters draws from the one global generator: copies made at once would take each other's numbers
+    with _GLOBAL_GENERATOR, torch.no_grad(), torch.random.fork_rng(devices=[]):
         for parameter in module.parameters():
             if parameter.is_floating_point():
                 parameter.fill_(float("nan"))  # what still is NaN afterwards was set by nobody

@@ -57,10 +57,12 @@ def _nested(block: Block, side: str, mode: str) -> tuple[np.ndarray, np.ndarray]
     """(mean held-out score (m, k, channels), chosen indices (splits x 2, m, k, channels))."""
     assert block.halves is not None
     total, count, indices = None, 0, []
-    for first, second in block.halves(mode):
+    scores = list(block.halves(mode))
+    chosen_by = scores if block.choices is None else list(block.choices(mode))
+    for (first, second), (one, two) in zip(scores, chosen_by):
         if side == "b":
-            first, second = np.swapaxes(first, 1, 2), np.swapaxes(second, 1, 2)
-        for train, test in ((first, second), (second, first)):
+            first, second, one, two = (np.swapaxes(z, 1, 2) for z in (first, second, one, two))
+        for train, test in ((one, second), (two, first)):
             score, index = _pick(train, test)
             total = score if total is None else total + score
             count += 1

@@ -36,8 +36,8 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
     low, high = np.full(shape, np.nan), np.full(shape, np.nan)
     predictions: dict[tuple[int, int], Any] = {}
     ceilings = [_prediction_ceiling(measure, s, design, folds) for s in b]
-    for i, s in enumerate(a):
-        x = parts.prepare(s.x)
+    prepared_x = [parts.prepare(s.x) for s in a]
+    for i, x in enumerate(prepared_x):
         plan = parts.plan(x, folds, None)
         for j, y in enumerate(prepared_y):
             found = predictions[i, j] = plan.predict(y)
@@ -65,8 +65,28 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
                 pair.append(values)
             yield pair[0], pair[1]
 
-    out.halves = halves
+    def choices(mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        weights = design.weights if mode == "draws" and design.weights is not None else np.ones((1, n))
+        for k, split in enumerate(design.splits):
+            pair = []
+            for half in (split, ~split):
+                rows = np.flatnonzero(half)
+                inner = _folds_of_half(rows.size, count, design.seed.stream(f"half{k}"), who)
+                values = np.empty((len(weights), *shape, 2 if mode == "draws" else 1))
+                for i, x in enumerate(prepared_x):
+                    plan = parts.plan(x[rows], inner, None)
+                    for j, y in enumerate(prepared_y):
+                        values[:, i, j] = plan.predict(y[rows]).score(weights[:, rows])[:, None]
+                pair.append(values)
+            yield pair[0], pair[1]
+
+    # predictions of one half are fitted with targets of the other: the choice must not see those
+    out.halves, out.choices = halves, choices
     return out
+
+
+def _folds_of_half(n: int, count: int, rng: np.random.Generator, who: str) -> list[np.ndarray]:
+    return group_folds(np.arange(n), max(2, min(count, n // 2)), rng, who=who)
 
 
 def _permuted(plan: Any, y: np.ndarray, orders: np.ndarray) -> np.ndarray:

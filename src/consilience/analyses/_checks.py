@@ -90,8 +90,9 @@ def check_memory(measures: list[Measure], systems: Mapping[str, list[System]], n
     free = check_fits(needed)
     if free is not None:
         raise InputError(
-            f"{WHO}: {len(sides)} systems over {n} stimuli with {n_boot} draws need about {gigabytes(needed)} "
-            f"of memory, and {free} is free; compare fewer systems at a time, fewer stimuli, or use a smaller n_boot.",
+            f"{WHO}: {len(sides)} systems over {n} stimuli with {n_boot} draws need about "
+            f"{gigabytes(needed)} of memory, and {free} is free; compare fewer systems at a time, fewer "
+            "stimuli, or use a smaller n_boot.",
             code="too-large",
         )
 

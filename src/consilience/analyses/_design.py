@@ -73,6 +73,8 @@ class Block:
     ceiling_low: np.ndarray | None = None
     ceiling_high: np.ndarray | None = None
     halves: Callable[[str], Iterator[tuple[np.ndarray, np.ndarray]]] | None = field(default=None, repr=False)
+    # what the best is chosen by on each half, where that is not its score there; None = the score
+    choices: Callable[[str], Iterator[tuple[np.ndarray, np.ndarray]]] | None = field(default=None, repr=False)
 
 
 def both_interval(

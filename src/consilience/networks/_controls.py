@@ -34,7 +34,7 @@ def untrained(net: Network, *, seed: int = 0, stimuli: xr.DataArray | None = Non
     module = fresh.module
     home = next((p.device for p in module.parameters()), torch.device("cpu"))
     module.cpu()
-    # reset_parameters draws from the one global generator: copies made at once would take each other's numbers
+    # reset_parameters draws from the global generator: copies made at once would take each other's numbers
     with _GLOBAL_GENERATOR, torch.no_grad(), torch.random.fork_rng(devices=[]):
         for parameter in module.parameters():
             if parameter.is_floating_point():

@@ -1,0 +1,73 @@
+"""``python -m benchmarks [name ...] [--threads 1 2]``: check, time, print a table; a full run writes
+results.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from benchmarks._report import machine, table
+from benchmarks._row import Outcome, Row, run
+
+NAMES = ("layers", "rdm", "resampling", "import", "help", "features", "predictivity", "compare")
+
+
+def _rows(threads: int, wanted: list[str]) -> list[Row]:
+    from benchmarks import _extras, _layers, _rdms, _resampling, _startup
+
+    sources = {
+        _layers: ("layers",),
+        _rdms: ("rdm",),
+        _resampling: ("resampling",),
+        _startup: ("import", "help"),
+        _extras: ("features", "predictivity", "compare"),
+    }
+    made = [
+        row for module, names in sources.items() if set(names) & set(wanted) for row in module.rows(threads)
+    ]
+    return [row for row in made if row.name in wanted]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"rows to run, of {', '.join(NAMES)}; default all"
+    )
+    parser.add_argument(
+        "--threads", type=int, nargs="+", default=[1], help="BLAS and torch threads; default 1"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="where to write; default benchmarks/results.md after a full run"
+    )
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in NAMES]
+    if unknown:
+        parser.error(f"no row {unknown[0]!r}; choose from {', '.join(NAMES)}")
+
+    output = options.output or (None if options.names else Path(__file__).with_name("results.md"))
+
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    sections: list[str] = []
+    for threads in options.threads:
+        torch.set_num_threads(threads)
+        outcomes: list[Outcome] = []
+        with threadpool_limits(threads):
+            for row in _rows(threads, options.names or list(NAMES)):
+                print(f"{row.name} ...", end=" ", file=sys.stderr, flush=True)
+                outcomes.append(run(row))
+                print("done", file=sys.stderr, flush=True)
+        sections.append(table(outcomes, threads))
+        if output is not None:  # after each number of threads, so that a run that is stopped leaves something
+            output.write_text("\n\n".join([machine(load), *sections]) + "\n")
+    print("\n\n".join([machine(load), *sections]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -11,11 +11,12 @@ from consilience._responses._ids import check_ids, made_up_ids
 from consilience._responses._make import responses
 from consilience._responses._match import align, common_ids, iterate_systems, select_ids, stimulus_ids
 from consilience._responses._rdm_data import rdm_data
-from consilience._responses._schema import DIMS, KINDS
+from consilience._responses._schema import DIMS, DISTANCES, KINDS
 from consilience._responses._unflatten import unflatten
 
 __all__ = [
     "DIMS",
+    "DISTANCES",
     "KINDS",
     "align",
     "average",

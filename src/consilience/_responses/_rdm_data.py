@@ -18,6 +18,7 @@ from consilience._core._params import check_option
 from consilience._responses._check import WARNINGS
 from consilience._responses._ids import check_ids, made_up_ids, repeated
 from consilience._responses._make import as_numeric
+from consilience._responses._schema import DISTANCES
 
 
 def rdm_data(
@@ -64,9 +65,7 @@ def rdm_data(
     (('rdm', 'stimulus', 'stimulus_'), (1, 5, 5))
     """
     who = "cs.rdm_data"
-    check_option(
-        distance, ["correlation", "sqeuclidean", "euclidean", "cosine", "unknown"], name="distance", who=who
-    )
+    check_option(distance, DISTANCES, name="distance", who=who)
     values = np.array(as_numeric(rdms, who), dtype=np.float64)
     values = _square(values, who)
     n = values.shape[-1]

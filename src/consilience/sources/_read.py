@@ -47,8 +47,10 @@ def read_array(
     kind: str | None = None,
     dims: Sequence[str] | None = None,
     system: str | None = None,
-    subject: str | None = None,
+    subject: str | Sequence[str] | None = None,
     repeat: str | None = None,
+    rdm: str | None = None,
+    session: Sequence[str] | None = None,
 ) -> xr.DataArray:
     """Reads responses (or RDM data) from one file.
 
@@ -63,6 +65,8 @@ def read_array(
     kind : what a value is (rate, count, bold...); default: what the file says, else activation.
     dims : axis names, for a 3-D array: ("trial", "time", "unit").
     system, subject : labels.   repeat : "count" if equal ids are repeats of one stimulus.
+    rdm : the distance of the entries ("correlation"...), where the file holds RDMs: (n, n), (rdm, n, n) or
+        condensed (rdm, n(n-1)/2). Then ``subject`` and ``session`` give one label per RDM.
 
     Returns
     -------
@@ -78,8 +82,8 @@ def read_array(
     names = tuple(dims) if dims is not None else raw.dims
     stimulus: Any = read_ids(ids, who=who) if ids is not None else raw.stimulus
     try:
-        if names is not None and "stimulus_" in names:
-            return _rdms(raw, stimulus, system)
+        if rdm is not None or (names is not None and "stimulus_" in names):
+            return _rdms(raw, stimulus, system, rdm, subject, session)
         stored_repeat = raw.labels["repeat"][1] if "repeat" in raw.labels else None
         stated = kind or raw.attrs.get("kind") or "activation"
         data = responses(
@@ -108,16 +112,22 @@ def read_array(
         raise InputError(f"{who}: {text}", code=error.code) from None
 
 
-def _rdms(raw: Raw, stimulus: Any, system: str | None) -> xr.DataArray:
+def _rdms(
+    raw: Raw, stimulus: Any, system: str | None, rdm: str | None, subject: Any, session: Any
+) -> xr.DataArray:
     def label(name: str) -> Any:
         return raw.labels[name][1] if name in raw.labels else None
 
-    distance = str(raw.attrs.get("distance", "unknown"))
+    distance = rdm or str(raw.attrs.get("distance", "unknown"))
     return rdm_data(
         raw.values,
         stimulus=stimulus,
         distance=distance,
-        subject=label("subject"),
-        session=label("session"),
+        subject=[subject]
+        if isinstance(subject, str)
+        else subject
+        if subject is not None
+        else label("subject"),
+        session=session if session is not None else label("session"),
         system=system or raw.attrs.get("system") or None,
     )

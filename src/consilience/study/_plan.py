@@ -102,6 +102,8 @@ def _file_system(system: ReadSystem) -> xr.DataArray:
         system=system.name,
         subject=system.subject,
         repeat=system.repeat,
+        rdm=system.rdm,
+        session=system.session,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from consilience._core._errors import InputError, nearest
 from consilience._core._params import shorten
-from consilience._responses import DIMS, KINDS
+from consilience._responses import DIMS, DISTANCES, KINDS
 from consilience.sources import check_path_text
 from consilience.study._yaml import Node, from_mapping, read_yaml
 
@@ -39,6 +39,10 @@ def _name(node: Node) -> str:
     if isinstance(node.value, (dict, list)) or node.value is None or not node.raw.strip():
         raise _wanted(node, "a name")
     return node.raw
+
+
+def _name_or_names(node: Node) -> str | tuple[str, ...]:
+    return _many(_name)(node) if isinstance(node.value, list) else _name(node)
 
 
 def _path(node: Node) -> str:
@@ -242,8 +246,10 @@ class ReadSystem:
     ids: Path | tuple[Any, ...] | None = None
     kind: str | None = None
     dims: tuple[str, ...] | None = None
-    subject: str | None = None
+    subject: str | tuple[str, ...] | None = None
     repeat: str | None = None
+    rdm: str | None = None
+    session: tuple[str, ...] | None = None
 
 
 System = NetworkSystem | Dataset | ReadSystem
@@ -260,8 +266,10 @@ _READ = {
     "ids": Key(_ids),
     "kind": Key(_one_of(*KINDS)),
     "dims": Key(_dims),
-    "subject": Key(_name),
+    "subject": Key(_name_or_names),
     "repeat": Key(_one_of("count")),
+    "rdm": Key(_one_of(*DISTANCES)),
+    "session": Key(_many(_name)),
     "epoch": Key(_plain),
 }
 _SYSTEMS: dict[str, tuple[Mapping[str, Key], str]] = {

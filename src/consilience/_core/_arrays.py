@@ -124,13 +124,20 @@ def _as_float(x: Array, name: str, who: str) -> Array:
     return x
 
 
+def all_finite(x: Array, xp: Any = np) -> bool:
+    """Is every value finite? One sum tells in most cases; only where it overflows is each value looked at."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = xp.sum(x)
+    return bool(xp.isfinite(total)) or bool(xp.all(xp.isfinite(x)))
+
+
 def _first_bad(x: Array, name: str, who: str) -> None:
     """Refuses NaN and infinity, naming how many there are and the first ones by (trial, unit)."""
     xp = array_namespace(x)
     step = max(1, _BLOCK // max(1, x.shape[1]))
     for start in range(0, x.shape[0], step):
-        finite = xp.isfinite(x[start : min(start + step, x.shape[0]), ...])
-        if not bool(xp.all(finite)):
+        block = x[start : min(start + step, x.shape[0]), ...]
+        if not all_finite(block, xp):
             rows, columns = np.nonzero(~np.isfinite(to_numpy(x)))
             places = ", ".join(f"(trial {r}, unit {c})" for r, c in zip(rows[:3], columns[:3]))
             count = rows.size

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from consilience._core._arrays import Array, array_namespace, as_matrix, same_rows, to_numpy
+from consilience._core._arrays import Array, array_namespace, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number
 from consilience.linalg import centre_columns, ledoit_wolf, principal_scores, to_safe_size
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PredictionParts, Predictions, SubsampleParts, measure
+from consilience.measures._door import two_systems
 from consilience.measures._held_out import held_out_score, scores
 
 __all__ = ["cca", "cca_held_out", "svcca", "svcca_held_out"]
@@ -144,8 +145,7 @@ def cca(x: Array, y: Array, /, *, regularization: float = 0.0) -> Array:
     """
     who = "cca"
     check_number(regularization, name="regularization", who=who, low=0.0, high=1.0 - 1e-12, closed=True)
-    x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
-    same_rows(x, y, who=who)
+    x, y = two_systems(x, y, who=who)
     warn_null(
         _cca_claims(regularization=regularization),
         x.shape[0],
@@ -424,8 +424,7 @@ def svcca(x: Array, y: Array, /, *, threshold: float = 0.99, k: int | None = Non
     """
     who = "svcca"
     _check_truncation(threshold, k, who)
-    x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
-    same_rows(x, y, who=who)
+    x, y = two_systems(x, y, who=who)
     a, b = _truncate(x, threshold, k), _truncate(y, threshold, k)
     warn_null(_svcca_claims(threshold=1.0), x.shape[0], a.shape[1], b.shape[1], "cs.measures.svcca_held_out")
     return _mean_correlation(_bases(a, 0.0), _bases(b, 0.0))

@@ -10,10 +10,8 @@ from scipy.special import chdtri
 from consilience._core._arrays import (
     Array,
     array_namespace,
-    as_matrix,
     condensed_indices,
     float64,
-    same_rows,
     to_numpy,
 )
 from consilience._core._errors import InputError, warn
@@ -21,6 +19,7 @@ from consilience._core._params import check_option
 from consilience.linalg import centre_columns, cross, squared_distances, to_safe_size
 from consilience.linalg._gram import centred_gram
 from consilience.measures._contract import Claims, PairParts, measure, square_of
+from consilience.measures._door import two_systems
 
 __all__ = ["cka"]
 
@@ -239,8 +238,7 @@ def cka(
     """
     who = "cka"
     check_option(kernel, KERNELS, name="kernel", who=who)
-    x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
-    same_rows(x, y, who=who)
+    x, y = two_systems(x, y, who=who)
     n, p, q = x.shape[0], x.shape[1], y.shape[1]
     if not debiased:
         warn_null(_claims(kernel=kernel, debiased=False), n, p, q, "the debiased form (debiased=True)")

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from consilience._core._arrays import Array, as_matrix, as_same_library, same_rows, to_numpy
+from consilience._core._arrays import Array, as_same_library, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
 from consilience.measures._contract import PredictionParts
+from consilience.measures._door import two_systems
 from consilience.stats import group_folds
 
 __all__ = ["check_groups", "held_out_score", "scores"]
@@ -40,9 +41,7 @@ def held_out_score(
 ) -> Array:
     """Checks, folds, plan, prediction, score: the body of every held-out measure."""
     check_count(folds, name="folds", who=who, minimum=2)
-    x = as_matrix(x, name="x", who=who, min_rows=fewest)
-    y = as_matrix(y, name="y", who=who, min_rows=fewest)
-    same_rows(x, y, who=who)
+    x, y = two_systems(x, y, who=who, fewest=fewest)
     n = x.shape[0]
     owner = check_groups(groups, n, who)
     tests = group_folds(

@@ -53,13 +53,14 @@ class _Plan:
 
 
 def _ceiling(one: np.ndarray, two: np.ndarray) -> tuple[float, float]:
-    """Per unit the correlation r of two halves of the repeats: (mean r, mean sqrt of the Spearman-Brown
-    value of r; 0 where r <= 0).
+    """Per unit the correlation r of two halves of the repeats: (mean r, mean sign(r) sqrt(Spearman-Brown of
+    |r|)). Signed, because roots of the positive half of pure noise alone would look like a ceiling.
     """
     a, b = one - one.mean(axis=0), two - two.mean(axis=0)
     below = np.sqrt((a * a).sum(axis=0) * (b * b).sum(axis=0))
     r = np.where(below > 0, (a * b).sum(axis=0) / np.where(below > 0, below, 1.0), 0.0)
-    return float(r.mean()), float(np.sqrt(np.nan_to_num(spearman_brown(r))).mean())
+    top = np.sign(r) * np.sqrt(np.nan_to_num(spearman_brown(np.abs(r))))
+    return float(r.mean()), float(top.mean())
 
 
 def _targets(y: Array) -> np.ndarray:

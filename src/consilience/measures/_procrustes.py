@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from consilience._core._arrays import Array, array_namespace, as_matrix, same_rows
+from consilience._core._arrays import Array, array_namespace
 from consilience._core._errors import InputError
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PredictionParts, Predictions, SubsampleParts, measure
+from consilience.measures._door import two_systems
 from consilience.measures._held_out import held_out_score, scores
 
 __all__ = ["procrustes", "procrustes_held_out"]
@@ -118,8 +119,7 @@ def procrustes(x: Array, y: Array, /) -> Array:
     1.0
     """
     who = "procrustes"
-    x, y = as_matrix(x, name="x", who=who, min_rows=4), as_matrix(y, name="y", who=who, min_rows=4)
-    same_rows(x, y, who=who)
+    x, y = two_systems(x, y, who=who)
     warn_null(_claims(), x.shape[0], x.shape[1], y.shape[1], "cs.measures.procrustes_held_out")
     return _similarity(*(principal_scores(centre_columns(to_safe_size(z))) for z in (x, y)))
 

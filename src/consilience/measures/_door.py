@@ -1,0 +1,27 @@
+"""The door of measures that align or compare kernels: two systems of the same stimuli that vary over them."""
+
+from __future__ import annotations
+
+from consilience._core._arrays import Array, array_namespace, as_matrix, same_rows
+from consilience._core._errors import InputError
+from consilience.linalg import constant_columns
+
+__all__ = ["two_systems"]
+
+
+def two_systems(x: object, y: object, *, who: str, fewest: int = 4) -> tuple[Array, Array]:
+    """``x`` and ``y`` as by `as_matrix`, of one library and number of stimuli, varying over stimuli.
+
+    The last is checked here, before centring: what is left of a constant is rounding, which correlates.
+    """
+    a = as_matrix(x, name="x", who=who, min_rows=fewest)
+    b = as_matrix(y, name="y", who=who, min_rows=fewest)
+    same_rows(a, b, who=who)
+    for name, system in (("x", a), ("y", b)):
+        if bool(array_namespace(system).all(constant_columns(system))):
+            raise InputError(
+                f"{who}: every unit of {name} has the same value for all {system.shape[0]} stimuli, so there "
+                "is nothing to compare; check the data.",
+                code="no-structure",
+            )
+    return a, b

@@ -299,7 +299,7 @@ def test_groups_stay_on_one_side():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(30, 60)), rng.normal(size=(30, 3))
     x2, y2, groups = np.repeat(x, 2, axis=0), np.repeat(y, 2, axis=0), np.repeat(np.arange(30), 2)
-    assert float(m.linear_predictivity(x2, y2, alphas=(1e-5,))) > 0.8
+    assert float(m.linear_predictivity(x2, y2, alphas=(1e-5,))) > 0.5
     assert float(m.linear_predictivity(x2, y2, alphas=(1e-5,), groups=groups)) < 0.3
 
 

@@ -27,7 +27,7 @@ class CheckRow:
 
 
 class CheckError(AssertionError):
-    """At least one claim does not hold; ``rows`` are all rows of the suite, the text lists the failed ones."""
+    """At least one claim does not hold; ``rows`` are all rows, the text lists the failed ones."""
 
     def __init__(self, rows: list[CheckRow]) -> None:
         self.rows = rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from consilience._core._arrays import all_finite
 from consilience._core._errors import (
     Caution,
     InputError,
@@ -70,8 +71,8 @@ def check_responses(data: object, *, who: str, name: str = "responses") -> xr.Da
     keep = (
         data["valid"].values if "valid" in data.coords and data["valid"].dims == ("trial",) else slice(None)
     )
-    finite = np.isfinite(values[keep])
-    if not finite.all():
+    if not all_finite(values[keep]):
+        finite = np.isfinite(values[keep])
         count, place = places(~finite, data[{"trial": keep}] if "trial" in dims else data)
         raise InputError(
             f"{who}: {name} has {count} NaN or infinite value{'s' if count > 1 else ''}, first at {place}; "

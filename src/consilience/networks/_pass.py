@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from consilience._core._arrays import all_finite
 from consilience._core._errors import InputError, warn
 from consilience._core._memory import available_memory, check_fits, gigabytes
 from consilience._core._params import shorten
@@ -243,8 +244,8 @@ class Pass:
                 "preprocess).",
                 code="ragged-output",
             )
-        finite = np.isfinite(values)
-        if not finite.all():
+        if not all_finite(values):
+            finite = np.isfinite(values)
             row = int(np.argwhere(~finite)[0][0])
             raise InputError(
                 f"{_WHO}: layer {leaf.name!r} of {self.net.name} has {int((~finite).sum()):,} NaN or "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import importlib
 import os
@@ -36,17 +37,24 @@ SECTIONS = {
 
 def versions() -> dict[str, str]:
     """Versions of this package and of what computed the numbers."""
-    from importlib.metadata import PackageNotFoundError, version
-
     out = {"python": platform.python_version()}
     for name in ("consilience", "numpy", "scipy", "xarray", "scikit-learn", "torch"):
         if name == "torch" and "torch" not in sys.modules:
             continue
-        try:
-            out[name] = version(name)
-        except PackageNotFoundError:
-            continue
+        found = _version(name)
+        if found is not None:
+            out[name] = found
     return out
+
+
+@functools.cache
+def _version(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def resolve(table: Mapping[str, str], name: str) -> Any:

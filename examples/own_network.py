@@ -12,7 +12,7 @@ try:
 except ImportError:
     sys.exit("own_network.py needs torch: pip install 'consilience[torch]'")
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # small layers: threads would only wait for each other
 digits = load_digits()  # 1797 pictures of 8 x 8 pixels, shipped with scikit-learn
 train, test = slice(0, 1500), slice(1500, 1597)
 LAYERS = ["conv1", "conv2", "hidden", "output"]

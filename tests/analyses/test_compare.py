@@ -54,6 +54,19 @@ def test_row_order_changes_nothing_at_all(rule):
         assert two.interval == one.interval
 
 
+def test_row_order_of_rdms_changes_nothing():
+    d = np.asarray(cs.measures.rdm(values(1), square=True))
+    order = np.random.default_rng(0).permutation(24)
+    moved = cs.rdm_data(d[np.ix_(order, order)], stimulus=[IDS[i] for i in order], kind="activation")
+    _, b = brains()
+    one = run(system(0), cs.rdm_data(np.r_[d[None], b], stimulus=IDS), "rsa")
+    both = np.r_[d[None], b][:, order][:, :, order]
+    two = run(system(0)[::-1], cs.rdm_data(both, stimulus=[IDS[i] for i in order]), "rsa")
+    assert (one.value, one.p, one.interval, one.ceiling) == (two.value, two.p, two.interval, two.ceiling)
+    aligned, _ = cs.align(moved, system(0))
+    np.testing.assert_array_equal(aligned.values[0], d)
+
+
 def test_values_are_those_of_the_aligned_arrays():
     a, b = system(0), system(1)
     for name in ("rsa", "cka"):

@@ -46,7 +46,7 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
             if out.draws is not None:
                 out.draws[:, i, j] = found.score(design.weights)
             if design.refit and design.n_boot:
-                low[i, j], high[i, j] = _refit_interval(parts, x, y, out.values[i, j], design, count, who)
+                low[i, j], high[i, j] = _refit_interval(parts, x, y, out.values[i, j], design, folds, who)
             if out.null is not None and design.orders is not None:
                 out.null[:, i, j] = _permuted(plan, y, design.orders)
     if out.draws is not None:
@@ -96,18 +96,21 @@ def _permuted(plan: Any, y: np.ndarray, orders: np.ndarray) -> np.ndarray:
 
 
 def _refit_interval(
-    parts: Any, x: np.ndarray, y: np.ndarray, value: float, design: Design, count: int, who: str
+    parts: Any, x: np.ndarray, y: np.ndarray, value: float, design: Design, folds: list[np.ndarray], who: str
 ) -> tuple[float, float]:
-    """Everything refitted with one group of stimuli left out at a time (grouped jackknife)."""
+    """Everything refitted with one group of stimuli left out at a time (grouped jackknife).
+
+    The folds stay as they are, less the stimuli left out: a new deal each time would add its own variance,
+    which the jackknife multiplies by the number of groups.
+    """
     groups = min(design.n, REFIT_GROUPS)
     left_out = group_folds(np.arange(design.n), groups, design.seed.stream("refit"), who=who)
     kept = [np.setdiff1d(np.arange(design.n), rows) for rows in left_out]
     values = []
-    for k, rows in enumerate(kept):
-        folds = group_folds(
-            np.arange(rows.size), min(count, rows.size), design.seed.stream(f"refit{k}"), who=who
-        )
-        values.append(parts.plan(x[rows], folds, None).predict(y[rows]).score())
+    for rows in kept:
+        smaller = [np.flatnonzero(np.isin(rows, test)) for test in folds]
+        smaller = [test for test in smaller if test.size]
+        values.append(parts.plan(x[rows], smaller, None).predict(y[rows]).score())
     low, high = jackknife_interval(
         value, np.array(values), n=groups, left_out=1, level=design.level, exhaustive=True
     )

@@ -1,8 +1,8 @@
 """Does the test-suite see a broken formula? ``python -m benchmarks.sabotage [word ...]``.
 
-The package is copied, one line of it is broken, and the part of the suite that should notice is run on the
-copy. A row is good when a test fails; a sabotage that nothing notices, or whose line is no longer in the source,
-ends in exit code 1.
+The package is copied, one line of it is broken, and the part of the suite that should notice is run on the copy.
+A row is good when a test fails. A sabotage that nothing notices, or whose line is no longer in the source, ends
+in exit code 1.
 """
 
 from __future__ import annotations

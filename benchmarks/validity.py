@@ -373,7 +373,7 @@ def type_one_table(pool: ProcessPoolExecutor, quick: bool) -> int:
         )
     table("measure,data sets,at .01,at .05,at .10,99.9 % band at .05,inside,s", rows)
     print(
-        "The best of 8 unrelated layers: max-statistic p, the smallest plain p, and the nested and plain best "
+        "The best of 8 unrelated layers: max-statistic p, the smallest plain p, and the nested and plain "
         "values.\n"
     )
     rows = []

@@ -33,10 +33,12 @@ def result():
     return make()
 
 
+@pytest.mark.slow
 def test_a_comparison_keeps_every_promise(result):
     check_result(result)
 
 
+@pytest.mark.slow
 def test_a_comparison_without_resamples_keeps_every_promise():
     x = cs.responses(np.random.default_rng(0).normal(size=(8, 5)), stimulus=list("abcdefgh"), system="V1")
     result = cs.compare(x, x, measure="cka", n_boot=0, n_perm=0, rng=0)
@@ -44,10 +46,12 @@ def test_a_comparison_without_resamples_keeps_every_promise():
     check_result(result)
 
 
+@pytest.mark.slow
 def test_a_best_keeps_every_promise(result):
     check_result(result.best())
 
 
+@pytest.mark.slow
 def test_rdms_keep_every_promise():
     rng = np.random.default_rng(0)
     x = {k: cs.responses(rng.normal(size=(6, 9)), stimulus=list("abcdef")) for k in ("V1", "V2", "IT")}

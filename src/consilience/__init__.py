@@ -12,6 +12,9 @@ __version__ = "0.1.0.dev0"
 
 # public name -> module that defines it; sub-packages are listed with their own name
 _NAMES = {
+    "Best": "consilience._results",
+    "Comparison": "consilience._results",
+    "RDMs": "consilience._results",
     "Network": "consilience.networks",
     "align": "consilience._responses",
     "average": "consilience._responses",
@@ -28,41 +31,67 @@ _NAMES = {
     "ConsilienceWarning": "consilience._core._errors",
     "InputError": "consilience._core._errors",
 }
-_PACKAGES = ("datasets", "linalg", "measures", "networks", "plots", "report", "stats", "study", "testing")
-
-__all__ = [
-    "ConsilienceError",
-    "ConsilienceWarning",
-    "InputError",
-    "Network",
-    "align",
-    "average",
-    "compare",
-    "load",
-    "rdm_data",
-    "rdms",
-    "record",
-    "responses",
-    "split",
-    "stimuli",
-    "unflatten",
+_PACKAGES = (
     "datasets",
     "linalg",
     "measures",
     "networks",
     "plots",
     "report",
+    "sources",
     "stats",
     "study",
     "testing",
+)
+
+__all__ = [
+    "Best",
+    "Comparison",
+    "ConsilienceError",
+    "ConsilienceWarning",
+    "InputError",
+    "Network",
+    "RDMs",
+    "align",
+    "average",
+    "compare",
+    "datasets",
+    "linalg",
+    "load",
+    "measures",
+    "networks",
+    "plots",
+    "rdm_data",
+    "rdms",
+    "record",
+    "report",
+    "responses",
+    "sources",
+    "split",
+    "stats",
+    "stimuli",
+    "study",
+    "testing",
+    "unflatten",
     "__version__",
 ]
 
 if TYPE_CHECKING:
-    from consilience import datasets, linalg, measures, networks, plots, report, stats, study, testing
+    from consilience import (
+        datasets,
+        linalg,
+        measures,
+        networks,
+        plots,
+        report,
+        sources,
+        stats,
+        study,
+        testing,
+    )
     from consilience._core._errors import ConsilienceError, ConsilienceWarning, InputError
     from consilience._responses import align, average, rdm_data, responses, split, unflatten
-    from consilience._results import load
+    from consilience._results import Best, Comparison, RDMs, load
     from consilience._stimuli import stimuli
     from consilience.analyses import compare, rdms
     from consilience.networks import Network, record

@@ -67,5 +67,5 @@ def test_a_user_function_that_wraps_integers_is_caught():
 
 def test_every_exported_measure_is_registered():
     functions = {n for n in cs.measures.__all__ if callable(getattr(cs.measures, n)) and n.islower()}
-    helpers = {"as_measure", "claims", "claims", "measure", "names", "rdm", "compare_rdms"}
+    helpers = {"as_measure", "claims", "measure", "names", "rdm", "compare_rdms"}
     assert functions - helpers == set(cs.measures.names()), "add the export line, or the @measure decorator"

@@ -23,10 +23,10 @@ def references() -> dict[str, str]:
 
 
 def bibtex(keys: Iterable[str]) -> str:
-    """The entries of ``keys``, each once, in order."""
+    """The entries of ``keys``, each once, in order; a key may be a whole BibTeX entry (``@article{...}``) itself."""
     known = references()
     unique = list(dict.fromkeys(keys))
     for key in unique:
-        if key not in known:
+        if not key.lstrip().startswith("@") and key not in known:
             raise UnknownNameError(f"references: no entry {key!r}.{nearest(key, known)}")
-    return "\n\n".join(known[key] for key in unique)
+    return "\n\n".join(known.get(key, key.strip()) for key in unique)

@@ -133,6 +133,11 @@ def only(data: xr.DataArray, who: str) -> float:
     return float(data.values.reshape(-1)[0])
 
 
+def known(*values: float) -> tuple[float, ...] | None:
+    """The values, or None where one is NaN: not asked for, or there is none."""
+    return None if any(value != value for value in values) else values
+
+
 def cell(text: object, width: int) -> str:
     clean = "".join(c if c.isprintable() else "?" for c in str(text))
     return clean[: width - 1] + "…" if len(clean) > width else clean.ljust(width)

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError, UnknownNameError, nearest
-from consilience._results._base import Result, cell, only
+from consilience._results._base import Result, cell, known, only
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,8 +75,9 @@ class Best(Result):
         return only(self.data["value"], "Best.value")
 
     @property
-    def interval(self) -> tuple[float, float]:
-        return only(self.data["ci_low"], "Best.interval"), only(self.data["ci_high"], "Best.interval")
+    def interval(self) -> tuple[float, ...] | None:
+        """(ci_low, ci_high) over stimuli, where there is one pair; None with n_boot=0."""
+        return known(*(only(self.data[name], "Best.interval") for name in ("ci_low", "ci_high")))
 
     @property
     def naive(self) -> tuple[str, float]:
@@ -106,12 +106,11 @@ class Best(Result):
     def _lines(self) -> list[str]:
         lines = []
         for one in self:
-            low, high = one.interval
             name, naive = one.naive
-            interval = f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else ""
+            interval = "" if one.interval is None else " [{:.3f}, {:.3f}]".format(*one.interval)
             lines.append(
-                f"  {cell(one._text('measure'), 16)} {cell(one._text(self.other), 16)} "
-                f"{cell(one.layer, 16)} {one.value:.3f}{interval}  "
+                f"  {cell(one._text('measure'), 20)} {cell(one._text(self.other), 14)} "
+                f"{cell(one.layer, 15)} {one.value:.3f}{interval}  "
                 f"(plain maximum {naive:.3f} at {cell(name, 16).strip()})"
             )
         return lines

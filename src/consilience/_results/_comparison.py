@@ -10,7 +10,7 @@ import xarray as xr
 
 from consilience._core._errors import InputError
 from consilience._core._params import check_option
-from consilience._results._base import Result, cell, only
+from consilience._results._base import Result, cell, known, only
 from consilience._results._best import Best
 
 if TYPE_CHECKING:
@@ -50,27 +50,30 @@ class Comparison(Result):
         """The value, where there is one pair."""
         return only(self.data["value"], "Comparison.value")
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """(ci_low, ci_high) over stimuli, where there is one pair."""
-        return only(self.data["ci_low"], "Comparison.interval"), only(
-            self.data["ci_high"], "Comparison.interval"
-        )
+    def _one(self, *names: str, of: str) -> tuple[float, ...] | None:
+        return known(*(only(self.data[name], f"Comparison.{of}") for name in names))
 
     @property
-    def p(self) -> float:
-        return only(self.data["p"], "Comparison.p")
+    def interval(self) -> tuple[float, ...] | None:
+        """(ci_low, ci_high) over stimuli, where there is one pair; None with n_boot=0."""
+        return self._one("ci_low", "ci_high", of="interval")
 
     @property
-    def ceiling(self) -> tuple[float, float]:
-        return only(self.data["ceiling_low"], "Comparison.ceiling"), only(
-            self.data["ceiling_high"], "Comparison.ceiling"
-        )
+    def p(self) -> float | None:
+        """One-sided permutation p, where there is one pair; None with n_perm=0."""
+        found = self._one("p", of="p")
+        return None if found is None else found[0]
 
     @property
-    def null(self) -> float:
-        """Mean of the permutations, where there is one pair."""
-        return only(self.data["null_mean"], "Comparison.null")
+    def ceiling(self) -> tuple[float, ...] | None:
+        """(ceiling_low, ceiling_high), where there is one pair; None where the data allow none."""
+        return self._one("ceiling_low", "ceiling_high", of="ceiling")
+
+    @property
+    def null(self) -> float | None:
+        """Mean of the permutations, where there is one pair; None with n_perm=0."""
+        found = self._one("null_mean", of="null")
+        return None if found is None else found[0]
 
     def to_frame(self) -> pd.DataFrame:
         """One row per (measure, a, b), the variables of `data` as columns."""
@@ -96,7 +99,7 @@ class Comparison(Result):
         n = int(np.nanmax(self.data["n_stimuli"].values))
         lines = [f"  {sizes}; {n} stimuli; higher = more alike"]
         for row in frame.head(12).to_dict("records"):
-            names = f"{cell(row['measure'], 18)} {cell(row['a'], 22)} {cell(row['b'], 16)}"
+            names = f"{cell(row['measure'], 20)} {cell(row['a'], 22)} {cell(row['b'], 16)}"
             text = f"  {names} {row['value']:7.3f}"
             if np.isfinite(row["ci_low"]):
                 text += f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"

@@ -24,7 +24,7 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
     """
     parts, n = measure.parts, design.n
     count = int(measure.options.get("folds", parts.folds))
-    folds = group_folds(np.arange(n), count, design.seed.stream("folds"), who=who)
+    folds = group_folds(design.owners, count, design.seed.stream("folds"), who=who)
     shape = (len(a), len(b))
     out = Block(values=np.full(shape, np.nan))
     out.ceiling_low, out.ceiling_high = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -38,7 +38,7 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
     ceilings = [_prediction_ceiling(measure, s, design, folds) for s in b]
     prepared_x = [parts.prepare(s.x) for s in a]
     for i, x in enumerate(prepared_x):
-        plan = parts.plan(x, folds, None)
+        plan = parts.plan(x, folds, design.groups)
         for j, y in enumerate(prepared_y):
             found = predictions[i, j] = plan.predict(y)
             out.values[i, j] = found.score()
@@ -71,10 +71,10 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
             pair = []
             for half in (split, ~split):
                 rows = np.flatnonzero(half)
-                inner = _folds_of_half(rows.size, count, design.seed.stream(f"half{k}"), who)
+                inner = _folds_within(design.owners[rows], count, design.seed.stream(f"half{k}"), who)
                 values = np.empty((len(weights), *shape, 2 if mode == "draws" else 1))
                 for i, x in enumerate(prepared_x):
-                    plan = parts.plan(x[rows], inner, None)
+                    plan = parts.plan(x[rows], inner, None if design.groups is None else design.groups[rows])
                     for j, y in enumerate(prepared_y):
                         values[:, i, j] = plan.predict(y[rows]).score(weights[:, rows])[:, None]
                 pair.append(values)
@@ -85,8 +85,9 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
     return out
 
 
-def _folds_of_half(n: int, count: int, rng: np.random.Generator, who: str) -> list[np.ndarray]:
-    return group_folds(np.arange(n), max(2, min(count, n // 2)), rng, who=who)
+def _folds_within(owners: np.ndarray, count: int, rng: np.random.Generator, who: str) -> list[np.ndarray]:
+    """Folds of some of the stimuli: as many as asked for, or as there are groups for."""
+    return group_folds(owners, max(2, min(count, np.unique(owners).size // 2)), rng, who=who)
 
 
 def _permuted(plan: Any, y: np.ndarray, orders: np.ndarray) -> np.ndarray:
@@ -103,14 +104,15 @@ def _refit_interval(
     The folds stay as they are, less the stimuli left out: a new deal each time would add its own variance,
     which the jackknife multiplies by the number of groups.
     """
-    groups = min(design.n, REFIT_GROUPS)
-    left_out = group_folds(np.arange(design.n), groups, design.seed.stream("refit"), who=who)
+    groups = min(np.unique(design.owners).size, REFIT_GROUPS)
+    left_out = group_folds(design.owners, groups, design.seed.stream("refit"), who=who)
     kept = [np.setdiff1d(np.arange(design.n), rows) for rows in left_out]
     values = []
     for rows in kept:
         smaller = [np.flatnonzero(np.isin(rows, test)) for test in folds]
         smaller = [test for test in smaller if test.size]
-        values.append(parts.plan(x[rows], smaller, None).predict(y[rows]).score())
+        inside = None if design.groups is None else design.groups[rows]
+        values.append(parts.plan(x[rows], smaller, inside).predict(y[rows]).score())
     low, high = jackknife_interval(
         value, np.array(values), n=groups, left_out=1, level=design.level, exhaustive=True
     )
@@ -126,7 +128,7 @@ def _prediction_ceiling(
     if parts.ceiling is not None:
         return tuple(np.mean([parts.ceiling(one, two) for one, two in half_means(system, design)], axis=0))
     scores = [
-        parts.plan(parts.prepare(one), folds, None).predict(parts.prepare_y(two)).score()
+        parts.plan(parts.prepare(one), folds, design.groups).predict(parts.prepare_y(two)).score()
         for one, two in half_means(system, design)
     ]
     return halves_ceiling(float(np.mean(scores)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import xarray as xr
 
 from consilience._core._errors import InputError, warn
 from consilience._core._memory import check_fits, gigabytes
-from consilience._core._params import check_count, shorten
+from consilience._core._params import check_count, require, shorten
 from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure, as_measure
 
@@ -33,6 +34,16 @@ def resolve_measures(measure: Any, held_out: bool) -> list[Measure]:
             f"{WHO}: measure is an empty list; give at least one name, such as 'rsa'.", code="bad-measure"
         )
     found = [as_measure(spec, who=WHO, held_out=held_out) for spec in specs]
+    for one in found:
+        for option, instead in (("groups", "groups='label'"), ("rng", "rng=...")):
+            if option in one.options:
+                raise InputError(
+                    f"{WHO}: {option}= of measure {one.name!r} acts in the plain function only, "
+                    "where rows are known; give "
+                    f"cs.compare(..., {instead}) instead.",
+                    code="bad-measure",
+                )
+    found = _told_apart(found)
     keys = [one.key for one in found]
     for key in keys:
         if keys.count(key) > 1:
@@ -40,6 +51,18 @@ def resolve_measures(measure: Any, held_out: bool) -> list[Measure]:
                 f"{WHO}: measure {key!r} is listed more than once; list it once.", code="repeated-name"
             )
     return found
+
+
+def _told_apart(found: list[Measure]) -> list[Measure]:
+    """User functions of one name (two lambdas, say) get a number."""
+    seen: dict[str, int] = {}
+    out: list[Measure] = []
+    for one in found:
+        count = seen[one.key] = seen.get(one.key, 0) + 1
+        if count > 1 and one.parts is None and one.function not in [o.function for o in out]:
+            one = replace(one, name=f"{one.name} {count}")
+        out.append(one)
+    return out
 
 
 def baseline_sides(baseline: Any, a: Any) -> dict[str, Any]:
@@ -75,6 +98,22 @@ def check_size(n: int, measures: list[Measure]) -> None:
             raise InputError(
                 f"{WHO}: measure {one.key!r} needs at least {need} stimuli, got {n}.", code="too-few"
             )
+
+
+def check_device(device: object) -> None:
+    """Refuses what torch does not know, or does not have here, before anything is computed."""
+    if device is None:
+        return
+    torch = require("torch", extra="torch", purpose=f"{WHO}(device=...)")
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{WHO}: device must be one that torch has here, such as 'cpu' or 'cuda'; "
+            f"{shorten(device)} is not ({reason}).",
+            code="bad-device",
+        ) from None
 
 
 def check_memory(measures: list[Measure], systems: Mapping[str, list[System]], n: int, n_boot: int) -> None:

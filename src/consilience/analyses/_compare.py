@@ -26,6 +26,7 @@ from consilience.analyses._checks import (
     WHO,
     MeasureLike,
     baseline_sides,
+    check_device,
     check_memory,
     check_resamples,
     check_size,
@@ -52,6 +53,7 @@ def compare(
     baseline: Mapping[int, Mapping[str, xr.DataArray]] | None = None,
     held_out: bool = True,
     refit: bool = False,
+    groups: str | None = None,
     device: str | None = None,
 ) -> Comparison:
     """How alike the systems of side a and those of side b represent the same stimuli.
@@ -81,6 +83,8 @@ def compare(
         ``.baselines`` and their nested best in ``.best()``.
     refit : held-out measures only: intervals by refitting everything with groups of stimuli left out,
         instead of conditional on the folds.
+    groups : a label on trial (such as "category" or "session"): stimuli of one group are never on both sides of a
+        fold of a held-out measure, nor of a split that chooses the best system.
     device : torch device on which systems are prepared, such as "cuda"; None = NumPy.
 
     Returns
@@ -112,7 +116,21 @@ def compare(
     """
     with collect_cautions() as cautions:
         result = _compare(
-            a, b, measure, by, join, n_boot, n_perm, level, rng, baseline, held_out, refit, device, cautions
+            a,
+            b,
+            measure,
+            by,
+            join,
+            n_boot,
+            n_perm,
+            level,
+            rng,
+            baseline,
+            held_out,
+            refit,
+            groups,
+            device,
+            cautions,
         )
     for caution in result.warnings:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
@@ -132,6 +150,7 @@ def _compare(
     baseline: Any,
     held_out: bool,
     refit: bool,
+    groups: str | None,
     device: Any,
     cautions: list[Caution],
 ) -> Comparison:
@@ -139,13 +158,14 @@ def _compare(
     check_resamples(n_perm, "n_perm")
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=WHO)
+    check_device(device)
     measures = resolve_measures(measure, held_out)
     sides = {"a": a, "b": b, **baseline_sides(baseline, a)}
-    systems, ids, data_references = aligned_systems(sides, by=by, join=join, who=WHO)
+    systems, ids, owner, data_references = aligned_systems(sides, by=by, join=join, who=WHO, groups=groups)
     n = len(ids)
     check_size(n, measures)
     check_memory(measures, systems, n, n_boot)
-    design = Design.draw(n, seed=seed, n_boot=n_boot, n_perm=n_perm, level=level, refit=refit)
+    design = Design.draw(n, seed=seed, n_boot=n_boot, n_perm=n_perm, level=level, refit=refit, groups=owner)
     seeds = [int(key) for key in (baseline or {})]
     say_what_lacks(measures, systems["a"], systems["b"], n, n_boot)
 
@@ -190,7 +210,8 @@ def _compare(
         baseline_draws=stack_seeds(base_draws, seeds) if seeds and base_draws else None,
         best_a=xr.concat(best["a"], dim="measure") if best["a"] else None,
         best_b=xr.concat(best["b"], dim="measure") if best["b"] else None,
-        settings=settings_of(measures, systems, ids, by, join, n_boot, n_perm, level, held_out, refit, seeds),
+        settings=settings_of(measures, systems, ids, by, join, n_boot, n_perm, level, held_out, refit, seeds)
+        | {"groups": groups},
         seed=str(seed),
         warnings=tuple(cautions),
         references=references_of(measures, systems, n_boot, n_perm, data_references),

@@ -26,7 +26,8 @@ class Design:
     """The resamples, drawn once per call and shared by all pairs, measures and baselines.
 
     weights : (m, n) stimulus weights or None.   orders : (k, n) permutations or None.   splits : (SPLITS,
-        n) bool halves.
+        n) bool halves.   groups : (n,) stimuli of one group are never on both sides of a fold or half; None =
+        each its own.
     """
 
     n: int
@@ -37,9 +38,26 @@ class Design:
     orders: np.ndarray | None
     splits: np.ndarray
     refit: bool = False
+    groups: np.ndarray | None = None
+
+    @property
+    def owners(self) -> np.ndarray:
+        """The group of each stimulus, (n,)."""
+        return np.arange(self.n) if self.groups is None else self.groups
 
     @classmethod
-    def draw(cls, n: int, *, seed: Seed, n_boot: int, n_perm: int, level: float, refit: bool) -> Design:
+    def draw(
+        cls,
+        n: int,
+        *,
+        seed: Seed,
+        n_boot: int,
+        n_perm: int,
+        level: float,
+        refit: bool,
+        groups: np.ndarray | None = None,
+    ) -> Design:
+        owners = np.arange(n) if groups is None else groups
         return cls(
             n=n,
             seed=seed,
@@ -47,8 +65,9 @@ class Design:
             n_boot=n_boot,
             weights=multinomial_weights(n, n_boot, seed.stream("stimuli")) if n_boot else None,
             orders=permutations(n, n_perm, seed.stream("permutations")) if n_perm else None,
-            splits=half_splits(n, SPLITS, seed.stream("splits")),
+            splits=half_splits(int(owners.max()) + 1, SPLITS, seed.stream("splits"))[:, owners],
             refit=refit,
+            groups=groups,
         )
 
     def subject_weights(self, subjects: tuple[str, ...]) -> np.ndarray:

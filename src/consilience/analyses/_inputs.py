@@ -4,13 +4,14 @@ dropped.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError, warn
+from consilience._core._errors import InputError, UnknownNameError, nearest, warn
 from consilience._core._params import shorten
 from consilience._responses import (
     average,
@@ -94,10 +95,10 @@ def _checked(name: str, data: object, by: str, who: str, side: str) -> xr.DataAr
 
 
 def aligned_systems(
-    sides: Mapping[str, object], *, by: str, join: str, who: str
-) -> tuple[dict[str, list[System]], np.ndarray, tuple[str, ...]]:
-    """Every side's systems over the common stimuli: ({side: systems}, sorted ids, reference keys found on
-    the data).
+    sides: Mapping[str, object], *, by: str, join: str, who: str, groups: str | None = None
+) -> tuple[dict[str, list[System]], np.ndarray, np.ndarray | None, tuple[str, ...]]:
+    """Every side's systems over the common stimuli: ({side: systems}, sorted ids, group of each stimulus by
+    the label ``groups``, reference keys found on the data).
     """
     collected: dict[str, dict[str, xr.DataArray]] = {}
     flat: dict[str, xr.DataArray] = {}
@@ -108,7 +109,7 @@ def aligned_systems(
             array = _checked(name, data, by, who, side)
             collected[side][name] = array
             flat[name if name not in flat else f"{side}: {name}"] = array
-            references += [key for key in str(array.attrs.get("references", "")).split() if key]
+            references += json.loads(str(array.attrs.get("references", "[]")))
             for caution in recorded_cautions(array):
                 warn(caution.code, caution.message, caution.remedy)
     ids = common_ids(flat, join=join, who=who)
@@ -116,7 +117,31 @@ def aligned_systems(
         side: [_system(name, select_ids(data, ids), who) for name, data in systems.items()]
         for side, systems in collected.items()
     }
-    return made, ids, tuple(dict.fromkeys(references))
+    owner = None if groups is None else _groups(groups, flat, ids, who)
+    return made, ids, owner, tuple(dict.fromkeys(references))
+
+
+def _groups(label: str, systems: Mapping[str, xr.DataArray], ids: np.ndarray, who: str) -> np.ndarray:
+    """Group number of each stimulus, from the first system that has the label on trial."""
+    known = sorted(
+        {str(n) for data in systems.values() for n, c in data.coords.items() if c.dims == ("trial",)}
+    )
+    for data in systems.values():
+        if label in data.coords and data[label].dims == ("trial",):
+            rows = select_ids(data, ids)
+            labels, stimuli = rows[label].values, rows["stimulus"].values
+            pairs = set(zip(stimuli.tolist(), labels.tolist()))
+            if len(pairs) != len(ids):
+                raise InputError(
+                    f"{who}: groups={label!r} must have one entry per stimulus; some stimuli have several.",
+                    code="bad-groups",
+                )
+            of = dict(pairs)
+            return np.unique(np.array([of[key] for key in ids.tolist()]), return_inverse=True)[1]
+    raise UnknownNameError(
+        f"{who}: no system has a label {label!r} on trial to group stimuli by.{nearest(label, known)}",
+        code="unknown-label",
+    )
 
 
 def _system(name: str, data: xr.DataArray, who: str) -> System:

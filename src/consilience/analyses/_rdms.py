@@ -25,7 +25,7 @@ def rdms(
     systems: xr.DataArray | Mapping[str, xr.DataArray],
     /,
     *,
-    distance: Literal["correlation", "euclidean", "cosine"] = "correlation",
+    distance: Literal["correlation", "euclidean", "sqeuclidean", "cosine"] = "correlation",
     by: str = "stimulus",
     join: Literal["exact", "inner"] = "exact",
 ) -> RDMs:
@@ -59,9 +59,9 @@ def rdms(
     (1, 6, 6)
     """
     who = "cs.rdms"
-    check_option(distance, ["correlation", "euclidean", "cosine"], name="distance", who=who)
+    check_option(distance, ["correlation", "euclidean", "sqeuclidean", "cosine"], name="distance", who=who)
     with collect_cautions() as cautions:
-        found, ids, references = aligned_systems({"systems": systems}, by=by, join=join, who=who)
+        found, ids, _, references = aligned_systems({"systems": systems}, by=by, join=join, who=who)
         vectors = np.stack([_vector(s, distance) for s in found["systems"]])
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)

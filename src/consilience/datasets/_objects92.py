@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -33,6 +34,13 @@ _NOTES = (
     "subjects, in arbitrary units. Stimulus ids are category and running number (from 01); 'number' is the "
     "original index, from 0."
 )
+
+# what to cite with results from each system: keys of references.bib
+_REFERENCES = {
+    "monkey_IT": ["kriegeskorte2008matching", "kiani2007object"],
+    "human_IT": ["kriegeskorte2008matching"],
+    "behaviour": ["mur2013human"],
+}
 
 
 def _mat(path: Path, variable: str) -> np.ndarray:
@@ -88,7 +96,7 @@ def _systems(paths: dict[str, Path], ids: np.ndarray) -> dict[str, xr.DataArray]
     human = _mat(paths["92_brainRDMs.mat"], "RDMs").ravel()  # names such as "hIT | BE | Session: 1"
     who = [re.fullmatch(r"hIT \| (\w+) \| Session: (\d+)", _text(row["name"])) for row in human]
     judged = _mat(paths["92_behavRDMs.mat"], "rdms_behav_92").ravel()  # names such as "simJudge | subject1"
-    return {
+    systems = {
         "monkey_IT": rdm_data(
             monkey["RDM"],
             stimulus=ids,
@@ -111,6 +119,9 @@ def _systems(paths: dict[str, Path], ids: np.ndarray) -> dict[str, xr.DataArray]
             system="behaviour",
         ),
     }
+    for name, references in _REFERENCES.items():
+        systems[name].attrs["references"] = json.dumps(references)
+    return systems
 
 
 def _models(path: Path, ids: np.ndarray) -> dict[str, xr.DataArray]:

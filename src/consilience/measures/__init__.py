@@ -8,6 +8,7 @@ from consilience.measures._cca import cca, cca_held_out, svcca, svcca_held_out
 from consilience.measures._cka import cka
 from consilience.measures._compare_rdms import compare_rdms
 from consilience.measures._contract import (
+    INVARIANCES,
     Claims,
     Measure,
     PairParts,
@@ -15,6 +16,7 @@ from consilience.measures._contract import (
     Predictions,
     SubsampleParts,
     as_measure,
+    claims,
     measure,
     names,
 )
@@ -24,6 +26,7 @@ from consilience.measures._rdm import rdm
 from consilience.measures._rsa import rsa
 
 __all__ = [
+    "INVARIANCES",
     "Claims",
     "Measure",
     "PairParts",
@@ -34,6 +37,7 @@ __all__ = [
     "cca",
     "cca_held_out",
     "cka",
+    "claims",
     "compare_rdms",
     "linear_predictivity",
     "measure",

@@ -181,7 +181,7 @@ class _CanonicalPlan:
         for (x_in, x_out), test in zip(self.sides, self.folds):
             y_in, y_out = self._side(y, test)
             u, _, vt = np.linalg.svd(x_in.T @ y_in, full_matrices=False)
-            k = min(self.rank, y.shape[1], u.shape[1])
+            k = min(self.rank, y.shape[1], u.shape[1], x_in.shape[0] - 1)
             a, b = x_out @ u[:, :k], y_out @ vt[:k].T
             # each fold in units of its own training spread, so that folds can be pooled
             a = a / np.maximum(np.linalg.norm(x_in @ u[:, :k], axis=0), 1e-300)
@@ -236,7 +236,7 @@ def _cca_held_out_claims(
     return Claims(
         label="mean canonical correlation (held out)",
         range=(-1.0, 1.0),
-        itself=None,
+        itself=1.0,
         symmetric=True,
         invariant=_INVARIANT_SVCCA,
         resample="predictions",

@@ -35,6 +35,7 @@ __all__ = [
     "Predictions",
     "SubsampleParts",
     "as_measure",
+    "claims",
     "measure",
     "names",
 ]
@@ -304,7 +305,9 @@ def _user_measure(function: Callable[..., Any], options: Mapping[str, Any]) -> M
     return Measure(label, function, dict(options), claims, None)
 
 
-def as_measure(spec: str | Callable[..., Any] | Measure, *, who: str, held_out: bool = True) -> Measure:
+def as_measure(
+    spec: str | Callable[..., Any] | Measure, *, who: str = "as_measure", held_out: bool = True
+) -> Measure:
     """A name, a measure function, a `functools.partial` of one, or any user function ``(x, y) -> float``,
     as a `Measure`.
 
@@ -343,7 +346,31 @@ def as_measure(spec: str | Callable[..., Any] | Measure, *, who: str, held_out: 
         other = _REGISTRY[claims.held_out]
         _check_options(other, options, who)
         return Measure(entry.name, other.function, options, other.claims(**options), other.parts(**options))
-    return Measure(entry.name, entry.function, options, claims, entry.parts(**options))
+    name = entry.name if claims.held_out is None else f"{entry.name} (in-sample)"
+    return Measure(name, entry.function, options, claims, entry.parts(**options))
+
+
+def claims(name: str, **options: Any) -> Claims:
+    """What the measure ``name`` (see `names`) says of itself with these options.
+
+    Raises
+    ------
+    UnknownNameError : no such measure, or no such option of it.
+
+    Examples
+    --------
+    >>> import consilience as cs
+    >>> cs.measures.claims("cka").null_text
+    '0'
+    >>> cs.measures.claims("cka", debiased=False).inflated(100, 50, 50)
+    True
+    """
+    if name not in _REGISTRY:
+        raise UnknownNameError(
+            f"claims: no measure {name!r}.{nearest(name, names())}", code="unknown-measure"
+        )
+    _check_options(_REGISTRY[name], options, "claims")
+    return _REGISTRY[name].claims(**options)
 
 
 def _check_options(entry: _Entry, options: Mapping[str, Any], who: str) -> None:

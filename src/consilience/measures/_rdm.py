@@ -11,14 +11,14 @@ from consilience.linalg import centre_columns, gram, squared_distances
 
 __all__ = ["DISTANCES", "rdm"]
 
-DISTANCES = ("correlation", "euclidean", "cosine")
+DISTANCES = ("correlation", "euclidean", "sqeuclidean", "cosine")
 
 
 def rdm(
     x: Array,
     /,
     *,
-    distance: Literal["correlation", "euclidean", "cosine"] = "correlation",
+    distance: Literal["correlation", "euclidean", "sqeuclidean", "cosine"] = "correlation",
     square: bool = False,
 ) -> Array:
     """Representational dissimilarity matrix: how far apart the patterns of each two stimuli are.
@@ -29,6 +29,7 @@ def rdm(
     distance : with patterns x_i, x_j over units and z_i the pattern minus its mean over units,
         ``"correlation"``  1 - z_i . z_j / (|z_i| |z_j|), in [0, 2]
         ``"euclidean"``    |x_i - x_j|^2 / p : squared, per unit
+        ``"sqeuclidean"``  |x_i - x_j|^2
         ``"cosine"``       1 - x_i . x_j / (|x_i| |x_j|), in [0, 2]
     square : False: condensed vector of n(n-1)/2 in SciPy's order (`scipy.spatial.distance.squareform`
         restores the matrix); True: (n, n).
@@ -59,8 +60,8 @@ def rdm(
     x = as_matrix(x, name="x", who=who, min_rows=2)
     xp = array_namespace(x)
     n, p = x.shape
-    if distance == "euclidean":
-        d = squared_distances(centre_columns(x)) / p
+    if distance in ("euclidean", "sqeuclidean"):
+        d = squared_distances(centre_columns(x)) / (p if distance == "euclidean" else 1)
         return (d + d.T) / 2 if square else _condensed(d)
     k = gram(_long_rows(x, distance, who))
     short = 1.0 / xp.sqrt(

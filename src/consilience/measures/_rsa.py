@@ -19,6 +19,7 @@ _INVARIANT = {
     "correlation": frozenset({"scaling", "permutation", "stimulus_shift", "stimulus_scaling"}),
     "cosine": frozenset({"scaling", "permutation", "rotation", "stimulus_scaling"}),
     "euclidean": frozenset({"scaling", "permutation", "rotation", "translation"}),
+    "sqeuclidean": frozenset({"scaling", "permutation", "rotation", "translation"}),
 }
 _WORDS = {
     "cosine": "cosine",
@@ -36,6 +37,7 @@ def _null(distance: str, method: str) -> Any:
     spread = {
         "correlation": lambda p: 1 / max(p - 1, 1),
         "euclidean": lambda p: 2 / p,
+        "sqeuclidean": lambda p: 2 / p,
         "cosine": lambda p: 1 / p,
     }[distance]
     return lambda n, p, q: float(1 / np.sqrt((1 + spread(p)) * (1 + spread(q))))
@@ -67,7 +69,7 @@ def _claims(*, distance: str = "correlation", method: str = "spearman") -> Claim
 
 def _parts(*, distance: str = "correlation", method: str = "spearman") -> PairParts:
     def prepare(x: Array) -> np.ndarray:
-        work = to_safe_size(x) if distance == "euclidean" else x
+        work = to_safe_size(x) if distance in ("euclidean", "sqeuclidean") else x
         vector = to_numpy(rdm(work, distance=distance))  # type: ignore[arg-type]
         return check_varies(PREPARE[method](vector), vector)
 
@@ -80,7 +82,7 @@ def rsa(
     y: Array,
     /,
     *,
-    distance: Literal["correlation", "euclidean", "cosine"] = "correlation",
+    distance: Literal["correlation", "euclidean", "sqeuclidean", "cosine"] = "correlation",
     method: Literal["cosine", "pearson", "spearman", "kendall"] = "spearman",
 ) -> Array:
     """Representational similarity: how alike the RDMs of two systems are.

@@ -87,13 +87,15 @@ def _copy(net: Network, suffix: str, who: str) -> Network:
             f"{who}: {net.name} cannot be copied ({error}); build a second module instead.", code="not-copied"
         ) from None
     module.eval()
-    return Network(
+    made = Network(
         module,
         net.preprocess,
         f"{net.name}_{suffix}",
         net.device,
         None if net.key is None else f"{net.key}:{suffix}",
     )
+    made.references = net.references
+    return made
 
 
 def _children_first(module: Any) -> list[Any]:

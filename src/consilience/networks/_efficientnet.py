@@ -163,4 +163,6 @@ def load(entry: Entry) -> Network:
     module = EfficientNetLite0()
     module.load_state_dict(state, strict=True)
     module.eval()
-    return Network(module, preprocess=ImagePreprocess(), name="efficientnet_lite0")
+    net = Network(module, preprocess=ImagePreprocess(), name="efficientnet_lite0")
+    net.references = ("tan2019efficientnet",)
+    return net

@@ -94,6 +94,9 @@ class Network:
         self.key = key
         own = getattr(module, "__name__", type(module).__name__)
         self.name = name if name is not None else ("callable" if own == "<lambda>" else own)
+        self.references: tuple[
+            str, ...
+        ] = ()  # keys of references.bib, or BibTeX entries, to cite with results
         # output shape per stimulus, known once something was recorded
         self._shapes: dict[str, tuple[int, ...]] = {}
 

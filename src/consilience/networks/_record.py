@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -132,6 +133,8 @@ def _responses(
         "layer": leaf.name,
         "spatial": leaf.spatial,
     }
+    if net.references:
+        attrs["references"] = json.dumps(net.references)
     if cautions:
         attrs["consilience_warnings"] = cautions_to_json(cautions)
     return xr.DataArray(values, dims=("trial", "unit"), coords=coords, attrs=attrs)

@@ -9,7 +9,9 @@ from consilience._core._errors import InputError
 __all__ = ["group_folds", "half_splits"]
 
 
-def group_folds(groups: np.ndarray, folds: int, rng: np.random.Generator, *, who: str) -> list[np.ndarray]:
+def group_folds(
+    groups: np.ndarray, folds: int, rng: np.random.Generator, *, who: str = "group_folds"
+) -> list[np.ndarray]:
     """``folds`` arrays of test rows; rows of one group stay together; groups are dealt at random, sizes
     balanced.
 

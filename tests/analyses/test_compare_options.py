@@ -1,0 +1,99 @@
+"""Options of `compare` that meet the user's own labels, devices and functions."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import consilience as cs
+
+IDS = [f"image{i:02d}" for i in range(36)]
+
+
+def _pair(category=None):
+    rng = np.random.default_rng(0)
+    labels = {} if category is None else {"category": category}
+    signal = rng.normal(size=(36, 4))
+    x = cs.responses(signal @ rng.normal(size=(4, 20)), stimulus=IDS, system="x", **labels)
+    y = cs.responses(signal @ rng.normal(size=(4, 15)), stimulus=IDS, system="y")
+    return x, y
+
+
+def test_groups_are_never_split():
+    """Patterns are unrelated across categories: neighbours of one category predict, other categories cannot."""
+    rng = np.random.default_rng(1)
+    category = np.repeat([f"c{i}" for i in range(12)], 3)
+    x = np.repeat(rng.normal(size=(12, 30)), 3, axis=0) + 0.1 * rng.normal(size=(36, 30))
+    y = np.repeat(rng.normal(size=(12, 30)), 3, axis=0) + 0.1 * rng.normal(size=(36, 30))
+    a = cs.responses(x, stimulus=IDS, system="a", category=category)
+    b = cs.responses(y, stimulus=IDS, system="b")
+    options = {"measure": "linear_predictivity", "n_boot": 0, "n_perm": 0, "rng": 0}
+    leaky = cs.compare(a, b, **options)
+    grouped = cs.compare(a, b, groups="category", **options)
+    assert leaky.value > 0.8
+    assert abs(grouped.value) < 0.2
+    assert grouped.settings["groups"] == "category"
+
+
+def test_groups_need_a_label_on_trial():
+    x, y = _pair(category=["a", "b"] * 18)
+    with pytest.raises(cs.InputError, match=r"no system has a label 'categry'.*Did you mean 'category'"):
+        cs.compare(x, y, measure="cca", groups="categry")
+
+
+def test_groups_as_an_option_of_the_measure_are_refused():
+    x, y = _pair()
+    measure = functools.partial(cs.measures.linear_predictivity, groups=np.arange(36) // 3)
+    with pytest.raises(cs.InputError, match=r"groups= of measure 'linear_predictivity'.*groups='label'"):
+        cs.compare(x, y, measure=measure)
+
+
+def test_a_device_that_is_not_there_is_one_sentence():
+    pytest.importorskip("torch")
+    x, y = _pair()
+    with pytest.raises(
+        cs.InputError, match=r"device must be one that torch has here.*'nonsense' is not"
+    ) as error:
+        cs.compare(x, y, device="nonsense")
+    assert error.value.code == "bad-device"
+
+
+def test_in_sample_and_held_out_have_different_names():
+    x, y = _pair()
+    held_out = cs.compare(x, y, measure="cca", n_boot=0, n_perm=0)
+    with pytest.warns(cs.ConsilienceWarning, match="null-not-zero"):
+        in_sample = cs.compare(x, y, measure="cca", held_out=False, n_boot=0, n_perm=0)
+    assert held_out.data["measure"].item() == "cca"
+    assert in_sample.data["measure"].item() == "cca (in-sample)"
+
+
+def test_two_lambdas_are_told_apart():
+    x, y = _pair()
+    result = cs.compare(x, y, measure=[lambda x, y: 0.25, lambda x, y: 0.75], n_boot=0, n_perm=0)
+    assert result.data["measure"].values.tolist() == ["<lambda>", "<lambda> 2"]
+    assert result.data["value"].values.ravel().tolist() == [0.25, 0.75]
+
+
+def test_what_was_not_asked_for_is_none():
+    result = cs.compare(*_pair(), n_boot=0, n_perm=0)
+    assert (result.interval, result.p, result.null, result.ceiling, result.draws) == (None,) * 5
+
+
+def test_held_out_cca_averages_only_components_that_can_be_fitted():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 100))
+    assert float(cs.measures.cca_held_out(x, x)) == pytest.approx(1.0)
+
+
+def test_squared_euclidean_distances_are_known_by_scipys_name():
+    x = np.random.default_rng(0).normal(size=(6, 4))
+    np.testing.assert_allclose(
+        cs.measures.rdm(x, distance="sqeuclidean"), 4 * cs.measures.rdm(x, distance="euclidean")
+    )
+
+
+def test_a_users_reference_is_a_bibtex_entry_of_its_own():
+    from consilience._core._citations import bibtex
+
+    own = "@article{me2026, title = {Mine}}"
+    assert bibtex(["hotelling1936relations", own]).endswith(own)

@@ -4,7 +4,7 @@ Run as ``python -m benchmarks.controls``. Needs the packaged data (objects92, ef
 
 reversed    photos in reverse order: activations equal to 1e-5 relative, values, layer ranks and p equal
 shuffled    stimulus ids of the network's responses shuffled: the best layer is no longer significant
-permuted    trained parameters permuted within each tensor, normalisation statistics recalibrated: falls to the untrained copies
+permuted    trained parameters permuted within each tensor, statistics recalibrated: falls to the untrained copies
 untrained   re-initialised copies: below the trained network, paired interval
 """
 
@@ -47,7 +47,7 @@ def main() -> None:
     result = cs.compare(trained, brains, **settings, baseline=baseline)
     say("## Trained against untrained: nested best layer\n")
     say(
-        "| measure | brain | layer | nested [95 %] | naive | p (max over layers) | difference to untrained seed 0, 1, 2 |"
+        "| measure | brain | layer | nested [95 %] | naive | p (max over layers) | minus untrained seed 0, 1, 2 |"
     )
     say("|---|---|---|---|---|---|---|")
     for one in result.best():
@@ -112,7 +112,7 @@ def main() -> None:
         frame = one.to_frame().iloc[0]
         untrained = result.best()[frame["measure"], frame["b"]].data["baseline_value"].values.ravel()
         say(
-            f"| permuted parameters | {frame['measure']}, {frame['b']}: best layer nested (untrained copies; trained) | "
+            f"| permuted parameters | {frame['measure']}, {frame['b']}: nested best (untrained; trained) | "
             f"{one.value:.3f} ({', '.join(f'{v:.3f}' for v in untrained)}; "
             f"{result.best()[frame['measure'], frame['b']].value:.3f}) |"
         )

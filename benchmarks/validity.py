@@ -125,8 +125,8 @@ def null_row(job: tuple[Spec, int, int, int, int]) -> list[Any]:
 
 def null_table(pool: ProcessPoolExecutor, quick: bool) -> int:
     print("## Independent data: value, stated null, interval\n")
-    boot, perm = (100, 49) if quick else (300, 99)
-    widths = (20, 200) if quick else (20, 200, 1000)
+    boot, perm = (50, 9) if quick else (300, 99)
+    widths = (20,) if quick else (20, 200, 1000)
     jobs = [(spec, 100, p, boot, perm) for spec in EVERY for p in widths]
     jobs += [(TAU, 40, p, boot, 49) for p in widths[:2]]
     if not quick:
@@ -239,7 +239,7 @@ def band(hits: np.ndarray) -> str:
 
 def coverage_table(pool: ProcessPoolExecutor, quick: bool) -> None:
     print("## Coverage of 95 % intervals, away from the null\n")
-    n, sets, boot, many = (60, 60, 200, 300) if quick else (60, 300, 400, 3000)
+    n, sets, boot, many = (60, 20, 100, 100) if quick else (60, 300, 400, 3000)
     rows = []
     truth: dict[str, float] = {}
     for kind, spec, refit in COVERAGE:
@@ -247,7 +247,7 @@ def coverage_table(pool: ProcessPoolExecutor, quick: bool) -> None:
         key = label(spec)
         if key not in truth:
             at = 2000 if kind == "pairs" else n  # a population value, or the mean score at this n
-            draws = max(20, many // 100) if kind == "pairs" else many
+            draws = max(3, many // 100) if kind == "pairs" else many
             truth[key] = float(
                 np.mean(
                     list(pool.map(one_value, [(spec, at, 10**6 + s) for s in range(draws)], chunksize=16))
@@ -278,9 +278,9 @@ def coverage_table(pool: ProcessPoolExecutor, quick: bool) -> None:
 
 def subjects_table(pool: ProcessPoolExecutor, quick: bool) -> None:
     """Truth: the mean over fresh stimuli and subjects (both)."""
-    n, sets, boot, many = (40, 60, 200, 300) if quick else (40, 300, 400, 2000)
+    n, sets, boot, many = (40, 20, 100, 100) if quick else (40, 300, 400, 2000)
     rows = []
-    for subjects in (5, 12):
+    for subjects in (5,) if quick else (5, 12):
         start = time.perf_counter()
         truth = float(
             np.mean(
@@ -355,7 +355,7 @@ def type_one_table(pool: ProcessPoolExecutor, quick: bool) -> int:
     rows, outside = [], 0
     for spec, sets in NULLS:
         start = time.perf_counter()
-        count = sets // 10 if quick else sets
+        count = 20 if quick else sets
         units = 6 if spec[0] == "cca" and not spec[2] else 30  # in-sample CCA is 1 whatever with n - 1 units
         p = np.array(list(pool.map(null_p, [(spec, 20, units, 99, s) for s in range(count)], chunksize=8)))
         half = 3.29 * np.sqrt(0.05 * 0.95 / count)
@@ -380,7 +380,7 @@ def type_one_table(pool: ProcessPoolExecutor, quick: bool) -> int:
     rows = []
     for spec in (("rsa", {}, True), ("cka", {}, True), ("linear_predictivity", {}, True)):
         start = time.perf_counter()
-        count = 40 if quick else 400 if spec[0] != "linear_predictivity" else 150
+        count = 10 if quick else 400 if spec[0] != "linear_predictivity" else 150
         found = np.array(list(pool.map(best_p, [(spec, 40, 10, 99, s) for s in range(count)], chunksize=4)))
         nested, naive = found[:, 2], found[:, 3]
         z = nested.mean() / (nested.std(ddof=1) / np.sqrt(count))

@@ -219,3 +219,24 @@ def test_copies_made_at_once_in_threads_equal_copies_made_one_by_one():
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         together = list(pool.map(lambda seed: net.untrained(seed=seed).fingerprint, range(8)))
     assert together == alone
+
+
+def test_loading_a_network_or_drawing_elsewhere_does_not_change_a_copy():
+    """A stranger drawing from torch's global generator in another thread, as building a module does."""
+    import threading
+
+    net = cs.Network(torch.nn.Sequential(*(torch.nn.Linear(40, 40) for _ in range(10))), name="wide")
+    alone = net.untrained(seed=3).fingerprint
+    stop = threading.Event()
+
+    def stranger():
+        while not stop.wait(0.02):
+            torch.nn.Linear(30, 30)
+
+    thread = threading.Thread(target=stranger)
+    thread.start()
+    try:
+        assert all(net.untrained(seed=3).fingerprint == alone for _ in range(10))
+    finally:
+        stop.set()
+        thread.join()

@@ -17,12 +17,12 @@ from consilience._core._params import check_count, require
 from consilience._stimuli import check_stimuli
 from consilience.networks._forward import evaluation, run_block
 from consilience.networks._network import Network, block_of
+from consilience.networks._random import GLOBAL_GENERATOR
 
 __all__ = ["permuted", "recalibrate", "untrained"]
 
 # stimuli per forward pass, threads; set by the number of stimuli alone, never by a caller
 _CHUNK, _MOST_CHUNKS = 8, 64
-_GLOBAL_GENERATOR = threading.Lock()
 
 
 def untrained(net: Network, *, seed: int = 0, stimuli: xr.DataArray | None = None) -> Network:
@@ -34,20 +34,7 @@ def untrained(net: Network, *, seed: int = 0, stimuli: xr.DataArray | None = Non
     module = fresh.module
     home = next((p.device for p in module.parameters()), torch.device("cpu"))
     module.cpu()
-    # reset_parameters draws from the global generator: copies made at once would take each other's numbers
-    with _GLOBAL_GENERATOR, torch.no_grad(), torch.random.fork_rng(devices=[]):
-        for parameter in module.parameters():
-            if parameter.is_floating_point():
-                parameter.fill_(float("nan"))  # what still is NaN afterwards was set by nobody
-        torch.manual_seed(seed)
-        for child in _children_first(module):
-            for reset in ("reset_parameters", "_reset_parameters"):
-                if callable(getattr(child, reset, None)):
-                    getattr(child, reset)()
-                    break
-        left = [
-            name for name, p in module.named_parameters() if p.is_floating_point() and bool(p.isnan().any())
-        ]
+    left = _reinitialise(module, seed)
     if left:
         more = f" and {len(left) - 4} more" if len(left) > 4 else ""
         raise InputError(
@@ -58,6 +45,43 @@ def untrained(net: Network, *, seed: int = 0, stimuli: xr.DataArray | None = Non
         )
     module.to(home)
     return _recalibrated(fresh, stimuli, who)
+
+
+def _reinitialise(module: Any, seed: int) -> list[str]:
+    """Every layer's own initialisation, from ``seed``; returns the parameters that none sets.
+
+    reset_parameters draws from torch's one global generator. Copies made in threads would take each other's
+    numbers: a lock keeps ours apart, and the initialisation is repeated until two in a row agree, so that a
+    stranger's draw in another thread cannot slip in.
+    """
+    torch = require("torch", extra="torch", purpose="Network.untrained")
+    with GLOBAL_GENERATOR, torch.no_grad(), torch.random.fork_rng(devices=[]):
+        before: list[Any] | None = None
+        for _ in range(10):
+            for parameter in module.parameters():
+                if parameter.is_floating_point():
+                    parameter.fill_(float("nan"))  # what still is NaN afterwards was set by nobody
+            torch.manual_seed(seed)
+            for child in _children_first(module):
+                for reset in ("reset_parameters", "_reset_parameters"):
+                    if callable(getattr(child, reset, None)):
+                        getattr(child, reset)()
+                        break
+            now = [p.clone() for p in module.parameters()]
+            if before is not None and all(
+                bool(torch.equal(a.nan_to_num(), b.nan_to_num())) for a, b in zip(before, now)
+            ):
+                break
+            before = now
+        else:
+            warn(
+                "initialisation-disturbed",
+                "Random numbers were drawn elsewhere in this process during every attempt to initialise the copy.",
+                "Stop other threads that use torch's global generator, then make the copy again.",
+            )
+        return [
+            name for name, p in module.named_parameters() if p.is_floating_point() and bool(p.isnan().any())
+        ]
 
 
 def permuted(net: Network, *, seed: int = 0, stimuli: xr.DataArray | None = None) -> Network:

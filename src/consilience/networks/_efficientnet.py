@@ -19,6 +19,7 @@ from consilience._core._catalogue import Entry
 from consilience._core._errors import InputError, warn
 from consilience._core._fetch import fetch
 from consilience.networks._network import Network
+from consilience.networks._random import GLOBAL_GENERATOR
 
 __all__ = ["EfficientNetLite0", "ImagePreprocess", "load"]
 
@@ -160,7 +161,9 @@ def load(entry: Entry) -> Network:
     """The network with its ImageNet weights."""
     (path,) = fetch(entry.source).values()
     state = torch.load(path, map_location="cpu", weights_only=True)
-    module = EfficientNetLite0()
+    # constructing draws initial weights that are overwritten: the user's random state must not notice
+    with GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
+        module = EfficientNetLite0()
     module.load_state_dict(state, strict=True)
     module.eval()
     net = Network(module, preprocess=ImagePreprocess(), name="efficientnet_lite0")

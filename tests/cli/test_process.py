@@ -63,6 +63,8 @@ def write_study(folder: Path, steps: int, draws: int = 300) -> None:
 def start(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*BASE, "run", "study.yaml"],
+        # a shell starts background jobs with SIGINT ignored, and children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

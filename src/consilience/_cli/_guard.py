@@ -167,6 +167,9 @@ def _explain(error: BaseException, *, debug: bool, caught: _Signals) -> int:
         traceback.print_exception(error)
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return 2
     if isinstance(error, click.ClickException):
         where = getattr(error, "ctx", None)
         hint = f" Try: {where.command_path} --help" if where is not None else ""

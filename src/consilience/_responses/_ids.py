@@ -21,7 +21,7 @@ def made_up_ids(n: int, prefix: str = "stim") -> np.ndarray:
 
 def check_ids(ids: object, n: int, *, who: str, what: str = "stimulus") -> np.ndarray:
     """Ids as a 1-D array of one type (text or whole numbers), ``n`` long."""
-    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
+    if isinstance(ids, (str, bytes, set, frozenset, dict)) or not isinstance(ids, Iterable):
         raise InputError(f"{who}: {what} must be a list of {n} ids, got {shorten(ids)}.", code="bad-ids")
     listed = list(
         ids.values.tolist()

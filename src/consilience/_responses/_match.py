@@ -139,6 +139,13 @@ def iterate_systems(systems: object, *, who: str, side: str) -> Iterator[tuple[s
     elif isinstance(systems, Mapping):
         if not systems:
             raise InputError(f"{who}: {side} is an empty mapping; give at least one system.", code="too-few")
+        names = [str(name) for name in systems]
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(
+                    f"{who}: {side} has two systems named {shorten(name, 40)}; give them different names.",
+                    code="repeated-name",
+                )
         for name, data in systems.items():
             yield str(name), data
     else:

@@ -119,6 +119,10 @@ def save(result: Result, path: str | os.PathLike[str]) -> Path:
         raise InputError(
             f"save: {target} is a folder; give a file name, such as {target / 'result.nc'}.", code="bad-path"
         )
+    if target.is_symlink() or (target.exists() and not target.is_file()):
+        raise InputError(
+            f"save: {target} is a link or a device, not a plain file; give another name.", code="bad-path"
+        )
     if not target.parent.is_dir():
         raise InputError(
             f"save: the folder {target.parent} does not exist; create it first.", code="bad-path"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from consilience._core._errors import InputError
 from consilience.analyses._design import Block, Design, half_means
 from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure, PairParts, rdm
@@ -79,7 +80,12 @@ class PairsBlock:
                 self._vectors[key] = np.stack([self.parts.from_rdm(d, system.distance) for d in system.rdms])
             else:
                 assert system.x is not None
-                self._vectors[key] = self._direct(system.x, flavour, system)[None]
+                try:
+                    self._vectors[key] = self._direct(system.x, flavour, system)[None]
+                except InputError as error:
+                    raise InputError(
+                        f"{system.name}: {error} (Rows are counted in sorted order of ids.)", code=error.code
+                    ) from None
         return self._vectors[key]
 
     def _flavour(self, system: System) -> str:
@@ -176,7 +182,7 @@ class PairsBlock:
     def _ceilings(self, a: list[System], b: list[System], fa: str, fb: str) -> tuple[np.ndarray, np.ndarray]:
         of_b = [self._ceiling(s, fa) for s in b]
         of_a = [self._ceiling(s, fb) for s in a]
-        both = np.array([[cb if np.isfinite(cb[0]) else ca for cb in of_b] for ca in of_a])
+        both = np.array([[_joint_ceiling(ca, cb) for cb in of_b] for ca in of_a])
         return both[..., 0], both[..., 1]
 
     def _ceiling(self, system: System, flavour: str) -> tuple[float, float]:
@@ -236,6 +242,13 @@ class PairsBlock:
                 ua, ub = self._subject_weights(a), self._subject_weights(b)
                 out[(*index, -1)] = _subject_weighted(_subject_weighted(each, ua, oa, 1), ub, ob, 2)
         return out
+
+
+def _joint_ceiling(a: tuple[float, float], b: tuple[float, float]) -> tuple[float, float]:
+    """The ceiling of a pair: of the one side that has one, or, by attenuation, the product where both have."""
+    if not np.isfinite(a[0]) or not np.isfinite(b[0]):
+        return b if np.isfinite(b[0]) else a
+    return a[0] * b[0], a[1] * b[1]
 
 
 def _numpy(x: Any) -> np.ndarray:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from consilience._core._errors import InputError
+from consilience._core._params import shorten
 from consilience.analyses._design import SUBSETS, Block, Design, half_means
 from consilience.analyses._inputs import System
 from consilience.measures import Measure
@@ -17,6 +19,36 @@ from consilience.stats import (
 )
 
 
+def _of_user(measure: Measure) -> Callable[[np.ndarray, np.ndarray], float]:
+    """A user's function on read-only views, its result checked: one finite number."""
+
+    def value(x: np.ndarray, y: np.ndarray) -> float:
+        x, y = x.view(), y.view()
+        x.flags.writeable = y.flags.writeable = False
+        try:
+            found = measure(x, y)
+        except Exception as error:
+            raise InputError(
+                f"cs.compare: the measure {measure.key!r} failed with {type(error).__name__}: {error} "
+                "(arrays are read-only; copy before changing them).",
+                code="measure-failed",
+            ) from error
+        if not isinstance(found, (int, float, np.number)) and getattr(found, "ndim", None) != 0:
+            raise InputError(
+                f"cs.compare: the measure {measure.key!r} must return one number, got {shorten(found)}.",
+                code="measure-failed",
+            )
+        if not np.isfinite(float(found)):
+            raise InputError(
+                f"cs.compare: the measure {measure.key!r} returned {float(found)} on {x.shape[0]} stimuli; it must "
+                "be finite for every relabelling and half of the stimuli.",
+                code="measure-failed",
+            )
+        return float(found)
+
+    return value
+
+
 def whole_block(measure: Measure, a: list[System], b: list[System], design: Design) -> Block:
     """Rules ``subsample`` (delete-d jackknife) and ``none`` (a user's own function: no interval over
     stimuli).
@@ -24,9 +56,7 @@ def whole_block(measure: Measure, a: list[System], b: list[System], design: Desi
     n, shape = design.n, (len(a), len(b))
     parts = measure.parts
     prepare: Callable[[Any], np.ndarray] = parts.prepare if parts is not None else (lambda x: x)
-    value: Callable[[np.ndarray, np.ndarray], float] = (
-        parts.value if parts is not None else (lambda x, y: float(measure(x, y)))
-    )
+    value: Callable[[np.ndarray, np.ndarray], float] = parts.value if parts is not None else _of_user(measure)
     xs, ys = [prepare(s.x) for s in a], [prepare(s.x) for s in b]
     out = Block(values=np.array([[value(x, y) for y in ys] for x in xs]))
     out.ceiling_low, out.ceiling_high = np.full(shape, np.nan), np.full(shape, np.nan)

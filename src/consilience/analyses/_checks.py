@@ -146,6 +146,14 @@ def say_what_lacks(measures: list[Measure], a: list[System], b: list[System], n:
             "it takes repeats of every stimulus or several subjects.",
             "Read the values without one, or pass unaveraged trials with repeat='count'.",
         )
+    shared = {s for x in a for s in x.subjects} & {s for y in b for s in y.subjects}
+    if n_boot and shared and any(people_of(x) > 1 for x in a) and any(people_of(y) > 1 for y in b):
+        warn(
+            "shared-subjects",
+            f"{len(shared)} subjects are on both sides; values average over all pairs of subjects, a person's own "
+            "included, and intervals over subjects draw the sides together.",
+            "Read intervals over subjects with care, or compare each person alone.",
+        )
     for one in measures:
         if one.claims.resample == "none" and n_boot:
             warn(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import Caution, ConsilienceWarning, collect_cautions
+from consilience._core._errors import Caution, ConsilienceWarning, InputError, collect_cautions
 from consilience._core._params import check_number
 from consilience._core._seeds import resolve_seed
 from consilience._results import Comparison
@@ -157,6 +157,9 @@ def _compare(
     check_resamples(n_boot, "n_boot")
     check_resamples(n_perm, "n_perm")
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
+    for name, flag in (("held_out", held_out), ("refit", refit)):
+        if not isinstance(flag, (bool, np.bool_)):
+            raise InputError(f"{WHO}: {name} must be True or False, got {flag!r}.", code="bad-parameter")
     seed = resolve_seed(rng, who=WHO)
     check_device(device)
     measures = resolve_measures(measure, held_out)

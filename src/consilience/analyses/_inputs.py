@@ -187,7 +187,7 @@ def _system(name: str, data: xr.DataArray, who: str) -> System:
             "constant-units",
             f"{shorten(name, 60)}: {units.size} of {constant.size} units have the same value for all "
             f"stimuli (unit {listed}{', ...' if units.size > 3 else ''}) and were dropped.",
-            "Expected for dead or clipped units; otherwise check the recording.",
+            "Expected for dead or clipped units; correlation and cosine distances would otherwise count them.",
         )
         x = x[:, ~constant]
         trials = trials[:, ~constant] if trials is not None else None

@@ -31,7 +31,7 @@ def pair_table(
     )
     ceiling_low = block.ceiling_low if block.ceiling_low is not None else blank
     ceiling_high = block.ceiling_high if block.ceiling_high is not None else blank
-    low_ceiling = np.isfinite(ceiling_low) & ~(ceiling_high >= 0.1)
+    low_ceiling = np.isfinite(ceiling_low) & ~((ceiling_high >= 0.1) & (ceiling_low > 0.05))
     if low_ceiling.any():
         warn(
             "ceiling-too-low",
@@ -56,7 +56,9 @@ def pair_table(
         "null_expected": np.array(expected, dtype=np.float64),
         "ceiling_low": ceiling_low,
         "ceiling_high": ceiling_high,
-        "ratio": np.divide(block.values, ceiling_high, out=blank.copy(), where=ceiling_high >= 0.1),
+        "ratio": np.divide(
+            block.values, ceiling_high, out=blank.copy(), where=np.isfinite(ceiling_low) & ~low_ceiling
+        ),
         "n_stimuli": np.full(shape, design.n),
         "n_subjects": people,
         "n_units_a": np.array([[x.n_units] * len(b) for x in a]),

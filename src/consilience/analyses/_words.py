@@ -90,7 +90,7 @@ def references_of(
 
 _RULES = {
     "pairs": "stimuli were resampled by weights on pairs of different stimuli (percentiles)",
-    "predictions": "held-out predictions were resampled, conditional on the fitted folds (percentiles; new folds vary more)",
+    "predictions": "held-out predictions were resampled, given the fitted folds (percentiles; new folds vary more)",
     "subsample": "a delete-d jackknife over stimuli covers the expectation at this number of stimuli only",
     "none": "no interval over stimuli is given",
 }

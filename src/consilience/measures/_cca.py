@@ -96,7 +96,12 @@ def _cca_claims(*, regularization: float = 0.0) -> Claims:
     )
 
 
+def _check_regularization(regularization: float, who: str) -> None:
+    check_number(regularization, name="regularization", who=who, low=0.0, high=1.0 - 1e-12, closed=True)
+
+
 def _cca_parts(*, regularization: float = 0.0) -> SubsampleParts:
+    _check_regularization(regularization, "cca")
     return SubsampleParts(
         scores,
         lambda x, y: float(
@@ -254,6 +259,9 @@ def _cca_held_out_claims(
 def _cca_held_out_parts(
     *, regularization: float | None = None, folds: int = 5, groups: Any = None, rng: Any = 0
 ) -> PredictionParts:
+    if regularization is not None:
+        _check_regularization(regularization, "cca_held_out")
+    check_count(folds, name="folds", who="cca_held_out", minimum=2)
     return PredictionParts(
         scores, lambda x, tests, owner: _CanonicalPlan(x, tests, _whitener(regularization)), folds=folds
     )
@@ -376,6 +384,8 @@ def _svcca_claims(*, threshold: float = 0.99, k: int | None = None) -> Claims:
 
 
 def _svcca_parts(*, threshold: float = 0.99, k: int | None = None) -> SubsampleParts:
+    _check_truncation(threshold, k, "svcca")
+
     def value(x: np.ndarray, y: np.ndarray) -> float:
         return float(
             _mean_correlation(
@@ -454,6 +464,8 @@ def _svcca_held_out_claims(
 def _svcca_held_out_parts(
     *, threshold: float = 0.99, k: int | None = None, folds: int = 5, groups: Any = None, rng: Any = 0
 ) -> PredictionParts:
+    _check_truncation(threshold, k, "svcca_held_out")
+    check_count(folds, name="folds", who="svcca_held_out", minimum=2)
     return PredictionParts(
         scores,
         lambda x, tests, owner: _CanonicalPlan(x, tests, _truncated_whitener(threshold, k)),

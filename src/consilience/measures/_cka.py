@@ -52,6 +52,8 @@ def _biased_rbf_null(n: int, p: int, q: int) -> float:
 
 
 def _claims(*, kernel: str = "linear", debiased: bool = True) -> Claims:
+    if not isinstance(debiased, bool):
+        raise InputError(f"cka: debiased must be True or False, got {debiased!r}.", code="bad-parameter")
     check_option(kernel, KERNELS, name="kernel", who="cka")
     form = "debiased" if debiased else "biased"
     biased = (

@@ -51,9 +51,12 @@ def _module(module: Any, digest: Any) -> None:
         digest.update(child.extra_repr().encode())
         if not kind.__module__.startswith("torch."):
             _code(getattr(kind.forward, "__code__", None), digest)
+        if child._forward_hooks or child._forward_pre_hooks or "forward" in vars(child):
+            raise _Unknown  # what a hook or a patched forward does to activations is in no weight
         for attribute, value in sorted(vars(child).items()):
-            if attribute != "training" and isinstance(value, (bool, int, float, str, tuple)):
-                digest.update(f"{attribute}={value!r}\0".encode())
+            if attribute != "training" and not attribute.startswith("_"):
+                digest.update(f"{attribute}=".encode())
+                _value(value, digest, 0)
     entries = [
         *module.named_parameters(remove_duplicate=False),
         *module.named_buffers(remove_duplicate=False),

@@ -81,6 +81,16 @@ def read_array(
     raw = read_raw(path, who="read")
     names = tuple(dims) if dims is not None else raw.dims
     stimulus: Any = read_ids(ids, who=who) if ids is not None else raw.stimulus
+    if (
+        ids is not None
+        and raw.stimulus is not None
+        and list(map(str, stimulus)) != list(map(str, raw.stimulus))
+    ):
+        raise InputError(
+            f"{who}: the file has stimulus ids of its own, and the ids given are others (or in another order); leave "
+            "the ids out, or remove them from the file.",
+            code="ids-differ",
+        )
     try:
         if rdm is not None or (names is not None and "stimulus_" in names):
             return _rdms(raw, stimulus, system, rdm, subject, session)

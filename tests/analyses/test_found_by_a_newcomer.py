@@ -1,0 +1,113 @@
+"""Ways to a wrong number in silence that a first-time user found."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import consilience as cs
+
+IDS = [f"s{i}" for i in range(20)]
+
+
+def system(seed, **labels):
+    return cs.responses(np.random.default_rng(seed).normal(size=(20, 6)), stimulus=IDS, **labels)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("cca", {"regularization": -1}),
+        ("cca", {"regularization": 2}),
+        ("svcca", {"k": 0}),
+        ("svcca", {"threshold": 5}),
+    ],
+)
+def test_options_of_a_measure_are_checked_through_compare_too(name, options):
+    measure = functools.partial(getattr(cs.measures, name), **options)
+    with pytest.raises(cs.InputError, match="must be"):
+        cs.compare(system(0), system(1), measure=measure)
+
+
+def test_sets_have_no_order_and_are_no_ids():
+    with pytest.raises(cs.InputError, match="stimulus must be a list of 20 ids"):
+        cs.responses(np.ones((20, 2)), stimulus=set(IDS))
+
+
+def test_two_names_that_read_alike_are_refused():
+    with pytest.raises(cs.InputError, match="two systems named '1'"):
+        cs.compare({1: system(0), "1": system(1)}, system(2))
+
+
+def test_a_measure_cannot_change_the_data_of_others():
+    def greedy(x, y):
+        x -= 1
+        return 0.0
+
+    with pytest.raises(cs.InputError, match=r"'greedy' failed with ValueError.*read-only"):
+        cs.compare(system(0), system(1), measure=[greedy, "cka"], n_boot=0, n_perm=0)
+
+
+@pytest.mark.parametrize("found", [np.nan, np.inf, np.zeros(2), None, "0.5"])
+def test_a_measure_must_return_one_finite_number(found):
+    with pytest.raises(cs.InputError) as error:
+        cs.compare(system(0), system(1), measure=lambda x, y: found, n_boot=0, n_perm=0)
+    assert error.value.code == "measure-failed"
+
+
+def test_truthy_words_are_no_booleans():
+    with pytest.raises(cs.InputError, match="held_out must be True or False, got 'no'"):
+        cs.compare(system(0), system(1), measure="cca", held_out="no")
+
+
+def test_the_ceiling_of_a_pair_does_not_depend_on_its_order():
+    rng = np.random.default_rng(0)
+    truth = np.repeat(rng.normal(size=(20, 8)), 4, axis=0)
+    noisy, clean = (
+        cs.responses(
+            truth + s * rng.normal(size=truth.shape),
+            stimulus=np.repeat(IDS, 4),
+            repeat="count",
+            kind="rate",
+            system=str(s),
+        )
+        for s in (1.5, 0.1)
+    )
+    one = cs.compare(noisy, clean, n_boot=0, n_perm=0, rng=0)
+    two = cs.compare(clean, noisy, n_boot=0, n_perm=0, rng=0)
+    assert one.ceiling == pytest.approx(two.ceiling)
+    assert one.ceiling[1] < 0.95
+
+
+def test_a_flat_pattern_names_its_system():
+    x = np.random.default_rng(0).normal(size=(20, 6))
+    x[7] = 1.0
+    flat = cs.responses(x, stimulus=IDS, system="V4")
+    with pytest.raises(cs.InputError, match="V4: rdm: stimulus"):
+        cs.compare(flat, system(1))
+
+
+def test_a_link_is_not_written_through_or_replaced(tmp_path):
+    (tmp_path / "real.nc").write_text("keep")
+    (tmp_path / "link.nc").symlink_to(tmp_path / "real.nc")
+    with pytest.raises(cs.InputError, match="a link or a device"):
+        cs.compare(system(0), system(1), n_boot=0, n_perm=0).save(tmp_path / "link.nc")
+    assert (tmp_path / "real.nc").read_text() == "keep"
+
+
+def test_ids_given_beside_a_file_with_other_ids_are_refused(tmp_path):
+    np.savez(
+        tmp_path / "own.npz",
+        responses=np.random.default_rng(0).normal(size=(20, 4)),
+        stimulus=np.array(IDS[::-1]),
+    )
+    with pytest.raises(cs.InputError, match="has stimulus ids of its own"):
+        cs.sources.read_array(tmp_path / "own.npz", ids=IDS)
+
+
+def test_a_hooked_network_is_not_taken_from_the_cache(tmp_path):
+    torch = pytest.importorskip("torch")
+    net = cs.Network(torch.nn.Sequential(torch.nn.Linear(4, 3)), preprocess=torch.from_numpy)
+    assert net.fingerprint is not None
+    net.module[0].register_forward_hook(lambda module, given, out: out * 50)
+    assert net.fingerprint is None

@@ -82,10 +82,16 @@ def test_fingerprint_is_none_where_content_is_hidden():
     )
 
 
-def test_cache_hits_by_content_and_keeps_labels(tmp_path):
+def test_cache_hits_by_content_and_keeps_labels(tmp_path, monkeypatch):
     calls = []
     net = mlp()
-    net.register_forward_pre_hook(lambda module, args: calls.append(len(args[0])))
+    forward = torch.nn.Sequential.forward
+
+    def counted(self, x):
+        calls.append(len(x))
+        return forward(self, x)
+
+    monkeypatch.setattr(torch.nn.Sequential, "forward", counted)
     stimuli = vectors(20)
     fresh = cs.record(net, stimuli, ["0", "1"], cache=tmp_path, batch_size=20)
     assert calls == [1, 2, 20]

@@ -92,6 +92,17 @@ def test_a_system_without_pattern_differences_is_refused(name):
         one_sentence(caught.value)
 
 
+@pytest.mark.parametrize("distance", ["correlation", "cosine", "euclidean", "sqeuclidean"])
+@pytest.mark.parametrize("method", ["pearson", "spearman", "kendall", "cosine"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rounding_of_equal_patterns_is_no_structure(distance, method, dtype):
+    rng = np.random.default_rng(0)
+    for p in (3, 7, 50, 1000):
+        same = np.tile(rng.normal(size=p) * 100, (12, 1)).astype(dtype)
+        with pytest.raises(cs.InputError, match="all entries of an RDM are equal"):
+            cs.measures.rsa(same, rng.normal(size=(12, 5)).astype(dtype), distance=distance, method=method)
+
+
 @pytest.mark.parametrize("name", cs.measures.names())
 @pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
 def test_one_constant_unit_gives_no_nan(name):

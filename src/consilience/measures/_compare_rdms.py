@@ -105,10 +105,10 @@ def rdm_parts(
     )
 
 
-def check_varies(vector: np.ndarray, rdm: np.ndarray) -> np.ndarray:
-    """Refuses an RDM all of whose entries are equal: it has no structure to compare."""
+def check_varies(vector: np.ndarray, rdm: np.ndarray, *, rounding: float = 0.0) -> np.ndarray:
+    """Refuses an RDM all of whose entries are equal, or differ by at most ``rounding``: it has no structure."""
     spread = float(np.max(rdm) - np.min(rdm))
-    if spread <= 1e-12 * float(np.max(np.abs(rdm)) or 1.0):
+    if spread <= max(rounding, 1e-12 * float(np.max(np.abs(rdm)) or 1.0)):
         raise InputError(
             f"compare_rdms: all entries of an RDM are equal ({float(rdm.flat[0]):.4g}), so its comparison "
             "is not defined; check the data of that system.",

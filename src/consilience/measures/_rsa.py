@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from consilience._core._arrays import Array, as_matrix, as_same_library, same_rows, to_numpy
+from consilience._core._arrays import Array, array_namespace, as_matrix, as_same_library, same_rows, to_numpy
 from consilience._core._params import check_option
-from consilience.linalg import to_safe_size
+from consilience.linalg import constant_columns, to_safe_size
 from consilience.measures._compare_rdms import METHODS, PREPARE, check_varies, rdm_parts
 from consilience.measures._contract import Claims, PairParts, measure
 from consilience.measures._rdm import DISTANCES, rdm
@@ -67,11 +67,19 @@ def _claims(*, distance: str = "correlation", method: str = "spearman") -> Claim
     )
 
 
+def _rounding(x: Array, absolute: bool) -> float:
+    """Spread of distances that is rounding, not structure: that of correlations, or any if no unit varies."""
+    if not absolute:
+        return 16 * float(array_namespace(x).finfo(x.dtype).eps)
+    return np.inf if to_numpy(constant_columns(x)).all() else 0.0
+
+
 def _parts(*, distance: str = "correlation", method: str = "spearman") -> PairParts:
     def prepare(x: Array) -> np.ndarray:
-        work = to_safe_size(x) if distance in ("euclidean", "sqeuclidean") else x
+        absolute = distance in ("euclidean", "sqeuclidean")
+        work = to_safe_size(x) if absolute else x
         vector = to_numpy(rdm(work, distance=distance))  # type: ignore[arg-type]
-        return check_varies(PREPARE[method](vector), vector)
+        return check_varies(PREPARE[method](vector), vector, rounding=_rounding(x, absolute))
 
     return rdm_parts(method, prepare, rdm_distance=lambda other: distance)
 

@@ -296,8 +296,8 @@ def test_a_report_that_fails_keeps_the_results(folder, monkeypatch):
 
 
 def test_systems_of_one_name_are_kept_apart(tmp_path):
+    from consilience.study._arrays import write_arrays
     from consilience.study._blocks import merged_side
-    from consilience.study._store import write_arrays
 
     from .test_store import array
 

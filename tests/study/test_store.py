@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from consilience.study._store import Store, StoreError, array_digest, digest, read_arrays, write_arrays
+from consilience.study._arrays import read_arrays, write_arrays
+from consilience.study._digest import array_digest, digest
+from consilience.study._store import Store, StoreError
 
 
 def array(value=0.0):

@@ -11,7 +11,8 @@ from typing import Any
 import xarray as xr
 
 from consilience._core._errors import InputError
-from consilience.study._store import array_digest, read_arrays, write_arrays
+from consilience.study._arrays import read_arrays, write_arrays
+from consilience.study._digest import array_digest
 
 __all__ = ["BLOCKS", "CODE", "get_stimuli", "load_result", "merged_side"]
 
@@ -44,7 +45,7 @@ def record_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Pat
         kind, seed = settings["baseline"]
         net = getattr(net, kind)(seed=seed, stimuli=stimuli)
     layers = networks.record(net, stimuli, layers=list(settings["layers"]), spatial=settings["spatial"])
-    write_arrays(folder, layers)
+    write_arrays(folder, layers, by_id=True)
 
 
 def merged_side(members: Sequence[tuple[str, Path]]) -> dict[str, xr.DataArray]:
@@ -120,7 +121,7 @@ Block = Callable[[Mapping[str, Any], Sequence[Path], Path], None]
 
 # kind of block -> its function; and the sub-packages whose code its product depends on
 BLOCKS: dict[str, Block] = {"record": record_block, "compare": compare_block, "rdms": rdms_block}
-_COMMON = ("_core", "_responses", "study/_blocks", "study/_store")
+_COMMON = ("_core", "_responses", "study/_blocks", "study/_arrays", "study/_digest")
 CODE: dict[str, tuple[str, ...]] = {
     "data": _COMMON,
     "record": (*_COMMON, "networks", "_stimuli", "datasets"),

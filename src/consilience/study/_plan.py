@@ -13,8 +13,8 @@ from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
 from consilience.study._blocks import CODE, get_stimuli
 from consilience.study._code import code_digest, library_versions
+from consilience.study._digest import array_digest, digest
 from consilience.study._schema import Analysis, Dataset, NetworkSystem, ReadSystem, Study
-from consilience.study._store import array_digest, digest
 
 __all__ = ["Block", "Plan", "make_plan"]
 

@@ -15,25 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from consilience._core._errors import InputError
 from consilience.sources._files import show
 
-__all__ = [
-    "Entry",
-    "Store",
-    "StoreError",
-    "disk_fault",
-    "array_digest",
-    "digest",
-    "read_arrays",
-    "write_arrays",
-]
+__all__ = ["Entry", "Store", "StoreError", "disk_fault"]
 
 _FORMAT = 1
-_MMAP = 1 << 20
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 _counter = itertools.count()
 
@@ -56,78 +43,6 @@ def disk_fault(error: BaseException) -> str | None:
                 return os.strerror(number)
         seen = seen.__cause__ or seen.__context__
     return None
-
-
-def digest(*parts: Any) -> str:
-    """SHA-256 of JSON-like parts."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (np.ndarray, np.generic)):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return dict(value)
-    return str(value)
-
-
-def array_digest(data: xr.DataArray) -> str:
-    """SHA-256 over values, type, dims, coordinates and attributes of a DataArray."""
-    out = hashlib.sha256()
-    out.update(
-        json.dumps(
-            [list(map(str, data.dims)), list(data.shape), dict(data.attrs)], sort_keys=True, default=_plain
-        ).encode()
-    )
-    for name, values in [("", data.values), *sorted((str(n), c.values) for n, c in data.coords.items())]:
-        values = _storable(values)
-        out.update(f"|{name}|{values.dtype.str}|{values.shape}".encode())
-        out.update(np.ascontiguousarray(values).data.cast("B") if values.size else b"")
-    return out.hexdigest()
-
-
-def _storable(values: np.ndarray) -> np.ndarray:
-    return values.astype(str) if values.dtype.kind in "OT" else values
-
-
-def write_arrays(folder: Path, arrays: Mapping[str, xr.DataArray]) -> None:
-    """Writes named DataArrays as .npy files with one index.json."""
-    index = []
-    for i, (name, data) in enumerate(arrays.items()):
-        np.save(folder / f"{i:04d}.npy", np.ascontiguousarray(data.values), allow_pickle=False)
-        coords = {}
-        for j, (key, coord) in enumerate(data.coords.items()):
-            file = f"{i:04d}.{j:02d}.npy"
-            np.save(folder / file, _storable(coord.values), allow_pickle=False)
-            coords[str(key)] = [list(map(str, coord.dims)), file]
-        attrs = json.loads(json.dumps(dict(data.attrs), default=_plain))
-        index.append(
-            {
-                "name": name,
-                "dims": list(map(str, data.dims)),
-                "file": f"{i:04d}.npy",
-                "coords": coords,
-                "attrs": attrs,
-            }
-        )
-    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
-
-
-def read_arrays(folder: Path) -> dict[str, xr.DataArray]:
-    """Reads what `write_arrays` wrote; large values stay on disk and are mapped read-only."""
-    out = {}
-    for entry in json.loads((folder / "index.json").read_text(encoding="utf-8")):
-        path = folder / entry["file"]
-        values = np.load(path, mmap_mode="r" if path.stat().st_size > _MMAP else None, allow_pickle=False)
-        coords = {
-            key: (tuple(dims), np.load(folder / file, allow_pickle=False))
-            for key, (dims, file) in entry["coords"].items()
-        }
-        out[entry["name"]] = xr.DataArray(
-            values, dims=tuple(entry["dims"]), coords=coords, attrs=entry["attrs"]
-        )
-    return out
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from consilience._core._errors import InputError
 from consilience._results import Comparison, result_hash
 from consilience.sources._files import show
+from consilience.study._outcomes import failure_of
 from consilience.study._schema import Study, file_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from consilience.study._outcomes import Outcome, StudyRun
     from consilience.study._plan import Plan
-    from consilience.study._run import Outcome, StudyRun
 
 __all__ = ["facts", "formula_safe", "prepare_output", "write_atomic", "write_output"]
 
@@ -184,8 +185,6 @@ def _record(
 
 def _write_report(run: StudyRun, plan: Plan, record: Mapping[str, Any]) -> StudyRun:
     """The report, written beside its final name first; a failure to write it is a failed step."""
-    from consilience.study._run import _failure
-
     target = run.output / "report.html"
     temporary = run.output / f".writing-{os.getpid()}-report.html"
     try:
@@ -208,7 +207,7 @@ def _write_report(run: StudyRun, plan: Plan, record: Mapping[str, Any]) -> Study
         ) from None
     except Exception as error:  # noqa: BLE001  results are kept even if the page fails
         target.unlink(missing_ok=True)
-        return replace(run, failures=(*run.failures, _failure("report", error)))
+        return replace(run, failures=(*run.failures, failure_of("report", error)))
     finally:
         temporary.unlink(missing_ok=True)
     return replace(run, report=target)

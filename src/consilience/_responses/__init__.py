@@ -7,7 +7,7 @@ RDM data has dims ("rdm", "stimulus", "stimulus_").
 
 from consilience._responses._check import check_rdm_data, check_responses, is_rdm_data, recorded_cautions
 from consilience._responses._group import average, split
-from consilience._responses._ids import check_ids, made_up_ids
+from consilience._responses._ids import check_ids, made_up_ids, stable_order
 from consilience._responses._make import responses
 from consilience._responses._match import align, common_ids, iterate_systems, select_ids, stimulus_ids
 from consilience._responses._rdm_data import rdm_data
@@ -32,6 +32,7 @@ __all__ = [
     "responses",
     "select_ids",
     "split",
+    "stable_order",
     "stimulus_ids",
     "unflatten",
 ]

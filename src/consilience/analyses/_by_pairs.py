@@ -52,7 +52,7 @@ class PairsBlock:
             return x
         import torch
 
-        return torch.as_tensor(np.ascontiguousarray(x), device=self.device)
+        return torch.tensor(np.ascontiguousarray(x), device=self.device)
 
     def _direct(self, x: np.ndarray, flavour: str, system: System | None = None) -> np.ndarray:
         """Pair vector of responses ``x``; with ``system``, whose mean responses they are, its RDM is made

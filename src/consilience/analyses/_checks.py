@@ -165,7 +165,9 @@ def say_what_lacks(measures: list[Measure], a: list[System], b: list[System], n:
             (x, y)
             for x in a
             for y in b
-            if x.x is not None and y.x is not None and one.claims.inflated(n, x.x.shape[1], y.x.shape[1])
+            if x.responses is not None
+            and y.responses is not None
+            and one.claims.inflated(n, x.responses.shape[1], y.responses.shape[1])
         ]
         if pairs:
             x, y = max(pairs, key=lambda pair: max(pair[0].n_units, pair[1].n_units))

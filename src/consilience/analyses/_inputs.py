@@ -22,17 +22,55 @@ from consilience._responses import (
     iterate_systems,
     recorded_cautions,
     select_ids,
+    stable_order,
 )
 from consilience.linalg import constant_columns
 
+_ENTRIES = 1 << 22  # of a matrix looked at in one go
+
 __all__ = ["System", "aligned_systems", "condensed", "people_of"]
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Some rows and units of a matrix. They are taken out where they are used: a recording can be as large as
+    half the memory, and lies on disk.
+
+    rows : in the order of the ids; None where that is the order of the matrix.   units : bool, those that
+        vary; None if all do.
+    """
+
+    matrix: np.ndarray
+    rows: np.ndarray | None = None
+    units: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        n, p = self.matrix.shape
+        return n if self.rows is None else len(self.rows), p if self.units is None else int(self.units.sum())
+
+    def take(self) -> np.ndarray:
+        """(n, units): a copy, or a read-only view of the whole matrix."""
+        if self.units is None and self.rows is None:
+            whole = self.matrix.view()
+            whole.flags.writeable = False
+            return whole
+        if self.units is None:
+            return self.matrix[self.rows]
+        columns = np.flatnonzero(self.units)
+        if self.rows is None:
+            return np.take(self.matrix, columns, axis=1)
+        out = np.empty(self.shape, self.matrix.dtype)
+        for row, source in zip(out, self.rows):
+            np.take(self.matrix[source], columns, out=row)
+        return out
 
 
 @dataclass(frozen=True)
 class System:
     """One system over the aligned stimuli (sorted by id).
 
-    x : (n, units) responses averaged over repeats, constant units dropped; None for RDM data.
+    responses : of the stimuli, averaged over repeats; None for RDM data.
     rdms : (subjects, n(n-1)/2) condensed RDMs, sessions averaged; None for responses.
     subjects : their ids.   distance : of the RDMs.   trials : the unaveraged responses where every stimulus
         has repeats; else None.
@@ -40,7 +78,7 @@ class System:
 
     name: str
     kind: str
-    x: np.ndarray | None = None
+    responses: Responses | None = None
     rdms: np.ndarray | None = None
     subjects: tuple[str, ...] = ()
     distance: str = ""
@@ -54,8 +92,13 @@ class System:
         return self._rdms[distance]
 
     @property
+    def x(self) -> np.ndarray | None:
+        """(n, units) responses, constant units dropped; made anew at each use."""
+        return None if self.responses is None else self.responses.take()
+
+    @property
     def n_units(self) -> float:
-        return float("nan") if self.x is None else float(self.x.shape[1])
+        return float("nan") if self.responses is None else float(self.responses.shape[1])
 
     @property
     def noiseless(self) -> bool:
@@ -114,7 +157,7 @@ def aligned_systems(
                 warn(caution.code, caution.message, caution.remedy)
     ids = common_ids(flat, join=join, who=who)
     made = {
-        side: [_system(name, select_ids(data, ids), who) for name, data in systems.items()]
+        side: [_system(name, data, ids, who) for name, data in systems.items()]
         for side, systems in collected.items()
     }
     owner = None if groups is None else _groups(groups, flat, ids, who)
@@ -144,51 +187,81 @@ def _groups(label: str, systems: Mapping[str, xr.DataArray], ids: np.ndarray, wh
     )
 
 
-def _system(name: str, data: xr.DataArray, who: str) -> System:
-    kind = str(data.attrs.get("kind", "activation"))
+def _system(name: str, data: xr.DataArray, ids: np.ndarray, who: str) -> System:
     if is_rdm_data(data):
-        values = condensed(np.asarray(data.values, dtype=np.float64))
-        subjects = data["subject"].values if "subject" in data.coords else np.arange(len(values))
-        names = list(dict.fromkeys(subjects.tolist()))
-        means = np.stack([values[subjects == subject].mean(axis=0) for subject in names])
-        return System(
-            name,
-            "rdm",
-            rdms=means,
-            subjects=tuple(map(str, names)),
-            distance=str(data.attrs.get("distance", "unknown")),
-        )
-    trials = None
-    if "repeat" in data.coords:
-        keep = data["valid"].values if "valid" in data.coords else np.ones(data.sizes["trial"], bool)
-        _, counts = np.unique(data["stimulus"].values[keep], return_counts=True)
-        if counts.min() >= 2:
-            trials = data[keep]
-        elif counts.max() >= 2:
-            warn(
-                "ceiling-missing",
-                f"{shorten(name, 40)}: {int((counts < 2).sum())} stimuli were shown once only, so there is "
-                "no noise ceiling for it.",
-                "Leave those stimuli out (join='inner') to get one.",
-            )
-    mean = average(data)
-    x = np.asarray(mean.values)
-    constant = np.asarray(constant_columns(x if x.dtype.kind == "f" else x.astype(np.float64)))
-    if constant.all():
+        return _rdm_system(name, select_ids(data, ids))
+    trials, given = None, data
+    if "repeat" in data.coords or "valid" in data.coords or data.sizes["trial"] > len(ids):
+        data = select_ids(data, ids)
+        trials = _repeated(name, data)
+        data = average(data)
+    values = data.values
+    order = stable_order(data["stimulus"].values)
+    rows = order[np.searchsorted(data["stimulus"].values[order], ids)]
+    in_order = len(values) == len(ids) and bool((rows == np.arange(len(ids))).all())
+    found = Responses(values, None if in_order else rows)
+    varying = ~_constant_units(found)
+    if not varying.any():
         raise InputError(
-            f"{who}: every unit of {shorten(name, 60)} has the same value for all {len(x)} stimuli, so "
+            f"{who}: every unit of {shorten(name, 60)} has the same value for all {len(ids)} stimuli, so "
             "there is nothing to compare.",
             code="constant-units",
         )
-    if constant.any():
-        units = data["unit"].values[constant]
+    if not varying.all():
+        units = data["unit"].values[~varying]
         listed = ", ".join(shorten(unit, 30) for unit in units[:3].tolist())
         warn(
             "constant-units",
-            f"{shorten(name, 60)}: {units.size} of {constant.size} units have the same value for all "
+            f"{shorten(name, 60)}: {units.size} of {varying.size} units have the same value for all "
             f"stimuli (unit {listed}{', ...' if units.size > 3 else ''}) and were dropped.",
             "Expected for dead or clipped units; correlation and cosine distances would otherwise count them.",
         )
-        x = x[:, ~constant]
-        trials = trials[:, ~constant] if trials is not None else None
-    return System(name, kind, x=x, trials=trials)
+        found = Responses(found.matrix, found.rows, varying)
+        trials = trials[:, varying] if trials is not None else None
+    return System(name, str(given.attrs.get("kind", "activation")), responses=found, trials=trials)
+
+
+def _constant_units(found: Responses) -> np.ndarray:
+    """Bool (units,): those with one value for all stimuli."""
+    n, p = found.shape
+    step = max(1, _ENTRIES // n)
+    blocks = []
+    for start in range(0, p, step):
+        block = found.matrix[:, start : start + step]
+        if n < len(found.matrix):
+            block = block[found.rows]
+        blocks.append(
+            np.asarray(constant_columns(block if block.dtype.kind == "f" else block.astype(np.float64)))
+        )
+    return np.concatenate(blocks)
+
+
+def _repeated(name: str, data: xr.DataArray) -> xr.DataArray | None:
+    """The valid trials, if every stimulus has at least two."""
+    if "repeat" not in data.coords:
+        return None
+    keep = data["valid"].values if "valid" in data.coords else np.ones(data.sizes["trial"], bool)
+    _, counts = np.unique(data["stimulus"].values[keep], return_counts=True)
+    if counts.min() >= 2:
+        return data[keep]
+    if counts.max() >= 2:
+        warn(
+            "ceiling-missing",
+            f"{shorten(name, 40)}: {int((counts < 2).sum())} stimuli were shown once only, so there is "
+            "no noise ceiling for it.",
+            "Leave those stimuli out (join='inner') to get one.",
+        )
+    return None
+
+
+def _rdm_system(name: str, data: xr.DataArray) -> System:
+    values = condensed(np.asarray(data.values, dtype=np.float64))
+    subjects = data["subject"].values if "subject" in data.coords else np.arange(len(values))
+    names = list(dict.fromkeys(subjects.tolist()))
+    return System(
+        name,
+        "rdm",
+        rdms=np.stack([values[subjects == subject].mean(axis=0) for subject in names]),
+        subjects=tuple(map(str, names)),
+        distance=str(data.attrs.get("distance", "unknown")),
+    )

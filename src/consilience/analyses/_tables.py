@@ -73,8 +73,8 @@ def pair_table(
 def _stated_null(measure: Measure, x: System, y: System, n: int) -> float:
     """The closed-form null; where the number of units is not known, only if it does not depend on it."""
     null = measure.claims.null
-    if x.x is not None and y.x is not None:
-        return null(n, x.x.shape[1], y.x.shape[1])
+    if x.responses is not None and y.responses is not None:
+        return null(n, x.responses.shape[1], y.responses.shape[1])
     few, many = null(n, 10, 10), null(n, 1000, 1000)
     return few if few == many else float("nan")
 

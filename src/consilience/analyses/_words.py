@@ -30,7 +30,7 @@ def settings_of(
             {
                 "name": s.name,
                 "kind": s.kind,
-                "units": None if s.x is None else int(s.x.shape[1]),
+                "units": None if s.responses is None else s.responses.shape[1],
                 "subjects": people_of(s),
                 "distance": s.distance,
             }

@@ -112,6 +112,85 @@ def test_a_failed_step_stops_nothing_else(folder):
     assert record["failures"][0]["code"] == "ids-disjoint"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "words", "code"),
+    [
+        (
+            "n_boot: 20",
+            "by: categry",
+            "compare.by is 'categry', which 'one' has no label for",
+            "unknown-label",
+        ),
+        ("n_boot: 20", "by: stimlus", "Did you mean 'stimulus'?", "unknown-label"),
+        (
+            "n_boot: 20",
+            "groups: repeats",
+            "compare.groups is 'repeats', a label that no system has",
+            "unknown-label",
+        ),
+        (
+            "[rsa, cka]",
+            "[rsa, linear_predictivity]",
+            "measure[1] linear_predictivity needs responses",
+            "needs-responses",
+        ),
+    ],
+)
+def test_what_the_data_do_not_have_is_refused_before_anything_is_computed(folder, old, new, words, code):
+    text = STUDY.replace(old, new)
+    if code == "needs-responses":
+        np.save(folder / "y.npy", 1 - np.corrcoef(np.load(folder / "x.npy")))
+        text = text.replace("kind: rate", "rdm: correlation")
+    (folder / "study.yaml").write_text(text)
+    with pytest.raises(InputError) as caught:
+        run(folder / "study.yaml")
+    assert str(caught.value).startswith("study.yaml, line 8: ")
+    assert words in str(caught.value)
+    assert caught.value.code == code
+    assert [path.name for path in (folder / "out" / ".blocks").iterdir()] == ["lock"]
+
+
+def test_rdms_are_matched_by_stimulus_only(folder):
+    np.save(folder / "y.npy", 1 - np.corrcoef(np.load(folder / "x.npy")))
+    text = STUDY.replace("kind: rate", "rdm: correlation").replace(
+        "a: one, b: two", "by: stimulus, a: two, b: one"
+    )
+    (folder / "study.yaml").write_text(text)
+    assert run(folder / "study.yaml").exit_code == 0
+    (folder / "study.yaml").write_text(text.replace("by: stimulus", "by: category"))
+    with pytest.raises(InputError, match=r"line 8: .*'two' is RDM data, which is matched by stimulus"):
+        run(folder / "study.yaml")
+
+
+def test_stimuli_that_are_nowhere_are_refused_with_the_line(folder):
+    text = STUDY.replace(
+        "{read: x.npy, ids: ids.txt}", "{network: efficientnet_lite0, layers: x, stimuli: objects29}"
+    )
+    (folder / "study.yaml").write_text(text)
+    with pytest.raises(
+        InputError, match=r"line 5: systems\.one\.stimuli 'objects29' is neither .*'objects92'"
+    ):
+        run(folder / "study.yaml")
+
+
+def test_layers_that_are_nowhere_are_refused_with_the_line(folder, monkeypatch):
+    import consilience as cs
+
+    monkeypatch.setattr(
+        cs.networks, "load", lambda name: cs.Network(lambda x: {"fc": x}, name="toy", key="toy")
+    )
+    monkeypatch.setattr("consilience.study._plan.get_stimuli", lambda *_, **__: cs.stimuli(np.eye(4)))
+    text = STUDY.replace(
+        "{read: x.npy, ids: ids.txt}",
+        "{network: efficientnet_lite0, layers: [output, fcc], stimuli: objects92}",
+    )
+    (folder / "study.yaml").write_text(text)
+    with pytest.raises(
+        InputError, match=r"study.yaml, line 5: systems\.one\.layers\[1\]: toy has no layer 'fcc'"
+    ):
+        run(folder / "study.yaml")
+
+
 def test_only_bad_input_and_no_result_is_bad_input(folder):
     (folder / "study.yaml").write_text(FAILING.replace("b: two", "b: three"))
     assert run(folder / "study.yaml").exit_code == 2

@@ -9,12 +9,17 @@ from typing import Any
 
 import xarray as xr
 
-from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._errors import InputError, nearest
 from consilience._core._params import shorten
+from consilience.study._analyses import Analysis
 from consilience.study._blocks import CODE, get_stimuli
 from consilience.study._code import code_digest, library_versions
 from consilience.study._digest import array_digest, digest
-from consilience.study._schema import Analysis, Dataset, NetworkSystem, ReadSystem, Study
+from consilience.study._labels import Traits, check_analysis, traits_of_responses, traits_of_stimuli
+from consilience.study._readers import refused
+from consilience.study._schema import Study
+from consilience.study._systems import Dataset, NetworkSystem, ReadSystem
+from consilience.study._yaml import Node
 
 __all__ = ["Block", "Plan", "make_plan"]
 
@@ -67,6 +72,7 @@ def make_plan(study: Study) -> Plan:
     keys: dict[str, str] = {}
     baselines: dict[tuple[str, str, int], str] = {}
     datasets: dict[str, Any] = {}
+    known: dict[str, Mapping[str, Traits]] = {}
     for name in used:
         system = study.systems[name]
         if isinstance(system, NetworkSystem):
@@ -75,14 +81,25 @@ def make_plan(study: Study) -> Plan:
                 for analysis in study.analyses
                 if name in analysis.a and analysis.baseline is not None
             ]
-            _plan_network(plan, study, system, wanted, keys, baselines)
-        elif isinstance(system, Dataset):
-            keys[name] = _plan_data(plan, name, _dataset_systems(system, datasets, plan))
-        else:
-            keys[name] = _plan_data(plan, name, {name: _file_system(system)})
+            known[name] = _plan_network(plan, study, system, wanted, keys, baselines)
+            continue
+        arrays = (
+            _dataset_systems(system, datasets, plan)
+            if isinstance(system, Dataset)
+            else {name: _file_system(system)}
+        )
+        known[name] = {inner: traits_of_responses(data) for inner, data in arrays.items()}
+        keys[name] = _plan_data(plan, name, arrays)
     for analysis in study.analyses:
+        check_analysis(analysis, known)
         _plan_analysis(plan, study, analysis, keys, baselines)
     return plan
+
+
+def _at(system: NetworkSystem | Dataset, key: str) -> Node:
+    """Where a key of a system stands in the file."""
+    assert system.node is not None
+    return system.node.value[key]
 
 
 def _plan_data(plan: Plan, name: str, arrays: Mapping[str, xr.DataArray]) -> str:
@@ -119,9 +136,9 @@ def _dataset_systems(system: Dataset, loaded: dict[str, Any], plan: Plan) -> dic
         return dict(found.systems)
     for name in system.select:
         if name not in found.systems:
-            raise UnknownNameError(
-                f"study: systems.{system.name}.select: {shorten(name)} is not in "
-                f"{system.dataset}.{nearest(name, found.systems)}"
+            raise _at(system, "select").error(
+                f"{shorten(name)} is not in {system.dataset}.{nearest(name, found.systems)}",
+                code="unknown-name",
             )
     return {name: found.systems[name] for name in system.select}
 
@@ -133,18 +150,18 @@ def _plan_network(
     wanted: list[tuple[str, int]],
     keys: dict[str, str],
     baselines: dict[tuple[str, str, int], str],
-) -> None:
+) -> dict[str, Traits]:
     from consilience import networks
     from consilience.networks._layout import resolve_layers
 
     stimuli, source, is_dataset = _stimuli(system, study)
     net = networks.load(system.network)
-    resolve_layers(net, list(system.layers), net.layer_names, who=f"study: systems.{system.name}")
-    for kind, _ in wanted:
-        if not hasattr(net, kind):
-            raise InputError(
-                f"study: a network has no {kind} copies yet; use baseline: {{untrained: 3}}.", code="not-yet"
-            )
+    layers = _at(system, "layers")
+    for node, layer in zip(layers.value if isinstance(layers.value, list) else [layers], system.layers):
+        try:
+            resolve_layers(net, [layer], net.layer_names, who="study")
+        except InputError as error:
+            raise refused(node, error) from None
     if plan.stimuli is None:
         plan.stimuli = stimuli
     settings = {
@@ -164,6 +181,7 @@ def _plan_network(
             baselines[system.name, kind, seed] = plan.add(
                 label, "record", {**settings, "baseline": [kind, seed]}
             )
+    return {system.name: traits_of_stimuli(stimuli)}
 
 
 def _stimuli(system: NetworkSystem, study: Study) -> tuple[xr.DataArray, str, bool]:
@@ -175,9 +193,8 @@ def _stimuli(system: NetworkSystem, study: Study) -> tuple[xr.DataArray, str, bo
         return get_stimuli(system.stimuli, is_dataset=True), system.stimuli, True
     folder = study.folder / system.stimuli
     if not folder.is_dir():
-        raise InputError(
-            f"study: systems.{system.name}.stimuli: {shorten(system.stimuli)} is neither a data set nor a "
-            f"folder.{nearest(system.stimuli, names)}",
+        raise _at(system, "stimuli").error(
+            f"{shorten(system.stimuli)} is neither a data set nor a folder.{nearest(system.stimuli, names)}",
             code="no-stimuli",
         )
     return get_stimuli(str(folder.resolve()), is_dataset=False), str(folder.resolve()), False

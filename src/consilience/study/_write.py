@@ -3,9 +3,11 @@ all."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from consilience._core._errors import InputError
 from consilience._results import Comparison, result_hash
 from consilience.sources._files import show
 from consilience.study._outcomes import failure_of
-from consilience.study._schema import Study, file_name
+from consilience.study._schema import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from consilience.study._outcomes import Outcome, StudyRun
     from consilience.study._plan import Plan
 
-__all__ = ["facts", "formula_safe", "prepare_output", "write_atomic", "write_output"]
+__all__ = ["facts", "file_name", "formula_safe", "prepare_output", "write_atomic", "write_output"]
 
 
 def prepare_output(study: Study) -> Path:
@@ -137,6 +139,17 @@ def _result_files(run: StudyRun) -> dict[str, str]:
             stem += "_"
         files[name] = f"{stem}.nc"
     return files
+
+
+def file_name(name: str) -> str:
+    """A file name for a step: letters, digits, ``._+-``; anything else is replaced and a short hash keeps
+    names apart."""
+    safe = re.sub(r"[^A-Za-z0-9._+-]", "_", name).strip(".")[:80]
+    return (
+        safe
+        if safe == name
+        else f"{safe or 'step'}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+    )
 
 
 def _written_before(output: Path) -> set[str]:

@@ -35,10 +35,11 @@ class Node:
     line: int | None = None
     raw: str = ""
 
-    def error(self, text: str, *, code: str) -> InputError:
-        """An `InputError` that starts with the file, the line and the key."""
+    def error(self, text: str, *, code: str, apart: bool = False) -> InputError:
+        """An `InputError` that starts with the file, the line and the key; ``apart``: the text is a sentence of its
+        own."""
         where = self.source if self.line is None else f"{self.source}, line {self.line}"
-        key = f" {self.path}" if self.path else ""
+        key = f" {self.path}{':' if apart else ''}" if self.path else ""
         return InputError(f"{where}:{key} {text}", code=code)
 
     @property

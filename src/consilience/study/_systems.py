@@ -1,0 +1,147 @@
+"""Systems of a study: layers of a network, a data set, or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from consilience._core._errors import nearest
+from consilience._core._params import shorten
+from consilience._responses import DISTANCES, KINDS
+from consilience.study._readers import (
+    Key,
+    many,
+    one_of,
+    plain,
+    read_dims,
+    read_ids,
+    read_name,
+    read_names,
+    read_path,
+    read_table,
+    read_text,
+    wanted,
+)
+from consilience.study._yaml import Node
+
+__all__ = ["Dataset", "NetworkSystem", "ReadSystem", "System", "read_system"]
+
+
+@dataclass(frozen=True)
+class NetworkSystem:
+    """Layers of a network, recorded while it sees stimuli."""
+
+    name: str
+    network: str
+    layers: tuple[str, ...]
+    stimuli: str
+    spatial: str = "flatten"
+    node: Node | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Systems of a data set that can be had by name."""
+
+    name: str
+    dataset: str
+    select: tuple[str, ...] = ()
+    node: Node | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class ReadSystem:
+    """Responses in a file."""
+
+    name: str
+    read: Path
+    ids: Path | tuple[Any, ...] | None = None
+    kind: str | None = None
+    dims: tuple[str, ...] | None = None
+    subject: str | tuple[str, ...] | None = None
+    repeat: str | None = None
+    rdm: str | None = None
+    session: tuple[str, ...] | None = None
+
+
+System = NetworkSystem | Dataset | ReadSystem
+
+
+def _network(node: Node) -> str:
+    from consilience.networks._load import ENTRIES
+
+    return _listed(node, ENTRIES, "network")
+
+
+def _dataset(node: Node) -> str:
+    from consilience.datasets._load import ENTRIES
+
+    return _listed(node, ENTRIES, "data set")
+
+
+def _listed(node: Node, known: Iterable[str], what: str) -> str:
+    name = read_text(node)
+    if name not in known:
+        raise node.error(
+            f"{shorten(name)} is no {what} that is known.{nearest(name, known)}", code="unknown-name"
+        )
+    return name
+
+
+_NETWORK = {
+    "network": Key(_network, required=True),
+    "layers": Key(many(read_text), required=True),
+    "stimuli": Key(read_path, required=True),
+    "spatial": Key(one_of("flatten", "mean", "max")),
+}
+_DATASET = {"dataset": Key(_dataset, required=True), "select": Key(many(read_name))}
+_READ = {
+    "read": Key(read_path, required=True),
+    "ids": Key(read_ids),
+    "kind": Key(one_of(*KINDS)),
+    "dims": Key(read_dims),
+    "subject": Key(read_names),
+    "repeat": Key(one_of("count")),
+    "rdm": Key(one_of(*DISTANCES)),
+    "session": Key(many(read_name)),
+    "epoch": Key(plain),
+}
+_SYSTEMS: dict[str, tuple[Mapping[str, Key], str]] = {
+    "network": (_NETWORK, "a network"),
+    "dataset": (_DATASET, "a data set"),
+    "read": (_READ, "a file"),
+}
+
+
+def read_system(name: str, node: Node, folder: Path) -> System:
+    """The system at a node; paths are relative to ``folder``."""
+    if not isinstance(node.value, dict):
+        raise wanted(node, "a mapping with one of network:, dataset:, read:")
+    kinds = [kind for kind in _SYSTEMS if kind in node.value]
+    if len(kinds) != 1:
+        keys = {key for table, _ in _SYSTEMS.values() for key in table}
+        odd = next((key for key in node.value if key not in keys), None)
+        hint = "" if odd is None or kinds else nearest(odd, _SYSTEMS)
+        found = f"has {' and '.join(kinds)}" if kinds else "has none of network:, dataset:, read:"
+        raise node.error(
+            f"{found}; a system has exactly one of the three.{hint if hint.startswith(' Did') else ''}",
+            code="bad-system",
+        )
+    table, what = _SYSTEMS[kinds[0]]
+    values = read_table(node, table, what)
+    if kinds[0] == "network":
+        return NetworkSystem(name, **values, node=node)
+    if kinds[0] == "dataset":
+        return Dataset(name, **values, node=node)
+    if "epoch" in values:
+        raise node.value["epoch"].error(
+            "cutting recordings into epochs is not available yet; save the epoched responses as .npy, "
+            ".npz, .nc or .csv and read those.",
+            code="not-yet",
+        )
+    values["read"] = folder / values["read"]
+    if isinstance(values.get("ids"), str):
+        values["ids"] = folder / values["ids"]
+    return ReadSystem(name, **values)

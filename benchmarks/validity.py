@@ -215,7 +215,7 @@ def one_subjects(job: tuple[int, int, int, int]) -> tuple[float, ...]:
     model, brains = planted_subjects(n, subjects, rng)
     d = np.stack([cs.measures.rdm(x, distance="euclidean", square=True) for x in brains])
     spec: Spec = ("rsa", {"distance": "euclidean"}, True)
-    b = cs.rdm_data(d, stimulus=np.arange(n), distance="sqeuclidean")
+    b = cs.rdm_data(d, stimulus=np.arange(n), distance="sqeuclidean", subject=range(subjects))
     result = compare(responses(model), b, spec, n_boot=n_boot, n_perm=0, rng=seed)
     frame = result.to_frame().iloc[0]
     return tuple(

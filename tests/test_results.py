@@ -23,7 +23,7 @@ def make(count=8, **options):
         for i, name in enumerate(NASTY[:count])
     }
     d = [np.asarray(cs.measures.rdm(signal + rng.normal(size=(12, 5)), square=True)) for _ in range(3)]
-    b = {"brain": cs.rdm_data(d, stimulus=ids, distance="correlation")}
+    b = {"brain": cs.rdm_data(d, stimulus=ids, distance="correlation", subject=["p", "q", "r"])}
     base = {0: {k: v.copy(data=rng.normal(size=v.shape)) for k, v in a.items()}}
     return cs.compare(a, b, measure=["rsa", "cka"], n_boot=50, n_perm=50, rng=0, baseline=base, **options)
 

@@ -59,9 +59,10 @@ def test_row_order_of_rdms_changes_nothing():
     order = np.random.default_rng(0).permutation(24)
     moved = cs.rdm_data(d[np.ix_(order, order)], stimulus=[IDS[i] for i in order], kind="activation")
     _, b = brains()
-    one = run(system(0), cs.rdm_data(np.r_[d[None], b], stimulus=IDS), "rsa")
+    people = list(range(len(b) + 1))
+    one = run(system(0), cs.rdm_data(np.r_[d[None], b], stimulus=IDS, subject=people), "rsa")
     both = np.r_[d[None], b][:, order][:, :, order]
-    two = run(system(0)[::-1], cs.rdm_data(both, stimulus=[IDS[i] for i in order]), "rsa")
+    two = run(system(0)[::-1], cs.rdm_data(both, stimulus=[IDS[i] for i in order], subject=people), "rsa")
     assert (one.value, one.p, one.interval, one.ceiling) == (two.value, two.p, two.interval, two.ceiling)
     aligned, _ = cs.align(moved, system(0))
     np.testing.assert_array_equal(aligned.values[0], d)
@@ -319,7 +320,9 @@ def test_warnings_come_once_and_stand_in_the_result():
 def test_inputs_are_left_as_they_were():
     a = {"x": system(0, kind="rate", repeat="count", ids=[*IDS[:12], *IDS[:12]]), "y": system(2)[:12]}
     b = cs.rdm_data(
-        np.stack([cs.measures.rdm(values(s)[:12], square=True) for s in (1, 2)]), stimulus=IDS[:12]
+        np.stack([cs.measures.rdm(values(s)[:12], square=True) for s in (1, 2)]),
+        stimulus=IDS[:12],
+        subject=["p", "q"],
     )
     before = [v.copy(deep=True) for v in (*a.values(), b)]
     with warnings.catch_warnings():
@@ -399,7 +402,7 @@ def test_value_is_the_mean_over_subjects_and_sessions_come_first():
 def test_ceilings_hold_the_true_model():
     """Subjects are noisy copies of one truth: the true RDM scores between the ceilings."""
     true, d = brains(count=8, noise=1.0, n=24)
-    b = cs.rdm_data(d, stimulus=IDS, distance="correlation")
+    b = cs.rdm_data(d, stimulus=IDS, distance="correlation", subject=range(8))
     for name in ("rsa", "cka"):
         result = run(cs.responses(true, stimulus=IDS), b, name)
         low, high = result.ceiling
@@ -440,7 +443,7 @@ def test_a_ceiling_near_zero_gives_no_ratio():
 
 def test_the_interval_for_both_factors_is_at_least_each_alone():
     _, d = brains(count=5)
-    result = run(system(0), cs.rdm_data(d, stimulus=IDS), "rsa", n_boot=400)
+    result = run(system(0), cs.rdm_data(d, stimulus=IDS, subject=range(5)), "rsa", n_boot=400)
     both = float((result.data["ci_both_high"] - result.data["ci_both_low"]).item())
     stimuli = np.subtract(*result.interval[::-1])
     assert both > stimuli

@@ -6,14 +6,11 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._arrays import all_finite
-from consilience._core._errors import (
-    Caution,
-    InputError,
-    cautions_from_json,
-)
-from consilience._responses._ids import repeated
+from consilience._core._errors import Caution, InputError, cautions_from_json
+from consilience._core._params import check_option, shorten
+from consilience._responses._ids import check_ids, repeated
 from consilience._responses._places import places
-from consilience._responses._schema import DIMS
+from consilience._responses._schema import DIMS, DISTANCES, KINDS
 
 WARNINGS = "consilience_warnings"  # attribute that carries what was said when the array was made
 
@@ -28,39 +25,28 @@ def recorded_cautions(data: xr.DataArray) -> tuple[Caution, ...]:
 
 
 def check_responses(data: object, *, who: str, name: str = "responses") -> xr.DataArray:
-    """Returns ``data`` if it follows the schema; else an `InputError` that names the first thing that does
-    not.
+    """``data`` with its ids as text or 64-bit numbers, if it follows the schema; else an `InputError` that
+    names the first thing that does not.
+
+    Arithmetic in xarray drops ``attrs``, so a missing kind counts as activation; an unknown one is refused.
     """
     if not isinstance(data, xr.DataArray):
         raise InputError(
             f"{who}: {name} must be responses (an xarray.DataArray), got {type(data).__name__}; make them "
-            "with "
-            "cs.responses(array, kind=..., stimulus=ids), or cs.rdm_data(...) for RDMs.",
+            "with cs.responses(array, kind=..., stimulus=ids), or cs.rdm_data(...) for RDMs.",
             code="not-responses",
         )
     dims = tuple(str(dim) for dim in data.dims)
     if dims not in DIMS:
         raise InputError(
             f"{who}: {name} must have dims {' or '.join(str(entry) for entry in DIMS)} in that order, got "
-            f"{dims}; "
-            "rename or transpose them, e.g. data.rename(...).transpose('trial', 'unit').",
+            f"{dims}; rename or transpose them, e.g. data.rename(...).transpose('trial', 'unit').",
             code="bad-dims",
         )
+    check_option(data.attrs.get("kind", "activation"), KINDS, name=f"attrs['kind'] of {name}", who=who)
     if "trial" in dims:
-        if "stimulus" not in data.coords or data["stimulus"].dims != ("trial",):
-            raise InputError(
-                f"{who}: {name} has no coordinate 'stimulus' on trial; make it with cs.responses(..., "
-                "stimulus=ids).",
-                code="bad-ids",
-            )
-        ids = data["stimulus"].values
-        if "repeat" not in data.coords and np.unique(ids).size != ids.size:
-            raise InputError(
-                f"{who}: {name} has stimulus ids that come more than once ({repeated(ids)}) and no "
-                "'repeat' coordinate; make it with "
-                "cs.responses(..., repeat='count') if they are repeats.",
-                code="repeated-ids",
-            )
+        data = _checked_trials(data, who, name)
+    _check_units_and_time(data, who, name)
     values = data.values
     if values.dtype.kind not in "biuf":
         raise InputError(
@@ -68,31 +54,150 @@ def check_responses(data: object, *, who: str, name: str = "responses") -> xr.Da
         )
     if 0 in values.shape:
         raise InputError(f"{who}: {name} is empty (shape {values.shape}).", code="too-few")
-    keep = (
-        data["valid"].values if "valid" in data.coords and data["valid"].dims == ("trial",) else slice(None)
-    )
+    keep = data["valid"].values if "valid" in data.coords else slice(None)
     if not all_finite(values[keep]):
         finite = np.isfinite(values[keep])
         count, place = places(~finite, data[{"trial": keep}] if "trial" in dims else data)
         raise InputError(
             f"{who}: {name} has {count} NaN or infinite value{'s' if count > 1 else ''}, first at {place}; "
-            "make it with "
-            "cs.responses(..., missing='omit') or fill them on purpose.",
+            "make it with cs.responses(..., missing='omit') or fill them on purpose.",
             code="nan-values",
         )
     return data
 
 
+def _checked_trials(data: xr.DataArray, who: str, name: str) -> xr.DataArray:
+    if "stimulus" not in data.coords or data["stimulus"].dims != ("trial",):
+        raise InputError(
+            f"{who}: {name} has no coordinate 'stimulus' on trial; make it with cs.responses(..., "
+            "stimulus=ids).",
+            code="bad-ids",
+        )
+    data = _with_ids(data, "stimulus", "trial", who, name)
+    ids = data["stimulus"].values
+    if "repeat" not in data.coords:
+        if np.unique(ids).size != ids.size:
+            raise InputError(
+                f"{who}: {name} has stimulus ids that come more than once ({repeated(ids)}) and no "
+                "'repeat' coordinate; make it with cs.responses(..., repeat='count') if they are repeats.",
+                code="repeated-ids",
+            )
+    elif data["repeat"].dims != ("trial",):
+        raise InputError(
+            f"{who}: the coordinate 'repeat' of {name} must be on trial, got dims {data['repeat'].dims}; "
+            "cs.responses(..., repeat='count') makes one.",
+            code="bad-ids",
+        )
+    elif len(set(zip(ids.tolist(), data["repeat"].values.tolist()))) != ids.size:
+        raise InputError(
+            f"{who}: {name} has pairs (stimulus, repeat) that come more than once; make it with "
+            "cs.responses(..., repeat='count').",
+            code="repeated-ids",
+        )
+    if "valid" in data.coords and (data["valid"].dims != ("trial",) or data["valid"].dtype.kind != "b"):
+        raise InputError(
+            f"{who}: the coordinate 'valid' of {name} must be True or False for each trial, got dims "
+            f"{data['valid'].dims} and dtype {data['valid'].dtype}; cs.responses(..., missing='mask') makes "
+            "one.",
+            code="bad-label",
+        )
+    return data
+
+
+def _check_units_and_time(data: xr.DataArray, who: str, name: str) -> None:
+    if "unit" in data.coords:
+        units = data["unit"].values
+        if units.dtype.kind not in "iuU":
+            check_ids(units, units.size, who=who, what=f"unit names of {name}: unit")
+        if np.unique(units).size != units.size:
+            raise InputError(
+                f"{who}: unit names of {name} must differ; {repeated(units)} come more than once; name them "
+                "anew, e.g. data.assign_coords(unit=range(data.sizes['unit'])).",
+                code="repeated-units",
+            )
+    if "time" in data.dims and "time" in data.coords:
+        times = data["time"].values
+        if times.dtype.kind not in "iuf" or not np.isfinite(times).all() or not (np.diff(times) > 0).all():
+            raise InputError(
+                f"{who}: time of {name} must be increasing finite numbers (s), got {shorten(times.tolist())}.",
+                code="bad-time",
+            )
+
+
+def _with_ids(data: xr.DataArray, label: str, dim: str, who: str, name: str) -> xr.DataArray:
+    """``data`` with the ids ``label`` on ``dim`` as text or 64-bit numbers; files give them as objects."""
+    given = data[label].values
+    ids = check_ids(given, given.size, who=who, what=f"{name}: {label}")
+    if ids.dtype.kind == given.dtype.kind:
+        return data
+    return data.assign_coords({label: ids if label == dim else (dim, ids)})
+
+
 def check_rdm_data(data: object, *, who: str, name: str = "RDM data") -> xr.DataArray:
+    """``data`` with its ids as text or 64-bit numbers, if it follows the schema of RDM data."""
     if not is_rdm_data(data) or tuple(data.dims) != ("rdm", "stimulus", "stimulus_"):  # type: ignore[attr-defined]
         raise InputError(
             f"{who}: {name} must have dims ('rdm', 'stimulus', 'stimulus_'); make it with cs.rdm_data(...).",
             code="bad-dims",
         )
     assert isinstance(data, xr.DataArray)
-    if not np.isfinite(data.values).all():
+    again = "make it with cs.rdm_data(...)"
+    if "distance" in data.attrs:
+        check_option(data.attrs["distance"], DISTANCES, name=f"attrs['distance'] of {name}", who=who)
+    for label in ("stimulus", "stimulus_"):
+        if label not in data.coords:
+            raise InputError(f"{who}: {name} has no ids on {label}; {again}.", code="bad-ids")
+        data = _with_ids(data, label, label, who, name)
+    ids = data["stimulus"].values
+    if not np.array_equal(ids, data["stimulus_"].values):
+        raise InputError(
+            f"{who}: rows and columns of {name} must have the same ids in the same order; {again}.",
+            code="bad-ids",
+        )
+    if np.unique(ids).size != ids.size:
+        raise InputError(
+            f"{who}: stimulus ids of {name} must differ; {repeated(ids)} come more than once.",
+            code="repeated-ids",
+        )
+    for label in ("subject", "session"):
+        if label in data.coords and data[label].dims != ("rdm",):
+            raise InputError(
+                f"{who}: the coordinate {label!r} of {name} must be on rdm, got dims {data[label].dims}.",
+                code="bad-label",
+            )
+    count = data.sizes["rdm"]
+    if count == 0 or ids.size < 3:
+        raise InputError(
+            f"{who}: {name} needs at least 1 RDM of 3 stimuli, got {count} of {ids.size}.", code="too-few"
+        )
+    if count > 1 and "subject" not in data.coords:
+        raise InputError(
+            f"{who}: {name} has {count} RDMs and no coordinate 'subject' on rdm, so it is not known whose they "
+            "are; make it with cs.rdm_data(..., subject=[...]).",
+            code="bad-label",
+        )
+    _check_dissimilarities(data.values, who, name)
+    return data
+
+
+def _check_dissimilarities(values: np.ndarray, who: str, name: str) -> None:
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"{who}: {name} must hold real numbers, got dtype {values.dtype}.", code="not-numeric"
+        )
+    if not np.isfinite(values).all():
         raise InputError(
             f"{who}: {name} has NaN or infinite entries; make it with cs.rdm_data(...), which says where.",
             code="nan-values",
         )
-    return data
+    for square in values.astype(np.float64, copy=False):
+        scale = 1e-6 * np.abs(square).max()
+        if np.abs(square - square.T).max() > scale:
+            raise InputError(
+                f"{who}: {name} has an RDM that is not symmetric; make it with cs.rdm_data(...).",
+                code="not-symmetric",
+            )
+        if np.abs(np.diagonal(square)).max() > scale:
+            raise InputError(
+                f"{who}: {name} has an RDM whose diagonal is not 0; is it a similarity?", code="bad-diagonal"
+            )

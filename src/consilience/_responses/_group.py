@@ -41,7 +41,7 @@ def average(data: xr.DataArray, *, by: str = "stimulus") -> xr.DataArray:
     array([2., 5.])
     """
     who = "cs.average"
-    check_responses(data, who=who, name="data")
+    data = check_responses(data, who=who, name="data")
     labels = _trial_label(data, by, who)
     keep = data["valid"].values if "valid" in data.coords else np.ones(labels.size, bool)
     groups, inverse = np.unique(labels, return_inverse=True)
@@ -120,6 +120,11 @@ def split(data: xr.DataArray, *, by: str) -> dict[Any, xr.DataArray]:
     >>> {key: part.sizes["trial"] for key, part in cs.split(x, by="category").items()}
     {'face': 2, 'house': 1}
     """
+    if not isinstance(data, xr.DataArray):
+        raise InputError(
+            f"cs.split: data must be responses or RDM data (an xarray.DataArray), got {type(data).__name__}.",
+            code="not-responses",
+        )
     known = [
         str(n) for n, c in data.coords.items() if len(c.dims) == 1 and c.dims[0] in ("trial", "unit", "rdm")
     ]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import (
-    InputError,
-)
+from consilience._core._errors import InputError
 from consilience._core._params import shorten
+
+_SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
 def made_up_ids(n: int, prefix: str = "stim") -> np.ndarray:
@@ -20,7 +20,7 @@ def made_up_ids(n: int, prefix: str = "stim") -> np.ndarray:
 
 
 def check_ids(ids: object, n: int, *, who: str, what: str = "stimulus") -> np.ndarray:
-    """Ids as a 1-D array of one type (text or whole numbers), ``n`` long."""
+    """Ids as a 1-D array of one type (text or whole numbers of 64 bits), ``n`` long."""
     if isinstance(ids, (str, bytes, set, frozenset, dict)) or not isinstance(ids, Iterable):
         raise InputError(f"{who}: {what} must be a list of {n} ids, got {shorten(ids)}.", code="bad-ids")
     listed = list(
@@ -38,16 +38,35 @@ def check_ids(ids: object, n: int, *, who: str, what: str = "stimulus") -> np.nd
     text = [isinstance(entry, str) for entry in listed]
     whole = [isinstance(entry, int) and not isinstance(entry, bool) for entry in listed]
     if all(text):
+        check_text(listed, who=who, what=f"{what} ids")
         return np.array(listed, dtype=str) if listed else np.empty(0, dtype=str)
     if all(whole):
+        large = [entry for entry in listed if not _SMALLEST <= entry <= _LARGEST]
+        if large:
+            raise InputError(
+                f"{who}: {what} ids that are numbers must fit in 64 bits (up to {_LARGEST}), got "
+                f"{shorten(large[0], 40)}; pass them as text.",
+                code="bad-ids",
+            )
         return np.array(listed, dtype=np.int64)
     odd = next(entry for entry, t, w in zip(listed, text, whole) if not (t or w) or t != text[0])
+    beside = "" if odd is listed[0] else f"{shorten(listed[0])} beside "
     raise InputError(
-        f"{who}: {what} ids must all be text or all be whole numbers, got {shorten(listed[0])} beside "
-        f"{shorten(odd)}; "
+        f"{who}: {what} ids must all be text or all be whole numbers, got {beside}{shorten(odd)}; "
         "convert them to one type.",
         code="bad-ids",
     )
+
+
+def check_text(texts: Iterable[str], *, who: str, what: str) -> None:
+    """Refuses text that no file can hold: half of a surrogate pair, as in file names that are not UTF-8."""
+    for text in texts:
+        if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+            raise InputError(
+                f"{who}: {what} must be valid Unicode text, got {shorten(text)}, which holds a lone surrogate "
+                "(a file name that is not UTF-8?); rename it.",
+                code="bad-ids",
+            )
 
 
 def stable_order(ids: np.ndarray) -> np.ndarray:
@@ -68,4 +87,4 @@ def examples(ids: Iterable[Any], most: int = 3) -> str:
 
 
 def kind_word(ids: np.ndarray) -> str:
-    return "text" if ids.dtype.kind in "UST" else "whole numbers"
+    return "text" if ids.dtype.kind in "USTO" else "whole numbers"

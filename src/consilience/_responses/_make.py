@@ -18,7 +18,7 @@ from consilience._core._errors import (
 )
 from consilience._core._params import check_option, shorten
 from consilience._responses._check import WARNINGS
-from consilience._responses._ids import check_ids, made_up_ids, repeated
+from consilience._responses._ids import check_ids, check_text, made_up_ids, repeated
 from consilience._responses._places import places
 from consilience._responses._schema import DIMS, KINDS, MISSING
 
@@ -82,6 +82,7 @@ def responses(
         dims = dims or tuple(str(dim) for dim in array.dims)
         stimulus = array["stimulus"].values if stimulus is None and "stimulus" in array.coords else stimulus
         array = array.values
+    check_text([str(system or "")], who=who, what="system")
     values = as_numeric(array, who)
     names = _dims_for(values, dims, who)
     cautions: list[Caution] = []
@@ -92,13 +93,18 @@ def responses(
             raise InputError(
                 f"{who}: time must give {sizes['time']} times in seconds from the event.", code="bad-time"
             )
-        times = np.asarray(time, dtype=np.float64)
+        try:
+            times = np.asarray(time, dtype=np.float64)
+        except (TypeError, ValueError):
+            times = np.empty(0)
         if times.shape != (sizes["time"],) or not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):
             raise InputError(
                 f"{who}: time must be {sizes['time']} increasing finite numbers (s), got {shorten(time)}.",
                 code="bad-time",
             )
         coords["time"] = ("time", times)
+    elif time is not None:
+        raise InputError(f"{who}: time= is given, and dims {names} have no time.", code="bad-time")
     units = np.arange(sizes["unit"]) if unit is None else check_ids(unit, sizes["unit"], who=who, what="unit")
     if np.unique(units).size != units.size:
         raise InputError(
@@ -136,9 +142,11 @@ def responses(
 
 
 def as_numeric(array: object, who: str) -> np.ndarray:
-    if hasattr(array, "tocsr") and hasattr(array, "nnz"):
+    layout = str(getattr(array, "layout", ""))
+    if (hasattr(array, "tocsr") and hasattr(array, "nnz")) or "sparse" in layout:
+        dense = "to_dense" if "sparse" in layout else "toarray"
         raise InputError(
-            f"{who}: the array is sparse; pass array.toarray() if it fits in memory.", code="sparse-array"
+            f"{who}: the array is sparse; pass array.{dense}() if it fits in memory.", code="sparse-array"
         )
     if isinstance(array, np.ma.MaskedArray):
         values = (
@@ -154,6 +162,13 @@ def as_numeric(array: object, who: str) -> np.ndarray:
         except ValueError:
             raise InputError(
                 f"{who}: the array is a ragged list; every row must have the same length.",
+                code="not-an-array",
+            ) from None
+        except (TypeError, RuntimeError) as error:  # torch tensors without data, quantized, nested
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"{who}: the array (a {type(array).__name__}) cannot be read as plain numbers ({reason}); "
+                "convert it to a NumPy array first.",
                 code="not-an-array",
             ) from None
     if values.dtype.kind not in "biuf":
@@ -180,7 +195,7 @@ def _dims_for(values: np.ndarray, dims: Sequence[str] | None, who: str) -> tuple
             )
         names: tuple[str, ...] = ("trial", "unit")
     else:
-        names = tuple(dims)
+        names = tuple(dims) if isinstance(dims, Sequence) else (dims,)
     if names not in DIMS or len(names) != values.ndim:
         raise InputError(
             f"{who}: dims must be one of {', '.join(str(entry) for entry in DIMS)} and fit shape "
@@ -233,7 +248,10 @@ def _label_coord(label: str, entries: Any, sizes: Mapping[str, int], who: str) -
         raise InputError(
             f"{who}: the label {label!r} has a meaning of its own; choose another name.", code="bad-label"
         )
-    values = np.asarray(entries)
+    try:
+        values = np.asarray(entries)
+    except ValueError:  # a ragged list
+        values = np.empty((0, 0))
     if values.ndim == 1 and values.dtype.kind in "OT":
         values = np.array([str(entry) for entry in values.tolist()])
     for dim in ("trial", "unit"):

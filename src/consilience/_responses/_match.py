@@ -14,7 +14,7 @@ from consilience._core._errors import (
 )
 from consilience._core._params import check_option, shorten
 from consilience._responses._check import check_rdm_data, check_responses, is_rdm_data
-from consilience._responses._ids import examples, kind_word, stable_order
+from consilience._responses._ids import check_text, examples, kind_word, stable_order
 
 
 def stimulus_ids(data: xr.DataArray) -> np.ndarray:
@@ -135,11 +135,14 @@ def align(*systems: xr.DataArray, join: Literal["exact", "inner"] = "exact") -> 
 def iterate_systems(systems: object, *, who: str, side: str) -> Iterator[tuple[str, xr.DataArray]]:
     """The (name, array) pairs of one side: a single array, or a mapping name -> array."""
     if isinstance(systems, xr.DataArray):
-        yield str(systems.attrs.get("system") or systems.name or side), systems
+        name = str(systems.attrs.get("system") or systems.name or side)
+        check_text([name], who=who, what=f"the name of {side}")
+        yield name, systems
     elif isinstance(systems, Mapping):
         if not systems:
             raise InputError(f"{who}: {side} is an empty mapping; give at least one system.", code="too-few")
         names = [str(name) for name in systems]
+        check_text(names, who=who, what=f"names in {side}")
         for name in names:
             if names.count(name) > 1:
                 raise InputError(

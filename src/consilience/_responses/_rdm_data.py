@@ -14,9 +14,9 @@ from consilience._core._errors import (
     cautions_to_json,
     warn,
 )
-from consilience._core._params import check_option
+from consilience._core._params import check_number, check_option
 from consilience._responses._check import WARNINGS
-from consilience._responses._ids import check_ids, made_up_ids, repeated
+from consilience._responses._ids import check_ids, check_text, made_up_ids, repeated
 from consilience._responses._make import as_numeric
 from consilience._responses._schema import DISTANCES
 
@@ -43,7 +43,7 @@ def rdm_data(
     distance : what the entries are: "correlation", "sqeuclidean", "euclidean", "cosine" or "unknown". CKA
         needs one of the first two.
     subject, session : one entry per RDM. Sessions are averaged within a subject; ceilings and intervals go
-        over subjects.
+        over subjects. Without ``subject`` each RDM counts as a subject (warning ``made-up-subjects``).
     system : the name that results show.
     tolerance : how far, relative to the largest entry, an RDM may be from symmetric and from a zero diagonal.
 
@@ -66,9 +66,13 @@ def rdm_data(
     """
     who = "cs.rdm_data"
     check_option(distance, DISTANCES, name="distance", who=who)
+    check_text([str(system or "")], who=who, what="system")
+    tolerance = check_number(tolerance, name="tolerance", who=who, low=0.0, high=1.0, closed=True)
     values = np.array(as_numeric(rdms, who), dtype=np.float64)
     values = _square(values, who)
     n = values.shape[-1]
+    if len(values) == 0:
+        raise InputError(f"{who}: the stack is empty; at least 1 RDM is needed.", code="too-few")
     if n < 3:
         raise InputError(f"{who}: an RDM needs at least 3 stimuli, got {n}.", code="too-few")
     if not np.isfinite(values).all():
@@ -115,6 +119,15 @@ def rdm_data(
             code="repeated-ids",
         )
     count = len(values)
+    if subject is None and count > 1:
+        cautions.append(
+            Caution(
+                "made-up-subjects",
+                f"{system or 'This stack'} has {count} RDMs and no subject ids; each counts as a subject of "
+                f"its own (s1 to s{count}).",
+                "Pass subject=[...], one id per RDM; RDMs of one subject get the same id.",
+            )
+        )
     coords: dict[str, Any] = {"stimulus": ids, "stimulus_": ids}
     coords["subject"] = (
         "rdm",

@@ -39,7 +39,7 @@ def unflatten(data: xr.DataArray) -> xr.DataArray:
     (2, 1, 2, 2)
     """
     who = "cs.unflatten"
-    check_responses(data, who=who, name="data")
+    data = check_responses(data, who=who, name="data")
     axes = ("channel", "y", "x")
     lacking = [axis for axis in axes if axis not in data.coords or data[axis].dims != ("unit",)]
     if lacking or data.dims != ("trial", "unit"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import xarray as xr
 
 from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._params import shorten
 from consilience._results._base import Result, cell, known, only
 
 if TYPE_CHECKING:
@@ -41,11 +42,20 @@ class Best(Result):
         return "b" if self.side == "a" else "a"
 
     def __getitem__(self, key: tuple[str, str]) -> Best:
+        """One pair: ``best[measure, system]``, or ``best[measure]`` where the other side has one system."""
+        others = self.data[self.other].values.tolist()
+        if isinstance(key, str) and len(others) == 1:
+            key = (key, others[0])
+        if not isinstance(key, tuple) or len(key) != 2:
+            raise UnknownNameError(
+                f"Best: a pair [measure, system of side {self.other}] is needed, such as "
+                f"best[{self.data['measure'].values.tolist()[0]!r}, {shorten(others[0], 40)}]; got {shorten(key)}."
+            )
         measure, system = key
         for dim, name in (("measure", measure), (self.other, system)):
-            if name not in self.data[dim].values.tolist():
+            if not isinstance(name, str) or name not in self.data[dim].values.tolist():
                 raise UnknownNameError(
-                    f"Best: no {dim} {name!r}.{nearest(name, self.data[dim].values.tolist())}"
+                    f"Best: no {dim} {shorten(name, 40)}.{nearest(name, self.data[dim].values.tolist())}"
                 )
         common = {f.name: getattr(self, f.name) for f in fields(Result)}
         return Best(

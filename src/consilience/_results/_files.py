@@ -113,8 +113,28 @@ def result_hash(result: Result) -> str:
     return digest.hexdigest()
 
 
+def _path(path: object, who: str) -> Path:
+    if (
+        not isinstance(path, (str, os.PathLike))
+        or not isinstance(os.fspath(path), str)
+        or not os.fspath(path)
+    ):
+        raise InputError(f"{who}: path must be a file name, got {shorten(path)}.", code="bad-path")
+    text = os.fspath(path)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(
+            f"{who}: {shorten(text)} is a file name that is not valid Unicode; choose another name.",
+            code="bad-path",
+        ) from None
+    if "\0" in text:
+        raise InputError(f"{who}: a file name cannot hold NUL, got {shorten(text)}.", code="bad-path")
+    return Path(text)
+
+
 def save(result: Result, path: str | os.PathLike[str]) -> Path:
-    target = Path(path)
+    target = _path(path, "save")
     if target.is_dir():
         raise InputError(
             f"save: {target} is a folder; give a file name, such as {target / 'result.nc'}.", code="bad-path"
@@ -149,6 +169,12 @@ def save(result: Result, path: str | os.PathLike[str]) -> Path:
             safe.to_netcdf(temporary, mode="a", group=name, engine="h5netcdf", encoding=encoding)
         os.chmod(temporary, 0o644)
         os.replace(temporary, target)
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"save: {shorten(error.object)} is not valid Unicode text (a lone surrogate, as in file names that "
+            "are not UTF-8), which no file can hold; rename it and compute again.",
+            code="bad-ids",
+        ) from None
     except OSError as error:
         raise InputError(
             f"save: cannot write {target}: {error.strerror or error}.", code="bad-path"
@@ -167,7 +193,7 @@ def load(path: str | os.PathLike[str]) -> Result:
     InputError : no such file, not one of our results, or damaged (the hash over all values and labels does
         not match).
     """
-    source = Path(path)
+    source = _path(path, "cs.load")
     if not source.is_file():
         raise InputError(
             f"cs.load: {source} is not a file; give a result written by .save().", code="no-file"

@@ -9,6 +9,9 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
+from consilience._core._errors import InputError
+from consilience._core._params import shorten
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -93,6 +96,11 @@ def figure(width: float, height: float) -> Figure:
 def own_axes(ax: Axes | None, width: float, height: float) -> Axes:
     """``ax``, or the axis of a new figure (inches); pyplot's where pyplot is in use, so that it is shown."""
     if ax is not None:
+        if not hasattr(ax, "get_xlim"):
+            raise InputError(
+                f"plot: ax must be a matplotlib axis, got {shorten(ax)}; leave it out for a new one.",
+                code="bad-parameter",
+            )
         return ax
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:

@@ -1,6 +1,7 @@
 """Every registered measure passes the common suite; false claims do not."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -63,6 +64,13 @@ def test_a_user_function_that_wraps_integers_is_caught():
 
     with pytest.raises(CheckError, match="uint8"):
         check_measure(wrapping)
+
+
+def test_the_key_names_options_before_the_form():
+    key = as_measure(functools.partial(cs.measures.cca, regularization=0.1), held_out=False).key
+    assert key == "cca(regularization=0.1) (in-sample)"
+    assert as_measure("cca", held_out=False).key == "cca (in-sample)"
+    assert as_measure(functools.partial(cs.measures.cca, regularization=0.1)).key == "cca(regularization=0.1)"
 
 
 def test_every_exported_measure_is_registered():

@@ -185,7 +185,46 @@ def test_procrustes_null_is_the_measured_one():
     from consilience.measures._procrustes import procrustes_null
 
     assert procrustes_null(100, 100, 100) == pytest.approx(0.75, abs=0.005)
-    assert procrustes_null(100, 1000, 1000) == pytest.approx(0.975, abs=0.002)
+    assert procrustes_null(100, 1000, 1000) == pytest.approx(0.975, abs=0.0005)
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+@pytest.mark.parametrize(
+    ("name", "shape", "slack"),
+    [
+        ("cca", (20, 5, 5), 0.003),  # the limit law alone is 0.010 off
+        ("cca", (20, 12, 10), 0.003),
+        ("procrustes", (20, 5, 5), 0.002),  # 0.012 off
+        ("procrustes", (20, 19, 19), 0.001),  # 0.010 off
+        ("procrustes", (50, 400, 400), 0.0003),  # 0.0006 off
+        ("svcca", (100, 200, 200), 0.0005),  # with one number of components, rounded up: 0.002 off
+        ("svcca", (100, 1000, 1000), 0.0005),  # 0.005 off
+    ],
+)
+def test_in_sample_nulls_hold_at_few_stimuli(name, shape, slack):
+    """Stated nulls against simulation, closer than the limit laws they start from."""
+    n, p, q = shape
+    f, null = getattr(m, name), m.claims(name).null(n, p, q)
+    rng = np.random.default_rng(0)
+    draws = 1000 if p < 30 else 150
+    values = [float(f(rng.normal(size=(n, p)), rng.normal(size=(n, q)))) for _ in range(draws)]
+    assert abs(np.mean(values) - null) < slack + 3 * np.std(values) / np.sqrt(draws)
+
+
+@pytest.mark.parametrize("shape", [(30, 40), (60, 300), (25, 24)])
+def test_components_kept_of_white_data_are_counted_right(shape):
+    from consilience.measures._svcca import _kept, _kept_of_white
+
+    n, p = shape
+    rng = np.random.default_rng(0)
+    counts = []
+    for _ in range(400):
+        x = rng.normal(size=(n, p))
+        values = np.linalg.svd(x - x.mean(0), compute_uv=False) ** 2
+        counts.append(_kept(values, 0.99, None))
+    stated = _kept_of_white(n, p, 0.99, None)
+    assert sum(share for _, share in stated) == pytest.approx(1.0)
+    assert sum(k * share for k, share in stated) == pytest.approx(np.mean(counts), abs=0.15)
 
 
 def folds_of(n, count=5, rng=0):
@@ -292,6 +331,23 @@ def test_held_out_alignments_find_shared_signal_and_nothing_else(name):
     x, y = shared @ rng.normal(size=(4, 4)), shared @ rng.normal(size=(4, 4))
     assert float(f(x, y)) > 0.5
     assert abs(float(f(x, rng.normal(size=(200, 300))))) < 0.2
+
+
+@pytest.mark.parametrize("name", ["cca_held_out", "svcca_held_out", "procrustes_held_out"])
+def test_held_out_alignments_of_wide_data_do_not_hang_on_arbitrary_directions(name):
+    """With more units than training stimuli, directions without data (or fitted equally well) are any basis."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(40, 150)), rng.normal(size=(40, 120))
+    y[:, :120] += x[:, :120]
+    turn = np.linalg.qr(rng.normal(size=(150, 150)))[0]
+    options = {"regularization": 0.0} if name == "cca_held_out" else {}
+    f = functools.partial(getattr(m, name), **options)
+    value = float(f(x, y))
+    assert value > 0.05
+    assert float(f(x @ turn, y)) == pytest.approx(value, abs=1e-10)
+    assert float(f(y, x)) == pytest.approx(value, abs=1e-10)
+    alone = [float(f(*rng.normal(size=(2, 40, 150)))) for _ in range(40)]
+    assert abs(np.mean(alone)) < 4 * np.std(alone) / np.sqrt(40)
 
 
 def test_groups_stay_on_one_side():

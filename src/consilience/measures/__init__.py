@@ -4,7 +4,7 @@ Each is a function with claims that one suite tests (`consilience.testing.check_
 them, `claims` shows what one says of itself.
 """
 
-from consilience.measures._cca import cca, cca_held_out, svcca, svcca_held_out
+from consilience.measures._cca import cca, cca_held_out
 from consilience.measures._cka import cka
 from consilience.measures._compare_rdms import compare_rdms
 from consilience.measures._contract import (
@@ -24,6 +24,7 @@ from consilience.measures._predictivity import linear_predictivity
 from consilience.measures._procrustes import procrustes, procrustes_held_out
 from consilience.measures._rdm import rdm
 from consilience.measures._rsa import rsa
+from consilience.measures._svcca import svcca, svcca_held_out
 
 __all__ = [
     "INVARIANCES",

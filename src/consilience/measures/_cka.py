@@ -82,10 +82,25 @@ def _claims(*, kernel: str = "linear", debiased: bool = True) -> Claims:
 
 def _kernel(x: Array, kernel: str) -> Array:
     """Kernel matrix (n, n), float64."""
-    x = to_safe_size(x)
     if kernel == "linear":
-        return centred_gram(x)
-    return _gaussian(squared_distances(centre_columns(x)), array_namespace(x))
+        return _linear(x)
+    return _gaussian(squared_distances(centre_columns(to_safe_size(x))), array_namespace(x))
+
+
+def _linear(x: Array) -> Array:
+    """Gram matrix of ``x``, or, where its squares left the range of their dtype, of ``x`` over a power of two.
+
+    Its diagonal shows both overflow and vanishing, which spares the data two passes.
+    """
+    xp = array_namespace(x)
+    with np.errstate(over="ignore", invalid="ignore"):
+        k = centred_gram(x)
+        top = float(xp.max(xp.linalg.diagonal(k)))
+    low, high = (2.0**-400, 2.0**400) if x.dtype == xp.float64 else (2.0**-60, 2.0**100)
+    if low < top < high:
+        return k
+    safe = to_safe_size(x)
+    return k if safe is x else centred_gram(safe)
 
 
 def _gaussian(squared: Array, xp: Any) -> Array:
@@ -138,11 +153,8 @@ def _check_structure(vector: Array, size: float) -> Array:
 
 def _parts(*, kernel: str = "linear", debiased: bool = True) -> PairParts:
     def prepare(x: Array) -> Array:
-        xp = array_namespace(x)
         k = _kernel(x, kernel)
-        return _check_structure(
-            _vector(k, debiased), float(xp.max(xp.abs(k))) if float(xp.max(xp.abs(k))) > 0 else 1.0
-        )
+        return _check_structure(_vector(k, debiased), float(array_namespace(k).max(abs(k))) or 1.0)
 
     def from_rdm(d: np.ndarray, distance: str) -> np.ndarray:
         if distance not in _RDM_DISTANCES:

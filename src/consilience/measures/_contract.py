@@ -28,6 +28,7 @@ from consilience.stats._pairs import square
 
 __all__ = [
     "INVARIANCES",
+    "SIMILARITIES",
     "Claims",
     "Measure",
     "PairParts",
@@ -50,6 +51,7 @@ INVARIANCES = (
     "stimulus_shift",  # one number per stimulus added to all units
     "stimulus_scaling",  # each stimulus' pattern times its own positive number
 )
+SIMILARITIES = frozenset({"translation", "scaling", "rotation", "permutation"})  # what keeps the geometry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +236,8 @@ class SubsampleParts:
 class Measure:
     """A registered measure with its options filled in. ``measure(x, y)`` calls the public function.
 
-    key : unique text for results, e.g. ``"cka"`` or ``"cka(kernel=rbf)"``.
+    key : unique text for results, e.g. ``"cka"``, ``"cka(kernel=rbf)"`` or
+        ``"cca(regularization=0.1) (in-sample)"``.
     """
 
     name: str
@@ -247,7 +250,8 @@ class Measure:
     def key(self) -> str:
         if not self.options:
             return self.name
-        return f"{self.name}({', '.join(f'{k}={v}' for k, v in sorted(self.options.items()))})"
+        name, space, form = self.name.partition(" ")
+        return f"{name}({', '.join(f'{k}={v}' for k, v in sorted(self.options.items()))}){space}{form}"
 
     def __call__(self, x: Array, y: Array) -> Any:
         return self.function(x, y, **self.options)

@@ -1,8 +1,8 @@
-"""What the held-out measures share: folds by stimulus, and the score of a plan."""
+"""What the held-out measures share: folds by stimulus, claims, parts, and the score of a plan."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,16 +12,49 @@ from consilience._core._errors import InputError
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
-from consilience.measures._contract import PredictionParts
+from consilience.measures._contract import SIMILARITIES, Claims, PredictionParts
 from consilience.measures._door import two_systems
 from consilience.stats import group_folds
 
-__all__ = ["check_groups", "held_out_score", "scores"]
+__all__ = ["alignment_claims", "alignment_parts", "check_groups", "deviations", "held_out_score", "scores"]
+
+_FEWEST = 8  # stimuli for a held-out alignment
 
 
 def scores(x: Array) -> np.ndarray:
     """Principal scores of ``x`` as NumPy float64: (n, rank); extreme sizes are divided by a power of two."""
     return to_numpy(principal_scores(centre_columns(to_safe_size(x))))
+
+
+def deviations(z: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The training and the test rows of ``z``, both as deviations from the mean of the training rows."""
+    train = np.setdiff1d(np.arange(z.shape[0]), test)
+    mean = z[train].mean(axis=0)
+    return z[train] - mean, z[test] - mean
+
+
+def alignment_claims(*, label: str, itself: float | None, references: tuple[str, ...], method: str) -> Claims:
+    """Claims of an alignment (CCA, SVCCA, Procrustes) fitted on training stimuli and scored on the others."""
+    return Claims(
+        label=label,
+        range=(-1.0, 1.0),
+        itself=itself,
+        symmetric=True,
+        invariant=SIMILARITIES,
+        resample="predictions",
+        min_stimuli=_FEWEST,
+        converts=True,
+        references=references,
+        method=method,
+    )
+
+
+def alignment_parts(
+    plan: Callable[[np.ndarray, list[np.ndarray]], Any], *, folds: int, who: str
+) -> PredictionParts:
+    """Parts of an alignment; ``plan``: (scores of x, test rows of each fold) -> object with ``predict``."""
+    check_count(folds, name="folds", who=who, minimum=2)
+    return PredictionParts(scores, lambda x, tests, owner: plan(x, tests), folds=folds)
 
 
 def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, who: str) -> np.ndarray | None:
@@ -37,16 +70,14 @@ def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, who: str) ->
 
 
 def held_out_score(
-    x: Array, y: Array, parts: PredictionParts, *, groups: Any, folds: int, rng: Any, who: str, fewest: int
+    x: Array, y: Array, parts: PredictionParts, *, groups: Any, rng: Any, who: str, fewest: int = _FEWEST
 ) -> Array:
     """Checks, folds, plan, prediction, score: the body of every held-out measure."""
-    check_count(folds, name="folds", who=who, minimum=2)
     x, y = two_systems(x, y, who=who, fewest=fewest)
     n = x.shape[0]
     owner = check_groups(groups, n, who)
-    tests = group_folds(
-        np.arange(n) if owner is None else owner, folds, resolve_seed(rng, who=who).stream("folds"), who=who
-    )
+    dealt = np.arange(n) if owner is None else owner
+    tests = group_folds(dealt, parts.folds, resolve_seed(rng, who=who).stream("folds"), who=who)
     plan = parts.plan(parts.prepare(x), tests, owner)
     value = plan.predict(parts.prepare_y(y)).score()
     return as_same_library(np.asarray(value), x)

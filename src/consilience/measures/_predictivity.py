@@ -9,7 +9,7 @@ import numpy as np
 
 from consilience._core._arrays import Array, float64, to_numpy
 from consilience._core._errors import InputError, warn
-from consilience._core._params import shorten
+from consilience._core._params import check_count, shorten
 from consilience.linalg import RidgePlan, constant_columns, to_safe_size
 from consilience.measures._contract import Claims, PredictionParts, Predictions, measure
 from consilience.measures._held_out import held_out_score, scores
@@ -31,9 +31,8 @@ class _Plan:
     def predict(self, y: np.ndarray) -> Predictions:
         found = self.ridge.predict(y)
         # each fold in units of its own training spread: pooled raw predictions score below 0 on unrelated
-        # data, because folds
-        # whose training set happens to agree with the rest predict strongly and right, the others weakly
-        # and wrong
+        # data, because folds whose training set happens to agree with the rest predict strongly and right,
+        # the others weakly and wrong
         predicted = found.predicted.copy()
         for fold, spread in zip(self.ridge.folds, found.spread):
             predicted[fold.test] /= np.where(spread > 0, spread, 1.0)
@@ -95,10 +94,9 @@ def _check_alphas(alphas: Sequence[float]) -> np.ndarray:
 
 
 _METHOD = (
-    "Each unit of the second system was predicted from the first by ridge regression with the stimuli of "
-    "a fold held out; the penalty was chosen "
-    "per unit inside the training stimuli. The score is the correlation of predicted and actual "
-    "deviations from the training mean, averaged over units."
+    "Each unit of the second system was predicted from the first by ridge regression with the stimuli of a "
+    "fold held out; the penalty was chosen per unit inside the training stimuli. The score is the correlation "
+    "of predicted and actual deviations from the training mean, averaged over units."
 )
 
 
@@ -122,6 +120,7 @@ def _parts(
     *, alphas: Sequence[float] = ALPHAS, folds: int = 5, groups: Any = None, rng: Any = 0
 ) -> PredictionParts:
     grid = _check_alphas(alphas)
+    check_count(folds, name="folds", who="linear_predictivity", minimum=2)
     return PredictionParts(
         scores,
         lambda x, tests, owner: _Plan(x, tests, owner, grid),
@@ -145,17 +144,15 @@ def linear_predictivity(
     """How well ``x`` predicts each unit of ``y``, linearly, on stimuli held out.
 
     For a fold with training stimuli T and test stimuli S, unit u: ridge fit on T, e_i = y_iu - mean_T(y_u),
-    d_i = (prediction_i - mean_T(y_u)) / s_T,
-    s_T the root mean square of the fit's predictions inside T; r_u = sum_i d_i e_i / sqrt(sum_i d_i^2 sum_i
-    e_i^2) over all held-out i; value = mean
-    over u of r_u. Centring by the training mean and scaling by s_T keep unrelated systems at 0 (a Pearson
-    correlation pooled over folds is biased
-    below 0). r, never r^2.
+    d_i = (prediction_i - mean_T(y_u)) / s_T, s_T the root mean square of the fit's predictions inside T; r_u
+    = sum_i d_i e_i / sqrt(sum_i d_i^2 sum_i e_i^2) over all held-out i; value = mean over u of r_u. Centring
+    by the training mean and scaling by s_T keep unrelated systems at 0 (a Pearson correlation pooled over
+    folds is biased below 0). r, never r^2.
 
     Parameters
     ----------
-    x : array (n stimuli, p units), the predictors;  y : array (n stimuli, q units), the targets, same
-        stimuli in the same rows
+    x : array (n stimuli, p units), the predictors;  y : array (n stimuli, q units), the targets, same stimuli
+        in the same rows
     alphas : penalties, relative to the mean squared length of a centred row of x; chosen per unit by
         leave-one-group-out inside T.
     folds : number of folds.   groups : n labels; stimuli of one group are never on both sides of a split.
@@ -184,5 +181,4 @@ def linear_predictivity(
     True
     """
     parts = _parts(alphas=alphas, folds=folds)
-    who = "linear_predictivity"
-    return held_out_score(x, y, parts, groups=groups, folds=folds, rng=rng, who=who, fewest=_FEWEST)
+    return held_out_score(x, y, parts, groups=groups, rng=rng, who="linear_predictivity", fewest=_FEWEST)

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
+from scipy.special import gammaln
 
 from consilience._core._arrays import Array, array_namespace
 from consilience._core._errors import InputError
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
 from consilience.measures._cka import warn_null
-from consilience.measures._contract import Claims, PredictionParts, Predictions, SubsampleParts, measure
+from consilience.measures._contract import (
+    SIMILARITIES,
+    Claims,
+    PredictionParts,
+    Predictions,
+    SubsampleParts,
+    measure,
+)
 from consilience.measures._door import two_systems
-from consilience.measures._held_out import held_out_score, scores
+from consilience.measures._held_out import (
+    alignment_claims,
+    alignment_parts,
+    deviations,
+    held_out_score,
+    scores,
+)
 
 __all__ = ["procrustes", "procrustes_held_out"]
 
-_INVARIANT = frozenset({"translation", "scaling", "rotation", "permutation"})
-_FEWEST = 8  # stimuli for the held-out form
 
-
+@functools.lru_cache(maxsize=1024)
 def procrustes_null(n: int, p: int, q: int) -> float:
-    """Expected ||X'Y||_* / (||X|| ||Y||) of independent white Gaussian data, from the limit law of the
-    singular values.
+    """Expected ||X'Y||_* / (||X|| ||Y||) of independent white Gaussian data of n stimuli, p and q units.
 
-    The squared singular values are the spectrum of a product of two independent Wishart matrices. With c =
-    p/(n-1), d = q/(n-1) the
-    function z(x) = x G(x) - 1 of its Stieltjes transform G solves x z = (1 + z)(c + z)(d + z) (free
-    multiplicative convolution), the
-    density is -Im(G)/pi, and the value is m E[sqrt(x)] / sqrt(p q), m = n - 1.
+    The squared singular values of X'Y/m are the spectrum of a product of two independent Wishart matrices.
+    With m = n - 1, c = p/m and d = q/m, the function w(x) = x G(x) - 1 of its Stieltjes transform G solves
+    x w = (1 + w)(c + w)(d + w) (free multiplicative convolution), the density is -Im(G)/pi, and their sum of
+    sqrt(x) tends to m E[sqrt(x)]. Real data differ from that limit by the integral of d sqrt(x)/dx times
+    arg(F)/(2 pi), F = -w^2 x'(w)/(cd) = 1 - ((1 + c + d) w^2 + 2 w^3)/(cd): Bai & Silverstein (2004), Theorem
+    1.1, for Y given X, and again for X. The lengths ||X|| and ||Y|| are chi variables, independent of the
+    directions.
     """
     m = n - 1
     c, d = p / m, q / m
@@ -36,15 +50,21 @@ def procrustes_null(n: int, p: int, q: int) -> float:
     edges = np.linspace(0, 1, 4001)
     x = top * ((edges[1:] + edges[:-1]) / 2) ** 3  # finer near 0, where the density can diverge
     width = top * np.diff(edges**3)
-    # imaginary part of the complex roots of z^3 + a z^2 + b z + e (Cardano), 0 where all three are real
+    # complex root of w^3 + a w^2 + b w + e (Cardano), on the support: where not all three are real
     a, b, e = 1 + c + d, c + d + c * d - x, c * d
     r, s = (2 * a**3 - 9 * a * b + 27 * e) / 54, (a * a - 3 * b) / 9
-    inner = np.sqrt(np.maximum(r * r - s**3, 0.0))
-    one = -np.sign(r) * np.cbrt(np.abs(r) + inner)
+    one = -np.sign(r) * np.cbrt(np.abs(r) + np.sqrt(np.maximum(r * r - s**3, 0.0)))
     two = np.divide(s, one, out=np.zeros_like(one), where=one != 0)
-    imaginary = np.where(r * r > s**3, np.sqrt(3) / 2 * np.abs(one - two), 0.0)
-    total = np.sum(imaginary / (np.pi * np.sqrt(x)) * width)
-    return float(min(1.0, m * total / np.sqrt(p * q)))
+    w = -(one + two) / 2 - a / 3 - 1j * np.sqrt(3) / 2 * np.abs(one - two)
+    limit = -m * w.imag / (np.pi * np.sqrt(x))
+    finite = np.angle(1 - ((1 + c + d) * w**2 + 2 * w**3) / (c * d)) / (4 * np.pi * np.sqrt(x))
+    total = np.sum(np.where(r * r > s**3, limit + finite, 0.0) * width)
+    return float(min(1.0, m * total / (_mean_length(m * p) * _mean_length(m * q))))
+
+
+def _mean_length(k: int) -> float:
+    """Expected length of a vector of k standard normal numbers."""
+    return float(np.sqrt(2) * np.exp(gammaln((k + 1) / 2) - gammaln(k / 2)))
 
 
 def _claims() -> Claims:
@@ -53,7 +73,7 @@ def _claims() -> Claims:
         range=(0.0, 1.0),
         itself=1.0,
         symmetric=True,
-        invariant=_INVARIANT,
+        invariant=SIMILARITIES,
         null=procrustes_null,
         null_text="about 0.85 sqrt(p/n) for p < n/10 units on both sides; 0.75 at p = n; goes to 1 beyond",
         resample="subsample",
@@ -85,16 +105,15 @@ def _parts() -> SubsampleParts:
 def procrustes(x: Array, y: Array, /) -> Array:
     """Procrustes similarity, in-sample: overlap of two systems after the best rotation of one onto the other.
 
-    value = ||X'Y||_* / (||X|| ||Y||), X and Y centred, ||.||_* the sum of singular values, ||.|| the
-    Frobenius norm; arccos of it is the angular
-    Procrustes distance, a metric (Williams et al. 2021). Independent data score high when units are many (n
-    = 100: 0.75 at 100 units, 0.975 at 1000):
-    use `procrustes_held_out` there (as `cs.compare` does).
+    value = ||X'Y||_* / (||X|| ||Y||), X and Y centred, ||.||_* the sum of singular values, ||.|| the Frobenius
+    norm; arccos of it is the angular Procrustes distance, a metric (Williams et al. 2021). Independent data
+    score high when units are many (n = 100: 0.75 at 100 units, 0.975 at 1000): use `procrustes_held_out`
+    there (as `cs.compare` does).
 
     Parameters
     ----------
-    x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows; p
-        and q may differ
+    x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows; p and
+        q may differ
 
     Returns
     -------
@@ -124,33 +143,31 @@ def procrustes(x: Array, y: Array, /) -> Array:
     return _similarity(*(principal_scores(centre_columns(to_safe_size(z))) for z in (x, y)))
 
 
+# -- held out ----------------------------------------------------------------------------------------------
+
+
 class _RotationPlan:
+    """The rotation fitted on the training stimuli of each fold, both sides' held-out stimuli under it."""
+
     def __init__(self, x: np.ndarray, folds: list[np.ndarray]) -> None:
-        self.x, self.folds = x, folds
+        self.n, self.folds = x.shape[0], folds
+        self.sides = [deviations(x, test) for test in folds]
 
     def predict(self, y: np.ndarray) -> Predictions:
-        n = self.x.shape[0]
-        top, left, right = (np.zeros((n, 1)) for _ in range(3))
-        for test in self.folds:
-            train = np.setdiff1d(np.arange(n), test)
-            x_mean, y_mean = self.x[train].mean(axis=0), y[train].mean(axis=0)
-            u, _, vt = np.linalg.svd((self.x[train] - x_mean).T @ (y[train] - y_mean), full_matrices=False)
-            a, b = self.x[test] - x_mean, y[test] - y_mean
-            top[test, 0] = np.einsum("ik,ik->i", a @ u, b @ vt.T)
+        top, left, right = (np.zeros((self.n, 1)) for _ in range(3))
+        for (x_in, a), test in zip(self.sides, self.folds):
+            y_in, b = deviations(y, test)
+            u, size, vt = np.linalg.svd(x_in.T @ y_in, full_matrices=False)
+            known = size > size[0] * 1e-12  # the training stimuli say nothing on how the others rotate
+            top[test, 0] = np.einsum("ik,ik->i", a @ u[:, known], b @ vt[known].T)
             left[test, 0], right[test, 0] = np.einsum("ik,ik->i", a, a), np.einsum("ik,ik->i", b, b)
         return Predictions(top, left, right)
 
 
-def _held_out_claims(*, folds: int = 5, groups: Any = None, rng: Any = 0) -> Claims:
-    return Claims(
+def _held_out_claims(**options: Any) -> Claims:
+    return alignment_claims(
         label="Procrustes similarity (held out)",
-        range=(-1.0, 1.0),
         itself=None,
-        symmetric=True,
-        invariant=_INVARIANT,
-        resample="predictions",
-        min_stimuli=_FEWEST,
-        converts=True,
         references=("schonemann1966generalized", "williams2021generalized"),
         method=(
             "The best rotation of one system onto the other was fitted with the stimuli of a fold held out; "
@@ -159,8 +176,8 @@ def _held_out_claims(*, folds: int = 5, groups: Any = None, rng: Any = 0) -> Cla
     )
 
 
-def _held_out_parts(*, folds: int = 5, groups: Any = None, rng: Any = 0) -> PredictionParts:
-    return PredictionParts(scores, lambda x, tests, owner: _RotationPlan(x, tests), folds=folds)
+def _held_out_parts(*, folds: int = 5, **split: Any) -> PredictionParts:
+    return alignment_parts(_RotationPlan, folds=folds, who="procrustes_held_out")
 
 
 @measure(claims=_held_out_claims, parts=_held_out_parts)
@@ -168,8 +185,9 @@ def procrustes_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = 
     """Procrustes similarity on stimuli held out: 0 for unrelated systems, however many units.
 
     The rotation Q is fitted on the training stimuli of each fold; value = sum_i <x_i Q, y_i> / sqrt(sum_i
-    |x_i|^2 sum_i |y_i|^2) over all held-out
-    stimuli i, both as deviations from the training mean.
+    |x_i|^2 sum_i |y_i|^2) over all held-out stimuli i, both as deviations from the training mean. Directions in
+    which the training stimuli do not vary (there are some once units outnumber them) have no rotation: they
+    count in the lengths, not in the overlap.
 
     Parameters
     ----------
@@ -195,7 +213,5 @@ def procrustes_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = 
     >>> float(cs.measures.procrustes_held_out(x, x)) > 0.99
     True
     """
-    who = "procrustes_held_out"
-    return held_out_score(
-        x, y, _held_out_parts(), groups=groups, folds=folds, rng=rng, who=who, fewest=_FEWEST
-    )
+    parts = _held_out_parts(folds=folds)
+    return held_out_score(x, y, parts, groups=groups, rng=rng, who="procrustes_held_out")

@@ -11,17 +11,14 @@ import numpy as np
 from consilience._core._citations import references
 from consilience._core._errors import InputError
 from consilience._core._seeds import resolve_seed
-from consilience.measures._contract import INVARIANCES, Measure, as_measure, names
+from consilience.measures._contract import INVARIANCES, Claims, Measure, as_measure, names
 from consilience.stats import group_folds
 from consilience.testing._libraries import library_checks
 from consilience.testing._rows import CheckRow, Outcome, run_checks
 
 __all__ = ["VARIANTS", "check_measure", "every_measure"]
 
-SAME, OTHER = (
-    1e-8,
-    1e-6,
-)  # a declared invariance moves the value less than the one, an undeclared one more than the other
+SAME, OTHER = 1e-8, 1e-6  # a declared invariance moves the value less than SAME, others more than OTHER
 SIZES = ((60, 4, 4), (60, 20, 10), (40, 60, 30))  # (n, p, q) at which the stated null is simulated
 ASYMPTOTIC = 0.03  # a stated null other than 0 is a large-n formula
 
@@ -111,10 +108,13 @@ class Subject:
         return self(self.x, self.y)
 
 
+def _sides(claims: Claims) -> list[tuple[str, frozenset[str]]]:
+    of_y = claims.invariant_y if claims.invariant_y is not None else claims.invariant
+    return [("x", claims.invariant), ("y", of_y)]
+
+
 def _invariances(s: Subject) -> Iterator[Outcome]:
-    sides: list[tuple[str, frozenset[str]]] = [("x", s.claims.invariant)]
-    sides.append(("y", s.claims.invariant_y if s.claims.invariant_y is not None else s.claims.invariant))
-    for side, declared in sides:
+    for side, declared in _sides(s.claims):
         for odd in sorted(declared - set(INVARIANCES)):
             yield f"invariance {odd} of {side}", "numpy", False, "no such invariance; see INVARIANCES"
         for name in INVARIANCES:
@@ -128,6 +128,24 @@ def _invariances(s: Subject) -> Iterator[Outcome]:
                 yield f"{name} of {side} leaves it", "numpy", moved <= SAME, f"moves by {moved:.1e}"
             else:
                 yield f"{name} of {side} changes it", "numpy", moved > OTHER, f"moves by {moved:.1e}"
+
+
+def _wide(s: Subject) -> Iterator[Outcome]:
+    """With more units than stimuli an alignment has directions that no stimulus fixes: none may count."""
+    rng = s.rng("wide data")
+    signal = rng.normal(size=(s.n, 3))
+    x, y = (signal @ rng.normal(size=(3, k)) + rng.normal(size=(s.n, k)) for k in (2 * s.n, 2 * s.n - 5))
+    value = s(x, y)
+    for side, declared in _sides(s.claims):
+        for name in sorted(declared & set(INVARIANCES)):
+            rng = s.rng(f"wide {side} {name}")
+            other = s(transformed(name, x, rng), y) if side == "x" else s(x, transformed(name, y, rng))
+            moved = abs(other - value)
+            claim = f"{name} of {side} leaves it, more units than stimuli"
+            yield claim, "numpy", moved <= SAME, f"moves by {moved:.1e}"
+    if s.claims.symmetric:
+        gap = abs(s(y, x) - value)
+        yield "symmetric, more units than stimuli", "numpy", gap <= SAME, f"differs by {gap:.1e}"
 
 
 def _range(s: Subject) -> Iterator[Outcome]:
@@ -145,9 +163,8 @@ def _itself(s: Subject) -> Iterator[Outcome]:
     if s.claims.itself is not None:
         yield "value on itself", "numpy", abs(value - s.claims.itself) <= SAME, f"{value:.9f}"
     else:
-        wide = s.rng("wide").normal(
-            size=(s.n, 2 * s.n)
-        )  # a fixed value would hold with more units than stimuli too
+        # a fixed value would hold with more units than stimuli too
+        wide = s.rng("wide").normal(size=(s.n, 2 * s.n))
         other = s(wide, wide)
         yield "no fixed value on itself", "numpy", abs(value - other) > OTHER, f"{value:.6f}, {other:.6f}"
 
@@ -284,9 +301,10 @@ def check_measure(
 ) -> list[CheckRow]:
     """Tests what a measure says of itself: each claim, and that what it does not claim does not hold.
 
-    Every declared invariance leaves the value and every undeclared one changes it (for x, and for y); range;
-    value on itself; symmetry; fewest stimuli; order of the stimuli; the stated null, by simulation; the
-    function equals its parts; every array library, dtype and memory layout; inputs are left as they were.
+    Every declared invariance leaves the value, with more units than stimuli too, and every undeclared one
+    changes it (for x, and for y); range; value on itself; symmetry; fewest stimuli; order of the stimuli; the
+    stated null, by simulation; the function equals its parts; every array library, dtype and memory layout;
+    inputs are left as they were.
     A bare function states nothing, so only what needs no claim is tested.
 
     Parameters
@@ -316,6 +334,7 @@ def check_measure(
     if subject.stated:
         named = {
             "invariances": _invariances,
+            "more units than stimuli": _wide,
             "range": _range,
             "value on itself": _itself,
             "symmetry": _symmetry,

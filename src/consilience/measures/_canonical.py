@@ -1,0 +1,122 @@
+"""What CCA and SVCCA share: canonical correlations in-sample, the null they have, and a plan to hold out."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+
+from consilience._core._arrays import Array, array_namespace
+from consilience._core._errors import InputError
+from consilience.linalg import centre_columns, principal_scores, to_safe_size
+from consilience.measures._contract import Predictions
+from consilience.measures._held_out import deviations
+
+__all__ = ["CanonicalPlan", "canonical_null", "mean_correlation", "squared_null", "varying_scores", "whiten"]
+
+
+def varying_scores(x: Array, *, who: str) -> Array:
+    """Principal scores of ``x`` (n, p): (n, rank), orthogonal columns, the largest first; refuses rank 0."""
+    z = principal_scores(centre_columns(to_safe_size(x)))
+    if z.shape[1] == 0:
+        raise InputError(
+            f"{who}: a system has the same pattern for all stimuli, so there is nothing to correlate.",
+            code="no-structure",
+        )
+    return z
+
+
+def whiten(z: Array, *, regularization: float = 0.0) -> Array:
+    """Scores (n, r) with columns at norm 1 without regularisation, shrunk with it (see `cca`)."""
+    xp = array_namespace(z)
+    values = xp.sum(z * z, axis=0)
+    penalty = regularization * xp.mean(values)
+    return z / xp.sqrt((1 - regularization) * values + penalty)[None, :]
+
+
+def mean_correlation(a: Array, b: Array) -> Array:
+    """Mean canonical correlation of whitened scores (n, r) and (n, s), over the smaller number."""
+    xp = array_namespace(a, b)
+    return xp.mean(xp.clip(xp.linalg.svdvals(a.T @ b), 0.0, 1.0))
+
+
+# -- null --------------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=1024)
+def canonical_null(n: int, p: int, q: int) -> float:
+    """Expected mean canonical correlation of independent Gaussian data of n stimuli, p and q units.
+
+    With a = p/(n-1), b = q/(n-1), the squared correlations x follow the limit law of Wachter (1980): density
+    sqrt((h - x)(x - l)) / (2 pi min(a, b) x (1 - x)) on l, h = a + b - 2ab -+ 2 sqrt(ab(1-a)(1-b)), and,
+    where a + b > 1, a share (a + b - 1)/min(a, b) that is exactly 1. Their mean is max(p, q)/(n-1). The sum
+    of f(x) = sqrt(x) over real data differs from that law by (f(l) + f(h))/4 minus half the mean of f under
+    the arcsine law on (l, h), the known term of real ensembles (Johansson 1998; Bai & Silverstein 2004).
+    """
+    a, b = min(p / (n - 1), 1.0), min(q / (n - 1), 1.0)
+    if max(a, b) >= 1.0:
+        return 1.0
+    middle, half = a + b - 2 * a * b, 2 * np.sqrt(a * b * (1 - a) * (1 - b))
+    nodes, weights = _nodes()
+    angle = (nodes + 1) * np.pi / 2
+    x = np.clip(middle + half * np.cos(angle), 1e-300, 1 - 1e-15)
+    density = (half * np.sin(angle)) ** 2 / (2 * np.pi * min(a, b) * x * (1 - x)) * (np.pi / 2)
+    atom = max(0.0, (a + b - 1) / min(a, b))
+    ends = (np.sqrt(max(middle - half, 0.0)) + np.sqrt(middle + half)) / 4
+    finite = (ends - np.sum(weights * np.sqrt(x)) / 4) / min(p, q)
+    return float(min(1.0, atom + np.sum(weights * density * np.sqrt(x)) + finite))
+
+
+@functools.cache
+def _nodes() -> tuple[np.ndarray, np.ndarray]:
+    return np.polynomial.legendre.leggauss(400)
+
+
+def squared_null(n: int, p: float, q: float) -> float:
+    """Expected mean squared canonical correlation of independent data."""
+    return min(1.0, max(p, q) / (n - 1))
+
+
+# -- held out ----------------------------------------------------------------------------------------------
+
+
+class CanonicalPlan:
+    """Canonical directions fitted on the training stimuli of each fold, both sides projected on the others.
+
+    ``whitener``: deviations of the training stimuli (n_train, p) -> matrix (p, r) that whitens them.
+    """
+
+    def __init__(
+        self, x: np.ndarray, folds: list[np.ndarray], whitener: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        self.n, self.rank = x.shape
+        self.folds, self.whitener = folds, whitener
+        self.sides = [self._whitened(x, test) for test in folds]
+
+    def _whitened(self, z: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inside, outside = deviations(z, test)
+        w = self.whitener(inside)
+        return inside @ w, outside @ w
+
+    def predict(self, y: np.ndarray) -> Predictions:
+        pieces = []
+        for (x_in, x_out), test in zip(self.sides, self.folds):
+            y_in, y_out = self._whitened(y, test)
+            u, size, vt = np.linalg.svd(x_in.T @ y_in, full_matrices=False)
+            k = min(self.rank, y.shape[1], u.shape[1], x_in.shape[0] - 1)
+            a, b = x_out @ u[:, :k], y_out @ vt[:k].T
+            # each fold in units of its own training spread, so that folds can be pooled
+            a = a / np.maximum(np.linalg.norm(x_in @ u[:, :k], axis=0), 1e-300)
+            b = b / np.maximum(np.linalg.norm(y_in @ vt[:k].T, axis=0), 1e-300)
+            piece = np.stack([a * b, a * a, b * b])
+            # directions that fit equally well (perfectly, once components outnumber the training stimuli) are
+            # not told apart by the data: each counts as their mean
+            tied = int(np.sum(size[:k] > size[0] * (1 - 1e-9)))
+            piece[:, :, :tied] = piece[:, :, :tied].mean(axis=2, keepdims=True)
+            pieces.append(piece)
+        k = min(piece.shape[2] for piece in pieces)
+        out = np.zeros((3, self.n, k))
+        for test, piece in zip(self.folds, pieces):
+            out[:, test] = piece[:, :, :k]
+        return Predictions(*out)

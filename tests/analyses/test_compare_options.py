@@ -97,3 +97,44 @@ def test_a_users_reference_is_a_bibtex_entry_of_its_own():
 
     own = "@article{me2026, title = {Mine}}"
     assert bibtex(["hotelling1936relations", own]).endswith(own)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            {"n_perm": 10**9},
+            r"n_perm=1000000000 need about .* of memory, and .* is free; use a smaller n_perm",
+        ),
+        ({"n_boot": 10**9}, r"n_boot=1000000000 and .* of memory, and .* is free; use a smaller n_boot"),
+        ({"n_boot": 10**40, "n_perm": 0}, "use a smaller n_boot"),
+    ],
+)
+def test_resamples_that_do_not_fit_are_refused_before_they_are_drawn(options, text):
+    x = cs.responses(np.random.default_rng(0).normal(size=(12, 5)), stimulus=range(12))
+    with pytest.raises(cs.InputError, match=text) as caught:
+        cs.compare({"one": x, "two": x}, x, rng=0, **options)
+    assert caught.value.code == "too-large"
+
+
+def test_the_estimate_of_memory_is_at_least_what_is_taken(monkeypatch):
+    import tracemalloc
+
+    from consilience.analyses import _checks
+
+    rng = np.random.default_rng(0)
+    ids = list(range(30))
+    a = {str(i): cs.responses(rng.normal(size=(30, 5)), stimulus=ids) for i in range(4)}
+    estimates = []
+    monkeypatch.setattr(_checks, "check_fits", estimates.append)
+    for measure, options in (
+        ("rsa", {"n_boot": 5000, "n_perm": 0}),
+        ("cka", {"n_boot": 0, "n_perm": 100000}),
+        ("linear_predictivity", {"n_boot": 5000, "n_perm": 0}),
+    ):
+        tracemalloc.start()
+        cs.compare(a, a["0"], measure, rng=0, **options)
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert taken < 1.3 * estimates[-1] + 30e6, measure
+        assert estimates[-1] < 4 * taken, measure

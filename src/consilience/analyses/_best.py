@@ -57,9 +57,9 @@ def _nested(block: Block, side: str, mode: str) -> tuple[np.ndarray, np.ndarray]
     """(mean held-out score (m, k, channels), chosen indices (splits x 2, m, k, channels))."""
     assert block.halves is not None
     total, count, indices = None, 0, []
-    scores = list(block.halves(mode))
-    chosen_by = scores if block.choices is None else list(block.choices(mode))
-    for (first, second), (one, two) in zip(scores, chosen_by):
+    scores = block.halves(mode)  # one split at a time: with many draws all of them would fill the memory
+    both = ((s, s) for s in scores) if block.choices is None else zip(scores, block.choices(mode))
+    for (first, second), (one, two) in both:
         if side == "b":
             first, second, one, two = (np.swapaxes(z, 1, 2) for z in (first, second, one, two))
         for train, test in ((one, second), (two, first)):

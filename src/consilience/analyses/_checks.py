@@ -116,24 +116,34 @@ def check_device(device: object) -> None:
         ) from None
 
 
-def check_memory(measures: list[Measure], systems: Mapping[str, list[System]], n: int, n_boot: int) -> None:
-    """Refuses what would not fit: pair vectors of all systems, and the draws."""
+def check_memory(
+    measures: list[Measure], systems: Mapping[str, list[System]], n: int, n_boot: int, n_perm: int
+) -> None:
+    """Refuses what would not fit: pair vectors of all systems, the draws, or the permutations."""
     sides = [s for group in systems.values() for s in group]
-    vectors = 0
-    if any(one.claims.resample == "pairs" for one in measures):
-        vectors = (
-            8 * n * n * (sum(people_of(s) for s in sides) + 4)
-        )  # matrices of one system, then its vector
+    people = max(people_of(s) for s in sides)
     pairs = (len(sides) - len(systems["b"])) * len(systems["b"])
-    needed = vectors + 4 * 8 * n_boot * pairs * max(people_of(s) for s in sides)
+    by_pairs = any(one.claims.resample == "pairs" for one in measures)
+    # matrices of one system, then its vector
+    vectors = 8 * n * n * (sum(people_of(s) for s in sides) + 4) if by_pairs else 0
+    # weights or orders and their copies; weights of 256 pairs of stimuli; values and what is taken from them
+    draws = n_boot * (32 * n + 8 * 256 * by_pairs + 8 * pairs * (4 * people + 8 + len(measures)))
+    permuted = n_perm * (16 * n + 8 * pairs * (people + 3))
+    needed = vectors + draws + permuted
     free = check_fits(needed)
-    if free is not None:
-        raise InputError(
-            f"{WHO}: {len(sides)} systems over {n} stimuli with {n_boot} draws need about "
-            f"{gigabytes(needed)} of memory, and {free} is free; compare fewer systems at a time, fewer "
-            "stimuli, or use a smaller n_boot.",
-            code="too-large",
-        )
+    if free is None:
+        return
+    remedy = {
+        vectors: "compare fewer systems at a time, or fewer stimuli",
+        draws: "use a smaller n_boot (1000 is usual), or compare fewer systems at a time",
+        permuted: "use a smaller n_perm (with 10000 p can be as low as 0.0001), or compare fewer systems at a "
+        "time",
+    }[max(vectors, draws, permuted)]
+    raise InputError(
+        f"{WHO}: {len(sides)} systems over {n} stimuli with n_boot={shorten(n_boot, 30)} and "
+        f"n_perm={shorten(n_perm, 30)} need about {gigabytes(needed)} of memory, and {free} is free; {remedy}.",
+        code="too-large",
+    )
 
 
 def say_what_lacks(measures: list[Measure], a: list[System], b: list[System], n: int, n_boot: int) -> None:

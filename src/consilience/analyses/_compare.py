@@ -167,7 +167,7 @@ def _compare(
     systems, ids, owner, data_references = aligned_systems(sides, by=by, join=join, who=WHO, groups=groups)
     n = len(ids)
     check_size(n, measures)
-    check_memory(measures, systems, n, n_boot)
+    check_memory(measures, systems, n, n_boot, n_perm)
     design = Design.draw(n, seed=seed, n_boot=n_boot, n_perm=n_perm, level=level, refit=refit, groups=owner)
     seeds = [int(key) for key in (baseline or {})]
     say_what_lacks(measures, systems["a"], systems["b"], n, n_boot)

@@ -140,6 +140,20 @@ ALL = [
         f"{COMPARE} -k shared",
     ),
     Sabotage(
+        "held-out rotation of directions without data",
+        "measures/_procrustes.py",
+        "known = size > size[0] * 1e-12",
+        "known = size > -1",
+        VALUES,
+    ),
+    Sabotage(
+        "null of CCA without its finite-size term",
+        "measures/_canonical.py",
+        "finite = (ends",
+        "finite = 0 * (ends",
+        VALUES,
+    ),
+    Sabotage(
         "ranks skipped in Spearman",
         "measures/_compare_rdms.py",
         '"spearman": _rank',
@@ -193,6 +207,13 @@ ALL = [
         "stats/_intervals.py",
         "(n - left_out) / left_out * np.nanvar",
         "np.nanvar",
+        STATS,
+    ),
+    Sabotage(
+        "held-out draws given the fits",
+        "stats/_intervals.py",
+        "np.sqrt(2.0) * (draws - value)",
+        "(draws - value)",
         STATS,
     ),
     Sabotage(

@@ -174,6 +174,60 @@ def test_jackknife_of_a_mean_is_its_standard_error():
     assert (high - low) / 2 == pytest.approx(expected, rel=0.05)
 
 
+def held_out_overlap(x, y, folds):
+    """Each stimulus' part in a held-out score whose fit is the cross-covariance of the other folds."""
+    parts = np.zeros(len(x))
+    for test in folds:
+        train = np.setdiff1d(np.arange(len(x)), test)
+        parts[test] = np.einsum("ik,ik->i", x[test] @ (x[train].T @ y[train]), y[test])
+    return parts
+
+
+def test_stimuli_count_twice_in_a_cross_validated_score_and_draws_see_it():
+    rng = np.random.default_rng(0)
+    scores, variances = [], []
+    for _ in range(600):
+        x, y = rng.normal(size=(30, 8)), rng.normal(size=(30, 6))
+        parts = held_out_overlap(x, y, stats.group_folds(np.arange(30), 5, rng, who="t"))
+        draws = stats.multinomial_weights(30, 60, rng) @ parts
+        scores.append(parts.sum())
+        variances.append([draws.var(), stats.cross_validated_draws(draws, parts.sum()).var()])
+    fixed, corrected = np.mean(variances, axis=0) / np.var(scores)
+    assert fixed == pytest.approx(0.5, abs=0.08)
+    assert corrected == pytest.approx(1.0, abs=0.16)
+
+
+@pytest.mark.parametrize("name", ["procrustes", "cca", "linear_predictivity"])
+def test_corrected_intervals_of_held_out_scores_cover(name):
+    """A planted case: percentiles of draws given the fits cover about 0.82 of the time, not 0.95."""
+    parts = as_measure(name, who="t").parts
+    mixing = np.random.default_rng(12345).normal(size=(2, 3, 6))
+    values, corrected, given = [], [], []
+    for seed in range(250):
+        rng = np.random.default_rng(seed)
+        signal = rng.normal(size=(40, 3))
+        x, y = (signal @ a + 2 * rng.normal(size=(40, 6)) for a in mixing)
+        folds = stats.group_folds(np.arange(40), 5, rng, who="t")
+        found = parts.plan(parts.prepare(x), folds, None).predict(parts.prepare_y(y))
+        draws, value = found.score(stats.multinomial_weights(40, 200, rng)), found.score()
+        values.append(value)
+        given.append(stats.percentile_interval(draws, value, 0.95))
+        wider = stats.cross_validated_draws(draws, value, low=-1.0, high=1.0)
+        corrected.append(stats.percentile_interval(wider, value, 0.95))
+    truth = np.mean(values)
+
+    def coverage(intervals):
+        return np.mean([low <= truth <= high for low, high in intervals])
+
+    assert coverage(given) < 0.89
+    assert 0.89 < coverage(corrected) < 0.985
+
+
+def test_corrected_draws_stay_in_range():
+    draws = stats.cross_validated_draws(np.array([[0.7, -1.0], [1.0, 0.0]]), np.array([0.9, -0.9]), high=1.0)
+    np.testing.assert_allclose(draws, [[0.9 - 0.2 * 2**0.5, -0.9 - 0.1 * 2**0.5], [1.0, -0.9 + 0.9 * 2**0.5]])
+
+
 # -- folds, halves, ceilings -------------------------------------------------------------------------------
 
 

@@ -96,7 +96,7 @@ def _linear(x: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         k = centred_gram(x)
         top = float(xp.max(xp.linalg.diagonal(k)))
-    low, high = (2.0**-400, 2.0**400) if x.dtype == xp.float64 else (2.0**-60, 2.0**100)
+    low, high = (2.0**-200, 2.0**200) if x.dtype == xp.float64 else (2.0**-60, 2.0**100)
     if low < top < high:
         return k
     safe = to_safe_size(x)

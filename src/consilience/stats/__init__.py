@@ -3,6 +3,7 @@
 from consilience.stats._ceilings import leave_one_out_ceiling, spearman_brown, split_half_rows
 from consilience.stats._folds import group_folds, half_splits
 from consilience.stats._intervals import (
+    cross_validated_draws,
     jackknife_interval,
     percentile_interval,
     two_factor_interval,
@@ -12,6 +13,7 @@ from consilience.stats._permutation import max_statistic_p, p_value, permutation
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "cross_validated_draws",
     "group_folds",
     "half_splits",
     "jackknife_interval",

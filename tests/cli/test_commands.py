@@ -50,6 +50,79 @@ def test_compare_is_repeatable(call, files):
     assert call(*args, 3).out != call(*args, 4).out
 
 
+def test_compare_takes_repeats_where_asked(call, files):
+    rng = np.random.default_rng(1)
+    ids = [f"s{i}" for i in range(20)]
+    np.save("trials.npy", np.repeat(np.load("x.npy"), 3, axis=0) + rng.normal(size=(60, 5)))
+    (files / "thrice.txt").write_text("\n".join(np.repeat(ids, 3)))
+    args = (
+        "compare",
+        "x.npy",
+        "trials.npy",
+        *IDS,
+        "--ids-b",
+        "thrice.txt",
+        "--kind",
+        "rate",
+        *QUICK,
+        "--json",
+    )
+    refused(call(*args), "pass --repeat count if those rows are repeats")
+    row = json.loads(call(*args, "--repeat", "count").out)["results"][0]
+    trials = cs.responses(np.load("trials.npy"), stimulus=np.repeat(ids, 3), kind="rate", repeat="count")
+    one = cs.responses(np.load("x.npy"), stimulus=ids)
+    direct = cs.compare(one, trials, "rsa", n_boot=10, n_perm=10, rng=0)
+    assert row["value"] == pytest.approx(direct.value, rel=1e-12)
+    assert (row["ceiling_low"], row["ceiling_high"]) == pytest.approx(direct.ceiling, rel=1e-12)
+    assert row["n_stimuli"] == 20
+    refused(call(*args, "--repeat", "average"), "'average' is not 'count'")
+
+
+def test_compare_prints_all_measures_in_the_order_asked(call, files):
+    asked = ["rsa", "procrustes", "cka", "linear_predictivity"]
+    outcome = call(
+        "compare", "x.npy", "y.npy", *IDS, *QUICK, *(word for name in asked for word in ("-m", name))
+    )
+    lines = outcome.out.splitlines()
+    assert lines[0] == "x and y: 20 stimuli; higher = more alike"
+    assert [line.split()[0] for line in lines[1:]] == asked
+    assert all("p = " in line and "[" in line for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("no/r.nc", "the folder no does not exist; make it"),
+        ("x.npy/r.nc", "x.npy is not a folder"),
+        ("folder.nc", "folder.nc is a folder; give a file name"),
+        ("n" * 300 + ".nc", "File name too long"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(
+    call, files, monkeypatch, out, words
+):
+    from consilience import sources
+
+    (files / "folder.nc").mkdir()
+    monkeypatch.setattr(
+        sources, "read_array", lambda *_, **__: pytest.fail("read before the target was checked")
+    )
+    refused(call("compare", "x.npy", "y.npy", *IDS, "--out", out), words)
+    assert sorted(path.name for path in files.iterdir()) == ["folder.nc", "ids.txt", "x.npy", "y.npy"]
+
+
+def test_a_folder_without_permission_is_refused(call, files, monkeypatch):
+    from consilience._cli import _target
+
+    def denied(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(_target.tempfile, "NamedTemporaryFile", denied)
+    refused(
+        call("compare", "x.npy", "y.npy", *IDS, "--out", "r.nc"), "r.nc cannot be written (Permission denied)"
+    )
+
+
 def test_rows_without_ids_are_a_warning(call, files):
     outcome = call("compare", "x.npy", "y.npy", *QUICK)
     assert outcome.code == 0
@@ -151,15 +224,29 @@ def test_doctor(call):
         assert word in outcome.out
 
 
+@pytest.mark.parametrize("place", ["a file", "below a file", "/dev/null"])
+def test_doctor_says_where_data_cannot_be_kept(call, files, monkeypatch, place):
+    folder = {"a file": files / "x.npy", "below a file": files / "x.npy" / "cache"}.get(place, place)
+    monkeypatch.setenv("CONSILIENCE_DATA", str(folder))
+    outcome = call("doctor")
+    assert outcome.code == 1
+    assert "NOT a folder that can be written: set CONSILIENCE_DATA" in outcome.out
+    assert "1 problems" not in outcome.out
+    monkeypatch.setenv("CONSILIENCE_DATA", str(files / "new" / "cache"))
+    assert "(writable)" in call("doctor").out
+    assert not (files / "new").exists()
+
+
 def test_report(call, files):
     call("compare", "x.npy", "y.npy", *IDS, *QUICK, "--out", "r.nc")
     assert call("report", "r.nc", "-o", "page.html").code == 0
     assert "<html" in (files / "page.html").read_text(encoding="utf-8").lower()
     refused(call("report", "x.npy", "-o", "page2.html"), "is not a netCDF-4 file")
-    refused(call("report", files), "holds no") if not list(files.glob("*.nc")) else None
+    (files / "empty").mkdir()
+    refused(call("report", "empty"), "empty holds no results (.nc files)")
     refused(call("report", "r.nc", "-o", "r.nc"), "is one of the results")
     refused(call("report", "r.nc", "-o", "."), "is a folder")
-    refused(call("report", "r.nc", "-o", "no/page.html"), "no")
+    refused(call("report", "r.nc", "-o", "no/page.html"), "the folder no does not exist")
 
 
 STUDY = """\

@@ -141,6 +141,23 @@ def test_a_second_process_is_refused(tmp_path):
         process.communicate()
 
 
+@pytest.mark.parametrize("command", ["run study.yaml", "doctor", "--help", "inspect x.npy"])
+def test_a_reader_that_leaves_is_no_error(tmp_path, command):
+    write_study(tmp_path, steps=2, draws=20)
+    piped = subprocess.run(
+        ["bash", "-c", f"{' '.join(BASE)} {command} | (exec <&-); echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        cwd=tmp_path,
+        env=environment(),
+    )
+    assert piped.stdout.strip() == "0"
+    assert [line for line in piped.stderr.splitlines() if not line.startswith("[")] == []
+    if command.startswith("run"):
+        assert (tmp_path / "out" / "table.csv").is_file()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_closed_and_full_output(tmp_path):
     command = " ".join(BASE)

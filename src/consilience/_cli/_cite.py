@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
+from consilience._cli._guard import tell
 from consilience._core._citations import bibtex
 from consilience._core._errors import UnknownNameError, nearest
 from consilience._core._params import shorten
@@ -18,13 +17,13 @@ def command(*, what: str) -> int:
 
     known_data = list(datasets.list()["name"])
     if what in measures.names():
-        click.echo(bibtex(measures.as_measure(what, who="cite").claims.references))
+        tell(bibtex(measures.as_measure(what, who="cite").claims.references))
     elif what in known_data:
-        click.echo(datasets.load(what).citation)
+        tell(datasets.load(what).citation)
     elif Path(what).exists():
         from consilience._results import load
 
-        click.echo(load(what).citations())
+        tell(load(what).citations())
     else:
         known = [*measures.names(), *known_data]
         raise UnknownNameError(

@@ -101,6 +101,11 @@ def demo(**options: Any) -> int:
     "--ids", type=click.Path(), help="Stimulus ids of both files: .txt (one a line), .json, .yaml or .npy."
 )
 @click.option("--ids-b", type=click.Path(), help="Stimulus ids of B, where they differ from --ids.")
+@click.option(
+    "--repeat",
+    type=click.Choice(["count"]),
+    help="count: rows of equal id are repeats of one stimulus, on either side; they are averaged, and give a ceiling.",
+)
 @click.option("--kind", help="What the values are: activation, count, rate, dff, bold, voltage, latent.")
 @click.option(
     "--join",

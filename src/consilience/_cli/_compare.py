@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from consilience._cli._text import clean
+from consilience._cli._guard import tell
+from consilience._cli._target import check_target
+from consilience._cli._text import clean, interval, number, table
+from consilience._core._errors import InputError
 
 __all__ = ["command"]
 
@@ -21,6 +25,7 @@ def command(
     measures: tuple[str, ...],
     ids: str | None,
     ids_b: str | None,
+    repeat: str | None,
     kind: str | None,
     join: Any,
     n_boot: int,
@@ -34,8 +39,13 @@ def command(
 
     target = _target(out, [a, b, ids, ids_b])
     names = _names(a, b)
-    one = read_array(a, ids=ids, kind=kind, system=names[0])
-    two = read_array(b, ids=ids_b or ids, kind=kind, system=names[1])
+    try:
+        one = read_array(a, ids=ids, kind=kind, system=names[0], repeat=repeat)
+        two = read_array(b, ids=ids_b or ids, kind=kind, system=names[1], repeat=repeat)
+    except InputError as error:
+        if error.code != "repeated-ids" or repeat is not None:
+            raise
+        raise InputError(str(error).replace("repeat='count'", "--repeat count"), code=error.code) from None
     from consilience.analyses import compare
 
     result = compare(
@@ -51,12 +61,37 @@ def command(
     if target is not None:
         result.save(target)
     if as_json:
-        click.echo(json.dumps(_as_json(result), indent=1))
+        tell(json.dumps(_as_json(result), indent=1))
     else:
-        click.echo("\n".join(clean(line, 300) for line in repr(result).splitlines()))
+        for line in _lines(result):
+            tell(line)
         if target is not None:
-            click.echo(f"result: {clean(target, 500)}")
+            tell(f"result: {clean(target, 500)}")
     return 0
+
+
+def _lines(result: Any) -> Iterator[str]:
+    """All measures, in the order in which they were asked for."""
+    data = result.data.isel(a=0, b=0)
+    a, b = (clean(data[side].item(), 60) for side in "ab")
+    yield f"{a} and {b}: {int(data['n_stimuli'].max())} stimuli; higher = more alike"
+    rows = []
+    for i, measure in enumerate(data["measure"].values.tolist()):
+        one = {
+            str(name): float(values[i]) for name, values in data.data_vars.items() if values.dtype.kind == "f"
+        }
+        ceiling = interval(one["ceiling_low"], one["ceiling_high"])
+        p = one["p"]
+        rows.append(
+            (
+                measure,
+                number(one["value"]),
+                interval(one["ci_low"], one["ci_high"]),
+                f"p = {p:.3g}" if math.isfinite(p) else "",
+                f"ceiling {ceiling}" if ceiling else "",
+            )
+        )
+    yield from table(rows, limit=80)
 
 
 def _target(out: str | None, inputs: list[str | None]) -> Path | None:
@@ -68,6 +103,7 @@ def _target(out: str | None, inputs: list[str | None]) -> Path | None:
         raise click.UsageError(f"--out must end in .nc, got {clean(out, 100)}.")
     if path.is_symlink():
         raise click.UsageError(f"--out {clean(out, 100)} is a symbolic link; give a file of its own.")
+    check_target(path, who="--out")
     for source in inputs:
         if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
             raise click.UsageError(f"--out {clean(out, 100)} is one of the inputs; give another name.")

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import click
-
+from consilience._cli._guard import tell
 from consilience._cli._text import clean, table
 
 __all__ = ["command"]
@@ -37,15 +36,15 @@ _EXTRAS = {
 
 def command() -> int:
     problems = 0
-    click.echo(
+    tell(
         f"consilience {_version('consilience')}, Python {platform.python_version()}, {platform.system()} "
         f"{platform.machine()}"
     )
     rows = [(name, _version(name)) for name in (*_CORE, *_MORE)]
     problems += sum(found is None for _, found in rows)
-    click.echo("packages")
+    tell("packages")
     _echo([(name, found or f"MISSING: pip install {name}") for name, found in rows])
-    click.echo("extras")
+    tell("extras")
     extras = [(name, extra, what, _version(name)) for name, (extra, what) in _EXTRAS.items()]
     _echo(
         [
@@ -53,18 +52,19 @@ def command() -> int:
             for name, extra, what, found in extras
         ]
     )
-    click.echo("numerics")
+    tell("numerics")
     _echo(_numerics())
-    click.echo("data")
+    tell("data")
     lines, bad = _data()
     _echo(lines)
-    click.echo("all is well" if not problems + bad else f"{problems + bad} problems, see above")
-    return 1 if problems + bad else 0
+    problems += bad
+    tell(f"{problems} problem{'' if problems == 1 else 's'}, see above" if problems else "all is well")
+    return 1 if problems else 0
 
 
 def _echo(rows: list[tuple[str, str]]) -> None:
     for line in table(rows, limit=160):
-        click.echo(line)
+        tell(line)
 
 
 def _version(name: str) -> str | None:
@@ -113,16 +113,12 @@ def _data() -> tuple[list[tuple[str, str]], int]:
     from consilience._core import _fetch
 
     folder = Path(_fetch.data_folder())
-    try:
-        probe = next(path for path in (folder, *folder.parents) if path.exists())
-        writable = os.access(probe, os.W_OK)
-    except (OSError, StopIteration):
-        writable = False
+    writable = _fetch.can_write(folder)
     rows = [
         (
             "cache",
             f"{clean(folder)} "
-            f"({'writable' if writable else 'NOT writable: set CONSILIENCE_DATA to another folder'})",
+            f"({'writable' if writable else 'NOT a folder that can be written: set CONSILIENCE_DATA to another'})",
         )
     ]
     for what, listed in (("data set", datasets.list()), ("network", networks.list())):

@@ -11,7 +11,7 @@ import time
 import warnings
 from typing import Any
 
-__all__ = ["guarded"]
+__all__ = ["end", "guarded", "say", "tell"]
 
 INTERRUPTED = 130
 _GRACE = 1.2  # seconds between a signal and the end, whatever the process is doing
@@ -84,6 +84,17 @@ def say(text: str) -> None:
         pass
 
 
+def tell(text: str = "") -> None:
+    """One line to stdout. Whoever read it may have left (`| head`): the work goes on, unsaid."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+
+
 def _error(text: str, code: str) -> None:
     from consilience._cli._text import clean
 
@@ -141,8 +152,18 @@ def _invoke(argv: list[str]) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("always", ConsilienceWarning)
         warnings.showwarning = _show_warning
-        code = cli.main(args=argv, prog_name="consilience", standalone_mode=False)
-    sys.stdout.flush()
+        stdout = sys.stdout
+        try:
+            code = cli.main(args=argv, prog_name="consilience", standalone_mode=False)
+        except SystemExit:
+            if sys.stdout is stdout:
+                raise
+            code = 0  # click puts another stream there, and exits with 1, when nobody reads any more
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
     return code if isinstance(code, int) else 0
 
 
@@ -151,6 +172,12 @@ def _explain(error: BaseException, *, debug: bool, caught: _Signals) -> int:
 
     from consilience._core._errors import ConsilienceError
 
+    pipe = (
+        error.__context__ if isinstance(error, SystemExit) else error
+    )  # click exits with 1 at a closed pipe
+    if isinstance(pipe, BrokenPipeError):
+        _silence_stdout()
+        return 0
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     if caught.seen or isinstance(error, (KeyboardInterrupt, click.Abort)):
@@ -158,9 +185,6 @@ def _explain(error: BaseException, *, debug: bool, caught: _Signals) -> int:
             end(INTERRUPTED, caught.message)
         say(caught.message)
         return INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        _silence_stdout()
-        return 0
     if debug:
         import traceback
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import click
 import numpy as np
 
+from consilience._cli._guard import tell
 from consilience._cli._text import clean, table
 from consilience._core._errors import InputError
 
@@ -27,13 +27,13 @@ def command(*, file: str, as_json: bool) -> int:
     facts, findings = _facts(raw), list(_findings(raw))
     if as_json:
         listed = [{"severity": severity, "text": text} for severity, text in findings]
-        click.echo(json.dumps({"file": file, **facts, "findings": listed}, indent=1))
+        tell(json.dumps({"file": file, **facts, "findings": listed}, indent=1))
     else:
-        click.echo(clean(file, 500))
+        tell(clean(file, 500))
         for line in table([(key, value) for key, value in facts.items() if value is not None], limit=100):
-            click.echo(line)
+            tell(line)
         for severity, text in findings or [("ok", "nothing that an analysis would stumble over")]:
-            click.echo(f"  {severity}: {clean(text, 300)}")
+            tell(f"  {severity}: {clean(text, 300)}")
     return 2 if any(severity == "error" for severity, _ in findings) else 0
 
 
@@ -42,13 +42,13 @@ def _result(file: str, *, as_json: bool) -> int:
 
     result = load(file)
     if as_json:
-        click.echo(
+        tell(
             json.dumps(
                 {"file": file, "class": type(result).__name__, "sha256": result_hash(result)}, indent=1
             )
         )
     else:
-        click.echo("\n".join(clean(line, 300) for line in repr(result).splitlines()))
+        tell("\n".join(clean(line, 300) for line in repr(result).splitlines()))
     return 0
 
 

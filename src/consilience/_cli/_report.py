@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-import click
-
+from consilience._cli._guard import tell
+from consilience._cli._target import check_target
 from consilience._cli._text import clean
 from consilience._core._errors import InputError
 
@@ -30,12 +30,7 @@ def command(*, results: tuple[str, ...], output: str | None, title: str | None) 
     else:
         files = {Path(path).stem: Path(path) for path in results}
         target = Path(output) if output else Path("report.html")
-    if target.is_dir():
-        raise InputError(
-            f"report: {clean(target)} is a folder; give a file name, such as "
-            f"{clean(target / 'report.html')}.",
-            code="bad-path",
-        )
+    check_target(target, who="report")
     if any(target.exists() and path.exists() and target.samefile(path) for path in files.values()):
         raise InputError(
             f"report: {clean(target)} is one of the results; give another name.", code="bad-path"
@@ -58,7 +53,7 @@ def command(*, results: tuple[str, ...], output: str | None, title: str | None) 
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
-    click.echo(f"report: {clean(target, 500)}")
+    tell(f"report: {clean(target, 500)}")
     return 0
 
 

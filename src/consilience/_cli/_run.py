@@ -8,8 +8,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-import click
-
+from consilience._cli._guard import tell
 from consilience._cli._summary import summary
 from consilience._cli._text import clean
 
@@ -76,14 +75,14 @@ def run_and_tell(study: str | os.PathLike[str] | Mapping[str, Any], **options: A
     with _Bar() as bar:
         result = run(study, progress=bar, **options)
     for line in summary(result):
-        click.echo(line)
-    click.echo(f"{result.stored} blocks from the store, {result.computed} computed, {result.seconds:.1f} s")
+        tell(line)
+    tell(f"{result.stored} blocks from the store, {result.computed} computed, {result.seconds:.1f} s")
     warned = sum(len(one.warnings) for one in result.results.values())
     if warned:
-        click.echo(f"{warned} warnings stand in the results" + (" and the report" if result.report else ""))
-    click.echo(f"results: {clean(result.output / 'results', 500)}")
+        tell(f"{warned} warnings stand in the results" + (" and the report" if result.report else ""))
+    tell(f"results: {clean(result.output / 'results', 500)}")
     if result.report is not None:
-        click.echo(f"report: {clean(result.report, 500)}")
+        tell(f"report: {clean(result.report, 500)}")
     _tell_failures(result)
     return result.exit_code
 

@@ -26,7 +26,7 @@ from typing import IO
 
 from consilience._core._errors import InputError, warn
 
-__all__ = ["PackageFile", "cached", "data_folder", "fetch", "sha256_of", "write_atomically"]
+__all__ = ["PackageFile", "cached", "can_write", "data_folder", "fetch", "sha256_of", "write_atomically"]
 
 _log = logging.getLogger("consilience")
 _CHUNK = 1 << 20
@@ -70,6 +70,18 @@ def _writable(folder: Path) -> bool:
         with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError:
+        return False
+
+
+def can_write(folder: Path) -> bool:
+    """Whether ``folder`` takes files, or, where it is not there yet, could be made."""
+    try:
+        place = next(
+            path for path in (folder, *folder.absolute().parents) if path.exists() or path.is_symlink()
+        )
+        with tempfile.TemporaryFile(dir=place):
+            return True
+    except (OSError, StopIteration):
         return False
 
 
@@ -200,6 +212,12 @@ def fetch(source: PackageFile) -> dict[str, Path]:
             )
             lacking.append(member)
     if lacking:
+        if not can_write(folder):
+            raise InputError(
+                f"consilience: {folder} cannot be written (or is no folder), so {source} cannot be kept there; set "
+                "CONSILIENCE_DATA to another folder.",
+                code="not-writable",
+            )
         with tempfile.TemporaryDirectory(prefix="consilience-fetch-", ignore_cleanup_errors=True) as scratch:
             archive = _download(source, Path(scratch), next(iter(places.values())).parent)
             for member in lacking:

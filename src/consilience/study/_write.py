@@ -48,7 +48,15 @@ def prepare_output(study: Study) -> Path:
             raise InputError(
                 f"study: {what} {show(path)} cannot be used ({error.strerror}).", code="bad-output"
             ) from None
-    written = {(output / name).resolve() for name in ("table.csv", "report.html", "run.json")}
+    named = [output / name for name in ("table.csv", "report.html", "run.json")]
+    for path in named:
+        if path.is_dir():
+            raise InputError(
+                f"study: {show(path)} is a folder, and a file of that name is written; remove it or give another "
+                "output.",
+                code="bad-output",
+            )
+    written = {path.resolve() for path in named}
     for path in study.inputs:
         place = path.resolve()
         if place in written or any(folder.resolve() in place.parents for folder in (store, results)):
@@ -59,8 +67,9 @@ def prepare_output(study: Study) -> Path:
     try:
         store.mkdir(parents=True, exist_ok=True)
         results.mkdir(exist_ok=True)
-        with tempfile.TemporaryFile(dir=store) as probe:
-            probe.write(b"0")
+        for folder in (store, results, output):
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(b"0")
     except OSError as error:
         raise InputError(
             f"study: cannot write into {show(output)} ({error.strerror or error}).", code="cannot-write"

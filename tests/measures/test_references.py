@@ -1,6 +1,7 @@
 """Values against other implementations and closed forms."""
 
 import functools
+import pickle
 
 import numpy as np
 import pytest
@@ -39,6 +40,30 @@ def test_rdm_is_scipys(distance, metric):
         np.testing.assert_allclose(full, squareform(expected), rtol=1e-10, atol=1e-13)
         assert (full == full.T).all()
         assert (np.diag(full) == 0).all()
+
+
+def test_flat_patterns_are_named_by_row_and_by_those_who_know_by_id():
+    from consilience.measures._rdm import FlatPatternError
+
+    x = np.random.default_rng(0).normal(size=(6, 4))
+    x[2] = 7.0
+    with pytest.raises(FlatPatternError, match="rdm: stimulus 2 has the same value in all units") as found:
+        m.rdm(x)
+    assert found.value.rows == (2,)
+    assert found.value.code == "flat-pattern"
+    assert pickle.loads(pickle.dumps(found.value)).rows == (2,)
+    again = found.value.named(list("abcdef"), who="cs.compare, system 'V1'")
+    assert str(again) == (
+        "cs.compare, system 'V1': stimulus 'c' has the same value in all units, so its correlation distance is "
+        "not defined; drop it or use distance='euclidean'."
+    )
+    x[[0, 1, 3]] = 0.0
+    with pytest.raises(FlatPatternError, match=r"stimuli 0, 1, 3 have only zeros, so their cosine") as found:
+        m.rdm(x, distance="cosine")
+    x[4] = 0.0
+    with pytest.raises(FlatPatternError, match=r"stimuli 0, 1, 3, \.\.\. \(4 in all\) have") as found:
+        m.rsa(x, x, distance="cosine")
+    assert "stimuli 'a', 'b', 'd', ... (4 in all)" in str(found.value.named(list("abcdef"), who="t"))
 
 
 @pytest.mark.parametrize("distance", ["correlation", "cosine", "euclidean"])

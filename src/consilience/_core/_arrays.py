@@ -13,6 +13,7 @@ from consilience._core._params import shorten
 
 __all__ = [
     "Array",
+    "as_array",
     "as_matrix",
     "as_same_library",
     "array_namespace",
@@ -59,8 +60,32 @@ def _refuse_kind(name: str, who: str, what: str) -> InputError:
     )
 
 
-def _unwrap(x: object, name: str, who: str) -> Array:
-    """Strips containers (masked arrays, data frames, labelled arrays, lists) down to an array."""
+def _refuse_without_values(x: Any, name: str, who: str) -> None:
+    """Refuses torch tensors that hold no plain values: sparse, ragged, on the meta device, quantized."""
+    if "sparse" in str(x.layout):
+        raise InputError(
+            f"{who}: {name} is a sparse tensor of shape {tuple(x.shape)}; pass {name}.to_dense() if it fits in "
+            "memory.",
+            code="sparse-array",
+        )
+    if x.is_nested:
+        raise InputError(
+            f"{who}: {name} is a nested tensor; every row must have the same length.", code="not-an-array"
+        )
+    if x.device.type == "meta":
+        raise InputError(
+            f"{who}: {name} is a tensor on the meta device, which holds no values; compute it on a real one.",
+            code="not-an-array",
+        )
+    if x.is_quantized:
+        raise InputError(
+            f"{who}: {name} must hold real numbers, got a quantized tensor; pass {name}.dequantize().",
+            code="not-numeric",
+        )
+
+
+def as_array(x: object, *, name: str, who: str) -> Array:
+    """Strips containers (masked arrays, data frames, labelled arrays, lists) down to an array of values."""
     if isinstance(x, np.ma.MaskedArray):
         if np.ma.is_masked(x):
             raise InputError(
@@ -71,7 +96,10 @@ def _unwrap(x: object, name: str, who: str) -> Array:
         return np.asarray(x.data)
     if isinstance(x, np.matrix):
         return np.asarray(x)
-    if (hasattr(x, "tocsr") and hasattr(x, "nnz")) or "sparse" in str(getattr(x, "layout", "")):
+    if is_torch_array(x):
+        _refuse_without_values(x, name, who)
+        return x
+    if hasattr(x, "tocsr") and hasattr(x, "nnz"):
         raise InputError(
             f"{who}: {name} is a sparse matrix of shape {getattr(x, 'shape', '?')}; pass {name}.toarray() "
             "if it fits in memory.",
@@ -84,6 +112,8 @@ def _unwrap(x: object, name: str, who: str) -> Array:
     if isinstance(x, np.ndarray) or is_array_api_obj(x):
         return x
     if isinstance(x, (list, tuple)) or hasattr(x, "__array__"):
+        if isinstance(x, (list, tuple)):
+            x = [_row(row, name, who) for row in x]
         try:
             return np.asarray(x)
         except (ValueError, TypeError):
@@ -91,8 +121,16 @@ def _unwrap(x: object, name: str, who: str) -> Array:
                 f"{who}: {name} is a ragged list; every row must have the same length.", code="not-an-array"
             ) from None
     raise InputError(
-        f"{who}: {name} must be an array (stimuli, units), got {type(x).__name__}.", code="not-an-array"
+        f"{who}: {name} must be an array, got {type(x).__name__}.", code="not-an-array"
     )
+
+
+def _row(x: object, name: str, who: str) -> object:
+    """An entry of a list: tensors as NumPy arrays, whatever their device, anything else as it is."""
+    if not is_torch_array(x):
+        return x
+    _refuse_without_values(x, f"a row of {name}", who)
+    return to_numpy(x)
 
 
 def _as_float(x: Array, name: str, who: str) -> Array:
@@ -157,7 +195,7 @@ def as_matrix(x: object, *, name: str, who: str, min_rows: int = 1) -> Array:
     other shapes, non-numeric kinds, sparse or masked arrays, NaN, infinity, no columns or fewer than
     ``min_rows`` rows.
     """
-    array = _unwrap(x, name, who)
+    array = as_array(x, name=name, who=who)
     if array.ndim != 2:
         hint = (
             "reshape it to (stimuli, units) first: flatten or average the further axes"

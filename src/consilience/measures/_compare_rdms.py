@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from consilience._core._arrays import Array, as_same_library, n_from_condensed, to_numpy
+from consilience._core._arrays import Array, as_array, as_same_library, n_from_condensed, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import check_option
 from consilience.measures._contract import PairParts
@@ -119,10 +119,11 @@ def check_varies(vector: np.ndarray, rdm: np.ndarray, *, rounding: float = 0.0) 
 
 def _condensed(x: object, name: str) -> np.ndarray:
     who = "compare_rdms"
-    array = to_numpy(x) if hasattr(x, "shape") else np.asarray(x)
+    array = to_numpy(as_array(x, name=name, who=who))
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f"{who}: {name} must hold real numbers, got dtype {array.dtype}.", code="not-numeric"
+            f"{who}: {name} must hold real numbers, got dtype {array.dtype}; convert it to float first.",
+            code="not-numeric",
         )
     array = np.asarray(array, dtype=np.float64)
     if array.ndim == 2 and array.shape[0] == array.shape[1]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consilience._core._arrays import Array, array_namespace, as_matrix, same_rows
+from consilience._core._arrays import Array, array_namespace, as_matrix, float64, same_rows
 from consilience._core._errors import InputError
 from consilience.linalg import constant_columns
 
@@ -10,13 +10,15 @@ __all__ = ["two_systems"]
 
 
 def two_systems(x: object, y: object, *, who: str, fewest: int = 4) -> tuple[Array, Array]:
-    """``x`` and ``y`` as by `as_matrix`, of one library and number of stimuli, varying over stimuli.
+    """``x`` and ``y`` as by `as_matrix`, of one library, dtype and number of stimuli, varying over stimuli.
 
     The last is checked here, before centring: what is left of a constant is rounding, which correlates.
     """
     a = as_matrix(x, name="x", who=who, min_rows=fewest)
     b = as_matrix(y, name="y", who=who, min_rows=fewest)
     same_rows(a, b, who=who)
+    if a.dtype != b.dtype:  # torch multiplies equal types only
+        a, b = float64(a), float64(b)
     for name, system in (("x", a), ("y", b)):
         if bool(array_namespace(system).all(constant_columns(system))):
             raise InputError(

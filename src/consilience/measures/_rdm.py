@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
+
+import numpy as np
 
 from consilience._core._arrays import Array, array_namespace, as_matrix, condensed_indices, float64, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import check_option
 from consilience.linalg import centre_columns, gram, squared_distances
 
-__all__ = ["DISTANCES", "rdm"]
+__all__ = ["DISTANCES", "FlatPatternError", "rdm"]
 
 DISTANCES = ("correlation", "euclidean", "sqeuclidean", "cosine")
+
+
+class FlatPatternError(InputError):
+    """Stimuli whose pattern has no direction; ``rows`` are their row numbers, and `named` says their ids."""
+
+    code = "flat-pattern"
+    rows: tuple[int, ...] = ()
+    distance: str = ""
+
+    @classmethod
+    def of(
+        cls, rows: Sequence[int], distance: str, *, who: str, labels: Sequence[object] = ()
+    ) -> FlatPatternError:
+        """``labels``: what the rows are called in the text; () = by number."""
+        listed = ", ".join(repr(label) for label in (labels or rows)[:3])
+        more = f", ... ({len(rows)} in all)" if len(rows) > 3 else ""
+        what = "the same value in all units" if distance == "correlation" else "only zeros"
+        one = len(rows) == 1
+        error = cls(
+            f"{who}: {'stimulus' if one else 'stimuli'} {listed}{more} {'has' if one else 'have'} {what}, so "
+            f"{'its' if one else 'their'} {distance} distance is not defined; drop {'it' if one else 'them'} or "
+            "use distance='euclidean'."
+        )
+        error.rows, error.distance = tuple(rows), distance
+        return error
+
+    def named(self, ids: Sequence[object] | np.ndarray, *, who: str) -> FlatPatternError:
+        """The same error for a caller that knows the ids (n,) of the rows."""
+        return self.of(self.rows, self.distance, who=who, labels=np.asarray(ids)[list(self.rows)].tolist())
 
 
 def rdm(
@@ -64,9 +96,8 @@ def rdm(
         d = squared_distances(centre_columns(x)) / (p if distance == "euclidean" else 1)
         return (d + d.T) / 2 if square else _condensed(d)
     k = gram(_long_rows(x, distance, who))
-    short = 1.0 / xp.sqrt(
-        xp.linalg.diagonal(k)
-    )  # the length of a row is in its product with itself: no pass over the data for it
+    # the length of a row is in its product with itself: no pass over the data for it
+    short = 1.0 / xp.sqrt(xp.linalg.diagonal(k))
     k = k * short[:, None] * short[None, :]
     if not square:
         return xp.clip(1.0 - _condensed(k), 0.0, 2.0)
@@ -100,17 +131,9 @@ def _long_rows(x: Array, distance: str, who: str) -> Array:
     # the largest entry of a flat row is its mean
     flat = float64(scale) <= (8 * eps) * (size + float64(scale))
     if bool(xp.any(flat)):
-        rows = [int(i) for i in to_numpy(flat)[:, 0].nonzero()[0]]
-        what = "the same value in all units" if distance == "correlation" else "only zeros"
-        listed = ", ".join(map(str, rows[:3])) + (f", ... ({len(rows)} in all)" if len(rows) > 3 else "")
-        raise InputError(
-            f"{who}: stimulus {listed} has {what}, so its {distance} distance is not defined; "
-            "drop it or use distance='euclidean'.",
-            code="flat-pattern",
-        )
-    safe = (
-        float(xp.finfo(x.dtype).max) ** 0.25
-    )  # p squares of that still fit; its inverse is far from the smallest number
+        raise FlatPatternError.of(to_numpy(flat)[:, 0].nonzero()[0].tolist(), distance, who=who)
+    # p squares of that still fit; its inverse is far from the smallest number
+    safe = float(xp.finfo(x.dtype).max) ** 0.25
     return work if float(xp.min(scale)) > 1 / safe and float(xp.max(scale)) < safe else work / scale
 
 

@@ -164,10 +164,9 @@ def compare_rdms(
     Parameters
     ----------
     a, b : condensed RDM (n(n-1)/2,) in SciPy's order, or square (n, n)
-    method : ``"cosine"`` a.b/(|a||b|), not 0 for independent RDMs; ``"pearson"``; ``"spearman"`` (ties get
-        mean ranks);
-        ``"kendall"`` tau-a = (concordant - discordant) / all pairs of pairs, which does not favour models
-        that predict ties (Nili et al. 2014).
+    method : ``"cosine"`` a.b/(|a||b|), not 0 for independent RDMs; ``"pearson"``; ``"spearman"`` (ties get mean
+        ranks); ``"kendall"`` tau-a = (concordant - discordant) / all pairs of pairs, which does not favour
+        models that predict ties (Nili et al. 2014).
 
     Returns
     -------

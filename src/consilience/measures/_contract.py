@@ -2,9 +2,8 @@
 built from.
 
 A measure is ``f(x, y, /, *, options) -> float``, samples (stimuli) first, higher = more alike. `measure`
-records its `Claims` (which one
-suite tests, both ways) and a factory of its parts. There are three kinds of parts, one per rule of
-resampling over stimuli:
+records its `Claims` (which one suite tests, both ways) and a factory of its parts. There are three kinds of
+parts, one per rule of resampling over stimuli:
 
 pairs        `PairParts`: one vector over pairs of stimuli per system; every draw is a weighted cosine.
 predictions  `PredictionParts`: held-out predictions per stimulus; every draw is a weighted mean of them.
@@ -58,18 +57,16 @@ SIMILARITIES = frozenset({"translation", "scaling", "rotation", "permutation"}) 
 class Claims:
     """What a measure says of itself. The common suite tests each claim; verbs, warnings and docs follow them.
 
-    label : name in text.   range : (lowest, highest) possible.   itself : value of a system with itself;
-        None = no fixed value.
-    symmetric : f(x, y) == f(y, x).   invariant, invariant_y : transformations of x (of y) that leave the
-        value; all others must change it.
-    null : expected value for independent Gaussian data of n stimuli, p and q units.   null_text : the same
-        in words.
+    label : name in text.   range : (lowest, highest) possible.
+    itself : value of a system with itself; None = no fixed value.   symmetric : f(x, y) == f(y, x).
+    invariant, invariant_y : transformations of x (of y) that leave the value; all others must change it.
+    null : expected value for independent Gaussian data of n stimuli, p and q units.
+    null_text : the same in words.
     inflation : what must exceed 0.1 for the warning ``null-not-zero``; None = null itself.
-    resample : rule for intervals over stimuli.   held_out : name of the held-out form that `compare` uses
-        instead.
-    takes_rdms : can be computed from RDMs alone.   min_stimuli : fewest stimuli.   libraries : array
-        libraries it runs on;
-    converts : True where the work is done in NumPy whatever came in.
+    resample : rule for intervals over stimuli.
+    held_out : name of the held-out form that `compare` uses instead.
+    takes_rdms : can be computed from RDMs alone.   min_stimuli : fewest stimuli.
+    libraries : array libraries it runs on.   converts : the work is done in NumPy whatever came in.
     references : keys of references.bib.   method : one sentence for a methods section.
     """
 

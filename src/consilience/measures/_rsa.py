@@ -32,8 +32,7 @@ _WORDS = {
 def _null(distance: str, method: str) -> Any:
     if method != "cosine":
         return lambda n, p, q: 0.0
-    # mean and variance of a distance between independent Gaussian patterns: 1 and 1/(p-1); 2 and 8/p; 1 and
-    # 1/p
+    # mean and variance of a distance between independent Gaussian patterns: 1, 1/(p-1); 2, 8/p; 1, 1/p
     spread = {
         "correlation": lambda p: 1 / max(p - 1, 1),
         "euclidean": lambda p: 2 / p,

@@ -1,10 +1,9 @@
 """Cosines of pair vectors (RDMs, centred kernels) under resampled and permuted stimuli: large products, no
 object per draw.
 
-A pair vector of n stimuli holds one number per pair i < j in SciPy's order, n(n-1)/2 of them, and, where
-the kernel's diagonal
-counts, n further numbers for i = j (scaled by sqrt(1/2), so that the inner product is half the Frobenius
-product).
+A pair vector of n stimuli holds one number per pair i < j in SciPy's order, n(n-1)/2 of them, and, where the
+kernel's diagonal counts, n further numbers for i = j (scaled by sqrt(1/2), so that the inner product is half
+the Frobenius product).
 """
 
 from __future__ import annotations
@@ -32,8 +31,7 @@ def weighted_cosines(
     ----------
     a, b : (n_a, P), (n_b, P) pair vectors, ranked and centred once on the original stimuli
     weights : (draws, n) multinomial weights of the stimuli; a pair i != j counts w_i w_j times, a diagonal
-        entry w_i times,
-        so that a stimulus drawn twice never counts as a pair with itself
+        entry w_i times, so that a stimulus drawn twice never counts as a pair with itself
     diagonal : whether the vectors carry the n diagonal entries
 
     Returns
@@ -96,9 +94,8 @@ def permuted_cosines(
     """Inner products of pair vectors after the stimuli of one side are relabelled: (permutations, n_a, n_b).
 
     ``a`` (n_a, P) and ``b`` (n_b, P) must have norm 1 (a mean over subjects of such vectors is fine: the
-    result is then the mean over
-    subjects). ``orders`` (permutations, n): row k gives, for each stimulus of a, the stimulus of a whose
-    labels it gets.
+    result is then the mean over subjects). ``orders`` (permutations, n): row k gives, for each stimulus of a,
+    the stimulus of a whose labels it gets.
     """
     count, n = orders.shape
     rows, columns = _indices(n, diagonal)

@@ -304,8 +304,7 @@ def check_measure(
     Every declared invariance leaves the value, with more units than stimuli too, and every undeclared one
     changes it (for x, and for y); range; value on itself; symmetry; fewest stimuli; order of the stimuli; the
     stated null, by simulation; the function equals its parts; every array library, dtype and memory layout;
-    inputs are left as they were.
-    A bare function states nothing, so only what needs no claim is tested.
+    inputs are left as they were. A bare function states nothing, so only what needs no claim is tested.
 
     Parameters
     ----------

@@ -186,6 +186,7 @@ COVERAGE: list[tuple[str, Spec, bool]] = [
     ("pairs", ("cka", {}, True), False),
     ("predictions", ("linear_predictivity", {}, True), False),
     ("predictions", ("cca", {}, True), False),
+    ("predictions", ("svcca", {}, True), False),
     ("predictions", ("procrustes", {}, True), False),
     ("predictions, refit", ("linear_predictivity", {}, True), True),
     ("subsample", ("cca", {}, False), False),

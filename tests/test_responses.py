@@ -104,7 +104,7 @@ def test_three_axes_are_never_guessed():
 def test_missing_values_by_policy():
     x = X.copy()
     x[1, 2] = np.nan
-    with pytest.raises(cs.InputError, match=r"1 values are NaN, first at \(trial 1 = 'b', unit 2 = 2\)"):
+    with pytest.raises(cs.InputError, match=r"1 value is NaN, first at \(trial 1 = 'b', unit 2 = 2\)"):
         cs.responses(x, stimulus=IDS)
     with pytest.warns(cs.ConsilienceWarning, match=r"trials-omitted.*1 of 4"):
         omitted = cs.responses(x, stimulus=IDS, missing="omit")
@@ -194,7 +194,7 @@ D = np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))
         (D[:2, :2], {"stimulus": ["a", "b"]}, "at least 3 stimuli"),
         (D, {"stimulus": list("aabc")}, "must differ; 'a' come more than once"),
         (D, {"distance": "euclid"}, "Did you mean 'euclidean'"),
-        (D, {"subject": ["a", "b"]}, "subject has 2 ids for 1 rows"),
+        (D, {"subject": ["a", "b"]}, "subject has 2 ids for 1 row;"),
         (D.astype(complex), {}, "must hold real numbers"),
         (np.zeros((2, 0, 0)), {"stimulus": []}, "at least 3 stimuli|must be"),
     ],

@@ -138,3 +138,16 @@ def test_the_estimate_of_memory_is_at_least_what_is_taken(monkeypatch):
         tracemalloc.stop()
         assert taken < 1.3 * estimates[-1] + 30e6, measure
         assert estimates[-1] < 4 * taken, measure
+
+
+def test_averaging_by_a_label_says_why_there_is_no_ceiling():
+    rng = np.random.default_rng(0)
+    ids = [f"s{i}" for i in range(8)] * 2
+    options = {"stimulus": ids, "repeat": "count", "kind": "rate", "category": [i % 4 for i in range(8)] * 2}
+    x = cs.responses(rng.normal(size=(16, 9)), system="V1", **options)
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"'V1': with by='category' all trials of a label are averaged"
+    ):
+        result = cs.compare(x, x, measure="rsa", by="category", n_boot=0, n_perm=0, rng=0)
+    assert result.ceiling is None
+    assert "ceiling-missing" in [c.code for c in result.warnings]

@@ -452,3 +452,32 @@ def test_small_words():
         "1,000 copies",
     )
     assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_what_other_measures_say_stands_in_the_answer():
+    result = made.comparison()
+    best = result.best_a.copy(deep=True)
+    best["chosen"].values = np.array([["_fc", "_fc"], ["_fc", "_conv_head"]], dtype=object)
+    text = report.render({"t": replace(result, best_a=best)}, title="t")
+    assert "By rsa, " in text
+    assert "By cka, too, it is _fc." in text
+    assert "By cka it is _conv_head (" in text
+
+
+def test_the_ceiling_is_one_over_subjects_or_over_repeats():
+    result = made.comparison(seeds=0)
+    assert "noise ceiling over subjects, leaving each out" in report.render({"t": result}, title="t")
+    data = result.data.assign(n_subjects=result.data["n_subjects"] * 0 + 1)
+    text = report.render({"t": replace(result, data=data)}, title="t")
+    assert "noise ceiling from random halves of the repeats" in text
+    assert "part of what comes back in every repeat is left unexplained" in text
+    assert "subjects share" not in text
+
+
+def test_why_there_is_no_ceiling_is_said():
+    result = made.comparison(seeds=0)
+    nan = result.data["value"] * np.nan
+    data = result.data.assign(ceiling_low=nan, ceiling_high=nan).assign_attrs(by="category")
+    text = report.render({"t": replace(result, data=data)}, title="t")
+    assert "No noise ceiling exists for monkey_IT (stimuli were averaged by category)" in text
+    assert "No noise ceiling: stimuli were averaged by category." in text

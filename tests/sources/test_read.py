@@ -126,7 +126,7 @@ def test_csv(tmp_path, values, separator, start):
         ("id,a\ns0,1,2\n", "line 2: 3 columns where the header has 2"),
         ("id,a\n", "has a header and no rows"),
         ("hello\n", "no comma, semicolon or tab"),
-        ("id,a\ns0,\ns1,2\n", "1 values are NaN"),
+        ("id,a\ns0,\ns1,2\n", "1 value is NaN"),
         ("id;a\ns0;1,5\n", "with a decimal point"),
         ('id,a\n"s0,1\n', "x.csv"),
         ("id,a,a\ns0,1,2\n", "unit names must differ"),

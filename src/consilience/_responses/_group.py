@@ -49,7 +49,7 @@ def average(data: xr.DataArray, *, by: str = "stimulus") -> xr.DataArray:
     if (counts == 0).any():
         empty = groups[counts == 0]
         raise InputError(
-            f"{who}: no valid trial for {by} {examples(empty.tolist())}; drop those {by}s first.",
+            f"{who}: no valid trial for {by} {examples(empty.tolist())}; drop those rows first.",
             code="no-valid-trial",
         )
     if groups.size == labels.size and keep.all():

@@ -22,7 +22,9 @@ def made_up_ids(n: int, prefix: str = "stim") -> np.ndarray:
 def check_ids(ids: object, n: int, *, who: str, what: str = "stimulus") -> np.ndarray:
     """Ids as a 1-D array of one type (text or whole numbers of 64 bits), ``n`` long."""
     if isinstance(ids, (str, bytes, set, frozenset, dict)) or not isinstance(ids, Iterable):
-        raise InputError(f"{who}: {what} must be a list of {n} ids, got {shorten(ids)}.", code="bad-ids")
+        raise InputError(
+            f"{who}: {what} must be a list of {n} id{'s' * (n != 1)}, got {shorten(ids)}.", code="bad-ids"
+        )
     listed = list(
         ids.values.tolist()
         if isinstance(ids, xr.DataArray)
@@ -32,7 +34,9 @@ def check_ids(ids: object, n: int, *, who: str, what: str = "stimulus") -> np.nd
     )
     if len(listed) != n:
         raise InputError(
-            f"{who}: {what} has {len(listed)} ids for {n} rows; give one id per row.", code="bad-ids"
+            f"{who}: {what} has {len(listed)} id{'s' * (len(listed) != 1)} for {n} row{'s' * (n != 1)}; give one "
+            "id per row.",
+            code="bad-ids",
         )
     listed = [entry.item() if isinstance(entry, np.generic) else entry for entry in listed]
     text = [isinstance(entry, str) for entry in listed]

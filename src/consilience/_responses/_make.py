@@ -270,7 +270,7 @@ def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataA
     if np.isinf(values).any():
         count, place = places(np.isinf(values), data)
         raise InputError(
-            f"{who}: {count} values are infinite, first at {place}; find out why before any analysis.",
+            f"{who}: {_values(count)} infinite, first at {place}; find out why before any analysis.",
             code="nan-values",
         )
     bad = np.isnan(values)
@@ -279,7 +279,7 @@ def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataA
     count, place = places(bad, data)
     if missing == "raise" or "trial" not in data.dims:
         raise InputError(
-            f"{who}: {count} values are NaN, first at {place}; pass missing='omit' to drop those trials or "
+            f"{who}: {_values(count)} NaN, first at {place}; pass missing='omit' to drop those trials or "
             "'mask' to mark them.",
             code="nan-values",
         )
@@ -297,3 +297,7 @@ def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataA
         "Check why they are missing.",
     )
     return data[~rows], [said]
+
+
+def _values(count: int) -> str:
+    return "1 value is" if count == 1 else f"{count} values are"

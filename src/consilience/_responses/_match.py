@@ -44,7 +44,7 @@ def common_ids(
         only_one, only_two = np.setdiff1d(one, two), np.setdiff1d(two, one)
         if common.size == 0:
             raise InputError(
-                f"{who}: {first!r} ({one.size} stimuli) and {name!r} ({two.size}) share no stimulus id: "
+                f"{who}: {first!r} (stimuli: {one.size}) and {name!r} ({two.size}) share no stimulus id: "
                 f"{examples(one.tolist())} against "
                 f"{examples(two.tolist())}; give both the same ids.",
                 code="ids-disjoint",

@@ -106,7 +106,7 @@ class Result:
         head = f"<{type(self).__name__}> {self.title}"
         foot = [f"  warning {caution.code}: {caution.message}" for caution in self.warnings[:4]]
         if len(self.warnings) > 4:
-            foot.append(f"  and {len(self.warnings) - 4} more warnings in .warnings")
+            foot.append(f"  and {len(self.warnings) - 4} more in .warnings")
         return "\n".join([head, *self._lines(), *foot])
 
     def _repr_html_(self) -> str:

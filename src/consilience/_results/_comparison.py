@@ -109,5 +109,5 @@ class Comparison(Result):
                 text += f"  ceiling [{row['ceiling_low']:.3f}, {row['ceiling_high']:.3f}]"
             lines.append(text)
         if len(frame) > 12:
-            lines.append(f"  ... {len(frame) - 12} more rows in .to_frame()")
+            lines.append(f"  ... {len(frame) - 12} more in .to_frame()")
         return lines

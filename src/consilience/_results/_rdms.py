@@ -38,7 +38,6 @@ class RDMs(Result):
         return self.data.to_dataframe().reset_index()
 
     def _lines(self) -> list[str]:
-        return [
-            f"  {self.rdms.sizes['system']} systems x {self.rdms.sizes['stimulus']} stimuli, "
-            f"{self.settings.get('distance', '')} distance"
-        ]
+        systems, stimuli = self.rdms.sizes["system"], self.rdms.sizes["stimulus"]
+        distance = self.settings.get("distance", "")
+        return [f"  {systems} system{'s' * (systems != 1)} x {stimuli} stimuli, {distance} distance"]

@@ -146,22 +146,30 @@ def check_memory(
     )
 
 
-def say_what_lacks(measures: list[Measure], a: list[System], b: list[System], n: int, n_boot: int) -> None:
+def say_what_lacks(
+    measures: list[Measure], a: list[System], b: list[System], n: int, n_boot: int, by: str
+) -> None:
     without = [s.name for s in (*a, *b) if not s.noiseless and s.trials is None and people_of(s) < 2]
-    if without:
+    named = f"{', '.join(shorten(name, 30) for name in without[:3])}{', ...' if len(without) > 3 else ''}"
+    if without and by != "stimulus":
         warn(
             "ceiling-missing",
-            "No noise ceiling for "
-            f"{', '.join(shorten(name, 30) for name in without[:3])}{', ...' if len(without) > 3 else ''}: "
-            "it takes repeats of every stimulus or several subjects.",
+            f"No noise ceiling for {named}: with by={by!r} all trials of a label are averaged, and halves of them "
+            "would differ in their stimuli, not in noise alone.",
+            "Read the values without one, or compare by stimulus.",
+        )
+    elif without:
+        warn(
+            "ceiling-missing",
+            f"No noise ceiling for {named}: it takes repeats of every stimulus or several subjects.",
             "Read the values without one, or pass unaveraged trials with repeat='count'.",
         )
     shared = {s for x in a for s in x.subjects} & {s for y in b for s in y.subjects}
     if n_boot and shared and any(people_of(x) > 1 for x in a) and any(people_of(y) > 1 for y in b):
         warn(
             "shared-subjects",
-            f"{len(shared)} subjects are on both sides; values average over all pairs of subjects, a person's own "
-            "included, and intervals over subjects draw the sides together.",
+            f"{len(shared)} subject{' is' if len(shared) == 1 else 's are'} on both sides; values average over all "
+            "pairs of subjects, a person's own included, and intervals over subjects draw the sides together.",
             "Read intervals over subjects with care, or compare each person alone.",
         )
     for one in measures:

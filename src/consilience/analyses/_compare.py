@@ -82,7 +82,7 @@ def compare(
         names; their rows stand in
         ``.baselines`` and their nested best in ``.best()``.
     refit : held-out measures only: intervals by refitting everything with groups of stimuli left out,
-        instead of conditional on the folds.
+        instead of weighting held-out predictions.
     groups : a label on trial (such as "category" or "session"): stimuli of one group are never on both sides of a
         fold of a held-out measure, nor of a split that chooses the best system.
     device : torch device on which systems are prepared, such as "cuda"; None = NumPy.
@@ -170,7 +170,7 @@ def _compare(
     check_memory(measures, systems, n, n_boot, n_perm)
     design = Design.draw(n, seed=seed, n_boot=n_boot, n_perm=n_perm, level=level, refit=refit, groups=owner)
     seeds = [int(key) for key in (baseline or {})]
-    say_what_lacks(measures, systems["a"], systems["b"], n, n_boot)
+    say_what_lacks(measures, systems["a"], systems["b"], n, n_boot, by)
 
     tables: list[xr.Dataset] = []
     draws: list[xr.DataArray] = []

@@ -42,7 +42,7 @@ def plot_best(best: Best, ax: Axes | None = None) -> Axes:
         ax.tick_params(axis="y", length=0, labelcolor=INK)
         ax.set_xlabel(label(measures[0]) if len(measures) == 1 else "value of the measure")
         if len(pairs) > MOST_ROWS:
-            ax.set_title(f"{len(pairs) - MOST_ROWS} more rows not drawn")
+            ax.set_title(f"{len(pairs) - MOST_ROWS} more not drawn")
         header = "best  ·  gain over untrained" if "difference" in best.data else "best"
         ax.annotate(
             header,

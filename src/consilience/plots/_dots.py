@@ -55,7 +55,7 @@ def plot_dots(comparison: Comparison, ax: Axes | None = None, *, measure: str | 
         ax.set_xlabel(label(measure))
         title = label(side_a[0], 40) if len(side_a) == 1 else label(measure)
         ax.set_title(
-            title + (f" ({len(pairs) - MOST_ROWS} more rows not drawn)" if len(pairs) > MOST_ROWS else "")
+            title + (f" ({len(pairs) - MOST_ROWS} more not drawn)" if len(pairs) > MOST_ROWS else "")
         )
         handles, legend = ax.get_legend_handles_labels()
         unique = dict(zip(legend, handles))

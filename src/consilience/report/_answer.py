@@ -9,7 +9,7 @@ import numpy as np
 
 from consilience._results import Comparison, RDMs, Result
 from consilience.plots._labels import number, shortened, visible
-from consilience.report._words import Finding, findings, headline, listed, plural
+from consilience.report._words import Finding, findings, headline, listed, other_measures, plural
 
 __all__ = ["answer"]
 
@@ -33,7 +33,12 @@ def answer(results: Mapping[str, Result], failed: list[dict[str, str]]) -> dict[
         found = findings(result)
         lead = lead or headline(found)
         where = f"{shortened(visible(name), 40)}: " if len(compared) > 1 else ""
-        sentences += [(where, f.sentences) for f in found if f.measure == found[0].measure]
+        others = other_measures(found)
+        sentences += [
+            (where, (*f.sentences, *filter(None, [others.get(f.b)])))
+            for f in found
+            if f.measure == found[0].measure
+        ]
         for measure in dict.fromkeys(f.measure for f in found):
             same = [f for f in found if f.measure == measure]
             room = max(0, _MOST_CARDS - sum(len(group["cards"]) for group in groups))

@@ -208,9 +208,22 @@ def _span(result: Comparison, name: str) -> str:
 
 
 def _ceiling(result: Comparison, words: str) -> str:
-    return (
-        words if _known(result, "ceiling_high") else "No noise ceiling: it needs several subjects or repeats."
-    )
+    if _known(result, "ceiling_high"):
+        return words
+    by = str(result.data.attrs.get("by") or result.settings.get("by") or "stimulus")
+    if by != "stimulus":
+        return f"No noise ceiling: stimuli were averaged by {visible(by)[:40]}."
+    return "No noise ceiling: it needs several subjects or repeats."
+
+
+def _over_subjects(result: Comparison) -> bool:
+    ceiling = np.isfinite(result.data["ceiling_high"].values)
+    return bool((ceiling & ~(result.data["n_subjects"].values <= 1)).any())
+
+
+def _over_repeats(result: Comparison) -> bool:
+    ceiling = np.isfinite(result.data["ceiling_high"].values)
+    return bool((ceiling & (result.data["n_subjects"].values <= 1)).any())
 
 
 def _explained(result: Comparison) -> str:
@@ -228,10 +241,11 @@ def _explained(result: Comparison) -> str:
         said.append("Dotted: mean of the permutations of stimuli.")
     elif _known(result, "null_expected"):
         said.append("Dotted: what independent data are expected to give.")
-    left = (
-        "Grey band: noise ceiling, leaving out whole subjects (lower end) and with all of them (upper end)."
-    )
-    said.append(_ceiling(result, left))
+    people = "over subjects, leaving each out (lower end) and with all of them (upper end)"
+    repeats = "from random halves of the repeats"
+    kinds = [people] if _over_subjects(result) else []
+    kinds += [repeats] if _over_repeats(result) else []
+    said.append(_ceiling(result, f"Grey band: noise ceiling {', or '.join(kinds)}."))
     if result.baselines is not None:
         seeds = plural(result.baselines.sizes["seed"], "seed")
         said.append(f"Thin grey lines or dots: the same network, untrained ({seeds}).")

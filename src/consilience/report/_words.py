@@ -16,7 +16,7 @@ from consilience.plots._read import level, names
 if TYPE_CHECKING:
     from consilience._results import Comparison
 
-__all__ = ["Finding", "findings", "headline", "kind_of_a", "listed", "plural"]
+__all__ = ["Finding", "findings", "headline", "kind_of_a", "listed", "other_measures", "plural"]
 
 ALPHA = 0.05
 
@@ -47,6 +47,8 @@ class Finding:
     difference_low: float = np.nan
     difference_high: float = np.nan
     nested: bool = True
+    by: str = "stimulus"
+    people: bool = True  # the ceiling is one over subjects, not over repeats
     sentences: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -68,6 +70,23 @@ class Finding:
     @property
     def interval(self) -> str:
         return f"{number(self.low)} to {number(self.high)}" if np.isfinite(self.low) else ""
+
+
+def other_measures(found: list[Finding]) -> dict[str, str]:
+    """{system of side b: what the measures after the first choose for it}, where there are several."""
+    first = found[0].measure
+    out: dict[str, str] = {}
+    for one in (f for f in found if f.measure == first and f.nested and np.isfinite(f.value)):
+        others = [f for f in found if f.b == one.b and f.measure != first and np.isfinite(f.value)]
+        same = [_name(f.measure) for f in others if f.reliable and f.chosen == one.chosen]
+        said = [f"By {listed(same)}, too, it is {one.chosen}."] if same and one.reliable else []
+        for f in others:
+            if not f.reliable:
+                said.append(f"By {_name(f.measure)} no {f.noun} can be told from chance.")
+            elif f.chosen != one.chosen or not one.reliable:
+                said.append(f"By {_name(f.measure)} it is {f.chosen} ({number(f.value)}).")
+        out[one.b] = " ".join(said[:4])
+    return out
 
 
 def findings(result: Comparison) -> list[Finding]:
@@ -140,6 +159,8 @@ def _nested(result: Comparison, measure: Any, b: Any) -> Finding:
         "high": high,
         "over": over,
         "percent": f"{100 * level(result):g} %",
+        "by": str(result.data.attrs.get("by") or result.settings.get("by") or "stimulus"),
+        "people": not at("n_subjects") <= 1,
         "ceiling_low": at("ceiling_low"),
         "ceiling_high": at("ceiling_high"),
         "null": at("null_mean") if np.isfinite(at("null_mean")) else at("null_expected"),
@@ -193,6 +214,8 @@ def _single(result: Comparison, measure: Any, b: Any) -> Finding:
         "high": high,
         "over": over,
         "percent": f"{100 * level(result):g} %",
+        "by": str(result.data.attrs.get("by") or result.settings.get("by") or "stimulus"),
+        "people": not at("n_subjects") <= 1,
         "ceiling_low": at("ceiling_low"),
         "ceiling_high": at("ceiling_high"),
         "null": at("null_mean") if np.isfinite(at("null_mean")) else at("null_expected"),
@@ -251,18 +274,21 @@ def _single_sentences(f: Finding) -> tuple[str, ...]:
 
 def _against_ceiling(f: Finding) -> list[str]:
     if not np.isfinite(f.ratio):
-        missing = f"No noise ceiling exists for {f.b}, so how much is left to explain is not known."
+        why = "" if f.by == "stimulus" else f" (stimuli were averaged by {shortened(visible(f.by), 40)})"
+        missing = f"No noise ceiling exists for {f.b}{why}, so how much is left to explain is not known."
         return [missing] if f.reliable else []
     ceiling = f"the noise ceiling ({number(f.ceiling_low)} to {number(f.ceiling_high)})"
     if f.value > f.ceiling_high:
-        return [f"That is above {ceiling}, which the subjects' disagreement sets: read it with care."]
+        sets = "the subjects' disagreement" if f.people else "the noise between repeats"
+        return [f"That is above {ceiling}, which {sets} sets: read it with care."]
     if f.value >= f.ceiling_low:
         return [f"That lies inside {ceiling}: these data cannot tell it from a perfect model."]
     if not f.reliable:
         return []
+    what = "the subjects share" if f.people else "comes back in every repeat"
     return [
-        f"That is {100 * f.ratio:.0f} % of the upper end of {ceiling}, so part of what the subjects share "
-        "is left unexplained."
+        f"That is {100 * f.ratio:.0f} % of the upper end of {ceiling}, so part of what {what} is left "
+        "unexplained."
     ]
 
 
@@ -293,6 +319,7 @@ def headline(found: list[Finding]) -> str:
     if not first:
         return "The comparison has no values."
     sure = [f for f in first if f.reliable]
+    by = f"By {_name(found[0].measure)}, " if len({f.measure for f in found}) > 1 else ""
     if not found[0].nested:
         f = first[0]
         if f.count > 1:
@@ -303,7 +330,11 @@ def headline(found: list[Finding]) -> str:
         top = max(first, key=lambda one: one.value)
         return f"{top.chosen} is most like {top.b}: {top.measure} {number(top.value)}."
     if not sure:
-        return f"No {found[0].noun} can be told from chance."
+        return (
+            f"{by}no {found[0].noun} can be told from chance."
+            if by
+            else f"No {found[0].noun} can be told from chance."
+        )
     by_layer: dict[str, list[str]] = {}
     for f in sure:
         by_layer.setdefault(f.chosen, []).append(f.b)
@@ -313,4 +344,4 @@ def headline(found: list[Finding]) -> str:
         for layer, systems in list(by_layer.items())[:3]
     ]
     more = f" ({len(by_layer) - 3} more below)" if len(by_layer) > 3 else ""
-    return re.sub(r"\s+", " ", "; ".join(parts)) + more + "."
+    return by + re.sub(r"\s+", " ", "; ".join(parts)) + more + "."

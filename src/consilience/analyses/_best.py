@@ -81,6 +81,8 @@ def _run(block: Block, side: str, design: Design, draws: bool, subjects: bool) -
     if draws and block.draws is not None and design.weights is not None:
         values, _ = _nested(block, side, "draws")
         stimuli, both = values[..., 0], values[..., -1]
+        if block.spread is not None:
+            stimuli = block.spread(stimuli, point[0, :, 0])
         if subjects:
             single = _nested(block, side, "subjects")[0][..., 0]
     return _Nested(point[0, :, 0], stimuli, single, both if subjects else None, chosen, share)

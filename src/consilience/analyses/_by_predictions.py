@@ -12,6 +12,7 @@ from consilience.analyses._inputs import System
 from consilience.measures import Measure
 from consilience.measures._contract import halves_ceiling
 from consilience.stats import (
+    cross_validated_draws,
     group_folds,
     jackknife_interval,
     percentile_interval,
@@ -19,14 +20,19 @@ from consilience.stats import (
 
 
 def predictions_block(measure: Measure, a: list[System], b: list[System], design: Design, who: str) -> Block:
-    """Rule ``predictions``: folds fixed by stimulus, held-out predictions resampled; conditional on the
-    fitted folds.
+    """Rule ``predictions``: folds fixed by stimulus, held-out predictions resampled, and the draws spread for
+    the stimuli's part in the fits.
     """
     parts, n = measure.parts, design.n
     count = int(measure.options.get("folds", parts.folds))
     folds = group_folds(design.owners, count, design.seed.stream("folds"), who=who)
     shape = (len(a), len(b))
-    out = Block(values=np.full(shape, np.nan))
+    bottom, top = measure.claims.range
+
+    def spread(draws: np.ndarray, value: np.ndarray) -> np.ndarray:
+        return cross_validated_draws(draws, value, low=bottom, high=top)
+
+    out = Block(values=np.full(shape, np.nan), spread=spread)
     out.ceiling_low, out.ceiling_high = np.full(shape, np.nan), np.full(shape, np.nan)
     if design.weights is not None:
         out.draws = np.full((design.n_boot, *shape), np.nan)
@@ -50,6 +56,7 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
             if out.null is not None and design.orders is not None:
                 out.null[:, i, j] = _permuted(plan, y, design.orders)
     if out.draws is not None:
+        out.draws = spread(out.draws, out.values)
         out.interval = (
             (low, high) if design.refit else percentile_interval(out.draws, out.values, design.level)
         )

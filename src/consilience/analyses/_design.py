@@ -94,6 +94,8 @@ class Block:
     halves: Callable[[str], Iterator[tuple[np.ndarray, np.ndarray]]] | None = field(default=None, repr=False)
     # what the best is chosen by on each half, where that is not its score there; None = the score
     choices: Callable[[str], Iterator[tuple[np.ndarray, np.ndarray]]] | None = field(default=None, repr=False)
+    # (draws, value) -> draws, for scores of which draws show a part of the variation only
+    spread: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = field(default=None, repr=False)
 
 
 def both_interval(

@@ -78,6 +78,8 @@ def references_of(
     keys = [key for one in measures for key in one.claims.references]
     if n_perm:
         keys.append("phipson2010permutation")
+    if n_boot and any(one.claims.resample == "predictions" for one in measures):
+        keys.append("nadeau2003inference")
     several = any(people_of(s) > 1 for group in systems.values() for s in group)
     if several:
         keys.append("nili2014toolbox")
@@ -90,7 +92,8 @@ def references_of(
 
 _RULES = {
     "pairs": "stimuli were resampled by weights on pairs of different stimuli (percentiles)",
-    "predictions": "held-out predictions were resampled, given the fitted folds (percentiles; new folds vary more)",
+    "predictions": "held-out predictions were resampled, and the draws spread by sqrt(2) for the stimuli's part in "
+    "the fits (percentiles)",
     "subsample": "a delete-d jackknife over stimuli covers the expectation at this number of stimuli only",
     "none": "no interval over stimuli is given",
 }

@@ -45,13 +45,13 @@ def test_a_selection_on_disk_is_that_in_memory(stored, take):
     xr.testing.assert_identical(take(lazy).load(), take(data))
 
 
-def test_values_are_read_only_and_held_once(stored):
+def test_values_are_read_only_and_mapped_once(stored):
     _, lazy = stored
     one, two = lazy.values, lazy.values
     assert one is two
     assert not one.flags.writeable
     del one, two
-    assert len(_arrays._held) == 0
+    assert len(_arrays._maps) == 0
 
 
 def test_recordings_are_stored_in_the_order_of_their_ids(stored, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from consilience.study._digest import plain, storable
 __all__ = ["read_arrays", "write_arrays"]
 
 _LARGE = 1 << 20  # bytes
-_held: WeakValueDictionary[tuple[str, bytes], np.ndarray] = WeakValueDictionary()
+_maps: WeakValueDictionary[str, np.ndarray] = WeakValueDictionary()
+_lock = threading.Lock()
 
 
 def write_arrays(folder: Path, arrays: Mapping[str, xr.DataArray], *, by_id: bool = False) -> None:
@@ -50,8 +52,8 @@ def write_arrays(folder: Path, arrays: Mapping[str, xr.DataArray], *, by_id: boo
 
 
 def read_arrays(folder: Path) -> dict[str, xr.DataArray]:
-    """Reads what `write_arrays` wrote. Large values and labels are read each time they are asked for, and
-    selections read only their rows, so that a study never holds all layers of a network."""
+    """Reads what `write_arrays` wrote. Large values and labels stay on disk: whole they are mapped, and selections
+    read only their rows, so that a study never holds all layers of a network in memory of its own."""
     out = {}
     for entry in json.loads((folder / "index.json").read_text(encoding="utf-8")):
         dims = tuple(entry["dims"])
@@ -69,6 +71,16 @@ def _read(path: Path, *, whole: bool) -> Any:
     if whole or path.stat().st_size <= _LARGE:
         return np.load(path, allow_pickle=False)
     return indexing.LazilyIndexedArray(_OnDisk(path))
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """The whole file, mapped read-only: once for all blocks of this process, while any of them uses it."""
+    with _lock:
+        found = _maps.get(str(path))
+        if found is None:
+            found = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+            _maps[str(path)] = found
+        return found
 
 
 class _OnDisk(BackendArray):
@@ -94,14 +106,12 @@ class _OnDisk(BackendArray):
         return values.squeeze(alone) if alone else values
 
     def _rows(self, rows: np.ndarray) -> np.ndarray:
-        """These rows, read-only: two blocks that want the same at the same time hold them once."""
+        """These rows, read-only; all of them in their order are the file itself, mapped."""
         rows = np.atleast_1d(rows)
-        key = (str(self.path), rows.tobytes())
-        found = _held.get(key)
-        if found is None:
-            found = self._from_disk(rows)
-            found.flags.writeable = False
-            _held[key] = found
+        if rows.size == self.shape[0] and (np.diff(rows) == 1).all():
+            return _mapped(self.path)
+        found = self._from_disk(rows)
+        found.flags.writeable = False
         return found
 
     def _from_disk(self, rows: np.ndarray) -> np.ndarray:

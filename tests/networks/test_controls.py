@@ -2,6 +2,8 @@
 state.
 """
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -126,7 +128,14 @@ def test_without_stimuli_it_is_said(net):
 
 
 def test_networks_without_normalisation_need_no_stimuli():
-    cs.Network(nn.Linear(3, 3)).untrained()
+    module = nn.Linear(3, 3)
+    stimuli = cs.stimuli(np.eye(3, dtype=np.float32), ids=list("abc"))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        bare = cs.Network(module).untrained(seed=1)
+        given = cs.Network(module).untrained(seed=1, stimuli=stimuli)
+    assert [str(warning.message) for warning in seen] == []
+    assert bare.fingerprint == given.fingerprint != cs.Network(module).fingerprint
 
 
 def test_parameters_that_nobody_resets_are_named():

@@ -48,26 +48,36 @@ class Leaf:
     def n_units(self) -> int:
         return int(np.prod(self.kept_shape, dtype=np.int64))
 
-    def reduce(self, value: Any) -> np.ndarray:
-        """(stimuli, units) float32 of its own memory, whatever happens to the tensor afterwards."""
-        if isinstance(value, np.ndarray):
-            block = np.moveaxis(value, self.stimulus_axis, 0)
-            over = self._over()
-            if over:
-                block = (
-                    block.mean(axis=over, dtype=np.float64)
-                    if self.spatial == "mean"
-                    else block.max(axis=over)
-                )
-            return np.array(block, dtype=np.float32, order="C").reshape(block.shape[0], -1)
-        block = value.detach().movedim(self.stimulus_axis, 0)
-        block = block.float() if not block.is_floating_point() or block.dtype.itemsize < 4 else block
+    def write(self, value: Any, out: np.ndarray) -> bool:
+        """Writes ``value`` into ``out`` (stimuli, units) float32, so that nothing that happens to the tensor
+        afterwards changes it; False, and nothing written, where its shape is not this one.
+        """
+        if value.ndim != len(self.shape) + 1:
+            return False
         over = self._over()
-        if over:
-            block = block.mean(dim=over) if self.spatial == "mean" else block.amax(dim=over)
-        out = np.empty(tuple(block.shape), np.float32)
-        out[...] = block.cpu().numpy()
-        return out.reshape(out.shape[0], -1)
+        if isinstance(value, np.ndarray):
+            block: Any = np.moveaxis(value, self.stimulus_axis, 0)
+            if over:
+                mean = self.spatial == "mean"
+                block = block.mean(axis=over, dtype=np.float64) if mean else block.max(axis=over)
+        else:
+            block = value.detach().movedim(self.stimulus_axis, 0)
+            if over:
+                # the mean of half precision or of integers is taken in float32
+                exact = block.is_floating_point() and block.dtype.itemsize >= 4
+                block = block if exact else block.float()
+                block = block.mean(dim=over) if self.spatial == "mean" else block.amax(dim=over)
+        if tuple(block.shape) != (out.shape[0], *self.kept_shape):
+            return False
+        target = out.reshape(block.shape)  # a view: out is a block of whole rows
+        if isinstance(block, np.ndarray):
+            with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and named as such later
+                target[...] = block
+        else:
+            import torch
+
+            torch.from_numpy(target).copy_(block)
+        return True
 
     def _over(self) -> tuple[int, ...]:
         if self.spatial == "flatten":
@@ -80,7 +90,7 @@ class Leaf:
             return {}
         grid = np.indices(self.kept_shape, dtype=np.int32, sparse=True)
         return {
-            axis: np.broadcast_to(index, self.kept_shape).reshape(-1).copy()
+            axis: np.broadcast_to(index, self.kept_shape).reshape(-1)
             for axis, index in zip(self.kept_axes, grid)
         }
 

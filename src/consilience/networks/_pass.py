@@ -1,12 +1,13 @@
 """What `record` does with the network: probe it with one stimulus, then run all stimuli in batches that fit
-in memory.
+in memory; the first batch tells which axis counts stimuli.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -19,6 +20,7 @@ from consilience.networks._cache import Store
 from consilience.networks._forward import capturing, evaluation, leaves, run_block, without_statistics
 from consilience.networks._layout import Leaf, axis_names, resolve_layers
 from consilience.networks._network import OUTPUT, Network, block_of
+from consilience.networks._outputs import inexact, plain, shape, unfit
 from consilience.networks._progress import progress_bar
 
 __all__ = ["Pass"]
@@ -29,8 +31,17 @@ _BUDGET = 2_000_000_000  # bytes of activations in flight at most
 _LARGEST_BATCH = 256
 # bytes; on a CPU larger blocks are given back to the system after each layer (measured: 5 times slower)
 _LARGEST_OUTPUT = 32 << 20
+_BLOCK = 32 << 20  # bytes of layers that share an allocation
+_LINE = 16  # float32 values in a cache line
 
 Key = tuple[str, int, str]  # layer, number of the call, suffix of the array in its output
+
+
+class _Came(NamedTuple):
+    """What a layer gave for a batch, and whether it could be written."""
+
+    shape: tuple[int, ...]
+    written: bool
 
 
 class Pass:
@@ -42,6 +53,7 @@ class Pass:
         self.net, self.stimuli, self.layers, self.spatial, self.device = net, stimuli, layers, spatial, device
         self.ids = stimuli["stimulus"].values
         self.kind = str(stimuli.attrs.get("kind", "array"))
+        self.rounded = False  # whether it was said that whole numbers were rounded
         if net.is_module:
             resolve_layers(
                 net, layers, net.layer_names, who=_WHO
@@ -60,18 +72,22 @@ class Pass:
             )
             break
         with evaluation(self.net, self.device, who=_WHO) as target:
-            wanted, largest = self._probe(target)
+            self._probe(target)
+            if store.folder is None:
+                found = self._all(None, target, batch_size, progress)
+                return [(self.wanted[key], values) for key, values in found.items()]
+            self._settle(self._axes_of_two(target))
             found = {
                 key: values
-                for key, leaf in wanted.items()
+                for key, leaf in self.wanted.items()
                 if (values := store.read(leaf, self.ids.size)) is not None
             }
-            lacking = {key: leaf for key, leaf in wanted.items() if key not in found}
+            lacking = {key: leaf for key, leaf in self.wanted.items() if key not in found}
             if lacking:
-                found.update(self._all(lacking, largest, target, batch_size, progress))
+                found.update(self._all(lacking, target, batch_size, progress))
         for key, leaf in lacking.items():
             store.write(leaf, found[key])
-        return [(leaf, found[key]) for key, leaf in wanted.items()]
+        return [(leaf, found[key]) for key, leaf in self.wanted.items()]
 
     def _forward(
         self, rows: list[int] | slice, names: list[str], target: Any, take: Callable[[Key, Any], Any]
@@ -98,55 +114,71 @@ class Pass:
         return taken
 
     # -- probing
-    # -----------------------------------------------------------------------------------------------------
 
-    def _probe(self, target: Any) -> tuple[dict[Key, Leaf], int]:
-        """Shapes, from one stimulus and from the same one twice (the axis that doubles counts stimuli), and
-        the largest output in bytes.
-        """
+    def _probe(self, target: Any) -> None:
+        """The shape of every array for one stimulus, and the layers that are meant."""
         net = self.net
-        every = net.layer_names if net.is_module else []
+        self.every = net.layer_names if net.is_module else []
+        self.odd: dict[Key, tuple[str, str, str]] = {}
 
-        def shape_of(_key: Key, value: Any) -> tuple[int, ...]:
-            return tuple(value.shape)
+        def shape_of(key: Key, value: Any) -> tuple[int, ...]:
+            odd = unfit(value)
+            if odd is not None:
+                self.odd[key] = odd
+            return shape(value)
 
-        one = self._forward([0], every, target, shape_of)
-        two = self._forward([0, 0], every, target, shape_of)
-        calls = self._calls
-        axes = {key: _stimulus_axis(one[key], two[key]) for key in one if key in two}
-        net._shapes = {}
-        for key, axis in axes.items():
-            if axis is not None:
-                net._shapes.setdefault(key[0], one[key][:axis] + one[key][axis + 1 :])
-        names = resolve_layers(
+        self.one = self._forward([0], self.every, target, shape_of)
+        self.calls = self._calls
+        self.names = resolve_layers(
             net,
-            self.layers if self.layers is not None or net.is_module else list(calls),
-            list(calls),
+            self.layers if self.layers is not None or net.is_module else list(self.calls),
+            list(self.calls),
             who=_WHO,
         )
-        kinds = dict(zip(net.layers["name"], net.layers["type"]))
+        self.kinds = dict(zip(net.layers["name"], net.layers["type"]))
+        self.largest = max((math.prod(sizes) for sizes in self.one.values()), default=0) * 4
+
+    def _axes_of_two(self, target: Any) -> dict[Key, int | None]:
+        """The axis of each array that doubles when the first stimulus is given twice."""
+        two = self._forward([0, 0], self.every, target, lambda _key, value: shape(value))
+        return {key: _stimulus_axis(one, two[key], 2) for key, one in self.one.items() if key in two}
+
+    def _settle(self, axes: dict[Key, int | None]) -> None:
+        """What is recorded, now that it is known which axes count stimuli."""
+        self.wanted = self._leaves(axes)
+        self.net._shapes = {}
+        for key, axis in axes.items():
+            if axis is not None:
+                self.net._shapes.setdefault(key[0], _without(self.one[key], axis))
+        self._doubt_axes(self.wanted, self.kinds)
+
+    def _leaves(self, axes: dict[Key, int | None]) -> dict[Key, Leaf]:
         wanted: dict[Key, Leaf] = {}
-        for name, exact in names.items():
-            mine = [key for key in axes if key[0] == name and axes[key] is not None]
+        for name, exact in self.names.items():
+            mine = {key: axis for key, axis in axes.items() if key[0] == name and axis is not None}
+            kind = self.kinds.get(name, "callable")
+            for key, odd in self.odd.items():
+                if key in mine or (key[0] == name and not self.one[key]):
+                    raise self._unfit(name, kind, *odd)
             if exact and not mine:
-                raise self._nothing(name, kinds.get(name, "callable"), calls[name])
+                raise self._nothing(name, kind, self.calls[name])
             suffixes = {key[2] for key in mine}
-            for key in mine:
-                axis = axes[key]
-                assert axis is not None
-                shape = one[key][:axis] + one[key][axis + 1 :]
+            for key, axis in mine.items():
+                sizes = _without(self.one[key], axis)
                 label = (
-                    name + (f"#{key[1]}" if calls[name] > 1 else "") + (key[2] if len(suffixes) > 1 else "")
+                    name
+                    + (f"#{key[1]}" if self.calls[name] > 1 else "")
+                    + (key[2] if len(suffixes) > 1 else "")
                 )
-                wanted[key] = Leaf(label, axis, shape, axis_names(shape, kinds.get(name, "")), self.spatial)
-        self._doubt_axes(wanted, kinds)
+                names = axis_names(sizes, self.kinds.get(name, ""))
+                wanted[key] = Leaf(label, axis, sizes, names, self.spatial)
         if not wanted:
             raise InputError(
-                f"{_WHO}: no layer of {net.name} that matches {shorten(self.layers)} is called and returns "
-                "an array per stimulus; see net.layers.",
+                f"{_WHO}: no layer of {self.net.name} that matches {shorten(self.layers)} is called and "
+                "returns an array per stimulus; see net.layers.",
                 code="never-called",
             )
-        return wanted, max(int(np.prod(shape, dtype=np.int64)) for shape in one.values()) * 4
+        return wanted
 
     def _doubt_axes(self, wanted: dict[Key, Leaf], kinds: Mapping[str, str]) -> None:
         """(token, feature) and (channel, x) look alike; pooling over the wrong one must not pass unsaid."""
@@ -164,6 +196,13 @@ class Pass:
                 )
                 return
 
+    def _unfit(self, name: str, kind: str, what: str, remedy: str, code: str) -> InputError:
+        return InputError(
+            f"{_WHO}: layer {name!r} ({kind}) of {self.net.name} returned {what}; {remedy}, or record another "
+            "layer.",
+            code=code,
+        )
+
     def _nothing(self, name: str, kind: str, calls: int) -> InputError:
         if not calls:
             return InputError(
@@ -179,10 +218,9 @@ class Pass:
         )
 
     # -- running
-    # -----------------------------------------------------------------------------------------------------
 
-    def _batch(self, wanted: dict[Key, Leaf], largest: int, target: Any, batch_size: int | None) -> int:
-        n = self.ids.size
+    def _batch(self, wanted: dict[Key, Leaf], target: Any, batch_size: int | None) -> int:
+        n, largest = self.ids.size, self.largest
         units = sum(leaf.n_units for leaf in wanted.values())
         needed = units * (4 * n + 24)  # float32 values, and the coordinates of the units
         free = check_fits(needed)
@@ -211,39 +249,105 @@ class Pass:
 
     def _all(
         self,
-        wanted: dict[Key, Leaf],
-        largest: int,
+        wanted: dict[Key, Leaf] | None,
         target: Any,
         batch_size: int | None,
         progress: bool | None,
     ) -> dict[Key, np.ndarray]:
+        """Values (stimuli, units) of ``wanted``. None: the first batch, which has other numbers than the probe
+        with one stimulus, tells the stimulus axes, and is kept.
+        """
         n = self.ids.size
-        size = self._batch(wanted, largest, target, batch_size)
-        out = {key: np.empty((n, leaf.n_units), np.float32) for key, leaf in wanted.items()}
-        names = list(dict.fromkeys(key[0] for key in wanted)) if self.net.is_module else []
-
-        def take(key: Key, value: Any) -> np.ndarray | None:
-            return wanted[key].reduce(value) if key in wanted else None
-
         with progress_bar(f"Recording {self.net.name}", n, progress) as advance:
-            for start in range(0, n, size):
+            done, out = 0, None
+            if wanted is None:
+                out, done = self._first(target, batch_size)
+                if out is None:
+                    self._settle(self._axes_of_two(target))
+                advance(done)
+                wanted = self.wanted
+            size = done or self._batch(wanted, target, batch_size)
+            if out is None:
+                out = _room(wanted, n)
+            names = list(dict.fromkeys(key[0] for key in wanted)) if self.net.is_module else []
+            for start in range(done, n, size):
                 stop = min(start + size, n)
-                taken = self._forward(slice(start, stop), names, target, take)
+                shapes = self._write(wanted, names, out, start, stop, target)
                 for key, leaf in wanted.items():
-                    self._keep(leaf, taken.get(key), out[key], start, stop)
+                    self._check(leaf, shapes.get(key), out[key], start, stop)
                 advance(stop - start)
         return out
 
-    def _keep(self, leaf: Leaf, values: np.ndarray | None, out: np.ndarray, start: int, stop: int) -> None:
-        if values is None or values.shape != (stop - start, leaf.n_units):
-            got = "nothing" if values is None else f"{values.shape[1]:,} units for {values.shape[0]} stimuli"
+    def _write(
+        self,
+        wanted: dict[Key, Leaf],
+        names: list[str],
+        out: dict[Key, np.ndarray],
+        start: int,
+        stop: int,
+        target: Any,
+    ) -> dict[Key, _Came]:
+        """Runs one batch; rows ``start`` to ``stop`` of ``out`` are written as each layer has run."""
+
+        def take(key: Key, value: Any) -> _Came:
+            leaf = wanted.get(key)
+            if leaf is None:
+                return _Came(shape(value), written=False)
+            value = plain(value)
+            written = leaf.write(value, out[key][start:stop])
+            if written and not self.rounded and inexact(value):
+                self.rounded = True
+                warn(
+                    "rounded-integers",
+                    f"Layer {leaf.name!r} of {self.net.name} returned whole numbers beyond 2**24 that "
+                    "float32, in which activations are kept, cannot tell from their neighbours; they were "
+                    "rounded.",
+                    "If they are ids, record what they stand for (e.g. the embedding); otherwise subtract an "
+                    "offset or scale them in the network.",
+                )
+            return _Came(shape(value), written)
+
+        return self._forward(slice(start, stop), names, target, take)
+
+    def _first(self, target: Any, batch_size: int | None) -> tuple[dict[Key, np.ndarray] | None, int]:
+        """Arrays with the first batch written, and how many stimuli it had.
+
+        (None, 0) where a batch cannot tell the stimulus axes: it would have one stimulus, as the probe; texts
+        are padded to another length; or a layer returned what cannot be recorded.
+        """
+        if any(key[0] in self.names for key in self.odd):
+            return None, 0
+        n = self.ids.size
+        guess = self._leaves({key: _first_of_one(sizes) for key, sizes in self.one.items()})
+        size = min(self._batch(guess, target, batch_size), n)
+        if size < 2:
+            return None, 0
+        out = _room(guess, n)
+        came = self._write(guess, self.every, out, 0, size, target)
+        if came.keys() != self.one.keys():
+            return None, 0
+        axes = {key: _stimulus_axis(one, came[key].shape, size) for key, one in self.one.items()}
+        for key, leaf in guess.items():
+            constant = came[key].shape == self.one[key]
+            if not constant and not (came[key].written and axes[key] == leaf.stimulus_axis):
+                return None, 0
+        self._settle(axes)
+        for key, leaf in self.wanted.items():
+            self._check(leaf, came[key], out[key], 0, size)
+        return {key: out[key] for key in self.wanted}, size
+
+    def _check(self, leaf: Leaf, came: _Came | None, out: np.ndarray, start: int, stop: int) -> None:
+        """Refuses a batch that gave ``leaf`` another shape, and NaN or infinity."""
+        if came is None or not came.written:
+            got = "nothing" if came is None else f"an array of shape {came.shape}"
             raise InputError(
                 f"{_WHO}: layer {leaf.name!r} of {self.net.name} gave {leaf.n_units:,} units for the first "
-                f"stimulus, but {got} in the batch of stimuli "
+                f"stimulus, but {got} for the {stop - start} stimuli "
                 f"{start} to {stop - 1}; every stimulus must give the same shape (pad texts to one length in "
                 "preprocess).",
                 code="ragged-output",
             )
+        values = out[start:stop]
         if not all_finite(values):
             finite = np.isfinite(values)
             row = int(np.argwhere(~finite)[0][0])
@@ -254,15 +358,45 @@ class Pass:
                 "input.",
                 code="nan-values",
             )
-        out[start:stop] = values
 
 
-def _stimulus_axis(one: tuple[int, ...], two: tuple[int, ...]) -> int | None:
-    """The axis with 1 entry for one stimulus and 2 for two, the first if there are several; None if there is
-    none.
-    """
-    if len(one) != len(two):
+def _stimulus_axis(one: tuple[int, ...], many: tuple[int, ...], n: int) -> int | None:
+    """The axis with 1 entry for one stimulus and ``n`` for n, all others being equal; None if there is none."""
+    if len(one) != len(many):
         return None
-    doubled = [axis for axis, (a, b) in enumerate(zip(one, two)) if (a, b) == (1, 2)]
-    same = all(a == b for axis, (a, b) in enumerate(zip(one, two)) if axis not in doubled[:1])
-    return doubled[0] if doubled and same else None
+    changed = [axis for axis, (a, b) in enumerate(zip(one, many)) if a != b]
+    return changed[0] if len(changed) == 1 and (one[changed[0]], many[changed[0]]) == (1, n) else None
+
+
+def _first_of_one(sizes: tuple[int, ...]) -> int | None:
+    """The first axis with one entry, which for one stimulus is most often the axis that counts them."""
+    return sizes.index(1) if 1 in sizes else None
+
+
+def _room(wanted: dict[Key, Leaf], n: int) -> dict[Key, np.ndarray]:
+    """An array (n, units) for each layer. Those of smaller layers are parts of common blocks: the first touch of
+    memory costs more than the copy, and less than half in blocks of this size (measured), which come in large
+    pages. A layer that outlives its block's others keeps `_BLOCK` bytes at most.
+    """
+    sizes = {key: n * leaf.n_units for key, leaf in wanted.items()}
+    padded = {key: -(-size // _LINE) * _LINE for key, size in sizes.items()}
+    out: dict[Key, np.ndarray] = {}
+    waiting: list[Key] = []
+
+    def allocate() -> None:
+        block, start = np.empty(sum(padded[key] for key in waiting), np.float32), 0
+        for key in waiting:
+            out[key] = block[start : start + sizes[key]].reshape(n, -1 if sizes[key] else 0)
+            start += padded[key]
+        waiting.clear()
+
+    for key in wanted:
+        if waiting and 4 * (sum(padded[one] for one in waiting) + padded[key]) > _BLOCK:
+            allocate()
+        waiting.append(key)
+    allocate()
+    return out
+
+
+def _without(sizes: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return sizes[:axis] + sizes[axis + 1 :]

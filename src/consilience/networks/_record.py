@@ -73,8 +73,9 @@ def record(
     Raises
     ------
     UnknownNameError : no such layer (the nearest names are given), or a pattern that matches none.
-    InputError : a layer that is never called, that returns nothing, NaN or infinity (named), a failing
-        forward pass, results that do not fit in memory, an unusable device, a cache without a key.
+    InputError : a layer that is never called, that returns nothing, NaN or infinity (named), complex numbers
+        or a tensor without plain values (sparse, quantised, nested, meta), a failing forward pass, results
+        that do not fit in memory, an unusable device, a cache without a key.
 
     Examples
     --------
@@ -113,28 +114,44 @@ def record(
     for caution in said:
         warn(caution.code, caution.message, caution.remedy, stacklevel=2)
     cautions = list(dict.fromkeys([*recorded_cautions(data), *said]))
-    acts = {leaf.name: _responses(net, data, leaf, values, cautions) for leaf, values in parts}
+    acts = _responses(net, data, parts, cautions)
     return acts if probe is None else {name: probe(responses) for name, responses in acts.items()}
 
 
 def _responses(
-    net: Network, stimuli: xr.DataArray, leaf: Leaf, values: np.ndarray, cautions: list[Caution]
-) -> xr.DataArray:
-    coords: dict[str, Any] = {"stimulus": ("trial", stimuli["stimulus"].values)}
-    for name, coord in stimuli.coords.items():
-        if coord.dims == ("stimulus",) and name != "stimulus":
-            coords[str(name)] = ("trial", coord.values)
-    coords["unit"] = ("unit", np.arange(values.shape[1]))
-    coords["layer"] = leaf.name
-    coords.update({axis: ("unit", index) for axis, index in leaf.unit_coords().items()})
-    attrs: dict[str, Any] = {
-        "kind": "activation",
-        "system": net.name,
-        "layer": leaf.name,
-        "spatial": leaf.spatial,
+    net: Network, stimuli: xr.DataArray, parts: list[tuple[Leaf, np.ndarray]], cautions: list[Caution]
+) -> dict[str, xr.DataArray]:
+    trials = {
+        str(name): ("trial", coord.values)
+        for name, coord in stimuli.coords.items()
+        if coord.dims == ("stimulus",) and name != "stimulus"
     }
+    attrs: dict[str, Any] = {"kind": "activation", "system": net.name}
+    said: dict[str, Any] = {}
     if net.references:
-        attrs["references"] = json.dumps(net.references)
+        said["references"] = json.dumps(net.references)
     if cautions:
-        attrs["consilience_warnings"] = cautions_to_json(cautions)
-    return xr.DataArray(values, dims=("trial", "unit"), coords=coords, attrs=attrs)
+        said["consilience_warnings"] = cautions_to_json(cautions)
+    acts: dict[str, xr.DataArray] = {}
+    # layers of one shape share their coordinates, which are read-only for that reason
+    shapes: dict[tuple[Any, ...], xr.DataArray] = {}
+    for leaf, values in parts:
+        like = shapes.get((leaf.kept_axes, leaf.kept_shape))
+        if like is None:
+            coords = {
+                "stimulus": ("trial", stimuli["stimulus"].values),
+                **trials,
+                "unit": ("unit", np.arange(values.shape[1])),
+                "layer": leaf.name,
+                **{axis: ("unit", index) for axis, index in leaf.unit_coords().items()},
+            }
+            like = xr.DataArray(values, dims=("trial", "unit"), coords=coords)
+            for name, coord in like.coords.items():
+                if name not in like.indexes:
+                    coord.values.flags.writeable = False
+            shapes[leaf.kept_axes, leaf.kept_shape] = like
+        responses = like.copy(deep=False, data=values)
+        responses["layer"].data = np.array(leaf.name)  # of its own; assign_coords would align all coordinates
+        responses.attrs = {**attrs, "layer": leaf.name, "spatial": leaf.spatial, **said}
+        acts[leaf.name] = responses
+    return acts

@@ -79,11 +79,11 @@ def test_the_ceiling_of_a_pair_does_not_depend_on_its_order():
     assert one.ceiling[1] < 0.95
 
 
-def test_a_flat_pattern_names_its_system():
+def test_a_flat_pattern_names_its_system_and_stimulus():
     x = np.random.default_rng(0).normal(size=(20, 6))
     x[7] = 1.0
     flat = cs.responses(x, stimulus=IDS, system="V4")
-    with pytest.raises(cs.InputError, match="V4: rdm: stimulus"):
+    with pytest.raises(cs.InputError, match="system 'V4': stimulus 's7' has the same value"):
         cs.compare(flat, system(1))
 
 

@@ -12,6 +12,7 @@ from consilience.analyses._design import Block, Design, half_means
 from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure, PairParts, rdm
 from consilience.measures._contract import halves_ceiling
+from consilience.measures._rdm import FlatPatternError
 from consilience.stats import (
     leave_one_out_ceiling,
     percentile_interval,
@@ -82,10 +83,11 @@ class PairsBlock:
                 assert system.x is not None
                 try:
                     self._vectors[key] = self._direct(system.x, flavour, system)[None]
+                except FlatPatternError as error:
+                    ids = np.arange(self.design.n) if self.design.ids is None else self.design.ids
+                    raise error.named(ids, who=f"cs.compare, system {system.name!r}") from None
                 except InputError as error:
-                    raise InputError(
-                        f"{system.name}: {error} (Rows are counted in sorted order of ids.)", code=error.code
-                    ) from None
+                    raise InputError(f"{system.name}: {error}", code=error.code) from None
         return self._vectors[key]
 
     def _flavour(self, system: System) -> str:

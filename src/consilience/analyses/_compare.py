@@ -168,7 +168,9 @@ def _compare(
     n = len(ids)
     check_size(n, measures)
     check_memory(measures, systems, n, n_boot, n_perm)
-    design = Design.draw(n, seed=seed, n_boot=n_boot, n_perm=n_perm, level=level, refit=refit, groups=owner)
+    design = Design.draw(
+        n, seed=seed, n_boot=n_boot, n_perm=n_perm, level=level, refit=refit, groups=owner, ids=ids
+    )
     seeds = [int(key) for key in (baseline or {})]
     say_what_lacks(measures, systems["a"], systems["b"], n, n_boot, by)
 

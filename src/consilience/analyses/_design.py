@@ -27,7 +27,7 @@ class Design:
 
     weights : (m, n) stimulus weights or None.   orders : (k, n) permutations or None.   splits : (SPLITS,
         n) bool halves.   groups : (n,) stimuli of one group are never on both sides of a fold or half; None =
-        each its own.
+        each its own.   ids : (n,) of the stimuli, for messages.
     """
 
     n: int
@@ -39,6 +39,7 @@ class Design:
     splits: np.ndarray
     refit: bool = False
     groups: np.ndarray | None = None
+    ids: np.ndarray | None = None
 
     @property
     def owners(self) -> np.ndarray:
@@ -56,6 +57,7 @@ class Design:
         level: float,
         refit: bool,
         groups: np.ndarray | None = None,
+        ids: np.ndarray | None = None,
     ) -> Design:
         owners = np.arange(n) if groups is None else groups
         return cls(
@@ -68,6 +70,7 @@ class Design:
             splits=half_splits(int(owners.max()) + 1, SPLITS, seed.stream("splits"))[:, owners],
             refit=refit,
             groups=groups,
+            ids=ids,
         )
 
     def subject_weights(self, subjects: tuple[str, ...]) -> np.ndarray:

@@ -151,3 +151,18 @@ def test_averaging_by_a_label_says_why_there_is_no_ceiling():
         result = cs.compare(x, x, measure="rsa", by="category", n_boot=0, n_perm=0, rng=0)
     assert result.ceiling is None
     assert "ceiling-missing" in [c.code for c in result.warnings]
+
+
+@pytest.mark.parametrize("by", ["stimulus", "category"])
+def test_rdms_keep_the_order_of_the_first_system(by):
+    rng = np.random.default_rng(0)
+    ids, category = ["zebra", "cup", "apple", "hand", "face", "house"], list("zzaamm")
+    first = cs.responses(rng.normal(size=(6, 9)), stimulus=ids, category=category)
+    second = cs.responses(first.values[::-1] + 0.1, stimulus=ids[::-1], category=category[::-1])
+    result = cs.rdms({"one": first, "two": second}, by=by)
+    order = ids if by == "stimulus" else ["z", "a", "m"]
+    for labelled in (result.rdms["stimulus"], result.rdms["stimulus_"], result.map["stimulus"]):
+        assert labelled.values.tolist() == order
+    rows = first if by == "stimulus" else cs.average(first, by="category").isel(trial=[2, 0, 1])
+    np.testing.assert_allclose(result.rdms[0].values, cs.measures.rdm(rows.values, square=True), atol=1e-12)
+    np.testing.assert_allclose(result.rdms[0].values, result.rdms[1].values, atol=1e-12)

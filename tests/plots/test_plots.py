@@ -83,6 +83,40 @@ def test_makes_an_axis_when_none_is_given():
     assert LAYERED.plot(measure="cka").get_ylabel() == "cka"
 
 
+def panels(ax):
+    return [other for other in ax.figure.axes if other is not ax]
+
+
+@pytest.mark.parametrize("result", [LAYERED, DOTS], ids=["profile", "dots"])
+def test_several_measures_are_all_drawn(result):
+    frame = result.plot()
+    assert not frame.axison
+    axes = panels(frame)
+    assert [ax.get_ylabel() or ax.get_xlabel() for ax in axes] == ["rsa", "cka"]
+    assert [ax.get_legend() is not None for ax in axes] == [True, False]
+    assert len(png(frame)) > 1000
+    assert not panels(result.plot(measure="rsa"))  # one measure is drawn on the axis itself
+    wide = made.comparison(measures=[f"m{i}" for i in range(9)]).plot()
+    assert len(panels(wide)) == 6
+    assert "3 more not drawn: pass measure=" in texts(wide)
+
+
+def test_several_measures_share_the_room_of_an_axis_among_others():
+    made_by_hand = mpl.figure.Figure(figsize=(9, 6))
+    left, right = made_by_hand.subplots(1, 2)
+    LAYERED.plot(ax=right)
+    boxes = [ax.get_position() for ax in made_by_hand.axes[2:]]
+    assert len(boxes) == 2
+    assert all(box.x0 >= right.get_position().x0 - 1e-9 for box in boxes)
+    assert left.axison
+    loose = made_by_hand.add_axes((0, 0, 1, 1))
+    with pytest.raises(InputError, match=r"2 measures need an axis of plt\.subplots .* pass measure="):
+        LAYERED.plot(ax=loose)
+    assert LAYERED.plot(ax=loose, measure="cka") is loose
+    with pytest.raises(InputError, match="ax must be a matplotlib axis, got 3"):
+        LAYERED.plot(ax=3)
+
+
 def test_importing_plots_does_not_load_matplotlib():
     heavy = "'matplotlib', 'scipy.stats', 'jinja2'"
     code = f"import sys, consilience.plots; print([m for m in ({heavy}) if m in sys.modules])"
@@ -125,10 +159,29 @@ def test_profile_says_what_it_leaves_out():
 def test_map_has_a_text_per_cell_and_a_ceiling_column():
     ax = plots.plot_map(LAYERED, figure(9, 3).add_subplot())
     said = texts(ax)
-    assert "ceiling" in said
+    assert "noise ceiling" in said
     assert "ceiling" not in texts(plots.plot_map(BARE, figure(9, 3).add_subplot()))
     value = float(LAYERED.data["value"].sel(measure="rsa", a="_blocks.12", b="monkey_IT"))
     assert f"{value:.2f}".replace("0.", ".") in said
+
+
+def test_map_has_a_scale_of_its_colours():
+    ax = plots.plot_map(LAYERED, figure(8, 3).add_subplot())
+    (bar,) = ax.child_axes
+    low, high = bar.get_xlim()
+    value = LAYERED.data.sel(measure="rsa")
+    assert low == pytest.approx(0)
+    assert high == pytest.approx(float(max(value["value"].max(), value["ceiling_high"].max())))
+    assert "value (darker = more alike)" in texts(ax)
+    assert "noise ceiling" in texts(ax)
+
+
+def test_rdms_name_their_stimuli_in_the_order_of_the_data():
+    ax = plots.plot_rdms(made.rdms(n=12), figure(8, 8).add_subplot())
+    ids = [str(key) for key in made.rdms(n=12).rdms["stimulus"].values.tolist()]
+    assert [tick.get_text() for tick in ax.child_axes[0].get_yticklabels()] == ids
+    many = plots.plot_rdms(made.rdms(n=200), figure(4, 4).add_subplot())
+    assert 1 < len(many.child_axes[0].get_yticklabels()) <= 40
 
 
 def test_map_of_many_layers_is_one_picture():
@@ -140,7 +193,7 @@ def test_map_of_many_layers_is_one_picture():
 
 
 def test_dots_are_chosen_for_one_system_and_include_zero():
-    ax = plots.plot_comparison(DOTS, figure(6, 3).add_subplot())
+    ax = plots.plot_comparison(DOTS, figure(6, 3).add_subplot(), measure="rsa")
     assert ax.get_xlim()[0] <= 0
     assert [tick.get_text() for tick in ax.get_yticklabels()] == made.BRAINS
 

@@ -11,8 +11,9 @@ import xarray as xr
 
 from consilience._core._errors import ConsilienceWarning, collect_cautions
 from consilience._core._params import check_option
+from consilience._responses import iterate_systems
 from consilience._results import RDMs
-from consilience.analyses._inputs import System, aligned_systems
+from consilience.analyses._inputs import System, aligned_systems, condensed
 from consilience.linalg import classical_mds, rotate_onto
 from consilience.measures import rdm
 from consilience.measures._compare_rdms import PREPARE
@@ -39,9 +40,9 @@ def rdms(
 
     Returns
     -------
-    RDMs : ``.rdms`` (system, stimulus, stimulus_), ``.map`` (system, stimulus, axis) by classical
-        multidimensional scaling, each turned onto the
-        first system's; ``.systems_map`` (system, axis) from 1 - Spearman between RDMs.
+    RDMs : ``.rdms`` (system, stimulus, stimulus_), stimuli in the order of the first system; ``.map``
+        (system, stimulus, axis) by classical multidimensional scaling, each turned onto the first system's;
+        ``.systems_map`` (system, axis) from 1 - Spearman between RDMs.
 
     Raises
     ------
@@ -63,10 +64,13 @@ def rdms(
     with collect_cautions() as cautions:
         found, ids, _, references = aligned_systems({"systems": systems}, by=by, join=join, who=who)
         vectors = np.stack([_vector(s, distance) for s in found["systems"]])
+        order = _given_order(next(iterate_systems(systems, who=who, side="systems"))[1], by, ids)
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     names = [s.name for s in found["systems"]]
-    squares = square(vectors, len(ids))
+    squares = square(vectors, len(ids))[:, order][:, :, order]
+    ids = ids[order]
+    vectors = condensed(squares)
     maps, shares = zip(*(classical_mds(d, 2) for d in squares))
     turned = [maps[0], *(rotate_onto(m, maps[0]) for m in maps[1:])]
     systems_map = None
@@ -116,3 +120,10 @@ def _vector(system: System, distance: str) -> np.ndarray:
         return system.rdms.mean(axis=0)
     assert system.x is not None
     return np.asarray(rdm(system.x, distance=distance))  # type: ignore[arg-type]
+
+
+def _given_order(first: xr.DataArray, by: str, ids: np.ndarray) -> np.ndarray:
+    """Rows of the sorted ``ids`` in the order in which the first system has them."""
+    given = first[by].values.tolist()
+    seen = {key: row for row, key in reversed(list(enumerate(given)))}
+    return np.array(sorted(range(len(ids)), key=lambda row: seen[ids[row].item()]))

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 40
 
 
-def plot_dots(comparison: Comparison, ax: Axes | None = None, *, measure: str | None = None) -> Axes:
+def plot_dots(
+    comparison: Comparison, ax: Axes | None = None, *, measure: str | None = None, legend: bool = True
+) -> Axes:
     """Draws value and interval of each pair (a, b) as one row, with ceiling (grey bar), null (tick) and
     untrained copies (grey dots).
 
@@ -57,9 +59,9 @@ def plot_dots(comparison: Comparison, ax: Axes | None = None, *, measure: str | 
         ax.set_title(
             title + (f" ({len(pairs) - MOST_ROWS} more not drawn)" if len(pairs) > MOST_ROWS else "")
         )
-        handles, legend = ax.get_legend_handles_labels()
-        unique = dict(zip(legend, handles))
-        if unique:
+        handles, said = ax.get_legend_handles_labels()
+        unique = dict(zip(said, handles))
+        if unique and legend:
             ax.legend(
                 unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0
             )

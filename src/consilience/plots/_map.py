@@ -13,6 +13,7 @@ from consilience.plots._style import (
     INK,
     MUTED,
     axis_name_rotation,
+    drawing_svg,
     dress,
     ink_on,
     own_axes,
@@ -35,7 +36,7 @@ def plot_map(comparison: Comparison, ax: Axes | None = None, *, measure: str | N
 
     Each cell has its value in words while there are at most 30 columns; the best column of each row (chosen
     on other stimuli) is framed; a last column, set apart, gives each row's noise ceiling on the same
-    colours, at its upper end. NaN cells are grey.
+    colours, at its upper end. NaN cells are grey. The scale of the colours stands at the upper right.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def plot_map(comparison: Comparison, ax: Axes | None = None, *, measure: str | N
     has_ceiling = bool(np.any(np.isfinite(ceilings)))
     with style():
         width = float(np.clip(2.2 + 0.42 * len(columns), 4, 9.6))
-        ax = own_axes(ax, width, 1.5 + 0.36 * min(len(rows), 40))
+        ax = own_axes(ax, width, 1.9 + 0.36 * min(len(rows), 40))
         dress(ax, grid="", spines=())
         norm, colors = _norm(value, high), values_map()
         small = value.size <= _MOST_CELLS
@@ -71,8 +72,40 @@ def plot_map(comparison: Comparison, ax: Axes | None = None, *, measure: str | N
         if small:
             _frames(ax, comparison, measure, columns, rows)
         _axes(ax, columns, rows, has_ceiling)
-        ax.set_title(label(measure))
+        _scale(ax, norm, colors)
+        wide = ax.figure.get_size_inches()[0] * ax.get_position().width > 5  # type: ignore[union-attr]
+        ax.set_title(label(measure), pad=22 if wide else 36, y=1.0)  # beside the scale, or above it
     return ax
+
+
+def _scale(ax: Axes, norm: Any, colors: Any) -> None:
+    """The colours in words, at the upper right: inches from the corner of ``ax``, whatever its size."""
+    from matplotlib.transforms import ScaledTranslation
+
+    corner = ax.figure.dpi_scale_trans + ScaledTranslation(1, 1, ax.transAxes)  # type: ignore[arg-type]
+    bar = ax.inset_axes((-1.32, 0.36, 1.3, 0.09), transform=corner)
+    bar.imshow(
+        np.linspace(norm.vmin, norm.vmax, 64)[None],
+        cmap=colors,
+        norm=norm,
+        aspect="auto",
+        extent=(norm.vmin, norm.vmax, 0, 1),
+        interpolation="none" if drawing_svg() else "auto",
+    )
+    dress(bar, grid="", spines=())
+    bar.set_yticks([])
+    bar.locator_params(axis="x", nbins=3)
+    bar.tick_params(length=0, pad=2, labelsize=7.5)
+    ax.annotate(
+        "value (darker = more alike)",
+        (-1.42, 0.36),
+        xycoords=corner,
+        ha="right",
+        va="bottom",
+        fontsize=8,
+        color=MUTED,
+        annotation_clip=False,
+    )
 
 
 def _over_columns(comparison: Comparison, measure: str, end: str, count: int) -> np.ndarray:
@@ -175,7 +208,7 @@ def _ceiling_column(ax: Axes, low: np.ndarray, high: np.ndarray, count: int, nor
                 fontsize=7.5,
                 color=ink_on(tuple(color)),
             )
-    ax.text(x, -0.62, "ceiling", ha="center", va="bottom", fontsize=8, color=INK)
+    ax.set_xticks([x], ["noise ceiling"], minor=True)
     ax.set_xlim(-0.55, x + wide / 2 + 0.05)
 
 
@@ -196,5 +229,6 @@ def _axes(ax: Axes, columns: list[Any], rows: list[Any], has_ceiling: bool) -> N
     places, words = axis_labels(rows)
     ax.set_yticks(places, words)
     ax.set_ylim(len(rows) - 0.45, -0.55)
-    ax.tick_params(length=0)
+    ax.tick_params(length=0, which="both")
+    ax.tick_params(axis="x", which="minor", labelsize=8, labelcolor=INK)
     ax.tick_params(axis="y", labelcolor=INK)

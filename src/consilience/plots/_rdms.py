@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience.plots._labels import label
+from consilience.plots._labels import axis_labels, label
 from consilience.plots._read import check_is, pick_names
-from consilience.plots._style import MUTED, drawing_svg, dress, own_axes, ranks_map, style
+from consilience.plots._style import INK, MUTED, drawing_svg, dress, own_axes, ranks_map, style
 from consilience.plots._thumbnails import Thumbnails, draw_thumbnail, thumbnails
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def plot_rdms(
     dissimilarities.
 
     Ranks (0 = the most alike pair, 100 = the least) make RDMs of different scale comparable; the diagonal
-    and NaN are grey. Stimuli stand in the order of the data. Past 24 systems the rest is left out, and the
+    and NaN are grey. Stimuli stand in the order of the data, named beside the rows (every second, third, ...
+    where there is no room for all); columns have the same order. Past 24 systems the rest is left out, and the
     figure says so; past 256 stimuli a pixel is the mean of a block of ranks.
 
     Parameters
@@ -76,6 +77,8 @@ def plot_rdms(
             height = (1 - scale_height) / down
             inset = ax.inset_axes((column / across, 1 - (row + 1) * height, 0.95 / across, height * 0.9))
             image = _picture(inset, rdms.rdms.sel(system=system).values, label(system, 30), ids, pictures)
+            if column == 0 and not pictures:
+                _names(inset, ids, inches=0.95 * edge)
         if len(wanted) > len(shown):
             ax.text(
                 1,
@@ -87,8 +90,15 @@ def plot_rdms(
                 color=MUTED,
             )
         if image is not None:
-            _scale(ax, scale_height)
+            _scale(ax, scale_height, "\n" if across == 1 else " ")
     return ax
+
+
+def _names(ax: Axes, ids: list[Any], *, inches: float) -> None:
+    """Stimuli beside the rows, as many as can be read; the columns stand in the same order."""
+    places, words = axis_labels(ids, most=max(2, int(inches / 0.125)), limit=18)
+    ax.set_yticks([place + 0.5 for place in places], words)
+    ax.tick_params(axis="y", length=0, pad=2, labelsize=7, labelcolor=INK)
 
 
 def ranked(square: np.ndarray) -> np.ndarray:
@@ -184,7 +194,7 @@ def _strip(ids: list[Any], pictures: Thumbnails, lines: int, *, across: bool) ->
     return out
 
 
-def _scale(ax: Axes, height: float) -> None:
+def _scale(ax: Axes, height: float, between: str) -> None:
     bar = ax.inset_axes((0, height * 0.42, 0.28, height * 0.22))
     bar.imshow(
         np.linspace(0, 100, 64)[None],
@@ -198,9 +208,9 @@ def _scale(ax: Axes, height: float) -> None:
     bar.set_xticks([0, 50, 100])
     bar.tick_params(length=0, pad=2)
     ax.text(
-        0.30,
+        0.31,
         height * 0.53,
-        "percentile of the dissimilarity (each RDM ranked by itself)",
+        f"percentile of the dissimilarity{between}(each RDM ranked by itself)",
         va="center",
         ha="left",
         fontsize=8,

@@ -73,7 +73,7 @@ def _map(result: Comparison, slug: str, drawings: Drawings) -> Picture:
     a, b, noun = result.data.sizes["a"], result.data.sizes["b"], kind_of_a(result)
     svgs = []
     for measure in measures:
-        made = figure(9.6, 1.35 + 0.36 * min(b, 40))
+        made = figure(9.6, 1.7 + 0.36 * min(b, 40))
         with style(svg=True):
             plot_map(result, made.add_subplot(), measure=measure)
         what = f"{visible(measure)[:80]}: {plural(a, noun)} by {plural(b, 'system')}"

@@ -193,7 +193,7 @@ def test_inspect(call, files):
     outcome = call("inspect", "odd.npy")
     assert outcome.code == 2
     assert "4 x 3" in outcome.out
-    assert "error: 1 NaN values" in outcome.out
+    assert "error: 1 NaN value;" in outcome.out
     assert "warning: no stimulus ids" in outcome.out
     parsed = json.loads(call("inspect", "odd.npy", "--json").out)
     assert parsed["NaN"] == 1

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from consilience._cli._guard import tell
-from consilience._cli._text import clean, table
+from consilience._cli._text import clean, counted, table
 
 __all__ = ["command"]
 
@@ -58,7 +58,7 @@ def command() -> int:
     lines, bad = _data()
     _echo(lines)
     problems += bad
-    tell(f"{problems} problem{'' if problems == 1 else 's'}, see above" if problems else "all is well")
+    tell(f"{counted(problems, 'problem')}, see above" if problems else "all is well")
     return 1 if problems else 0
 
 

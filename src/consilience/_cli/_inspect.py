@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from consilience._cli._guard import tell
-from consilience._cli._text import clean, table
+from consilience._cli._text import clean, counted, table
 from consilience._core._errors import InputError
 
 __all__ = ["command"]
@@ -86,15 +86,18 @@ def _findings(raw: Any) -> Iterator[tuple[str, str]]:
         yield "error", "the array is empty"
         return
     if values.ndim != 2 and not raw.dims:
-        yield "error", f"{values.ndim} dimensions; an array (trial, unit) is expected, or dims must be named"
+        yield (
+            "error",
+            f"{counted(values.ndim, 'dimension')}; an array (trial, unit) is expected, or dims must be named",
+        )
     if values.dtype.kind == "f":
         infinite, missing = int(np.isinf(values).sum()), int(np.isnan(values).sum())
         if infinite:
-            yield "error", f"{infinite} infinite values"
+            yield "error", counted(infinite, "infinite value")
         if missing:
             yield (
                 "error",
-                f"{missing} NaN values; they are refused unless trials with NaN are left out "
+                f"{counted(missing, 'NaN value')}; NaN is refused unless trials with it are left out "
                 "(missing='omit')",
             )
     if raw.stimulus is None:
@@ -104,7 +107,7 @@ def _findings(raw: Any) -> Iterator[tuple[str, str]]:
         word = "info" if "repeat" in raw.labels else "warning"
         yield (
             word,
-            f"{extra} stimulus ids come again"
+            f"{counted(extra, 'row')} {'has' if extra == 1 else 'have'} a stimulus id that came before"
             + ("" if word == "info" else "; say repeat: count if those rows are repeats"),
         )
     if values.ndim == 2 and (raw.dims is None or "unit" in raw.dims) and values.shape[0] > 1:
@@ -112,6 +115,9 @@ def _findings(raw: Any) -> Iterator[tuple[str, str]]:
         spread, scale = flat.std(axis=0), np.abs(flat).max(axis=0)
         constant = int((spread <= 1e-12 * np.maximum(scale, 1e-300)).sum())
         if constant:
-            yield "warning", f"{constant} of {values.shape[1]} units are constant"
+            yield (
+                "warning",
+                f"{constant} of {counted(values.shape[1], 'unit')} {'is' if constant == 1 else 'are'} constant",
+            )
         if values.shape[0] < 4:
-            yield "warning", f"{values.shape[0]} trials; most measures need at least 4 stimuli"
+            yield "warning", f"{counted(values.shape[0], 'trial')}; most measures need at least 4 stimuli"

@@ -10,7 +10,7 @@ from typing import Any
 
 from consilience._cli._guard import tell
 from consilience._cli._summary import summary
-from consilience._cli._text import clean
+from consilience._cli._text import clean, counted
 
 __all__ = ["command", "run_and_tell"]
 
@@ -76,10 +76,16 @@ def run_and_tell(study: str | os.PathLike[str] | Mapping[str, Any], **options: A
         result = run(study, progress=bar, **options)
     for line in summary(result):
         tell(line)
-    tell(f"{result.stored} blocks from the store, {result.computed} computed, {result.seconds:.1f} s")
+    tell(
+        f"{counted(result.stored, 'block')} from the store, {result.computed} computed, {result.seconds:.1f} s"
+    )
     warned = sum(len(one.warnings) for one in result.results.values())
     if warned:
-        tell(f"{warned} warnings stand in the results" + (" and the report" if result.report else ""))
+        stand = "stands" if warned == 1 else "stand"
+        tell(
+            f"{counted(warned, 'warning')} {stand} in the results"
+            + (" and the report" if result.report else "")
+        )
     tell(f"results: {clean(result.output / 'results', 500)}")
     if result.report is not None:
         tell(f"report: {clean(result.report, 500)}")

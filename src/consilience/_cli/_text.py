@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = ["clean", "interval", "number", "table"]
+__all__ = ["clean", "counted", "interval", "number", "table"]
 
 
 def clean(text: object, limit: int = 200) -> str:
@@ -15,6 +15,11 @@ def clean(text: object, limit: int = 200) -> str:
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in str(text)
     )
     return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """``1 block``, ``2 blocks``."""
+    return f"{n} {noun if n == 1 else plural or noun + 's'}"
 
 
 def number(value: float, digits: int = 3) -> str:

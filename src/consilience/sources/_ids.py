@@ -23,8 +23,7 @@ def read_ids(source: str | os.PathLike[str] | Sequence[Hashable], *, who: str = 
     Parameters
     ----------
     source : list of ids, or a path: ``.json`` and ``.yaml`` hold one list, ``.npy`` a 1-D array of text
-        or whole numbers, any other
-        file is UTF-8 text with one id a line (blank lines at the end are dropped).
+        or whole numbers, any other file is UTF-8 text with one id a line (blank lines at the end are dropped).
 
     Returns
     -------

@@ -65,8 +65,12 @@ class StudyRun:
         return 1 if self.results or any(failure.traceback for failure in self.failures) else 2
 
     def __repr__(self) -> str:
-        lines = [f"<StudyRun> {shorten(self.study.title)}: {len(self.results)} results in {self.output}"]
-        lines.append(f"  {self.stored} blocks from the store, {self.computed} computed, {self.seconds:.1f} s")
+        results, stored = len(self.results), self.stored
+        lines = [
+            f"<StudyRun> {shorten(self.study.title)}: {results} result{'' if results == 1 else 's'} in {self.output}",
+            f"  {stored} block{'' if stored == 1 else 's'} from the store, {self.computed} computed, "
+            f"{self.seconds:.1f} s",
+        ]
         lines += [f"  failed {failure.step}: {failure.error} [{failure.code}]" for failure in self.failures]
         return "\n".join(lines)
 

@@ -45,9 +45,8 @@ def run(
     ----------
     study : path of a YAML file, or a mapping of the same form.
     output : folder for results, table, report and the store; replaces the study's own.
-    workers : blocks at a time, 1 to 256 (each with one BLAS thread). Used by the in-process Dask
-        scheduler; where a
-        ``dask.distributed`` client is active the blocks go to it, and it must see the same file system.
+    workers : blocks at a time, 1 to 256 (each with one BLAS thread). Used by the in-process Dask scheduler; where
+        a ``dask.distributed`` client is active the blocks go to it, and it must see the same file system.
     progress : called with a `Progress` at each change, from any thread.
     report : whether to write report.html; default: what the study says.
 
@@ -60,8 +59,7 @@ def run(
     InputError : bad study, bad data, an output that cannot be written or that another run holds.
 
     A second run takes every finished block from the store, also after a run that was killed; changed data,
-    settings, code or library
-    versions give new keys, so nothing stale is used.
+    settings, code or library versions give new keys, so nothing stale is used.
     """
     workers = check_count(workers, name="workers", who="study", minimum=1, maximum=MOST_WORKERS)
     checked = load(study, output=output)

@@ -73,8 +73,7 @@ def load(
     Parameters
     ----------
     study : path of a YAML file, or a mapping with the same keys. Paths in a file are relative to the
-        file, in a mapping to the
-        current folder.
+        file, in a mapping to the current folder.
     output : replaces the file's ``output``; relative to the current folder.
 
     Raises

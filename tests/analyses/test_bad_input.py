@@ -269,3 +269,9 @@ def test_time_must_be_settled_first():
     )
     with pytest.raises(cs.InputError, match="select or average over time first"):
         cs.compare(x, x, measure="cka", rng=0)
+
+
+@pytest.mark.parametrize("alphas", ["many", [1, "two"], [], [0.0], [[1.0]], [np.nan], None, 1j])
+def test_penalties_that_are_no_positive_numbers_are_refused(alphas):
+    with pytest.raises(cs.InputError, match="linear_predictivity: alphas must be positive finite numbers"):
+        cs.measures.linear_predictivity(GOOD, GOOD, alphas=alphas)

@@ -247,8 +247,8 @@ def _repeated(name: str, data: xr.DataArray) -> xr.DataArray | None:
     if counts.max() >= 2:
         warn(
             "ceiling-missing",
-            f"{shorten(name, 40)}: {int((counts < 2).sum())} stimuli were shown once only, so there is "
-            "no noise ceiling for it.",
+            f"{shorten(name, 40)}: {int((counts < 2).sum())} of {counts.size} stimuli have a single valid trial, so "
+            "there is no noise ceiling for it.",
             "Leave those stimuli out (join='inner') to get one.",
         )
     return None

@@ -75,8 +75,8 @@ def _targets(y: Array) -> np.ndarray:
         listed = ", ".join(map(str, np.flatnonzero(constant)[:3]))
         warn(
             "constant-units",
-            f"linear_predictivity: {int(constant.sum())} units of y do not vary over stimuli (unit "
-            f"{listed}{', ...' if constant.sum() > 3 else ''}) and were dropped.",
+            f"linear_predictivity: {int(constant.sum())} of {constant.size} units of y, which do not vary over "
+            f"stimuli (unit {listed}{', ...' if constant.sum() > 3 else ''}), were dropped.",
             "Drop them yourself, or check the recording.",
             stacklevel=4,
         )
@@ -84,7 +84,10 @@ def _targets(y: Array) -> np.ndarray:
 
 
 def _check_alphas(alphas: Sequence[float]) -> np.ndarray:
-    values = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    try:
+        values = np.atleast_1d(np.asarray(alphas, dtype=np.float64))
+    except (TypeError, ValueError, OverflowError):
+        values = np.empty(0)
     if values.ndim != 1 or not values.size or not np.isfinite(values).all() or (values <= 0).any():
         raise InputError(
             f"linear_predictivity: alphas must be positive finite numbers, got {shorten(alphas)}.",

@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from consilience import plots
 from consilience._core._errors import InputError, UnknownNameError
 from consilience._results import PLOTS, resolve
-from consilience.plots._labels import label, number, probability, shortened, visible
+from consilience.plots._labels import label, number, probability, shortened, told_apart, visible
 from consilience.plots._rdms import ranked
 from consilience.plots._style import (
     BAND,
@@ -252,6 +252,14 @@ def test_labels_cannot_open_tex_or_carry_control_characters():
     assert visible("\u202eevil") == "\\u202eevil"
     assert shortened("abcdefghij", 5) == "ab…ij"
     assert is_scalar_or_string(label(7))
+
+
+def test_long_names_are_told_apart():
+    long = "a photograph of a natural scene, number {}, that was taken at night"
+    assert told_apart([long.format(k) for k in (1, 2, 13)], 12) == ["…1…", "…2…", "…13…"]
+    assert told_apart(["conv1", "conv2"], 12) == ["conv1", "conv2"]
+    assert told_apart(["x" * 40 + "a" + "y" * 40, "x" * 40 + "y" * 40], 12) == ["…a…", "…"]
+    assert told_apart(["same", "same"], 3) == [label("same", 3)] * 2
 
 
 def test_numbers_and_probabilities_in_words():

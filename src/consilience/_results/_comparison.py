@@ -98,8 +98,9 @@ class Comparison(Result):
         sizes = " x ".join(f"{self.data.sizes[d]} {d}" for d in ("measure", "a", "b"))
         n = int(np.nanmax(self.data["n_stimuli"].values))
         lines = [f"  {sizes}; {n} stimuli; higher = more alike"]
+        width = min(32, max([20, *(len(str(name)) for name in self.data["measure"].values)]))
         for row in frame.head(12).to_dict("records"):
-            names = f"{cell(row['measure'], 20)} {cell(row['a'], 22)} {cell(row['b'], 16)}"
+            names = f"{cell(row['measure'], width)} {cell(row['a'], 22)} {cell(row['b'], 16)}"
             text = f"  {names} {row['value']:7.3f}"
             if np.isfinite(row["ci_low"]):
                 text += f" [{row['ci_low']:.3f}, {row['ci_high']:.3f}]"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-__all__ = ["axis_labels", "label", "number", "probability", "shortened", "visible"]
+__all__ = ["axis_labels", "label", "number", "probability", "shortened", "told_apart", "visible"]
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
 _JOINERS = "\u200c\u200d"  # they shape Persian and Indic words and emoji, and can hide nothing
@@ -66,6 +66,29 @@ def _glyphs() -> frozenset[str]:
     return frozenset(map(chr, font_manager.get_font(path).get_charmap()))
 
 
+def told_apart(names: Sequence[object], limit: int = 28) -> list[str]:
+    """A `label` of each name; what all share at start and end goes where the short forms would read alike.
+
+    >>> told_apart(["a long name, number 1, by night", "a long name, number 2, by night"], 12)
+    ['…1…', '…2…']
+    """
+    words = [label(name, limit) for name in names]
+    texts = [str(name)[:1000] for name in names]
+    if len(set(words)) == len(set(texts)):
+        return words
+    head = _shared(texts)
+    tail = _shared([text[head:][::-1] for text in texts])
+    start, end = "…" * (head > 0), "…" * (tail > 0)
+    middles = [text[head : len(text) - tail] for text in texts]
+    return [label(f"{start}{middle}{end}" if middle else "…", limit) for middle in middles]
+
+
+def _shared(texts: Sequence[str]) -> int:
+    """How many first characters all texts share."""
+    one, other = min(texts), max(texts)  # those that differ first
+    return next((k for k, (x, y) in enumerate(zip(one, other)) if x != y), min(len(one), len(other)))
+
+
 def axis_labels(names: list[object], *, most: int = 40, limit: int = 22) -> tuple[list[int], list[str]]:
     """Positions and labels of at most ``most`` ticks, evenly thinned, first one always shown.
 
@@ -74,7 +97,8 @@ def axis_labels(names: list[object], *, most: int = 40, limit: int = 22) -> tupl
     """
     step = max(1, -(-len(names) // most))
     places = list(range(0, len(names), step))
-    return places, [label(names[i], limit) for i in places]
+    every = told_apart(names, limit)
+    return places, [every[i] for i in places]
 
 
 def number(value: float, digits: int = 2) -> str:

@@ -248,7 +248,7 @@ def _value_axis(ax: Axes, limits: tuple[float, float] | None) -> None:
         return
     low, high = min(ends[:, 0].min(), 0.0), ends[:, 1].max()
     high = high if high > low else low + 1
-    ax.set_ylim(low - 0.04 * (high - low), high + 0.10 * (high - low))
+    ax.set_ylim(low - 0.04 * (high - low), high + 0.18 * (high - low))
 
 
 def _legend(ax: Axes, seeds: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience.plots._labels import label, visible
+from consilience.plots._labels import label, told_apart, visible
 from consilience.plots._read import check_is, pick_names
 from consilience.plots._style import FAINT, INK, PALETTE, PAPER, dress, own_axes, style, tip
 from consilience.plots._thumbnails import Thumbnails, draw_thumbnail, thumbnails
@@ -57,6 +57,7 @@ def plot_stimulus_map(
         groups = _groups(rdms.map, stimuli, ids, category)
         kinds = list(dict.fromkeys(groups))
         colors = [PALETTE[kinds.index(g) % len(PALETTE)] if len(kinds) > 1 else FAINT for g in groups]
+        words = told_apart(ids, 18) if len(ids) <= _MOST_NAMES else []
         for k, (key, (x, y)) in enumerate(zip(ids, points)):
             if not known[k]:
                 continue
@@ -79,7 +80,7 @@ def plot_stimulus_map(
                     tip(dot, _words(key, groups[k]))
                 if len(ids) <= _MOST_NAMES:
                     ax.annotate(
-                        label(key, 18),
+                        words[k],
                         (x, y),
                         xytext=(5, 0),
                         textcoords="offset points",

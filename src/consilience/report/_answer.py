@@ -50,7 +50,15 @@ def answer(results: Mapping[str, Result], failed: list[dict[str, str]]) -> dict[
                 )
     if not compared:
         lead = _described(results)
-    return {"headline": lead, "sentences": sentences[:_MOST_SENTENCES], "groups": groups, "more": more}
+    at = [card["x"] for group in groups for card in group["cards"]]
+    marks = {name: any(one[name] for one in at) for name in ("low", "ceiling_low", "baselines", "null")}
+    return {
+        "headline": lead,
+        "sentences": sentences[:_MOST_SENTENCES],
+        "groups": groups,
+        "marks": marks,
+        "more": more,
+    }
 
 
 def _described(results: Mapping[str, Result]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience.plots import plot_best, plot_dots, plot_map, plot_profile
-from consilience.plots._labels import visible
+from consilience.plots._labels import label, visible
 from consilience.plots._read import check_is, level, names
 from consilience.plots._style import figure, style
 from consilience.report._base import Picture, left_out, section, slugged
@@ -121,7 +121,7 @@ def _panels(result: Comparison, measure: Any, systems: list[Any], drawings: Draw
             plot_profile(result, ax, measure=measure, b=[systems[k]], legend=False)
             if k % across:
                 ax.set_ylabel("")
-            curve = ax.get_title(loc="left")  # the panel's title names the curve already
+            curve = label(systems[k])  # the panel's title names the curve already
             for handle, words in zip(*ax.get_legend_handles_labels()):
                 if words != curve:
                     handles.setdefault(words, handle)

@@ -93,6 +93,8 @@ def _squares(
     ]
     if tiny and len(shown) <= 6 and len(ids) <= 120:
         said.append("Stimuli stand along the edges in the order of rows and columns, in staggered lines.")
+    if not tiny:
+        said.append("Names beside the rows are those of the stimuli, in the order of rows and columns.")
     words = f"Representational dissimilarity matrices of {plural(len(shown), 'system')} over {n}."
     return Picture(
         id=f"{slug}-rdms",

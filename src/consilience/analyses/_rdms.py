@@ -17,6 +17,7 @@ from consilience.analyses._inputs import System, aligned_systems, condensed
 from consilience.linalg import classical_mds, rotate_onto
 from consilience.measures import rdm
 from consilience.measures._compare_rdms import PREPARE
+from consilience.measures._rdm import FlatPatternError
 from consilience.stats._pairs import square
 
 __all__ = ["rdms"]
@@ -63,7 +64,7 @@ def rdms(
     check_option(distance, ["correlation", "euclidean", "sqeuclidean", "cosine"], name="distance", who=who)
     with collect_cautions() as cautions:
         found, ids, _, references = aligned_systems({"systems": systems}, by=by, join=join, who=who)
-        vectors = np.stack([_vector(s, distance) for s in found["systems"]])
+        vectors = np.stack([_vector(s, distance, ids, who) for s in found["systems"]])
         order = _given_order(next(iterate_systems(systems, who=who, side="systems"))[1], by, ids)
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
@@ -115,11 +116,14 @@ def rdms(
     )
 
 
-def _vector(system: System, distance: str) -> np.ndarray:
+def _vector(system: System, distance: str, ids: np.ndarray, who: str) -> np.ndarray:
     if system.rdms is not None:
         return system.rdms.mean(axis=0)
     assert system.x is not None
-    return np.asarray(rdm(system.x, distance=distance))  # type: ignore[arg-type]
+    try:
+        return np.asarray(rdm(system.x, distance=distance))  # type: ignore[arg-type]
+    except FlatPatternError as error:
+        raise error.named(ids, who=f"{who}, system {system.name!r}") from None
 
 
 def _given_order(first: xr.DataArray, by: str, ids: np.ndarray) -> np.ndarray:

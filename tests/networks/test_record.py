@@ -355,6 +355,70 @@ def test_one_pass_more_than_there_are_batches():
     assert sizes == [1, 2, 1, 1, 1, 1, 1]  # one stimulus a batch tells no axis
 
 
+class Changing(nn.Module):
+    """Whose forward pass can be changed between calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+        self.extra = nn.Linear(4, 3)
+        self.after = lambda x: x
+
+    def forward(self, x):
+        return self.after(self.fc(x))
+
+
+def test_a_second_call_needs_no_probe():
+    sizes = []
+    module = nn.Linear(4, 4)
+    module.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
+    net = cs.Network(module)
+    one = cs.record(net, vectors(5))["output"]
+    two = cs.record(net, vectors(5))["output"]
+    assert sizes == [1, 5, 5]
+    assert one.identical(two)
+    cs.record(net, cs.stimuli(vectors(5).values[:, None], ids=list("abcde")))  # another shape
+    assert sizes[3:] == [1, 5]
+
+
+@pytest.mark.parametrize(
+    ("after", "shape"),
+    [
+        (lambda x: x[:, :2], (5, 2)),
+        (lambda x: x.T, (5, 4)),
+        (lambda x: x.repeat(1, 3), (5, 12)),
+        (lambda x: (x, x), None),
+    ],
+)
+def test_what_an_earlier_call_found_is_checked(after, shape):
+    net = cs.Network(Changing())
+    cs.record(net, vectors())
+    net.module.after = after
+    acts = cs.record(net, vectors())
+    fresh = cs.record(cs.Network(net.module, name=net.name), vectors())
+    assert list(acts) == list(fresh)
+    for name in acts:
+        assert acts[name].identical(fresh[name])
+    assert shape is None or acts["output"].shape == shape
+
+
+def test_a_layer_that_an_earlier_call_did_not_reach_or_refuse():
+    net = cs.Network(Changing())
+    cs.record(net, vectors())
+    with pytest.raises(cs.InputError, match="never called"):
+        cs.record(net, vectors(), "extra")
+    net.module.after = lambda x: net.module.extra(x)
+    assert cs.record(net, vectors(), "extra")["extra"].shape == (5, 3)
+    net.module.after = lambda x: x.to(torch.complex64)
+    with pytest.raises(cs.InputError, match="returned complex numbers"):
+        cs.record(net, vectors())
+    net.module.after = lambda x: x.new_ones(1, 4)
+    with pytest.raises(cs.InputError, match="returned no array with one entry per stimulus"):
+        cs.record(net, vectors())
+    net.module.after = lambda x: x
+    assert cs.record(net, vectors())["output"].shape == (5, 4)
+
+
 def test_layers_do_not_share_values(small):
     acts = cs.record(small, images(), "**")
     before = {name: responses.values.copy() for name, responses in acts.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from consilience.measures._door import two_systems
 
 __all__ = ["cka"]
 
+_FEW = 500  # stimuli; up to here the places of the pairs are kept between calls, 1 MB each
 KERNELS = ("linear", "rbf")
 _RDM_DISTANCES = {"correlation": "correlation", "sqeuclidean": "euclidean"}
 
@@ -118,13 +120,22 @@ def _gaussian(squared: Array, xp: Any) -> Array:
     return xp.exp(squared / (-2.0 * median))
 
 
+def _pairs(n: int) -> np.ndarray:
+    return _few_pairs(n) if n <= _FEW else condensed_indices(n)
+
+
+@functools.lru_cache(maxsize=4)
+def _few_pairs(n: int) -> np.ndarray:
+    return condensed_indices(n)
+
+
 def _vector(k: Array, debiased: bool) -> Array:
     """Pair vector of a kernel: U-centred off-diagonal entries (debiased), or doubly centred entries with
     the diagonal (biased).
     """
     xp = array_namespace(k)
     n = k.shape[0]
-    index = xp.asarray(condensed_indices(n), device=k.device)
+    index = xp.asarray(_pairs(n), device=k.device)
     if not debiased:
         row = xp.mean(k, axis=0)
         centred = k - row[:, None] - row[None, :] + xp.mean(row)

@@ -99,6 +99,8 @@ class Network:
         ] = ()  # keys of references.bib, or BibTeX entries, to cite with results
         # output shape per stimulus, known once something was recorded
         self._shapes: dict[str, tuple[int, ...]] = {}
+        # what `record` found with one stimulus, for the next call with stimuli of that shape
+        self._probed: tuple[Any, ...] | None = None
 
     @property
     def is_module(self) -> bool:

@@ -145,7 +145,8 @@ def rows(threads: int) -> list[Row]:
                 "torch_cka estimates HSIC unbiasedly (Song et al. 2012), one batch here: our debiased form. "
                 "Ours: `record` (labels, checks for NaN, a copy of every layer), one Gram vector per layer, "
                 "one product of the stacked vectors. The check has recorded both networks before, so their "
-                "shapes are known; a first call adds a forward pass of one image to each. The target is held against forward passes that keep a "
+                "shapes are known; a first call adds a forward pass of one image to each. "
+                "The target is held against forward passes that keep a "
                 "bare, uncentred Gram matrix per layer, without which there is nothing to stack; the last "
                 "side, without any Gram matrix of a layer, is no way to a result.",
             ),

@@ -23,8 +23,6 @@ from consilience._results._rdms import RDMs
 
 CLASSES: dict[str, type[Result]] = {"Comparison": Comparison, "Best": Best, "RDMs": RDMs}
 
-# ----------
-
 _FORMAT = 1
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience.plots._labels import label, number
+from consilience.plots._marks import interval_lines, legend_once, untrained_dots, value_dot
 from consilience.plots._read import check_is, field, names
-from consilience.plots._style import FAINT, INK, MUTED, PALETTE, PAPER, dress, own_axes, style, tip
+from consilience.plots._style import INK, MUTED, PALETTE, dress, own_axes, style, tip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,16 +56,8 @@ def plot_best(best: Best, ax: Axes | None = None) -> Axes:
             ha="left",
             va="bottom",
         )
-        handles, legend = ax.get_legend_handles_labels()
-        unique = dict(zip(legend, handles))
-        ax.legend(
-            unique.values(),
-            unique.keys(),
-            loc="lower left",
-            bbox_to_anchor=(0, 1.0),
-            ncols=4,
-            borderaxespad=0.2,
-            handlelength=1.4,
+        legend_once(
+            ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, handlelength=1.4
         )
     return ax
 
@@ -77,17 +70,7 @@ def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> Non
     }
     notes = [label(row["chosen"].item(), 16)]
     if "baseline_value" in best.data:
-        untrained = np.atleast_1d(field(best.data, "baseline_value", **where))
-        ax.plot(
-            untrained,
-            np.full(untrained.shape, y),
-            "o",
-            color=FAINT,
-            markersize=4.5,
-            linestyle="",
-            zorder=2,
-            label="untrained copies",
-        )
+        untrained_dots(ax, field(best.data, "baseline_value", **where), y, "untrained copies")
         difference = np.atleast_1d(field(best.data, "difference", **where))
         if np.any(np.isfinite(difference)):
             k = int(np.nanargmin(difference))
@@ -105,32 +88,9 @@ def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> Non
             zorder=3,
             label="plain maximum (biased up)",
         )
-    if np.isfinite(at["ci_both_low"]):
-        ax.plot(
-            [at["ci_both_low"], at["ci_both_high"]], [y, y], color=color, linewidth=1.1, alpha=0.7, zorder=3.1
-        )
-    if np.isfinite(at["ci_low"]):
-        ax.plot(
-            [at["ci_low"], at["ci_high"]],
-            [y, y],
-            color=color,
-            linewidth=3,
-            solid_capstyle="round",
-            zorder=3.2,
-        )
+    interval_lines(ax, at, y, color)
     if np.isfinite(at["value"]):
-        (dot,) = ax.plot(
-            [at["value"]],
-            [y],
-            "o",
-            color=color,
-            markersize=8,
-            markeredgecolor=PAPER,
-            markeredgewidth=0.8,
-            linestyle="",
-            zorder=4,
-            label="nested value" if y == 0 else None,
-        )
+        dot = value_dot(ax, at["value"], y, color, label="nested value" if y == 0 else None)
         tip(dot, f"{notes[0]}\n{number(at['value'], 3)}, plain maximum {number(at['naive_value'], 3)}")
     ax.annotate(
         "  ·  ".join(notes),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience.plots._labels import interval_text, label, number, probability
+from consilience.plots._marks import interval_lines, legend_once, untrained_dots, value_dot
 from consilience.plots._read import check_is, field, names, pick_measure
-from consilience.plots._style import BAND, FAINT, INK, MUTED, PALETTE, PAPER, dress, own_axes, style, tip
+from consilience.plots._style import BAND, INK, MUTED, PALETTE, dress, own_axes, style, tip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,12 +60,8 @@ def plot_dots(
         ax.set_title(
             title + (f" ({len(pairs) - MOST_ROWS} more not drawn)" if len(pairs) > MOST_ROWS else "")
         )
-        handles, said = ax.get_legend_handles_labels()
-        unique = dict(zip(said, handles))
-        if unique and legend:
-            ax.legend(
-                unique.values(), unique.keys(), loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0
-            )
+        if legend:
+            legend_once(ax, loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0)
     return ax
 
 
@@ -86,30 +83,8 @@ def _row(ax: Axes, comparison: Comparison, where: dict[str, Any], y: int, color:
             [null, null], [y - 0.3, y + 0.3], color=MUTED, linewidth=1, linestyle=":", zorder=2, label="null"
         )
     if comparison.baselines is not None:
-        untrained = np.atleast_1d(field(comparison.baselines, "value", **where))
-        ax.plot(
-            untrained,
-            np.full(untrained.shape, y),
-            "o",
-            color=FAINT,
-            markersize=3.5,
-            zorder=2.5,
-            linestyle="",
-            label="untrained",
-        )
-    if np.isfinite(at["ci_both_low"]):
-        ax.plot(
-            [at["ci_both_low"], at["ci_both_high"]], [y, y], color=color, linewidth=1, alpha=0.6, zorder=3
-        )
-    if np.isfinite(at["ci_low"]):
-        ax.plot(
-            [at["ci_low"], at["ci_high"]],
-            [y, y],
-            color=color,
-            linewidth=2.6,
-            solid_capstyle="round",
-            zorder=3.2,
-        )
+        untrained_dots(ax, field(comparison.baselines, "value", **where), y, "untrained")
+    interval_lines(ax, at, y, color)
     if not np.isfinite(at["value"]):
         ax.annotate(
             "not a number",
@@ -120,16 +95,7 @@ def _row(ax: Axes, comparison: Comparison, where: dict[str, Any], y: int, color:
             fontsize=8,
         )
         return
-    (dot,) = ax.plot(
-        [at["value"]],
-        [y],
-        "o",
-        color=color,
-        markersize=7,
-        markeredgecolor=PAPER,
-        markeredgewidth=0.8,
-        zorder=4,
-    )
+    dot = value_dot(ax, at["value"], y, color)
     said = f"{number(at['value'], 3)} {interval_text(at['ci_low'], at['ci_high'])} {probability(at['p'])}"
     tip(dot, f"{label(where['a'], 40)} · {label(where['b'], 40)}\n{' '.join(said.split())}")
     ax.annotate(

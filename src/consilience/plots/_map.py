@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience.plots._labels import axis_labels, interval_text, label, number, probability
+from consilience.plots._marks import name_columns
 from consilience.plots._read import check_is, field, names, pick_measure
 from consilience.plots._style import (
     BEST,
     INK,
     MUTED,
-    axis_name_rotation,
     drawing_svg,
     dress,
     ink_on,
@@ -213,17 +213,7 @@ def _ceiling_column(ax: Axes, low: np.ndarray, high: np.ndarray, count: int, nor
 
 
 def _axes(ax: Axes, columns: list[Any], rows: list[Any], has_ceiling: bool) -> None:
-    places, words = axis_labels(columns)
-    inches = ax.figure.get_size_inches()[0] * 0.8  # type: ignore[union-attr]
-    turn = axis_name_rotation(len(places), max(map(len, words)), float(inches))
-    ax.set_xticks(
-        places,
-        words,
-        rotation=turn,
-        ha="right" if turn else "center",
-        rotation_mode="anchor" if turn else "default",
-        va="center" if turn == 90 else "top",
-    )
+    name_columns(ax, columns, float(ax.figure.get_size_inches()[0]) * 0.8)  # type: ignore[union-attr]
     if not has_ceiling:
         ax.set_xlim(-0.55, len(columns) - 0.45)
     places, words = axis_labels(rows)

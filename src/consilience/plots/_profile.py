@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience.plots._labels import axis_labels, interval_text, label, number
+from consilience.plots._labels import interval_text, label, number
+from consilience.plots._marks import name_columns
 from consilience.plots._read import check_is, field, level, names, pick_measure, pick_names
 from consilience.plots._style import (
     BAND,
@@ -17,7 +18,6 @@ from consilience.plots._style import (
     MUTED,
     PALETTE,
     PAPER,
-    axis_name_rotation,
     dress,
     own_axes,
     style,
@@ -224,17 +224,8 @@ def _hits(ax: Axes, comparison: Comparison, measure: str, systems: list[Any], la
 
 
 def _layer_axis(ax: Axes, layers: list[Any]) -> None:
-    places, words = axis_labels(layers)
     inches = ax.figure.get_size_inches()[0] * max(ax.get_position().width, 0.2)  # type: ignore[union-attr]
-    turn = axis_name_rotation(len(places), max(map(len, words)), float(inches))
-    ax.set_xticks(
-        places,
-        words,
-        rotation=turn,
-        ha="right" if turn else "center",
-        rotation_mode="anchor" if turn else "default",
-        va="center" if turn == 90 else "top",
-    )
+    name_columns(ax, layers, float(inches))
     ax.set_xlim(-0.6, len(layers) - 0.4)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +135,25 @@ def _span(table: Any, where: Mapping[str, Any]) -> tuple[float, float, str]:
     return np.nan, np.nan, ""
 
 
+def _common(
+    result: Comparison, measure: str, b: Any, chosen: Any, at: Callable[[str], float]
+) -> dict[str, Any]:
+    """What a finding has whether or not its system was chosen; ``at`` reads the table at it."""
+    return {
+        "measure": measure,
+        "b": _name(b),
+        "chosen": _name(chosen),
+        "noun": kind_of_a(result),
+        "count": result.data.sizes["a"],
+        "percent": f"{100 * level(result):g} %",
+        "by": str(result.data.attrs.get("by") or result.settings.get("by") or "stimulus"),
+        "people": not at("n_subjects") <= 1,
+        "ceiling_low": at("ceiling_low"),
+        "ceiling_high": at("ceiling_high"),
+        "null": at("null_mean") if np.isfinite(at("null_mean")) else at("null_expected"),
+    }
+
+
 def _nested(result: Comparison, measure: Any, b: Any) -> Finding:
     best = result.best_a
     assert best is not None
@@ -148,22 +167,11 @@ def _nested(result: Comparison, measure: Any, b: Any) -> Finding:
     def at(name: str) -> float:
         return float(read(result.data, name, **cell)) if known else np.nan
 
-    finding: dict[str, Any] = {
-        "measure": str(measure),
-        "b": _name(b),
-        "chosen": _name(chosen),
-        "noun": kind_of_a(result),
-        "count": result.data.sizes["a"],
+    finding = _common(result, str(measure), b, chosen, at) | {
         "value": float(row["value"]),
         "low": low,
         "high": high,
         "over": over,
-        "percent": f"{100 * level(result):g} %",
-        "by": str(result.data.attrs.get("by") or result.settings.get("by") or "stimulus"),
-        "people": not at("n_subjects") <= 1,
-        "ceiling_low": at("ceiling_low"),
-        "ceiling_high": at("ceiling_high"),
-        "null": at("null_mean") if np.isfinite(at("null_mean")) else at("null_expected"),
         "p": float(read(best, "p", **where)),
         "share": float(read(best, "share", **where)),
         "naive": _name(row["naive"].item()) if "naive" in row else "",
@@ -203,22 +211,11 @@ def _single(result: Comparison, measure: Any, b: Any) -> Finding:
         if result.baselines is not None
         else np.array([])
     )
-    finding: dict[str, Any] = {
-        "measure": str(measure),
-        "b": _name(b),
-        "chosen": _name(a),
-        "noun": kind_of_a(result),
-        "count": result.data.sizes["a"],
+    finding = _common(result, str(measure), b, a, at) | {
         "value": at("value"),
         "low": low,
         "high": high,
         "over": over,
-        "percent": f"{100 * level(result):g} %",
-        "by": str(result.data.attrs.get("by") or result.settings.get("by") or "stimulus"),
-        "people": not at("n_subjects") <= 1,
-        "ceiling_low": at("ceiling_low"),
-        "ceiling_high": at("ceiling_high"),
-        "null": at("null_mean") if np.isfinite(at("null_mean")) else at("null_expected"),
         "p": at("p"),
         "share": np.nan,
         "naive": "",

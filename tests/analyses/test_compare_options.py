@@ -166,3 +166,11 @@ def test_rdms_keep_the_order_of_the_first_system(by):
     rows = first if by == "stimulus" else cs.average(first, by="category").isel(trial=[2, 0, 1])
     np.testing.assert_allclose(result.rdms[0].values, cs.measures.rdm(rows.values, square=True), atol=1e-12)
     np.testing.assert_allclose(result.rdms[0].values, result.rdms[1].values, atol=1e-12)
+
+
+def test_options_stand_in_the_name_of_a_measure():
+    x, y = _pair()
+    fixed = functools.partial(cs.measures.cca, regularization=0.1)
+    options = {"measure": fixed, "n_boot": 0, "n_perm": 0, "rng": 0}
+    names = [cs.compare(x, y, held_out=flag, **options).data["measure"].item() for flag in (True, False)]
+    assert names == ["cca(regularization=0.1)", "cca(regularization=0.1) (in-sample)"]

@@ -116,5 +116,5 @@ def test_a_hooked_network_is_not_taken_from_the_cache(tmp_path):
 def test_rdms_name_the_stimulus_of_a_flat_pattern():
     x = np.random.default_rng(0).normal(size=(20, 6))
     x[7] = 1.0
-    with pytest.raises(cs.InputError, match="^cs.rdms, system 'V4': stimulus 's7' has the same value"):
+    with pytest.raises(cs.InputError, match=r"^cs\.rdms, system 'V4': stimulus 's7' has the same value"):
         cs.rdms(cs.responses(x, stimulus=IDS, system="V4"))

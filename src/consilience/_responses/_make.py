@@ -41,24 +41,20 @@ def responses(
     Parameters
     ----------
     array : array (trial, unit), (trial, time, unit) or, with ``dims=("time", "unit")``, (time, unit)
-        Any library's array, a data frame, or a DataArray. Values are copied only if their type must change.
-        A 3-D
-        array needs ``dims``, so that no axis is guessed.
+        Any library's array, a data frame, or a DataArray. Values are copied only if their type must change. A
+        3-D array needs ``dims``, so that no axis is guessed.
     kind : what a value is: activation, count (spikes), rate (spikes/s), dff, bold, voltage (V) or latent.
     stimulus : n_trials ids, all text or all int. Systems are aligned by them. Without ids ``stim0000...``
-        are made up, and
-        that is recorded as a warning (code ``made-up-ids``).
+        are made up, and that is recorded as a warning (code ``made-up-ids``).
     unit : n_units names. Default: 0, 1, ...
     time : n_times in seconds from the event; required where there is a time dim.
     system : the name that results show.
     repeat : ``"count"`` numbers the rows of equal stimulus id 0, 1, ...; or one int per trial. Equal ids
         without it are refused.
     missing : NaN policy. ``"raise"`` refuses them; ``"omit"`` drops trials with any NaN (recorded);
-        ``"mask"`` keeps them and
-        writes a boolean coordinate ``valid`` on trial.
+        ``"mask"`` keeps them and writes a boolean coordinate ``valid`` on trial.
     **labels : further coordinates, one entry per trial (``category=...``, ``subject=...``), or per unit
-        where that is the length
-        that fits (ambiguous lengths go to trial).
+        where that is the length that fits (ambiguous lengths go to trial).
 
     Returns
     -------

@@ -21,14 +21,11 @@ class Best(Result):
     """The best system of one side, chosen on other stimuli than it is scored on. Made by `Comparison.best`.
 
     data : Dataset over (measure, other side) with
-        value (nested: mean over splits of the held-out score of the system chosen on the other half),
-        ci_low, ci_high (stimuli),
-        ci_both_low/_high (stimuli and subjects), chosen (the system chosen most often), share (how often),
-        naive, naive_value (the plain
-        maximum, biased up), p (max-statistic over the side). With baselines, over (seed, measure, other
-        side): baseline_value,
-        difference (value - baseline_value), difference_low/_high, difference_both_low/_high (paired
-        resamples).
+        value (nested: mean over splits of the held-out score of the system chosen on the other half), ci_low,
+        ci_high (stimuli), ci_both_low/_high (stimuli and subjects), chosen (the system chosen most often),
+        share (how often), naive, naive_value (the plain maximum, biased up), p (max-statistic over the side).
+        With baselines, over (seed, measure, other side): baseline_value, difference (value - baseline_value),
+        difference_low/_high, difference_both_low/_high (paired resamples).
     side : "a" or "b".
     """
 

@@ -25,12 +25,10 @@ class Comparison(Result):
     data : Dataset (measure, a, b) with
         value (mean over subjects), value_pooled (against the mean RDM, where there are several subjects),
         ci_low, ci_high (interval over stimuli, conditional on the subjects), ci_subjects_low/_high,
-        ci_both_low/_high (stimuli and
-        subjects together), p (stimulus permutation, one-sided), p_fwer (max-statistic over side a),
-        null_mean (mean of the permutations),
-        null_expected (closed form for independent data), ceiling_low, ceiling_high, ratio (value /
-        ceiling_high),
-        n_stimuli, n_subjects, n_units_a, n_units_b. NaN = not asked for or does not exist.
+        ci_both_low/_high (stimuli and subjects together), p (stimulus permutation, one-sided), p_fwer
+        (max-statistic over side a), null_mean (mean of the permutations), null_expected (closed form for
+        independent data), ceiling_low, ceiling_high, ratio (value / ceiling_high), n_stimuli, n_subjects,
+        n_units_a, n_units_b. NaN = not asked for or does not exist.
     draws : DataArray (measure, a, b, draw), the same resamples of stimuli for all pairs; None with n_boot=0.
     baselines, baseline_draws : the same with a leading dim seed, for untrained copies of side a; or None.
     best_a, best_b : Datasets behind `best`; None where that side has one system.

@@ -3,9 +3,8 @@ the measure's rule.
 
 Each rule's engine gives the same few things, so that the verb has no branch for a measure:
     values (n_a, n_b), pooled (n_a, n_b), draws over stimuli / subjects / both (m, n_a, n_b), interval over
-    stimuli, null (k, n_a, n_b),
-    ceilings (n_a, n_b) x 2, and `halves`, the values on both halves of each split under each draw (for the
-    nested best).
+    stimuli, null (k, n_a, n_b), ceilings (n_a, n_b) x 2, and `halves`, the values on both halves of each
+    split under each draw (for the nested best).
 """
 
 from __future__ import annotations

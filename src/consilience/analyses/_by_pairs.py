@@ -211,8 +211,8 @@ class PairsBlock:
 
     def halves(self, mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each split the values on its two halves. Mode ``point``: (1, n_a, n_b, 1); ``subjects``: (m,
-        n_a, n_b, 1), subjects
-        resampled; ``draws``: (m, n_a, n_b, 2), stimuli resampled, then stimuli and subjects."""
+        n_a, n_b, 1), subjects resampled; ``draws``: (m, n_a, n_b, 2), stimuli resampled, then stimuli and
+        subjects."""
         n, design = self.design.n, self.design
         rows, columns = np.triu_indices(n, 1)
         for split in design.splits:

@@ -59,28 +59,26 @@ def compare(
     """How alike the systems of side a and those of side b represent the same stimuli.
 
     Every pair, under every measure, in one call: value, interval over stimuli (and over subjects, and both,
-    where a side has several),
-    one-sided stimulus-permutation p, null, noise ceiling in the same measure, and the best system of a
-    side, nested. Each system is prepared
-    once; the same resamples serve all pairs, so that pairs can be compared draw by draw.
+    where a side has several), one-sided stimulus-permutation p, null, noise ceiling in the same measure, and
+    the best system of a side, nested. Each system is prepared once; the same resamples serve all pairs, so
+    that pairs can be compared draw by draw.
 
     Parameters
     ----------
     a, b : responses (trial, unit), RDM data, or a mapping {name: either}. Matched by stimulus id, never by
-        row; repeats are averaged (after
-        their noise ceiling is taken); units that do not vary are dropped, with a warning.
+        row; repeats are averaged (after their noise ceiling is taken); units that do not vary are dropped,
+        with a warning.
     measure : a name of `cs.measures.names()`, a measure function, `functools.partial` of one with options,
-        any function (x, y) -> float, or a
-        list of these. cca, svcca and procrustes are computed in their held-out form unless
-        ``held_out=False``.
+        any function (x, y) -> float, or a list of these. cca, svcca and procrustes are computed in their
+        held-out form unless ``held_out=False``.
     by : the coordinate that identifies what is matched: "stimulus", or a label such as "category"
-        (responses are then averaged per label).
+        (responses are then averaged per label, and have no noise ceiling: halves of a label's trials would
+        differ in their stimuli too).
     join : "exact" refuses stimuli that not all systems have; "inner" leaves them out and says so.
     n_boot, n_perm : resamples for intervals, permutations for p; 0 = none (their fields are NaN, draws None).
     level : of the intervals.   rng : seed; None draws one and records it.
     baseline : {seed: {name: responses}}, untrained (or otherwise broken) copies of side a under the same
-        names; their rows stand in
-        ``.baselines`` and their nested best in ``.best()``.
+        names; their rows stand in ``.baselines`` and their nested best in ``.best()``.
     refit : held-out measures only: intervals by refitting everything with groups of stimuli left out,
         instead of weighting held-out predictions.
     groups : a label on trial (such as "category" or "session"): stimuli of one group are never on both sides of a

@@ -363,6 +363,12 @@ def test_write_says_what_is_wrong_with_a_path(tmp_path):
         report.write(tmp_path / "no" / "r.html", {}, title="t")
 
 
+@pytest.mark.parametrize("path", [None, 3, "", "a\x00b", "\udce9.html"])
+def test_write_refuses_what_is_no_file_name(path):
+    with pytest.raises(InputError, match=r"^report\.write: "):
+        report.write(path, {}, title="t")
+
+
 def test_what_is_no_result_is_refused():
     with pytest.raises(InputError, match="must be a mapping of step name -> result"):
         report.render([1], title="t")

@@ -3,7 +3,7 @@
 from consilience._results._base import PLOTS, SECTIONS, Result, resolve, versions
 from consilience._results._best import Best
 from consilience._results._comparison import Comparison
-from consilience._results._files import CLASSES, load, result_hash, save
+from consilience._results._files import CLASSES, load, result_hash, save, target_path
 from consilience._results._rdms import RDMs
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "resolve",
     "result_hash",
     "save",
+    "target_path",
     "versions",
 ]

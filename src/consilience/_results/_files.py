@@ -131,19 +131,25 @@ def _path(path: object, who: str) -> Path:
     return Path(text)
 
 
-def save(result: Result, path: str | os.PathLike[str]) -> Path:
-    target = _path(path, "save")
+def target_path(path: object, *, who: str, example: str) -> Path:
+    """A file name in a folder that exists."""
+    target = _path(path, who)
     if target.is_dir():
         raise InputError(
-            f"save: {target} is a folder; give a file name, such as {target / 'result.nc'}.", code="bad-path"
-        )
-    if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise InputError(
-            f"save: {target} is a link or a device, not a plain file; give another name.", code="bad-path"
+            f"{who}: {target} is a folder; give a file name, such as {target / example}.", code="bad-path"
         )
     if not target.parent.is_dir():
         raise InputError(
-            f"save: the folder {target.parent} does not exist; create it first.", code="bad-path"
+            f"{who}: the folder {target.parent} does not exist; create it first.", code="bad-path"
+        )
+    return target
+
+
+def save(result: Result, path: str | os.PathLike[str]) -> Path:
+    target = target_path(path, who="save", example="result.nc")
+    if target.is_symlink() or (target.exists() and not target.is_file()):
+        raise InputError(
+            f"save: {target} is a link or a device, not a plain file; give another name.", code="bad-path"
         )
     groups, header = _parts(result)
     try:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
-from consilience._results import SECTIONS, Result
+from consilience._results import SECTIONS, Result, target_path
 from consilience.plots._labels import shortened, visible
 from consilience.report._answer import answer
 from consilience.report._base import environment, other_section, slugged
@@ -130,16 +130,7 @@ def write(
     failures: Sequence[Mapping[str, Any]] = (),
 ) -> Path:
     """Writes the page of `render` (same parameters) to ``path``, complete or not at all; returns the path."""
-    target = Path(path)
-    if target.is_dir():
-        raise InputError(
-            f"report.write: {target} is a folder; give a file name, such as {target / 'report.html'}.",
-            code="bad-path",
-        )
-    if not target.parent.is_dir():
-        raise InputError(
-            f"report.write: the folder {target.parent} does not exist; create it first.", code="bad-path"
-        )
+    target = target_path(path, who="report.write", example="report.html")
     text = render(
         results,
         title=title,

@@ -31,8 +31,6 @@ _BUDGET = 2_000_000_000  # bytes of activations in flight at most
 _LARGEST_BATCH = 256
 # bytes; on a CPU larger blocks are given back to the system after each layer (measured: 5 times slower)
 _LARGEST_OUTPUT = 32 << 20
-_BLOCK = 16 << 20  # bytes of layers that share an allocation
-_LINE = 16  # float32 values in a cache line
 
 Key = tuple[str, int, str]  # layer, number of the call, suffix of the array in its output
 
@@ -411,28 +409,10 @@ def _first_of_one(sizes: tuple[int, ...]) -> int | None:
 
 
 def _room(wanted: dict[Key, Leaf], n: int) -> dict[Key, np.ndarray]:
-    """An array (n, units) for each layer. Those of smaller layers are parts of common blocks: the first touch of
-    memory costs more than the copy, and less than half in blocks of this size (measured), which come in large
-    pages. A layer that outlives its block's others keeps `_BLOCK` bytes at most.
+    """An array (n, units) for each layer. Common blocks would not be faster: they scatter the heap, and forward
+    passes that follow touch new pages (measured).
     """
-    sizes = {key: n * leaf.n_units for key, leaf in wanted.items()}
-    padded = {key: -(-size // _LINE) * _LINE for key, size in sizes.items()}
-    out: dict[Key, np.ndarray] = {}
-    waiting: list[Key] = []
-
-    def allocate() -> None:
-        block, start = np.empty(sum(padded[key] for key in waiting), np.float32), 0
-        for key in waiting:
-            out[key] = block[start : start + sizes[key]].reshape(n, -1 if sizes[key] else 0)
-            start += padded[key]
-        waiting.clear()
-
-    for key in wanted:
-        if waiting and 4 * (sum(padded[one] for one in waiting) + padded[key]) > _BLOCK:
-            allocate()
-        waiting.append(key)
-    allocate()
-    return out
+    return {key: np.empty((n, leaf.n_units), np.float32) for key, leaf in wanted.items()}
 
 
 def _without(sizes: tuple[int, ...], axis: int) -> tuple[int, ...]:

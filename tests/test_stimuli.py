@@ -125,7 +125,7 @@ def test_data_arrays_keep_their_labels():
     ("given", "ids", "message"),
     [
         (np.zeros((2, 3)), ["a", "a"], r"ids come more than once \('a'\)"),
-        (np.zeros((2, 3)), ["a"], "ids has 1 ids for 2 rows"),
+        (np.zeros((2, 3)), ["a"], "ids has 1 id for 2 rows"),
         (np.zeros((2, 3)), ["a", 1], "must all be text or all be whole numbers"),
         (np.array([[0, np.nan]]), ["a"], "1 values are NaN or infinite, first in stimulus 0"),
         (

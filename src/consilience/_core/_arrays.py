@@ -120,9 +120,7 @@ def as_array(x: object, *, name: str, who: str) -> Array:
             raise InputError(
                 f"{who}: {name} is a ragged list; every row must have the same length.", code="not-an-array"
             ) from None
-    raise InputError(
-        f"{who}: {name} must be an array, got {type(x).__name__}.", code="not-an-array"
-    )
+    raise InputError(f"{who}: {name} must be an array, got {type(x).__name__}.", code="not-an-array")
 
 
 def _row(x: object, name: str, who: str) -> object:

@@ -161,9 +161,18 @@ def _as_float(x: Array, name: str, who: str) -> Array:
 
 
 def all_finite(x: Array, xp: Any = np) -> bool:
-    """Is every value finite? One sum tells in most cases; only where it overflows is each value looked at."""
+    """Is every value finite? One number tells in most cases; only where it overflows is each value looked at."""
     with np.errstate(over="ignore", invalid="ignore"):
-        total = xp.sum(x)
+        if (
+            isinstance(x, np.ndarray)
+            and x.dtype.kind == "f"
+            and x.dtype.itemsize >= 4
+            and x.flags.c_contiguous
+        ):
+            flat = x.reshape(-1)
+            total = np.dot(flat, flat)  # half the time of a sum
+        else:
+            total = xp.sum(x)
     return bool(xp.isfinite(total)) or bool(xp.all(xp.isfinite(x)))
 
 

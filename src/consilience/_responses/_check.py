@@ -55,8 +55,9 @@ def check_responses(data: object, *, who: str, name: str = "responses") -> xr.Da
     if 0 in values.shape:
         raise InputError(f"{who}: {name} is empty (shape {values.shape}).", code="too-few")
     keep = data["valid"].values if "valid" in data.coords else slice(None)
-    if not all_finite(values[keep]):
-        finite = np.isfinite(values[keep])
+    used = values if isinstance(keep, slice) or keep.all() else values[keep]
+    if not all_finite(used):
+        finite = np.isfinite(used)
         count, place = places(~finite, data[{"trial": keep}] if "trial" in dims else data)
         raise InputError(
             f"{who}: {name} has {count} NaN or infinite value{'s' if count > 1 else ''}, first at {place}; "

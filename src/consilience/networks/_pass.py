@@ -36,10 +36,12 @@ Key = tuple[str, int, str]  # layer, number of the call, suffix of the array in 
 
 
 class _Came(NamedTuple):
-    """What a layer gave for a batch, and whether it could be written."""
+    """What a layer gave for a batch, whether it could be written, and what was written is finite (looked at
+    while it is in the processor's cache)."""
 
     shape: tuple[int, ...]
     written: bool
+    finite: bool = True
 
 
 class Pass:
@@ -293,7 +295,7 @@ class Pass:
                 wanted = self.wanted
             size = done or self._batch(wanted, target, batch_size)
             if out is None:
-                out = _room(wanted, n)
+                out = _Room(wanted, n)
             names = list(dict.fromkeys(key[0] for key in wanted)) if self.net.is_module else []
             for start in range(done, n, size):
                 stop = min(start + size, n)
@@ -332,7 +334,7 @@ class Pass:
                     "If they are ids, record what they stand for (e.g. the embedding); otherwise subtract an "
                     "offset or scale them in the network.",
                 )
-            return _Came(shape(value), written)
+            return _Came(shape(value), written, written and all_finite(out[key][start:stop]))
 
         return self._forward(slice(start, stop), names, target, take)
 
@@ -357,7 +359,7 @@ class Pass:
             return None, 0
         if size < 2:
             return None, 0
-        out = _room(guess, n)
+        out = _Room(guess, n)
         came = self._write(guess, self.every, out, 0, size, target)
         if came.keys() != self.one.keys():
             return None, 0
@@ -382,9 +384,8 @@ class Pass:
                 "preprocess).",
                 code="ragged-output",
             )
-        values = out[start:stop]
-        if not all_finite(values):
-            finite = np.isfinite(values)
+        if not came.finite:
+            finite = np.isfinite(out[start:stop])
             row = int(np.argwhere(~finite)[0][0])
             raise InputError(
                 f"{_WHO}: layer {leaf.name!r} of {self.net.name} has {int((~finite).sum()):,} NaN or "
@@ -408,11 +409,18 @@ def _first_of_one(sizes: tuple[int, ...]) -> int | None:
     return sizes.index(1) if 1 in sizes else None
 
 
-def _room(wanted: dict[Key, Leaf], n: int) -> dict[Key, np.ndarray]:
-    """An array (n, units) for each layer. Common blocks would not be faster: they scatter the heap, and forward
-    passes that follow touch new pages (measured).
+class _Room(dict[Key, np.ndarray]):
+    """An array (n, units) for each layer, made when its first batch comes: it then takes up the memory that the
+    forward pass has just given back, where arrays made beforehand would all be on new pages.
     """
-    return {key: np.empty((n, leaf.n_units), np.float32) for key, leaf in wanted.items()}
+
+    def __init__(self, wanted: dict[Key, Leaf], n: int) -> None:
+        super().__init__()
+        self.wanted, self.n = wanted, n
+
+    def __missing__(self, key: Key) -> np.ndarray:
+        self[key] = found = np.empty((self.n, self.wanted[key].n_units), np.float32)
+        return found
 
 
 def _without(sizes: tuple[int, ...], axis: int) -> tuple[int, ...]:

@@ -118,3 +118,58 @@ def test_rdms_name_the_stimulus_of_a_flat_pattern():
     x[7] = 1.0
     with pytest.raises(cs.InputError, match=r"^cs\.rdms, system 'V4': stimulus 's7' has the same value"):
         cs.rdms(cs.responses(x, stimulus=IDS, system="V4"))
+
+
+def noise(seed, *, n=20, p=6, **labels):
+    x = np.random.default_rng(seed).normal(size=(n, p))
+    return cs.responses(x, stimulus=IDS[:n], **labels)
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_in_sample_measures_choose_no_best():
+    several = {"one": noise(0), "two": noise(1)}
+    result = cs.compare(several, noise(2), ["cka", "procrustes"], held_out=False, n_boot=20, n_perm=20, rng=0)
+    assert any("in-sample values rise as stimuli get fewer" in caution.message for caution in result.warnings)
+    assert list(result.best().data["measure"].values) == ["cka"]
+    result = cs.compare(several, noise(2), "procrustes", held_out=False, n_boot=20, n_perm=20, rng=0)
+    with pytest.raises(cs.InputError, match="no best of side a was chosen"):
+        result.best()
+    assert float(result.data["ci_high"].max()) <= 1
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_labels_that_differ_between_systems_are_refused():
+    a = noise(0, category=np.repeat(range(5), 4))
+    b = noise(1, category=np.tile(range(5), 4))
+    for options in ({"groups": "category"}, {"by": "category"}):
+        with pytest.raises(cs.InputError, match="stimulus 's1' has category 0 in 'a' and 1 in 'b'") as caught:
+            cs.compare(a, b, "cka", n_boot=0, n_perm=0, **options)
+        assert caught.value.code == "labels-differ"
+    with pytest.raises(cs.InputError, match="groups must be the name of a label on trial, got ndarray"):
+        cs.compare(a, a, "cka", groups=np.repeat(range(5), 4))
+
+
+def test_groups_say_what_they_do_not_do():
+    a = {"one": noise(0, category=np.repeat([0, 1], 10)), "two": noise(1, category=np.repeat([0, 1], 10))}
+    with pytest.warns(cs.ConsilienceWarning) as said:
+        result = cs.compare(
+            a, noise(2), "linear_predictivity", groups="category", n_boot=10, n_perm=10, rng=0
+        )
+    codes = {caution.code for caution in result.warnings}
+    assert {"groups-not-resampled", "best-not-chosen"} <= codes
+    assert any("has 2 groups, too few to choose" in str(one.message) for one in said)
+
+
+def test_the_best_says_that_it_is_not_refitted():
+    with pytest.warns(cs.ConsilienceWarning, match="refit=True refits for the intervals of single pairs"):
+        cs.compare(
+            {"one": noise(0), "two": noise(1)}, noise(2), "procrustes", refit=True, n_boot=10, n_perm=0, rng=0
+        )
+
+
+def test_repeats_that_do_not_agree_give_no_ceiling():
+    rng = np.random.default_rng(3)
+    noisy = cs.responses(rng.normal(size=(40, 5)), stimulus=IDS * 2, repeat="count", system="pure noise")
+    with pytest.warns(cs.ConsilienceWarning, match="'pure noise': its repeats do not agree with each other"):
+        result = cs.compare(noise(0), noisy, "cka", n_boot=0, n_perm=0)
+    assert np.isnan(result.data["ceiling_high"].item())

@@ -83,6 +83,12 @@ class Comparison(Result):
         """
         check_option(side, ["a", "b"], name="side", who="Comparison.best")
         table = self.best_a if side == "a" else self.best_b
+        if table is None and self.data.sizes[side] > 1:
+            raise InputError(
+                f"Comparison.best: no best of side {side} was chosen: in-sample measures rise as stimuli get fewer, "
+                "and groups must be at least 4; use held_out=True and more groups, or read the plain values.",
+                code="nothing-to-choose",
+            )
         if table is None:
             raise InputError(
                 f"Comparison.best: side {side} has one system, so there is nothing to choose.",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from consilience._core._errors import InputError
-from consilience.analyses._design import Block, Design, half_means
+from consilience.analyses._design import Block, Design, ceiling_of_halves, half_means
 from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure, PairParts, rdm
 from consilience.measures._contract import halves_ceiling
@@ -207,7 +207,7 @@ class PairsBlock:
             )
             for one, two in half_means(system, self.design)
         ]
-        return halves_ceiling(float(np.mean(scores)))
+        return ceiling_of_halves(system, *halves_ceiling(float(np.mean(scores))))
 
     def halves(self, mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each split the values on its two halves. Mode ``point``: (1, n_a, n_b, 1); ``subjects``: (m,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.analyses._design import REFIT_GROUPS, Block, Design, half_means
+from consilience.analyses._design import REFIT_GROUPS, Block, Design, ceiling_of_halves, half_means
 from consilience.analyses._inputs import System
 from consilience.measures import Measure
 from consilience.measures._contract import halves_ceiling
@@ -24,7 +24,8 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
     the stimuli's part in the fits.
     """
     parts, n = measure.parts, design.n
-    count = int(measure.options.get("folds", parts.folds))
+    kinds = np.unique(design.owners).size
+    count = int(measure.options.get("folds", max(2, min(parts.folds, kinds))))
     folds = group_folds(design.owners, count, design.seed.stream("folds"), who=who)
     shape = (len(a), len(b))
     bottom, top = measure.claims.range
@@ -133,9 +134,10 @@ def _prediction_ceiling(
         return float("nan"), float("nan")
     parts = measure.parts
     if parts.ceiling is not None:
-        return tuple(np.mean([parts.ceiling(one, two) for one, two in half_means(system, design)], axis=0))
+        both = np.mean([parts.ceiling(one, two) for one, two in half_means(system, design)], axis=0)
+        return ceiling_of_halves(system, float(both[0]), float(both[1]))
     scores = [
         parts.plan(parts.prepare(one), folds, design.groups).predict(parts.prepare_y(two)).score()
         for one, two in half_means(system, design)
     ]
-    return halves_ceiling(float(np.mean(scores)))
+    return ceiling_of_halves(system, *halves_ceiling(float(np.mean(scores))))

@@ -9,7 +9,7 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
-from consilience.analyses._design import SUBSETS, Block, Design, half_means
+from consilience.analyses._design import SUBSETS, Block, Design, ceiling_of_halves, half_means
 from consilience.analyses._inputs import System
 from consilience.measures import Measure
 from consilience.measures._contract import halves_ceiling
@@ -63,12 +63,15 @@ def whole_block(measure: Measure, a: list[System], b: list[System], design: Desi
     for j, s in enumerate(b):
         if s.trials is not None:
             scores = [value(prepare(one), prepare(two)) for one, two in half_means(s, design)]
-            out.ceiling_low[:, j], out.ceiling_high[:, j] = halves_ceiling(float(np.mean(scores)))
+            out.ceiling_low[:, j], out.ceiling_high[:, j] = ceiling_of_halves(
+                s, *halves_ceiling(float(np.mean(scores)))
+            )
     if parts is not None and design.n_boot:
         d = max(1, round(n / 10))
         subsets = subset_rows(n, n - d, min(design.n_boot, SUBSETS), design.seed.stream("subsets"))
         out.draws = np.array([[[value(x[rows], y[rows]) for y in ys] for x in xs] for rows in subsets])
-        out.interval = jackknife_interval(out.values, out.draws, n=n, left_out=d, level=design.level)
+        low, high = jackknife_interval(out.values, out.draws, n=n, left_out=d, level=design.level)
+        out.interval = np.clip(low, *measure.claims.range), np.clip(high, *measure.claims.range)
     if design.orders is not None:
         out.null = np.array([[[value(x[order], y) for y in ys] for x in xs] for order in design.orders])
 

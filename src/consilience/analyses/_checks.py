@@ -202,3 +202,56 @@ def say_what_lacks(
                 f"{int(x.n_units)} and {int(y.n_units)} units).",
                 f"{remedy}, or read each value against null_mean and null_expected.",
             )
+
+
+FEWEST_GROUPS = 4
+
+
+def can_choose(measure: Measure, owner: np.ndarray | None) -> bool:
+    """Can a best system be chosen on half of the stimuli and scored on the other? Not by a measure that rises as
+    stimuli get fewer, nor where halves of whole groups would have a single one.
+    """
+    enough = owner is None or np.unique(owner).size >= FEWEST_GROUPS
+    return measure.claims.resample != "subsample" and enough
+
+
+def say_of_groups_and_refit(
+    measures: list[Measure],
+    systems: Mapping[str, list[System]],
+    owner: np.ndarray | None,
+    groups: str | None,
+    n_boot: int,
+    n_perm: int,
+    refit: bool,
+) -> None:
+    several = any(len(systems[side]) > 1 for side in ("a", "b"))
+    if owner is not None and (n_boot or n_perm):
+        warn(
+            "groups-not-resampled",
+            f"groups={groups!r} keeps stimuli of one {groups} on one side of folds and halves; intervals and p still "
+            "treat stimuli as drawn one by one, and are too narrow where those of a group are near copies.",
+            f"Where they are, average over them (by={groups!r}) and compare what is left.",
+        )
+    kinds = 0 if owner is None else np.unique(owner).size
+    if several and owner is not None and kinds < FEWEST_GROUPS:
+        warn(
+            "best-not-chosen",
+            f"groups={groups!r} has {kinds} group{'' if kinds == 1 else 's'}, too few to choose the best system on "
+            "half of them and score it on the other.",
+            f"Use at least {FEWEST_GROUPS} groups, or read the plain values.",
+        )
+    in_sample = [one.key for one in measures if one.claims.resample == "subsample"]
+    if several and in_sample:
+        warn(
+            "best-not-chosen",
+            f"{', '.join(in_sample)}: in-sample values rise as stimuli get fewer, so the best system cannot be chosen "
+            "on half of the stimuli and scored on the other.",
+            "Use the held-out form (held_out=True), or read the plain values against their null.",
+        )
+    if refit and several and n_boot and any(one.claims.resample == "predictions" for one in measures):
+        warn(
+            "refit-not-in-best",
+            "refit=True refits for the intervals of single pairs; those of the best system weight held-out "
+            "predictions.",
+            "Read the interval of the pair beside that of the best.",
+        )

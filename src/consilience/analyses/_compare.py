@@ -26,11 +26,13 @@ from consilience.analyses._checks import (
     WHO,
     MeasureLike,
     baseline_sides,
+    can_choose,
     check_device,
     check_memory,
     check_resamples,
     check_size,
     resolve_measures,
+    say_of_groups_and_refit,
     say_what_lacks,
 )
 from consilience.analyses._inputs import people_of
@@ -170,6 +172,7 @@ def _compare(
         n, seed=seed, n_boot=n_boot, n_perm=n_perm, level=level, refit=refit, groups=owner, ids=ids
     )
     seeds = [int(key) for key in (baseline or {})]
+    say_of_groups_and_refit(measures, systems, owner, groups, n_boot, n_perm, refit)
     say_what_lacks(measures, systems["a"], systems["b"], n, n_boot, by)
 
     tables: list[xr.Dataset] = []
@@ -191,7 +194,7 @@ def _compare(
             draws.append(draws_array(one, block, systems))
             base_draws.append([draws_array(one, others[s], systems) for s in seeds])
         for side, other in (("a", "b"), ("b", "a")):
-            if len(systems[side]) > 1:
+            if len(systems[side]) > 1 and can_choose(one, owner):
                 people = np.array([people_of(s) for s in systems[other]])
                 of_side = np.array([people_of(s) for s in systems[side]])
                 count = np.maximum(people, of_side.max())

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from consilience._core._errors import warn
+from consilience._core._params import shorten
 from consilience._core._seeds import Seed
 from consilience._responses import average
 from consilience.analyses._inputs import System
@@ -127,3 +129,16 @@ def half_means(system: System, design: Design) -> Iterator[tuple[np.ndarray, np.
     ids = system.trials["stimulus"].values
     for first in split_half_rows(ids, CEILING_SPLITS, design.seed.stream("ceiling")):
         yield average(system.trials[first]).values, average(system.trials[~first]).values
+
+
+def ceiling_of_halves(system: System, low: float, high: float) -> tuple[float, float]:
+    """(low, high) from halves of the repeats, unless those do not agree at all."""
+    if low > 0:
+        return low, max(low, high)
+    warn(
+        "ceiling-missing",
+        f"No noise ceiling for {shorten(system.name, 40)}: its repeats do not agree with each other (halves score "
+        f"{low:.3f}).",
+        "Check the recording; without signal there is nothing to compare.",
+    )
+    return float("nan"), float("nan")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -132,8 +133,6 @@ def _checked(name: str, data: object, by: str, who: str, side: str) -> xr.DataAr
             "data.sel(time=slice(0.07, 0.17)).mean('time').",
             code="bad-dims",
         )
-    if by != "stimulus":
-        checked = average(checked, by=by)
     return checked
 
 
@@ -146,12 +145,17 @@ def aligned_systems(
     collected: dict[str, dict[str, xr.DataArray]] = {}
     flat: dict[str, xr.DataArray] = {}
     references: list[str] = []
+    labels: Labels = {}
     for side, given in sides.items():
         collected[side] = {}
         for name, data in iterate_systems(given, who=who, side=side):
             array = _checked(name, data, by, who, side)
+            unique = name if name not in flat else f"{side}: {name}"
+            if by != "stimulus":
+                _one_label(by, unique, array, labels, who)
+                array = average(array, by=by)
             collected[side][name] = array
-            flat[name if name not in flat else f"{side}: {name}"] = array
+            flat[unique] = array
             references += json.loads(str(array.attrs.get("references", "[]")))
             for caution in recorded_cautions(array):
                 warn(caution.code, caution.message, caution.remedy)
@@ -164,8 +168,36 @@ def aligned_systems(
     return made, ids, owner, tuple(dict.fromkeys(references))
 
 
+Labels = dict[Any, tuple[Any, str]]  # stimulus id -> its label, and the system that says so
+
+
+def _one_label(label: str, name: str, data: xr.DataArray, known: Labels, who: str) -> None:
+    """Adds what ``data`` calls its stimuli by ``label``; refuses what another system calls otherwise."""
+    if label not in data.coords or data[label].dims != ("trial",):
+        return
+    if any(caution.code == "made-up-ids" for caution in recorded_cautions(data)):
+        return
+    for stimulus, value in zip(data["stimulus"].values.tolist(), data[label].values.tolist()):
+        before, other = known.setdefault(stimulus, (value, name))
+        if before != value and other != name:
+            raise InputError(
+                f"{who}: stimulus {shorten(stimulus, 40)} has {label} {shorten(before, 40)} in {other!r} and "
+                f"{shorten(value, 40)} in {name!r}; give both the same labels.",
+                code="labels-differ",
+            )
+
+
 def _groups(label: str, systems: Mapping[str, xr.DataArray], ids: np.ndarray, who: str) -> np.ndarray:
-    """Group number of each stimulus, from the first system that has the label on trial."""
+    """Group number of each stimulus, from the systems that have the label on trial."""
+    if not isinstance(label, str):
+        raise InputError(
+            f"{who}: groups must be the name of a label on trial, got {type(label).__name__}; give the labels to the "
+            "responses with .assign_coords(group=('trial', labels)) and pass groups='group'.",
+            code="bad-groups",
+        )
+    said: Labels = {}
+    for name, data in systems.items():
+        _one_label(label, name, data, said, who)
     known = sorted(
         {str(n) for data in systems.values() for n, c in data.coords.items() if c.dims == ("trial",)}
     )

@@ -173,3 +173,15 @@ def test_repeats_that_do_not_agree_give_no_ceiling():
     with pytest.warns(cs.ConsilienceWarning, match="'pure noise': its repeats do not agree with each other"):
         result = cs.compare(noise(0), noisy, "cka", n_boot=0, n_perm=0)
     assert np.isnan(result.data["ceiling_high"].item())
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+@pytest.mark.parametrize("measures", [["cka", "procrustes"], ["procrustes", "cka"], ["procrustes"]])
+def test_results_without_a_best_are_drawn_and_reported(measures, tmp_path):
+    from consilience import report
+
+    a = {"one": noise(0), "two": noise(1)}
+    result = cs.compare(a, noise(2), measures, held_out=False, n_boot=20, n_perm=20, rng=0)
+    assert len(result.plot().figure.get_axes()) >= len(measures)
+    report.write(tmp_path / "report.html", {"in-sample": result}, title="In-sample")
+    assert "procrustes (in-sample)" in (tmp_path / "report.html").read_text()

@@ -39,7 +39,7 @@ def _comparison(result: Any, copies: str) -> Iterator[str]:
     for b in result.data["b"].values.tolist():
         yield f"  {clean(b, 60)}"
         for measure in result.data["measure"].values.tolist():
-            if best is None:
+            if best is None or measure not in best.data["measure"].values:
                 yield from _pairs(result, measure, b)
             else:
                 yield from _best(result, best[measure, b], measure, b, copies)

@@ -178,7 +178,7 @@ def _brief(value: float) -> str:
 def _frames(ax: Axes, comparison: Comparison, measure: str, columns: list[Any], rows: list[Any]) -> None:
     from matplotlib.patches import Rectangle
 
-    if comparison.best_a is None:
+    if comparison.best_a is None or measure not in comparison.best_a["measure"].values:
         return
     for y, row in enumerate(rows):
         chosen = comparison.best_a["chosen"].sel(measure=measure, b=row).item()

@@ -163,7 +163,7 @@ def _baselines(ax: Axes, comparison: Comparison, measure: str, systems: list[Any
 def _best(
     ax: Axes, comparison: Comparison, measure: str, system: Any, layers: list[Any], named: set[Any]
 ) -> None:
-    if comparison.best_a is None:
+    if comparison.best_a is None or measure not in comparison.best_a["measure"].values:
         return
     row = comparison.best_a.sel(measure=measure, b=system)
     chosen = row["chosen"].item()

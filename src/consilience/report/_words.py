@@ -94,9 +94,8 @@ def findings(result: Comparison) -> list[Finding]:
     out = []
     for measure in names(result.data, "measure"):
         for b in names(result.data, "b"):
-            out.append(
-                _nested(result, measure, b) if result.best_a is not None else _single(result, measure, b)
-            )
+            nested = result.best_a is not None and measure in result.best_a["measure"].values
+            out.append((_nested if nested else _single)(result, measure, b))
     return out
 
 

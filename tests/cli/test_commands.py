@@ -279,6 +279,47 @@ def test_run_and_report(call, files):
         assert cs.load(files / "out" / "results" / name)
 
 
+@pytest.mark.parametrize("measure", ["procrustes", "cca", "svcca", "[rsa, procrustes]"])
+def test_run_prints_measures_without_a_best_or_an_interval(call, files, measure):
+    ids = ", ".join(f"s{i}" for i in range(20))
+    (files / "study.yaml").write_text(
+        f"""\
+seed: 0
+output: out
+systems:
+  one: {{read: x.npy, ids: [{ids}]}}
+  two: {{read: y.npy, ids: [{ids}]}}
+analyses:
+  - compare: {{a: [one, two], b: two, measure: {measure}, held_out: false, n_boot: 10, n_perm: 0}}
+"""
+    )
+    outcome = call("run", "study.yaml", "--workers", 1)
+    assert outcome.code == 0, outcome.err
+    assert f"{measure.strip('[]').split()[-1]} (in-sample)  one" in outcome.out
+    assert "report: out/report.html" in outcome.out
+
+
+@pytest.mark.parametrize("gone", ["interval", "value"])
+def test_the_summary_of_a_best_without_numbers(gone):
+    from dataclasses import replace
+    from types import SimpleNamespace
+
+    from consilience._cli._summary import summary
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 5))
+    ids = [f"s{i}" for i in range(20)]
+    one, two = (cs.responses(values, stimulus=ids) for values in (x, x + rng.normal(size=x.shape)))
+    result = cs.compare({"one": one, "two": two}, {"it": one}, "rsa", n_boot=20, n_perm=0, rng=0)
+    best = result.best_a.copy()
+    for name in ("ci_low", "ci_high") if gone == "interval" else ("value",):
+        best[name] = best[name] * np.nan
+    run = SimpleNamespace(study=SimpleNamespace(analyses=[]), results={"x": replace(result, best_a=best)})
+    text = "\n".join(summary(run))
+    assert ("held out" in text) == (gone == "interval")
+    assert "rsa" in text
+
+
 def test_run_with_a_failed_step(call, files):
     text = STUDY.replace(
         "analyses:", f"  three: {{read: y.npy, ids: [{', '.join(f't{i}' for i in range(20))}]}}\nanalyses:"

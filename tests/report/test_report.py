@@ -418,6 +418,17 @@ def test_a_best_that_chance_explains_is_not_called_best():
     assert "of the upper end of the noise ceiling" not in words
 
 
+def test_what_chance_explains_is_not_said_to_be_as_good_as_a_perfect_model():
+    inside = changed("value", 0.02, p=0.6)
+    for name, value in (("ceiling_low", 0.01), ("ceiling_high", 0.1)):
+        inside.data[name] = inside.data[name] * 0 + value
+    words = said(inside)
+    assert "No layer can be told from chance" in words
+    assert "perfect model" not in words
+    assert "The noise ceiling (0.01" in words
+    assert "starts no higher: these data tell no good model from chance." in words
+
+
 def test_an_interval_over_zero_counts_where_there_is_no_test():
     assert said(changed("p", np.nan, ci_both_low=-0.1)).startswith("No layer can be told from chance")
     assert said(changed("p", np.nan, ci_both_low=0.1)).startswith("_blocks.13 is the layer most like IT.")

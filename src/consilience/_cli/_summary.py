@@ -39,10 +39,11 @@ def _comparison(result: Any, copies: str) -> Iterator[str]:
     for b in result.data["b"].values.tolist():
         yield f"  {clean(b, 60)}"
         for measure in result.data["measure"].values.tolist():
-            if best is None or measure not in best.data["measure"].values:
+            one = best[measure, b] if best is not None and measure in best.data["measure"].values else None
+            if one is None or not np.isfinite(one.value):
                 yield from _pairs(result, measure, b)
             else:
-                yield from _best(result, best[measure, b], measure, b, copies)
+                yield from _best(result, one, measure, b, copies)
 
 
 def _level(result: Any) -> str:
@@ -72,7 +73,8 @@ def _best(result: Any, best: Any, measure: str, b: str, copies: str) -> Iterator
     chosen = f"{clean(best.layer, 40)}" + (
         f" (chosen in {100 * share:.0f} % of splits)" if np.isfinite(share) else ""
     )
-    held_out = f"{number(best.value)} {interval(*best.interval)}".rstrip()
+    ends = interval(_value(data, "ci_low"), _value(data, "ci_high"))
+    held_out = f"{number(best.value)} {ends}".rstrip()
     yield f"    {clean(measure, 24)}: best {chosen}, held out {held_out}"
     both = interval(_value(data, "ci_both_low"), _value(data, "ci_both_high"))
     if both:

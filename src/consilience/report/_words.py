@@ -278,6 +278,10 @@ def _against_ceiling(f: Finding) -> list[str]:
         sets = "the subjects' disagreement" if f.people else "the noise between repeats"
         return [f"That is above {ceiling}, which {sets} sets: read it with care."]
     if f.value >= f.ceiling_low:
+        if not f.reliable:
+            return [
+                f"{ceiling[0].upper()}{ceiling[1:]} starts no higher: these data tell no good model from chance."
+            ]
         return [f"That lies inside {ceiling}: these data cannot tell it from a perfect model."]
     if not f.reliable:
         return []

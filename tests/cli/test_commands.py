@@ -204,6 +204,24 @@ def test_inspect(call, files):
     assert "not real numbers" in call("inspect", "text.npy").out
 
 
+def test_doubts_about_a_file_are_said(call, files):
+    x = np.random.default_rng(1).normal(size=(20, 1))
+    np.save("rdm.npy", np.abs(x - x.T))
+    np.savetxt("bare.csv", np.random.default_rng(2).normal(size=(20, 4)), delimiter=",")
+    for name, code in (("rdm.npy", "looks-like-rdm"), ("bare.csv", "header-of-numbers")):
+        assert f"[{code}]" in call("inspect", name).out
+        assert code in call("inspect", name, "--json").out
+        (files / "study.yaml").write_text(
+            f"{{seed: 0, output: out, systems: {{one: {{read: {name}}}, two: {{read: {name}}}}}, "
+            "analyses: [{compare: {a: one, b: two, measure: rsa, n_boot: 0, n_perm: 0}}]}"
+        )
+        assert f"[{code}]" in call("run", "study.yaml", "--no-report").err
+        assert code in {
+            caution.code for caution in cs.load(files / "out" / "results" / "one_two.nc").warnings
+        }
+    assert "[looks-like-rdm]" in call("compare", "rdm.npy", "x.npy", *IDS, *QUICK).err
+
+
 def test_inspect_a_result(call, files):
     call("compare", "x.npy", "y.npy", *IDS, *QUICK, "--out", "r.nc")
     assert "<Comparison>" in call("inspect", "r.nc").out

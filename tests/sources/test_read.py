@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import xarray as xr
 
 import consilience as cs
 from consilience import InputError
+from consilience._responses import recorded_cautions
 from consilience.sources import read_array, read_ids, read_raw
 
 IDS = [f"s{i}" for i in range(6)]
@@ -136,6 +138,73 @@ def test_csv(tmp_path, values, separator, start):
 def test_bad_csv(tmp_path, text, words):
     (tmp_path / "x.csv").write_text(text)
     check_refused(tmp_path / "x.csv", words)
+
+
+def warned(path, **options):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        data = read_array(path, **options)
+    said = [w.message.caution for w in seen if isinstance(w.message, cs.ConsilienceWarning)]
+    stored = {caution.code for caution in recorded_cautions(data)}
+    assert stored == {caution.code for caution in said}
+    return {caution.code: caution for caution in said}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "0.1,0.2,-1e-3\n0.3,0.4,0.5\n0.6,0.7,0.8\n",
+            "first row was taken as unit names and its first column",
+        ),
+        ("1,2,3\n4,5,6\n7,8,9\n", "first row was taken as unit names and its first column"),
+        ("s0,0.2,0.3\ns1,0.4,0.5\n", "first row was taken as unit names."),
+    ],
+)
+def test_csv_without_a_header(tmp_path, text, words):
+    (tmp_path / "x.csv").write_text(text)
+    said = warned(tmp_path / "x.csv")
+    assert list(said) == ["header-of-numbers"]
+    assert words in said["header-of-numbers"].message
+    assert "id,unit0,unit1" in said["header-of-numbers"].remedy
+    assert str(tmp_path) not in said["header-of-numbers"].message
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["id,0,1\n0,1,2\n1,3,4\n", ",0,1\n0,1,2\n1,3,4\n", "0,1,2\ns0,1,2\ns1,3,4\n", "id,a\n0.5,1\n0.6,2\n"],
+)
+def test_csv_with_numbered_units_or_ids_is_not_doubted(tmp_path, text):
+    (tmp_path / "x.csv").write_text(text)
+    assert not warned(tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".csv"])
+def test_a_matrix_that_may_be_an_rdm(tmp_path, values, suffix):
+    path = tmp_path / f"x{suffix}"
+    distances = np.abs(values[:, :1] - values[:, :1].T)
+
+    def write(matrix):
+        if suffix == ".npy":
+            np.save(path, matrix)
+        elif suffix == ".npz":
+            np.savez(path, responses=matrix, stimulus=IDS)
+        else:
+            lines = [",".join(["id", *IDS[: matrix.shape[1]]])] + [
+                ",".join([i, *map(repr, row)]) for i, row in zip(IDS, matrix.tolist())
+            ]
+            path.write_text("\n".join(lines))
+
+    options = {"ids": IDS} if suffix == ".npy" else {}
+    write(distances)
+    said = warned(path, **options)
+    assert list(said) == ["looks-like-rdm"]
+    assert "rdm: correlation" in said["looks-like-rdm"].remedy
+    assert "cs.rdm_data" in said["looks-like-rdm"].remedy
+    assert not warned(path, rdm="correlation", **options)
+    for other in (distances + np.eye(6), distances + np.triu(np.ones((6, 6)), 1), distances[:, :5], values):
+        write(other)
+        assert "looks-like-rdm" not in warned(path, **options)
 
 
 def test_repeats_when_asked_for(tmp_path):

@@ -24,7 +24,7 @@ def command(*, file: str, as_json: bool) -> int:
         if error.code != "is-a-result":
             raise
         return _result(file, as_json=as_json)
-    facts, findings = _facts(raw), list(_findings(raw))
+    facts, findings = _facts(raw), [*_findings(raw), *_doubts(raw)]
     if as_json:
         listed = [{"severity": severity, "text": text} for severity, text in findings]
         tell(json.dumps({"file": file, **facts, "findings": listed}, indent=1))
@@ -33,7 +33,7 @@ def command(*, file: str, as_json: bool) -> int:
         for line in table([(key, value) for key, value in facts.items() if value is not None], limit=100):
             tell(line)
         for severity, text in findings or [("ok", "nothing that an analysis would stumble over")]:
-            tell(f"  {severity}: {clean(text, 300)}")
+            tell(f"  {severity}: {clean(text, 600)}")
     return 2 if any(severity == "error" for severity, _ in findings) else 0
 
 
@@ -75,6 +75,16 @@ def _examples(entries: np.ndarray | None) -> str | None:
         return None
     shown = ", ".join(clean(entry, 20) for entry in np.ravel(entries)[:3].tolist())
     return f"{np.size(entries)} ({shown}{', ...' if np.size(entries) > 3 else ''})"
+
+
+def _doubts(raw: Any) -> Iterator[tuple[str, str]]:
+    """What `read_array` would warn of."""
+    from consilience.sources import doubt_responses
+
+    for caution in (
+        raw.cautions if raw.dims and "stimulus_" in raw.dims else doubt_responses(raw, "the array")
+    ):
+        yield "warning", f"{caution.message} {caution.remedy} [{caution.code}]"
 
 
 def _findings(raw: Any) -> Iterator[tuple[str, str]]:

@@ -1,7 +1,17 @@
 """Files in: arrays and ids from .npy, .npz, .nc and .csv, chosen by what the file is, never unpickled."""
 
+from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, check_path_text, read_bytes_limit
 from consilience.sources._ids import read_ids
 from consilience.sources._read import Raw, read_array, read_raw
 
-__all__ = ["Raw", "check_file", "check_path_text", "read_array", "read_bytes_limit", "read_ids", "read_raw"]
+__all__ = [
+    "Raw",
+    "check_file",
+    "check_path_text",
+    "doubt_responses",
+    "read_array",
+    "read_bytes_limit",
+    "read_ids",
+    "read_raw",
+]

@@ -9,6 +9,7 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
+from consilience.sources._doubts import doubt_header
 from consilience.sources._files import check_room, show
 from consilience.sources._raw import Raw
 
@@ -54,12 +55,14 @@ def read_csv(path: Path, *, who: str) -> Raw:
             )
         for j, cell in enumerate(row[1:]):
             values[i, j] = _number(cell, path, line, header[j + 1], who)
+    ids = [row[0].strip() for _, row in body]
     return Raw(
         values=values,
         format="csv",
         dims=("trial", "unit"),
-        stimulus=np.array([row[0].strip() for _, row in body]),
+        stimulus=np.array(ids),
         unit=np.array([name.strip() for name in header[1:]]),
+        cautions=doubt_header(header, ids, path),
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from consilience._core._errors import Caution
+
 __all__ = ["Raw"]
 
 
@@ -19,6 +21,7 @@ class Raw:
         the file tells.
     labels : further coordinates (name -> (dim, entries)).   attrs : kind, system, distance... where the
         file tells.
+    cautions : doubts about how the file was read.
     """
 
     values: np.ndarray
@@ -29,3 +32,4 @@ class Raw:
     time: np.ndarray | None = None
     labels: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    cautions: tuple[Caution, ...] = ()

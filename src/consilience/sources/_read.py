@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError
-from consilience._responses import KINDS, rdm_data, responses
+from consilience._core._errors import Caution, InputError, cautions_to_json, warn
+from consilience._responses import KINDS, rdm_data, recorded_cautions, responses
+from consilience._responses._check import WARNINGS
+from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, show, signature
 from consilience.sources._ids import read_ids
 from consilience.sources._raw import Raw
@@ -80,6 +83,10 @@ def read_array(
     who = f"reading {show(check_file(path, who='read'))}"
     raw = read_raw(path, who="read")
     names = tuple(dims) if dims is not None else raw.dims
+    as_rdms = rdm is not None or (names is not None and "stimulus_" in names)
+    doubts = raw.cautions if as_rdms else doubt_responses(raw, show(Path(Path(path).name)))
+    for caution in doubts:
+        warn(caution.code, caution.message, caution.remedy)
     stimulus: Any = read_ids(ids, who=who) if ids is not None else raw.stimulus
     if (
         ids is not None
@@ -92,8 +99,8 @@ def read_array(
             code="ids-differ",
         )
     try:
-        if rdm is not None or (names is not None and "stimulus_" in names):
-            return _rdms(raw, stimulus, system, rdm, subject, session)
+        if as_rdms:
+            return _recorded(_rdms(raw, stimulus, system, rdm, subject, session), doubts)
         stored_repeat = raw.labels["repeat"][1] if "repeat" in raw.labels else None
         stated = kind or raw.attrs.get("kind") or "activation"
         data = responses(
@@ -114,12 +121,19 @@ def read_array(
         }
         if subject is not None and "trial" in data.dims:
             labels["subject"] = ("trial", np.full(data.sizes["trial"], subject))
-        return data.assign_coords(labels)
+        return _recorded(data.assign_coords(labels), doubts)
     except InputError as error:
         text = str(error)
         for prefix in ("cs.responses: ", "cs.rdm_data: "):
             text = text.removeprefix(prefix)
         raise InputError(f"{who}: {text}", code=error.code) from None
+
+
+def _recorded(data: xr.DataArray, cautions: Sequence[Caution]) -> xr.DataArray:
+    """With what was said on reading, so that it stands in results too."""
+    if cautions:
+        data.attrs[WARNINGS] = cautions_to_json([*cautions, *recorded_cautions(data)])
+    return data
 
 
 def _rdms(

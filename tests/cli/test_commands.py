@@ -127,13 +127,23 @@ def test_rows_without_ids_are_a_warning(call, files):
     outcome = call("compare", "x.npy", "y.npy", *QUICK)
     assert outcome.code == 0
     assert "warning: No stimulus ids" in outcome.err
+    assert "Pass --ids FILE so that" in outcome.err
+
+
+def test_advice_names_options(call, files):
+    (files / "other.txt").write_text("\n".join(f"s{i}" for i in range(5, 25)))
+    both = ("x.npy", "y.npy", *IDS, "--ids-b", "other.txt", *QUICK)
+    refused(call("compare", *both), "pass --join inner")
+    assert "--join inner left out stimuli" in call("compare", *both, "--join", "inner").err
+    (files / "ids.txt").write_text("\n".join(f"s{i // 2}" for i in range(20)))
+    refused(call("compare", "x.npy", "y.npy", *IDS, *QUICK), "pass --repeat count if")
 
 
 @pytest.mark.parametrize(
     ("args", "words"),
     [
         (["--n-boot", "-1"], "-1 is not in the range"),
-        (["--n-boot", "1"], "n_boot=1 says nothing"),
+        (["--n-boot", "1"], "--n-boot 1 says nothing"),
         (["--n-perm", "1.5"], "'1.5' is not a valid integer"),
         (["--level", "1"], "1.0 is not in the range"),
         (["--seed", str(2**130)], "is not in the range"),

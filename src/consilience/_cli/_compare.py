@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,8 @@ import click
 
 from consilience._cli._guard import tell
 from consilience._cli._target import check_target
-from consilience._cli._text import clean, interval, number, table
-from consilience._core._errors import InputError
+from consilience._cli._text import as_options, clean, interval, number, table
+from consilience._core._errors import ConsilienceWarning, InputError
 
 __all__ = ["command"]
 
@@ -39,25 +42,21 @@ def command(
 
     target = _target(out, [a, b, ids, ids_b])
     names = _names(a, b)
-    try:
+    with _said_as_options():
         one = read_array(a, ids=ids, kind=kind, system=names[0], repeat=repeat)
         two = read_array(b, ids=ids_b or ids, kind=kind, system=names[1], repeat=repeat)
-    except InputError as error:
-        if error.code != "repeated-ids" or repeat is not None:
-            raise
-        raise InputError(str(error).replace("repeat='count'", "--repeat count"), code=error.code) from None
-    from consilience.analyses import compare
+        from consilience.analyses import compare
 
-    result = compare(
-        {names[0]: one},
-        {names[1]: two},
-        list(measures),
-        join=join,
-        n_boot=n_boot,
-        n_perm=n_perm,
-        level=level,
-        rng=seed,
-    )
+        result = compare(
+            {names[0]: one},
+            {names[1]: two},
+            list(measures),
+            join=join,
+            n_boot=n_boot,
+            n_perm=n_perm,
+            level=level,
+            rng=seed,
+        )
     if target is not None:
         result.save(target)
     if as_json:
@@ -68,6 +67,30 @@ def command(
         if target is not None:
             tell(f"result: {clean(target, 500)}")
     return 0
+
+
+@contextmanager
+def _said_as_options() -> Iterator[None]:
+    """Errors and warnings that name an argument in Python name the option here instead."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def said(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+            if isinstance(message, ConsilienceWarning):
+                caution = message.caution
+                message = ConsilienceWarning(
+                    replace(caution, message=as_options(caution.message), remedy=as_options(caution.remedy))
+                )
+            show(message, *args, **kwargs)
+
+        warnings.showwarning = said
+        try:
+            yield
+        except InputError as error:
+            text = as_options(str(error))
+            if text == str(error):
+                raise
+            raise InputError(text, code=error.code) from None
 
 
 def _lines(result: Any) -> Iterator[str]:

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 
-__all__ = ["clean", "counted", "interval", "number", "table"]
+__all__ = ["as_options", "clean", "counted", "interval", "number", "table"]
+
+_OPTIONS = (
+    (re.compile(r"cs\.responses\(\.\.\., repeat=(['\"])count\1\)|repeat=(['\"])count\2"), "--repeat count"),
+    (re.compile(r"stimulus=\[\.\.\.\]"), "--ids FILE"),
+    (re.compile(r"\bjoin=(['\"])(\w+)\1"), r"--join \2"),
+    (re.compile(r"\bn_(boot|perm)=(\d+)"), r"--n-\1 \2"),
+)
+
+
+def as_options(text: str) -> str:
+    """Advice for Python (``join='inner'``) as options of ``consilience compare`` (``--join inner``)."""
+    for pattern, option in _OPTIONS:
+        text = pattern.sub(option, text)
+    return text
 
 
 def clean(text: object, limit: int = 200) -> str:

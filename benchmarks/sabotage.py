@@ -96,11 +96,18 @@ ALL = [
         VALUES,
     ),
     Sabotage(
+        "compare by row",
+        "analyses/_inputs.py",
+        '    rows = order[np.searchsorted(data["stimulus"].values[order], ids)]',
+        "    rows = np.arange(len(ids))",
+        COMPARE,
+    ),
+    Sabotage(
         "aligned by row",
         "_responses/_match.py",
         "    rows = np.concatenate([order[lo:hi] for lo, hi in zip(left, right)])",
         "    rows = np.arange(own.size)",
-        COMPARE,
+        "tests/test_responses.py",
     ),
     Sabotage(
         "RDMs aligned by row",
@@ -177,8 +184,8 @@ ALL = [
     Sabotage(
         "choice sees predictions fitted on the other half",
         "analyses/_best.py",
-        "scores if block.choices is None else list(block.choices(mode))",
-        "scores",
+        "((s, s) for s in scores) if block.choices is None else zip(scores, block.choices(mode))",
+        "((s, s) for s in scores)",
         f"{COMPARE} -k 'nested and predictivity'",
     ),
     Sabotage(
@@ -198,8 +205,8 @@ ALL = [
     Sabotage(
         "percentiles for in-sample subsets",
         "analyses/_by_subsets.py",
-        "out.interval = jackknife_interval(out.values, out.draws, n=n, left_out=d, level=design.level)",
-        "out.interval = tuple(np.quantile(out.draws, [0.025, 0.975], axis=0))",
+        "low, high = jackknife_interval(out.values, out.draws, n=n, left_out=d, level=design.level)",
+        "low, high = np.quantile(out.draws, [0.025, 0.975], axis=0)",
         f"{COMPARE} -k intervals_hold",
     ),
     Sabotage(

@@ -5,7 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint doctest bench clean
+# what benchmarks and reference tests are held against; not dependencies, so they stay out of .venv
+PEERS := .peers
+export CONSILIENCE_PEERS ?= $(CURDIR)/$(PEERS)
+
+.PHONY: setup demo test lint doctest bench peers conformance clean
 
 setup: $(STAMP)
 
@@ -34,8 +38,19 @@ lint: setup
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: setup
+# make peers: other packages for the reference tests; make conformance: our answers beside theirs
+peers: $(PEERS)/.installed
+
+$(PEERS)/.installed: $(STAMP) peers.txt
+	@echo "installing peers into $(PEERS) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --no-deps --target $(PEERS) -r peers.txt
+	@touch $@
+
+conformance: setup peers
+	@$(BIN)/python -m benchmarks.conformance
+
+bench: setup peers
 	@$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build dist demo/results demo/report.html
+	rm -rf $(VENV) $(PEERS) build dist demo/results demo/report.html

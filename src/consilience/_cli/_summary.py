@@ -1,5 +1,5 @@
 """A study on one screen: per system of side b the best of side a, its interval, and how it stands to the
-untrained copies."""
+untrained copies; other results in the lines that they print."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ __all__ = ["summary"]
 
 
 def summary(run: Any) -> list[str]:
-    """Lines for every comparison of a `StudyRun`."""
+    """Lines for every result of a `StudyRun` that is no picture."""
     from consilience._results import Comparison
 
     lines: list[str] = []
     kinds = {analysis.name: analysis.baseline[0] for analysis in run.study.analyses if analysis.baseline}
+    asked = {analysis.name for analysis in run.study.analyses}
     for name, result in run.results.items():
         if isinstance(result, Comparison):
             lines += [
@@ -28,6 +29,8 @@ def summary(run: Any) -> list[str]:
                 *_between(result, run.results.get(f"{name} RDMs")),
                 "",
             ]
+        elif name in asked:
+            lines += [clean(name, 100), *(clean(line, 120) for line in repr(result).splitlines()[1:]), ""]
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,13 @@ from consilience.sources._doubts import doubt_header
 from consilience.sources._files import check_room, show
 from consilience.sources._raw import Raw
 
-__all__ = ["read_csv"]
+__all__ = ["read_csv", "read_rows"]
 
 _MISSING = {"", "na", "nan", "n/a", "null", "none"}
 
 
-def read_csv(path: Path, *, who: str) -> Raw:
+def read_rows(path: Path, *, who: str) -> list[tuple[int, list[str]]]:
+    """The rows of a text table, each with the line on which it ends; comma, semicolon or tab."""
     check_room(8 * path.stat().st_size, path, who=who)
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -40,29 +42,37 @@ def read_csv(path: Path, *, who: str) -> Raw:
             code="bad-csv",
         )
     try:
-        rows = [(line, row) for line, row in _numbered(text, delimiter) if row]
+        return [(line, row) for line, row in _numbered(text, delimiter) if row]
     except csv.Error as error:
         raise InputError(f"{who}: {show(path)}: {error}.", code="bad-csv") from None
+
+
+def read_csv(path: Path, *, who: str, apart: Sequence[str] = ()) -> Raw:
+    """The table; columns named in ``apart`` are labels of trials, not units."""
+    rows = read_rows(path, who=who)
     header, body = rows[0][1], rows[1:]
     if not body:
         raise InputError(f"{who}: {show(path)} has a header and no rows.", code="too-few")
-    values = np.empty((len(body), len(header) - 1))
+    kept = [j for j, name in enumerate(header) if j > 0 and name.strip() not in apart]
+    if not kept:
+        raise InputError(f"{who}: {show(path)} has no column left that is a unit.", code="too-few")
+    values = np.empty((len(body), len(kept)))
     for i, (line, row) in enumerate(body):
         if len(row) != len(header):
             raise InputError(
                 f"{who}: {show(path)}, line {line}: {len(row)} columns where the header has {len(header)}.",
                 code="bad-csv",
             )
-        for j, cell in enumerate(row[1:]):
-            values[i, j] = _number(cell, path, line, header[j + 1], who)
+        for j, column in enumerate(kept):
+            values[i, j] = _number(row[column], path, line, header[column], who)
     ids = [row[0].strip() for _, row in body]
     return Raw(
         values=values,
         format="csv",
         dims=("trial", "unit"),
         stimulus=np.array(ids),
-        unit=np.array([name.strip() for name in header[1:]]),
-        cautions=doubt_header(header, ids, path),
+        unit=np.array([header[column].strip() for column in kept]),
+        cautions=doubt_header([header[0], *(header[column] for column in kept)], ids, path),
     )
 
 

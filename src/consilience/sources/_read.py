@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -16,14 +16,29 @@ from consilience._responses._check import WARNINGS
 from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, show, signature
 from consilience.sources._ids import read_ids
+from consilience.sources._labels import LabelSource, own_columns, read_label
 from consilience.sources._raw import Raw
 
 __all__ = ["Raw", "read_array", "read_raw"]
 
+_TAKEN = (
+    "array",
+    "dims",
+    "kind",
+    "missing",
+    "repeat",
+    "stimulus",
+    "system",
+    "time",
+    "trial",
+    "unit",
+    "valid",
+)
 
-def read_raw(path: str | os.PathLike[str], *, who: str = "read") -> Raw:
+
+def read_raw(path: str | os.PathLike[str], *, who: str = "read", apart: Sequence[str] = ()) -> Raw:
     """The numbers and labels of a .npy, .npz, .nc or .csv file, unchecked (`consilience inspect` looks at
-    these)."""
+    these). ``apart``: columns of a .csv file that are labels, not units."""
     source = check_file(path, who=who)
     kind = signature(source, who=who)
     if kind == "npy":
@@ -40,7 +55,7 @@ def read_raw(path: str | os.PathLike[str], *, who: str = "read") -> Raw:
         return read_netcdf(source, who=who)
     from consilience.sources._csv import read_csv
 
-    return read_csv(source, who=who)
+    return read_csv(source, who=who, apart=apart)
 
 
 def read_array(
@@ -54,6 +69,8 @@ def read_array(
     repeat: str | None = None,
     rdm: str | None = None,
     session: Sequence[str] | None = None,
+    labels: Mapping[str, LabelSource] | None = None,
+    missing: Literal["raise", "omit", "mask"] | None = None,
 ) -> xr.DataArray:
     """Reads responses (or RDM data) from one file.
 
@@ -68,6 +85,10 @@ def read_array(
     kind : what a value is (rate, count, bold...); default: what the file says, else activation.
     dims : axis names, for a 3-D array: ("trial", "time", "unit").
     system, subject : labels.   repeat : "count" if equal ids are repeats of one stimulus.
+    labels : {name: list with one entry per trial (or unit), a file with them (as for ids), or (table, column): a
+        column of a .csv or .tsv file}: run, category, session... Verbs take them by name (folds, groups, by).
+    missing : "raise" (default), "omit" or "mask", see `cs.responses`; where it is not given, a file with a ``valid``
+        label is masked.
     rdm : the distance of the entries ("correlation"...), where the file holds RDMs: (n, n), (rdm, n, n) or
         condensed (rdm, n(n-1)/2). Then ``subject`` and ``session`` give one label per RDM.
 
@@ -81,7 +102,7 @@ def read_array(
         names the file.
     """
     who = f"reading {show(check_file(path, who='read'))}"
-    raw = read_raw(path, who="read")
+    raw = read_raw(path, who="read", apart=own_columns(labels or {}, Path(path)))
     names = tuple(dims) if dims is not None else raw.dims
     as_rdms = rdm is not None or (names is not None and "stimulus_" in names)
     doubts = raw.cautions if as_rdms else doubt_responses(raw, show(Path(Path(path).name)))
@@ -98,6 +119,17 @@ def read_array(
             "the ids out, or remove them from the file.",
             code="ids-differ",
         )
+    if as_rdms and labels:
+        raise InputError(
+            f"{who}: labels belong to trials, and this is RDM data, which has subject and session only; leave labels "
+            "out.",
+            code="bad-label",
+        )
+    taken = next((name for name in labels or () if name in _TAKEN), None)
+    if taken is not None:
+        raise InputError(
+            f"{who}: the label {taken!r} has a meaning of its own; choose another name.", code="bad-label"
+        )
     try:
         if as_rdms:
             return _recorded(_rdms(raw, stimulus, system, rdm, subject, session), doubts)
@@ -112,21 +144,30 @@ def read_array(
             time=raw.time,
             system=system or raw.attrs.get("system") or os.path.basename(os.fspath(path)),
             repeat=repeat if repeat is not None else stored_repeat,
-            missing="mask" if "valid" in raw.labels else "raise",
+            missing=missing or ("mask" if "valid" in raw.labels else "raise"),
+            **{name: read_label(source, name, who=who) for name, source in (labels or {}).items()},
         )
-        labels = {
-            name: entry
-            for name, entry in raw.labels.items()
-            if entry[0] in data.dims and name not in ("repeat", "valid")
-        }
+        stored = _stored_labels(raw, data, [*(labels or {}), "repeat", "valid"])
         if subject is not None and "trial" in data.dims:
-            labels["subject"] = ("trial", np.full(data.sizes["trial"], subject))
-        return _recorded(data.assign_coords(labels), doubts)
+            stored["subject"] = ("trial", np.full(data.sizes["trial"], subject))
+        return _recorded(data.assign_coords(stored), doubts)
     except InputError as error:
         text = str(error)
         for prefix in ("cs.responses: ", "cs.rdm_data: "):
             text = text.removeprefix(prefix)
         raise InputError(f"{who}: {text}", code=error.code) from None
+
+
+def _stored_labels(raw: Raw, data: xr.DataArray, others: Sequence[str]) -> dict[str, tuple[str, np.ndarray]]:
+    """Labels that stand in the file, of the trials that were kept."""
+    kept: Any = slice(None)
+    if "trial" in data.dims and len(raw.values) != data.sizes["trial"]:
+        kept = ~np.isnan(raw.values).reshape(len(raw.values), -1).any(axis=1)
+    return {
+        name: (dim, values[kept] if dim == "trial" else values)
+        for name, (dim, values) in raw.labels.items()
+        if dim in data.dims and name not in others
+    }
 
 
 def _recorded(data: xr.DataArray, cautions: Sequence[Caution]) -> xr.DataArray:

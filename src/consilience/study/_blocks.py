@@ -82,6 +82,37 @@ def compare_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Pa
     result.save(folder / "result.nc")
 
 
+def verb_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path) -> None:
+    """One step of any other verb: its systems, its options as the function takes them, the study's seed."""
+    from consilience.study._verbs import VERBS, call_of
+
+    verb = VERBS[settings["verb"]]
+    options = {
+        key: verb.made[key](value) if key in verb.made else value
+        for key, value in settings["options"].items()
+    }
+    arguments = []
+    for side, (key, how) in zip(
+        _sides(settings["sides"], needs, *settings["sides"]), _declared(settings, verb)
+    ):
+        if how.alone and len(side) != 1:
+            raise InputError(
+                f"{settings['verb']}: {key}: takes one system, and there are {len(side)}.", code="one-system"
+            )
+        given = next(iter(side.values())) if how.alone or (how.single and len(side) == 1) else side
+        if how.keyword:
+            options[key] = given
+        else:
+            arguments.append(given)
+    if settings["seed"] is not None:
+        options["rng"] = settings["seed"]
+    call_of(settings["verb"])(*arguments, **options).save(folder / "result.nc")
+
+
+def _declared(settings: Mapping[str, Any], verb: Any) -> list[tuple[str, Any]]:
+    return [(key, verb.sides[key]) for key in settings["sides"]]
+
+
 def rdms_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path) -> None:
     """RDM pictures: the best few systems of side a, chosen by the first comparison, and all of side b."""
     from consilience._responses import common_ids, select_ids
@@ -111,7 +142,7 @@ def rdms_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path)
 
 
 def load_result(folder: Path) -> Any:
-    """The result that a compare or rdms block wrote."""
+    """The result that a block wrote."""
     from consilience._results import load
 
     return load(folder / "result.nc")
@@ -120,11 +151,17 @@ def load_result(folder: Path) -> Any:
 Block = Callable[[Mapping[str, Any], Sequence[Path], Path], None]
 
 # kind of block -> its function; and the sub-packages whose code its product depends on
-BLOCKS: dict[str, Block] = {"record": record_block, "compare": compare_block, "rdms": rdms_block}
+BLOCKS: dict[str, Block] = {
+    "record": record_block,
+    "compare": compare_block,
+    "rdms": rdms_block,
+    "verb": verb_block,
+}
 _COMMON = ("_core", "_responses", "study/_blocks", "study/_arrays", "study/_digest")
 CODE: dict[str, tuple[str, ...]] = {
     "data": _COMMON,
     "record": (*_COMMON, "networks", "_stimuli", "datasets"),
     "compare": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results"),
     "rdms": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results"),
+    "verb": (*_COMMON, "study/_verbs", "analyses", "measures", "stats", "linalg", "_results"),
 }

@@ -10,7 +10,8 @@ import xarray as xr
 from consilience._core._errors import nearest
 from consilience._core._params import shorten
 from consilience._responses import is_rdm_data
-from consilience.study._analyses import Analysis
+from consilience.study._verb import Analysis
+from consilience.study._verbs import VERBS
 
 __all__ = ["Traits", "check_analysis", "traits_of_responses", "traits_of_stimuli"]
 
@@ -36,35 +37,31 @@ def traits_of_stimuli(stimuli: xr.DataArray) -> Traits:
 
 
 def check_analysis(analysis: Analysis, systems: Mapping[str, Mapping[str, Traits]]) -> None:
-    """Refuses labels that no data have, and measures that RDMs alone cannot serve.
+    """Refuses labels that no data have, several arrays where one is taken, and RDM data that will not do.
 
     Parameters
     ----------
     systems : {system: {name of each array in it: its traits}}; of a network one entry.
     """
-    used = {
-        name if name == inner else f"{name}/{inner}": traits
-        for name in dict.fromkeys((*analysis.a, *analysis.b))
-        for inner, traits in systems[name].items()
-    }
-    by, groups = str(analysis.options.get("by", "stimulus")), analysis.options.get("groups")
-    if by != "stimulus":
-        for name, traits in used.items():
-            if traits.is_rdm:
-                raise analysis.place("by").error(
-                    f"is {shorten(by)}, and {shorten(name)} is RDM data, which is matched by stimulus; leave by: out.",
-                    code="bad-by",
-                )
-            if by not in traits.labels:
-                raise analysis.place("by").error(
-                    f"is {shorten(by)}, which {shorten(name)} has no label for.{nearest(by, sorted(traits.labels))}",
-                    code="unknown-label",
-                )
-    if groups is not None and not any(groups in traits.labels for traits in used.values()):
-        known = sorted({label for traits in used.values() for label in traits.labels})
-        raise analysis.place("groups").error(
-            f"is {shorten(groups)}, a label that no system has.{nearest(groups, known)}", code="unknown-label"
-        )
+    verb = VERBS[analysis.verb]
+    used = _named(analysis.systems, systems)
+    for option in verb.labels:
+        if option in analysis.options:
+            _check_label(analysis, option, used)
+    for key, side in verb.sides.items():
+        names = analysis.sides.get(key, ())
+        members = _named(names, systems)
+        if side.alone and len(members) > 1:
+            listed = ", ".join(list(members)[:4])
+            raise analysis.place(key).error(
+                f"takes one system, and there are {len(members)} ({shorten(listed, 80)}); name one, or select: one.",
+                code="one-system",
+            )
+        rdm = next((name for name, traits in members.items() if traits.is_rdm), None)
+        if side.responses and rdm is not None:
+            raise analysis.place(key).error(
+                f"needs responses, and {shorten(rdm)} is known by its RDM only.", code="needs-responses"
+            )
     for measure in analysis.measures:
         for name, traits in used.items():
             if traits.is_rdm and not measure.takes_rdms:
@@ -72,3 +69,35 @@ def check_analysis(analysis: Analysis, systems: Mapping[str, Mapping[str, Traits
                     f"{measure.label} needs responses, and {shorten(name)} is known by its RDM only; use rsa or cka.",
                     code="needs-responses",
                 )
+
+
+def _named(names: tuple[str, ...], systems: Mapping[str, Mapping[str, Traits]]) -> dict[str, Traits]:
+    """The arrays of systems, each by the name that messages give it."""
+    return {
+        name if name == inner else f"{name}/{inner}": traits
+        for name in names
+        for inner, traits in systems[name].items()
+    }
+
+
+def _check_label(analysis: Analysis, option: str, used: Mapping[str, Traits]) -> None:
+    label = str(analysis.options[option])
+    if option == "by" and label != "stimulus":
+        for name, traits in used.items():
+            if traits.is_rdm:
+                raise analysis.place("by").error(
+                    f"is {shorten(label)}, and {shorten(name)} is RDM data, which is matched by stimulus; "
+                    "leave by: out.",
+                    code="bad-by",
+                )
+            if label not in traits.labels:
+                raise analysis.place("by").error(
+                    f"is {shorten(label)}, which {shorten(name)} has no label for."
+                    f"{nearest(label, sorted(traits.labels))}",
+                    code="unknown-label",
+                )
+    if option != "by" and not any(label in traits.labels for traits in used.values()):
+        known = sorted({entry for traits in used.values() for entry in traits.labels})
+        raise analysis.place(option).error(
+            f"is {shorten(label)}, a label that no system has.{nearest(label, known)}", code="unknown-label"
+        )

@@ -1,23 +1,24 @@
-"""Comparisons of the same pairs by different measures, as one Comparison."""
+"""Comparisons of the same pairs by different measures, as one Comparison; a result of one part stays what it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import xarray as xr
 
 from consilience._core._errors import Caution, InputError
-from consilience._results import Comparison
+from consilience._results import Comparison, Result
 
 __all__ = ["merge"]
 
-_PARTS = ("data", "draws", "baselines", "baseline_draws", "best_a", "best_b")
+_PARTS = tuple(sorted({f.name for f in fields(Comparison)} - {f.name for f in fields(Result)}))
 
 
-def merge(parts: Sequence[Comparison], *, versions: Mapping[str, str] | None = None) -> Comparison:
-    """Joins comparisons along ``measure``; pairs, draws and seeds must be the same in all.
+def merge(parts: Sequence[Any], *, versions: Mapping[str, str] | None = None) -> Any:
+    """Joins comparisons along ``measure``; pairs, draws and seeds must be the same in all. Another result is one
+    part.
 
     Parameters
     ----------
@@ -27,9 +28,10 @@ def merge(parts: Sequence[Comparison], *, versions: Mapping[str, str] | None = N
     """
     if not parts:
         raise InputError("study: no comparison to merge.", code="too-few")
-    values: dict[str, Any] = {name: _joined([getattr(part, name) for part in parts], name) for name in _PARTS}
     first = parts[0]
+    values: dict[str, Any] = {}
     if len(parts) > 1:
+        values = {name: _joined([getattr(part, name) for part in parts], name) for name in _PARTS}
         values["settings"] = _settings([part.settings for part in parts])
         for name in ("references", "methods"):
             values[name] = tuple(dict.fromkeys(entry for part in parts for entry in getattr(part, name)))

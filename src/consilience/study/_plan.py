@@ -11,7 +11,6 @@ import xarray as xr
 
 from consilience._core._errors import InputError, nearest
 from consilience._core._params import shorten
-from consilience.study._analyses import Analysis
 from consilience.study._blocks import CODE, get_stimuli
 from consilience.study._code import code_digest, library_versions
 from consilience.study._digest import array_digest, digest
@@ -19,9 +18,11 @@ from consilience.study._labels import Traits, check_analysis, traits_of_response
 from consilience.study._readers import refused
 from consilience.study._schema import Study
 from consilience.study._systems import Dataset, NetworkSystem, ReadSystem
+from consilience.study._verb import Analysis
+from consilience.study._verbs import VERBS
 from consilience.study._yaml import Node
 
-__all__ = ["Block", "Plan", "make_plan"]
+__all__ = ["Block", "Layout", "Plan", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,21 @@ class Block:
     needs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Product:
+    """The blocks that one result is made of; ``picture``: it goes with another result, for looking at."""
+
+    keys: tuple[str, ...]
+    picture: bool = False
+
+
 @dataclass
 class Plan:
-    """All blocks by key, in an order that respects needs; what each analysis is made of; the data that were
+    """All blocks by key, in an order that respects needs; what each result is made of; the data that were
     read."""
 
     blocks: dict[str, Block] = field(default_factory=dict)
-    comparisons: dict[str, list[str]] = field(default_factory=dict)
-    pictures: dict[str, str] = field(default_factory=dict)
+    products: dict[str, Product] = field(default_factory=dict)
     data: dict[str, Mapping[str, xr.DataArray]] = field(default_factory=dict)
     stimuli: xr.DataArray | None = None
     versions: dict[str, str] = field(default_factory=dict)
@@ -50,13 +58,52 @@ class Plan:
     @property
     def targets(self) -> list[str]:
         """Keys of the blocks whose products are wanted."""
-        return [key for keys in self.comparisons.values() for key in keys] + list(self.pictures.values())
+        return [key for product in self.products.values() for key in product.keys]
 
     def add(self, label: str, kind: str, settings: Mapping[str, Any], needs: tuple[str, ...] = ()) -> str:
         code = code_digest(*CODE[kind])
         key = digest(kind, settings, needs, code, self.versions)
         self.blocks.setdefault(key, Block(label, kind, key, settings, needs))
         return key
+
+    def promise(self, name: str, *keys: str, picture: bool = False) -> None:
+        """``name`` will be a result, made of the products of these blocks."""
+        self.products[name] = Product(keys, picture)
+
+
+class Needs:
+    """The blocks that another one reads, each once, and where each stands."""
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+
+    def place(self, key: str) -> int:
+        if key not in self._keys:
+            self._keys.append(key)
+        return self._keys.index(key)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self._keys)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a verb lays out its blocks with: the plan, the seed, and the blocks of systems and of copies."""
+
+    plan: Plan
+    seed: int
+    systems: Mapping[str, str]
+    baselines: Mapping[tuple[str, str, int], str]
+
+    def needs(self, analysis: Analysis) -> tuple[Needs, dict[str, list[Any]]]:
+        """What an analysis reads; and its sides as lists of [system, place]."""
+        needs = Needs()
+        sides = {
+            side: [[name, needs.place(self.systems[name])] for name in names]
+            for side, names in analysis.sides.items()
+        }
+        return needs, sides
 
 
 def make_plan(study: Study) -> Plan:
@@ -68,7 +115,7 @@ def make_plan(study: Study) -> Plan:
     """
     torch = any(isinstance(system, NetworkSystem) for system in study.systems.values())
     plan = Plan(versions=library_versions(torch=torch))
-    used = list(dict.fromkeys(name for analysis in study.analyses for name in (*analysis.a, *analysis.b)))
+    used = list(dict.fromkeys(name for analysis in study.analyses for name in analysis.systems))
     keys: dict[str, str] = {}
     baselines: dict[tuple[str, str, int], str] = {}
     datasets: dict[str, Any] = {}
@@ -90,9 +137,10 @@ def make_plan(study: Study) -> Plan:
         )
         known[name] = {inner: traits_of_responses(data) for inner, data in arrays.items()}
         keys[name] = _plan_data(plan, name, arrays)
+    layout = Layout(plan, study.seed, keys, baselines)
     for analysis in study.analyses:
         check_analysis(analysis, known)
-        _plan_analysis(plan, study, analysis, keys, baselines)
+        VERBS[analysis.verb].lay_out(analysis, layout)
     return plan
 
 
@@ -121,6 +169,8 @@ def _file_system(system: ReadSystem) -> xr.DataArray:
         repeat=system.repeat,
         rdm=system.rdm,
         session=system.session,
+        labels=system.labels,
+        missing=system.missing,
     )
 
 
@@ -198,46 +248,3 @@ def _stimuli(system: NetworkSystem, study: Study) -> tuple[xr.DataArray, str, bo
             code="no-stimuli",
         )
     return get_stimuli(str(folder.resolve()), is_dataset=False), str(folder.resolve()), False
-
-
-def _plan_analysis(
-    plan: Plan,
-    study: Study,
-    analysis: Analysis,
-    keys: Mapping[str, str],
-    baselines: Mapping[tuple[str, str, int], str],
-) -> None:
-    needs: list[str] = []
-
-    def place(key: str) -> int:
-        if key not in needs:
-            needs.append(key)
-        return needs.index(key)
-
-    sides = {side: [[name, place(keys[name])] for name in getattr(analysis, side)] for side in ("a", "b")}
-    copies = []
-    if analysis.baseline is not None:
-        kind, count = analysis.baseline
-        for seed in range(count):
-            copies.append([seed, [[name, place(baselines[name, kind, seed])] for name in analysis.a]])
-    plan.comparisons[analysis.name] = []
-    for measure in analysis.measures:
-        settings = {
-            **sides,
-            "baseline": copies,
-            "measure": measure.name,
-            "measure_options": dict(measure.options),
-            "options": dict(analysis.options),
-            "seed": study.seed,
-        }
-        plan.comparisons[analysis.name].append(
-            plan.add(f"{analysis.name}: {measure.label}", "compare", settings, tuple(needs))
-        )
-    picture_needs = tuple(dict.fromkeys(needs[i] for side in sides.values() for _, i in side))
-    index = {key: i for i, key in enumerate(picture_needs)}
-    pictured = {side: [[name, index[needs[i]]] for name, i in members] for side, members in sides.items()}
-    first = plan.comparisons[analysis.name][0]
-    settings = {**pictured, "comparison": len(picture_needs), "join": analysis.options.get("join", "exact")}
-    plan.pictures[analysis.name] = plan.add(
-        f"{analysis.name}: RDM pictures", "rdms", settings, (*picture_needs, first)
-    )

@@ -20,7 +20,7 @@ from consilience.study._lock import hold
 from consilience.study._merge import merge
 from consilience.study._outcomes import Failure, Outcome, Progress, StudyRun, failure_of
 from consilience.study._plan import Plan, make_plan
-from consilience.study._schema import Study, load
+from consilience.study._schema import load
 from consilience.study._store import Store, StoreError, disk_fault
 from consilience.study._threads import one_thread
 from consilience.study._write import prepare_output, write_output
@@ -72,7 +72,7 @@ def run(
             plan = make_plan(checked)
             with one_thread(), _quiet():
                 outcomes = compute(plan, store, workers, progress)
-            results, failures = _collect(checked, plan, store, outcomes)
+            results, failures = _collect(plan, store, outcomes)
         result = StudyRun(
             study=checked,
             results=results,
@@ -118,7 +118,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _collect(
-    study: Study, plan: Plan, store: Store, outcomes: Mapping[str, Outcome]
+    plan: Plan, store: Store, outcomes: Mapping[str, Outcome]
 ) -> tuple[dict[str, Result], list[Failure]]:
     """Merges the measures of each analysis; gathers failures in the order of the blocks."""
     results: dict[str, Result] = {}
@@ -129,14 +129,11 @@ def _collect(
     def present(key: str) -> bool:
         return outcomes[key].state in ("computed", "stored")
 
-    for analysis in study.analyses:
-        parts = [load_result(store.root / key) for key in plan.comparisons[analysis.name] if present(key)]
+    for name, product in plan.products.items():
+        parts = [load_result(store.root / key) for key in product.keys if present(key)]
         if parts:
             try:
-                results[analysis.name] = merge(parts, versions=plan.versions)
+                results[name] = parts[0] if product.picture else merge(parts, versions=plan.versions)
             except Exception as error:  # noqa: BLE001
-                failures.append(failure_of(f"{analysis.name}: merging measures", error))
-        key = plan.pictures[analysis.name]
-        if present(key):
-            results[f"{analysis.name} RDMs"] = load_result(store.root / key)
+                failures.append(failure_of(f"{name}: merging measures", error))
     return results, failures

@@ -50,7 +50,11 @@ class Study:
         found = [self.source] if self.source is not None else []
         for system in self.systems.values():
             if isinstance(system, ReadSystem):
-                found += [path for path in (system.read, system.ids) if isinstance(path, Path)]
+                found += [
+                    path
+                    for path in (system.read, system.ids, *system.labels.values())
+                    if isinstance(path, Path)
+                ]
         return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from consilience._core._errors import nearest
 from consilience._core._params import shorten
@@ -64,6 +64,8 @@ class ReadSystem:
     repeat: str | None = None
     rdm: str | None = None
     session: tuple[str, ...] | None = None
+    labels: Mapping[str, Path | tuple[Any, ...]] = field(default_factory=dict)
+    missing: Literal["raise", "omit", "mask"] | None = None
 
 
 System = NetworkSystem | Dataset | ReadSystem
@@ -90,6 +92,13 @@ def _listed(node: Node, known: Iterable[str], what: str) -> str:
     return name
 
 
+def _labels(node: Node) -> dict[str, str | tuple[Any, ...]]:
+    """{label: a file, or a list with one entry per trial}."""
+    if not isinstance(node.value, dict) or not node.value:
+        raise wanted(node, "a mapping of labels, such as {run: runs.npy, category: trials.csv}")
+    return {name: read_ids(child) for name, child in node.value.items()}
+
+
 _NETWORK = {
     "network": Key(_network, required=True),
     "layers": Key(many(read_text), required=True),
@@ -106,6 +115,8 @@ _READ = {
     "repeat": Key(one_of("count")),
     "rdm": Key(one_of(*DISTANCES)),
     "session": Key(many(read_name)),
+    "labels": Key(_labels),
+    "missing": Key(one_of("raise", "omit", "mask")),
     "epoch": Key(plain),
 }
 _SYSTEMS: dict[str, tuple[Mapping[str, Key], str]] = {
@@ -144,4 +155,9 @@ def read_system(name: str, node: Node, folder: Path) -> System:
     values["read"] = folder / values["read"]
     if isinstance(values.get("ids"), str):
         values["ids"] = folder / values["ids"]
+    if "labels" in values:
+        values["labels"] = {
+            label: folder / source if isinstance(source, str) else source
+            for label, source in values["labels"].items()
+        }
     return ReadSystem(name, **values)

@@ -120,8 +120,12 @@ def write_output(run: StudyRun, plan: Plan, outcomes: Mapping[str, Outcome], *, 
     files = _result_files(run)
     for stale in _written_before(output) - set(files.values()):
         (output / "results" / stale).unlink(missing_ok=True)
+        (output / "results" / stale).with_suffix(".csv").unlink(missing_ok=True)
     for name, result in run.results.items():
         result.save(output / "results" / files[name])
+        if not isinstance(result, Comparison) and not plan.products[name].picture:
+            table_of = (output / "results" / files[name]).with_suffix(".csv")
+            write_atomic(table_of, _safe_table(result.to_frame()))
     tables = []
     for name, result in run.results.items():
         if isinstance(result, Comparison):

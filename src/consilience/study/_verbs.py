@@ -1,0 +1,128 @@
+"""The table of verbs: what a study may ask for. A new verb is a new entry here, and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from consilience._core._errors import InputError, nearest
+from consilience._core._params import shorten
+from consilience.study._compare import COMPARE
+from consilience.study._measure import check_measures, read_measure
+from consilience.study._readers import (
+    Key,
+    between,
+    one_of,
+    plain,
+    read_draws,
+    read_name,
+    refused,
+    wanted,
+    whole,
+)
+from consilience.study._verb import Analysis, Side, Verb
+from consilience.study._yaml import Node
+
+if TYPE_CHECKING:
+    from consilience.study._plan import Layout
+
+__all__ = ["VERBS", "call_of"]
+
+_DISTANCES = ("correlation", "euclidean", "sqeuclidean", "cosine", "mahalanobis", "poisson", "crossnobis")
+
+
+def call_of(name: str) -> Any:
+    """The function of a verb."""
+    module, function = VERBS[name].function.split(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def lay_out_one(analysis: Analysis, layout: Layout) -> None:
+    """One block: the verb on its systems."""
+    needs, sides = layout.needs(analysis)
+    settings = {
+        "verb": analysis.verb,
+        "sides": sides,
+        "options": dict(analysis.options),
+        "seed": layout.seed if VERBS[analysis.verb].seeded else None,
+    }
+    key = layout.plan.add(f"{analysis.name}: {analysis.verb}", "verb", settings, needs.keys)
+    layout.plan.promise(analysis.name, key)
+
+
+# -- readers and makers of what is more than a plain value: what is stored is plain, and made when the block runs
+
+
+def _read_one_measure(node: Node) -> Any:
+    (measure,) = check_measures((read_measure(node),), held_out=True)
+    return {"name": measure.name, **measure.options} if measure.options else measure.name
+
+
+def _make_measure(stored: Any) -> Any:
+    from consilience import measures
+
+    if isinstance(stored, str):
+        return stored
+    options = {key: value for key, value in stored.items() if key != "name"}
+    return functools.partial(getattr(measures, stored["name"]), **options)
+
+
+def _read_model(node: Node) -> Any:
+    """An estimator of `cs.models`: a name, or a mapping with name: and options."""
+    from consilience import models
+
+    if isinstance(node.value, str):
+        name, options = node, {}
+    elif isinstance(node.value, dict) and "name" in node.value:
+        name = node.value["name"]
+        options = {key: entry for key, entry in node.value.items() if key != "name"}
+    else:
+        raise wanted(node, "a model: a name, or a mapping with name: and options")
+    known = [entry for entry in models.__all__ if isinstance(getattr(models, entry), type)]
+    if name.value not in known:
+        raise name.error(
+            f"{shorten(name.value)} is not a model.{nearest(name.value, known)}", code="unknown-model"
+        )
+    allowed = list(inspect.signature(getattr(models, name.value)).parameters)
+    for option, entry in options.items():
+        if option not in allowed:
+            raise entry.error(
+                f"is not an option of {name.value}.{nearest(option, allowed)}", code="unknown-option"
+            )
+    stored = {"name": name.value, **{key: plain(entry) for key, entry in options.items()}}
+    try:
+        _make_model(stored)
+    except InputError as error:
+        raise refused(node, error) from None
+    return stored
+
+
+def _make_model(stored: Any) -> Any:
+    from consilience import models
+
+    options = {key: value for key, value in stored.items() if key != "name"}
+    return getattr(models, stored["name"])(**options)
+
+
+def _read_folds(node: Node) -> Any:
+    """A number of folds."""
+    return whole(2, 10_000)(node)
+
+
+_INFERENCE = {"n_boot": Key(read_draws), "n_perm": Key(read_draws), "level": Key(between(0, 1))}
+_MATCHED = {"by": Key(read_name), "join": Key(one_of("exact", "inner"))}
+_MEASURE = {"measure": _make_measure}
+
+VERBS: dict[str, Verb] = {
+    "compare": COMPARE,
+    "rdms": Verb(
+        function="consilience.analyses:rdms",
+        sides={"systems": Side(single=True)},
+        options={"distance": Key(one_of(*_DISTANCES)), **_MATCHED},
+        labels=("by",),
+        seeded=False,
+        lay_out=lay_out_one,
+    ),
+}

@@ -1,0 +1,129 @@
+"""Verbs of a study beside compare: each is one entry of a table."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+
+import consilience as cs
+from consilience import InputError
+from consilience.study import load, run
+from consilience.study._verbs import VERBS, call_of
+
+from .conftest import STUDY
+
+HEAD = STUDY.split("analyses:")[0]
+
+
+def study(folder, text):
+    (folder / "study.yaml").write_text(f"{HEAD}analyses:\n{text}")
+    return folder / "study.yaml"
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_every_entry_fits_its_function(name):
+    verb = VERBS[name]
+    parameters = inspect.signature(call_of(name)).parameters
+    positional = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_ONLY]
+    assert len(positional) == sum(not side.keyword for side in verb.sides.values())
+    assert {key for key, side in verb.sides.items() if side.keyword} <= set(parameters)
+    assert set(verb.options) <= set(parameters)
+    assert verb.seeded == ("rng" in parameters)
+    assert set(verb.labels) <= set(verb.options)
+    assert set(verb.made) <= set(verb.options)
+
+
+def test_rdms(folder):
+    path = study(folder, "  - rdms: {systems: [one, two], distance: euclidean, name: both}\n")
+    done = run(path)
+    assert done.exit_code == 0
+    assert (done.computed, done.stored) == (3, 0)
+    x, y = np.load(folder / "x.npy"), np.load(folder / "y.npy")
+    ids = [f"s{i}" for i in range(24)]
+    direct = cs.rdms(
+        {"one": cs.responses(x, stimulus=ids), "two": cs.responses(y, stimulus=ids)}, distance="euclidean"
+    )
+    np.testing.assert_allclose(done.results["both"].rdms, direct.rdms, rtol=1e-12)
+    written = sorted(p.name for p in (folder / "out" / "results").iterdir())
+    assert written == ["both.csv", "both.nc"]
+    assert (run(path).computed, run(path).stored) == (0, 3)
+    study(folder, "  - rdms: {systems: one, name: other}\n")
+    run(path)
+    assert sorted(p.name for p in (folder / "out" / "results").iterdir()) == ["other.csv", "other.nc"]
+
+
+def test_verbs_share_the_systems(folder):
+    path = study(
+        folder,
+        "  - compare: {a: one, b: two, n_boot: 10, n_perm: 10}\n  - rdms: {systems: one}\n",
+    )
+    done = run(path)
+    assert list(done.results) == ["one_two", "one_two RDMs", "one_2"]
+    assert done.computed == 5  # two files, the comparison and its pictures, the RDMs
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "code"),
+    [
+        ("  - rdm: {systems: one}\n", "rdm is not a verb of a study. Did you mean 'rdms'?", "unknown-key"),
+        ("  - rdms: {systems: onne}\n", "rdms.systems 'onne' is not one of the systems", "unknown-system"),
+        ("  - rdms: {distance: euclidean}\n", "has no systems:, which rdms needs", "missing-key"),
+        ("  - rdms: {systems: one, n_boot: 20}\n", "n_boot is not a key of rdms", "unknown-key"),
+        ("  - rdms: {systems: one, distance: cosin}\n", "Did you mean 'cosine'?", "unknown-option"),
+        (
+            "  - rdms: {systems: one, by: categroy}\n",
+            "by is 'categroy', which 'one' has no label for",
+            "unknown-label",
+        ),
+    ],
+)
+def test_refused_with_the_line(folder, text, words, code):
+    with pytest.raises(InputError) as caught:
+        run(study(folder, text))
+    assert words in str(caught.value)
+    assert str(caught.value).startswith("study.yaml, line 8:")
+    assert caught.value.code == code
+    assert not (folder / "out" / "results").exists() or not list((folder / "out" / "results").iterdir())
+
+
+def test_labels_and_missing_come_from_the_file(folder):
+    np.save(folder / "runs.npy", np.repeat([1, 2], 12))
+    text = HEAD.replace(
+        "ids: ids.txt}", "ids: ids.txt, labels: {run: runs.npy, half: [" + "a, " * 23 + "b]}}", 1
+    )
+    (folder / "study.yaml").write_text(
+        text + "analyses:\n  - compare: {a: one, b: two, groups: run, n_boot: 0, n_perm: 0}\n"
+    )
+    loaded = load(folder / "study.yaml")
+    assert loaded.systems["one"].labels["run"] == folder / "runs.npy"
+    assert folder / "runs.npy" in loaded.inputs
+    assert run(folder / "study.yaml").exit_code == 0
+    values = np.load(folder / "x.npy")
+    values[3, 1] = np.nan
+    np.save(folder / "x.npy", values)
+    with pytest.raises(InputError, match="1 value is NaN"):
+        run(folder / "study.yaml")
+    (folder / "study.yaml").write_text(
+        HEAD.replace("ids: ids.txt}", "ids: ids.txt, missing: omit}", 1)
+        + "analyses:\n  - compare: {a: one, b: two, join: inner, n_boot: 0, n_perm: 0}\n"
+    )
+    with pytest.warns(UserWarning, match="1 of 24 trials had NaN"):
+        assert run(folder / "study.yaml").results["one_two"].data["n_stimuli"].item() == 23
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("ids: ids.txt}", "labels: runs.npy}", "labels must be a mapping of labels, such as"),
+        ("ids: ids.txt}", "labels: {run: 'http://a.b/c'}}", "is an address, not a path"),
+        ("ids: ids.txt}", "missing: drop}", "missing must be one of raise, omit, mask"),
+    ],
+)
+def test_labels_are_refused_with_the_line(folder, old, new, words):
+    (folder / "study.yaml").write_text(STUDY.replace(old, new, 1))
+    with pytest.raises(InputError) as caught:
+        load(folder / "study.yaml")
+    assert words in str(caught.value)
+    assert str(caught.value).startswith("study.yaml, line 5:")

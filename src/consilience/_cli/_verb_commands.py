@@ -1,0 +1,96 @@
+"""The commands of the verbs beside compare, and the options that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from consilience._cli._options import DRAWS, SEED, call, debug
+
+__all__ = ["COMMANDS"]
+
+_READING = ("ids", "labels", "kind", "rdm", "repeat", "missing")
+
+
+def _stack(*options: Any) -> Callable[[Any], Any]:
+    def dress(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return dress
+
+
+_files = _stack(
+    click.option(
+        "--ids",
+        multiple=True,
+        help="Stimulus ids: FILE for all files, or NAME=FILE for one (.txt, .json, .yaml or .npy).",
+    ),
+    click.option(
+        "--label",
+        "labels",
+        multiple=True,
+        help="A label of trials: LABEL=FILE for all files, NAME:LABEL=FILE for one; of a .csv the column LABEL.",
+    ),
+    click.option(
+        "--kind",
+        multiple=True,
+        help="What values are (activation, count, rate, dff, bold, voltage, latent): for all files, or NAME=KIND.",
+    ),
+    click.option(
+        "--rdm",
+        multiple=True,
+        help="Files hold RDMs of this distance (correlation...): for all files, or NAME=DISTANCE for one.",
+    ),
+    click.option(
+        "--repeat",
+        type=click.Choice(["count"]),
+        help="count: rows of equal id are repeats of one stimulus.",
+    ),
+    click.option(
+        "--missing",
+        type=click.Choice(["raise", "omit", "mask"]),
+        help="Trials with NaN: refused (default), left out, or marked.",
+    ),
+)
+_written = _stack(
+    click.option("--output", "-o", type=click.Path(), help="Write the result to this .nc file."),
+    click.option("--json", "as_json_text", is_flag=True, help="Print JSON."),
+    debug,
+)
+_join = click.option(
+    "--join", type=click.Choice(["exact", "inner"]), help="inner: shared ids only.  [default: exact]"
+)
+_by = click.option("--by", help="Average trials by this label.  [default: stimulus]")
+_boot = click.option("--n-boot", type=DRAWS, help="Resamples; 0 = no interval.  [default: 1000]")
+_perm = click.option("--n-perm", type=DRAWS, help="Permutations; 0 = no p.  [default: 1000]")
+_level = click.option(
+    "--level",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Of intervals.  [default: 0.95]",
+)
+_seed = click.option("--seed", "rng", type=SEED, default=0, show_default=True, help="Whole number.")
+_inference = _stack(_boot, _perm, _level, _seed)
+
+
+def _run(module: str, options: dict[str, Any]) -> int:
+    reading = {key: options.pop(key) for key in _READING}
+    return call(module, reading=reading, **options)
+
+
+@click.command()
+@click.argument("files", type=click.Path(), nargs=-1, required=True)
+@click.option("--distance", help="correlation, euclidean, sqeuclidean, cosine...  [default: correlation]")
+@_by
+@_join
+@_files
+@_written
+def rdms(**options: Any) -> int:
+    """Dissimilarity matrices of files over the same stimuli."""
+    return _run("_rdms", options)
+
+
+COMMANDS = (rdms,)

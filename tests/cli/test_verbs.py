@@ -1,0 +1,93 @@
+"""Commands of the verbs beside compare: files by name, options in errors, what is written."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import consilience as cs
+from consilience._cli._text import as_options
+from consilience._cli._verb import names_of
+
+from .test_commands import IDS, refused
+
+
+def test_names_of_files():
+    assert names_of(["a/x.npy", "b/y.csv"]) == ["x", "y"]
+    assert names_of(["a/x.npy", "b/x.npy", "y.npy"]) == ["a/x.npy", "b/x.npy", "y"]
+    assert names_of(["x.npy", "x.npy"]) == ["x.npy (a)", "x.npy (b)"]
+    assert names_of(["x.npy"] * 3) == ["x.npy (1)", "x.npy (2)", "x.npy (3)"]
+
+
+def test_advice_for_python_as_options():
+    text = "cs.rdms: distance must be one of 'a'; pass folds='run' or n_boot=200."
+    assert as_options(text, ["distance", "folds"]) == (
+        "--distance must be one of 'a'; pass --folds run or --n-boot 200."
+    )
+
+
+def test_rdms(call, files):
+    outcome = call("rdms", "x.npy", "y.npy", *IDS, "--distance", "euclidean", "-o", "r.nc")
+    assert outcome.code == 0, outcome.err
+    assert "2 systems x 20 stimuli, euclidean distance" in outcome.out
+    assert "result: r.nc" in outcome.out
+    ids = [f"s{i}" for i in range(20)]
+    direct = cs.rdms(
+        {name: cs.responses(np.load(f"{name}.npy"), stimulus=ids) for name in "xy"}, distance="euclidean"
+    )
+    np.testing.assert_allclose(cs.load("r.nc").rdms, direct.rdms, rtol=1e-12)
+
+
+def test_rdms_as_json(call, files):
+    parsed = json.loads(call("rdms", "x.npy", *IDS, "--json").out)
+    assert parsed["results"][0]["system"] == "x"
+    assert parsed["settings"]["verb"] == "rdms"
+
+
+def test_files_that_hold_rdms_and_ids_of_one_file(call, files):
+    np.save("d.npy", cs.measures.rdm(np.load("x.npy"), square=True))
+    args = ("rdms", "x.npy", "d.npy", "--ids", "x=ids.txt", "--ids", "d=ids.txt", "--rdm", "d=correlation")
+    parsed = json.loads(call(*args, "--json").out)
+    assert [row["distance"] for row in parsed["results"]] == ["correlation", "correlation"]
+    assert parsed["results"][0]["explained"] == pytest.approx(parsed["results"][1]["explained"])
+
+
+def test_labels_reach_the_verb(call, files):
+    (files / "trials.csv").write_text("half\n" + "a\nb\nc\nd\n" * 5)
+    outcome = call("rdms", "x.npy", *IDS, "--label", "half=trials.csv", "--by", "half", "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["settings"]["n_stimuli"] == 4
+    refused(call("rdms", "x.npy", *IDS, "--by", "half"), "half")
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--distance", "cosin"], "--distance must be one of"),
+        (["--ids", "z=ids.txt"], "'z' is none of the files"),
+        (["--label", "run"], "--label must be LABEL=FILE or NAME:LABEL=FILE"),
+        (["--label", "z:run=runs.npy"], "'z' is none of the files"),
+        (["--label", "run=runs.npy"], "runs.npy does not exist"),
+        (["--output", "r.txt"], "--output must end in .nc"),
+        (["--missing", "drop"], "'drop' is not one of"),
+    ],
+)
+def test_refused_by_option(call, files, args, words):
+    refused(call("rdms", "x.npy", *IDS, *args), words)
+
+
+def test_an_input_is_never_overwritten(call, files):
+    cs.responses(np.load("x.npy"), stimulus=[f"s{i}" for i in range(20)]).to_dataset(name="x").to_netcdf(
+        "x.nc", engine="h5netcdf"
+    )
+    refused(call("rdms", "x.nc", "-o", "x.nc"), "--output x.nc is one of the inputs")
+
+
+def test_missing_values_are_named_as_an_option(call, files):
+    values = np.load("x.npy")
+    values[3, 1] = np.nan
+    np.save("x.npy", values)
+    refused(call("rdms", "x.npy", *IDS), "--missing omit")
+    assert call("rdms", "x.npy", *IDS, "--missing", "omit").code == 0

@@ -312,8 +312,10 @@ def test_failures_stand_beside_results():
 
 def test_a_result_without_a_section_shows_its_table():
     page = check_closed(report.render({"best": made.comparison(seeds=0).best()}, title="t"))
-    assert "1 result; no comparison was asked for." in page.words
+    assert "By rsa, _blocks." in page.words
+    assert "on other stimuli than it was chosen on." in page.words
     assert "naive_value" in page.words
+    assert page.all("id").count("fig-best-figure") == 1
 
 
 def test_equal_names_after_cleaning_get_sections_of_their_own():

@@ -5,5 +5,6 @@ from __future__ import annotations
 from consilience.report._comparison import comparison_section
 from consilience.report._page import render, write
 from consilience.report._rdms import rdms_section
+from consilience.report._result import result_section
 
-__all__ = ["comparison_section", "rdms_section", "render", "write"]
+__all__ = ["comparison_section", "rdms_section", "render", "result_section", "write"]

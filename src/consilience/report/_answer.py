@@ -9,6 +9,7 @@ import numpy as np
 
 from consilience._results import Comparison, RDMs, Result
 from consilience.plots._labels import number, shortened, visible
+from consilience.report._sentences import sentences as answer_of
 from consilience.report._words import Finding, findings, headline, listed, other_measures, plural
 
 __all__ = ["answer"]
@@ -48,7 +49,13 @@ def answer(results: Mapping[str, Result], failed: list[dict[str, str]]) -> dict[
                 groups.append(
                     {"name": where + visible(measure), "cards": [_card(f, *scale) for f in same[:room]]}
                 )
-    if not compared:
+    for name, result in results.items():
+        if not isinstance(result, (Comparison, RDMs)):
+            where = f"{shortened(visible(name), 40)}: " if len(results) > 1 else ""
+            said = answer_of(result)
+            lead = lead or (said[0] if said else "")
+            sentences.append((where, said))
+    if not lead:
         lead = _described(results)
     at = [card["x"] for group in groups for card in group["cards"]]
     marks = {name: any(one[name] for one in at) for name in ("low", "ceiling_low", "baselines", "null")}

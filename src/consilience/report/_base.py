@@ -10,9 +10,9 @@ from typing import Any
 
 from consilience._core._params import require
 from consilience.plots._labels import shortened, visible
-from consilience.report._tables import Table, table
+from consilience.report._tables import Table
 
-__all__ = ["Picture", "environment", "left_out", "other_section", "section", "settings_rows", "slugged"]
+__all__ = ["Picture", "environment", "left_out", "section", "settings_rows", "slugged"]
 
 _MOST_SETTINGS = 80
 _MOST_ENTRIES = 40
@@ -61,8 +61,16 @@ def slugged(name: object) -> str:
     return "-".join(part for part in kept.split("-") if part) or "step"
 
 
-def section(result: Any, name: str, slug: str, pictures: Sequence[Picture], tables: Sequence[Table]) -> str:
-    """HTML of one result: heading, figures, tables with their downloads."""
+def section(
+    result: Any,
+    name: str,
+    slug: str,
+    pictures: Sequence[Picture],
+    tables: Sequence[Table],
+    *,
+    said: Sequence[str] = (),
+) -> str:
+    """HTML of one result: heading, what is said of it, figures, tables with their downloads."""
     return str(
         environment()
         .get_template("section.html.j2")
@@ -71,20 +79,11 @@ def section(result: Any, name: str, slug: str, pictures: Sequence[Picture], tabl
             slug=slug,
             kind=type(result).__name__,
             title=result.title,
+            said=said,
             pictures=pictures,
             tables=tables,
         )
     )
-
-
-def other_section(result: Any, *, name: str, slug: str | None = None, **_: Any) -> str:
-    """HTML of a result that has no section of its own: its table."""
-    slug = slug or slugged(name)
-    try:
-        tables = [table(result.to_frame(), caption=result.title, name=slug)]
-    except ValueError:  # it has no table form
-        tables = []
-    return section(result, name, slug, [], tables)
 
 
 def left_out(shown: int, total: int, what: str) -> list[str]:

@@ -19,8 +19,9 @@ from consilience._core._params import shorten
 from consilience._results import SECTIONS, Result, target_path
 from consilience.plots._labels import shortened, visible
 from consilience.report._answer import answer
-from consilience.report._base import environment, other_section, slugged
+from consilience.report._base import environment, slugged
 from consilience.report._provenance import asked, citations, facts, methods, versions, warnings
+from consilience.report._result import result_section
 from consilience.report._svg import Drawings
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ _RESERVED = ("answer", "asked", "failed", "warnings", "methods", "provenance", "
 def _renderer(result: Result) -> Any:
     entry = SECTIONS.get(type(result).__name__)
     if entry is None:
-        return other_section
+        return result_section
     module, function = entry.split(":")
     return getattr(importlib.import_module(module), function)
 

@@ -1,0 +1,93 @@
+"""The section of any result: its answer in words, its own figure, its tables. Nothing here knows a class by name;
+what does stands in the tables of `_sentences`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from consilience._results import PLOTS, Result
+from consilience.plots._labels import visible
+from consilience.plots._style import figure, style
+from consilience.report._base import Picture, section, slugged
+from consilience.report._sentences import FIGURES, Figure, sentences
+from consilience.report._svg import Drawings
+from consilience.report._tables import Table, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["result_section"]
+
+_MOST_CELLS = 200_000  # of a further table; a larger array stays in the result file
+
+
+def result_section(
+    result: Result,
+    *,
+    name: str = "result",
+    slug: str | None = None,
+    drawings: Drawings | None = None,
+    stimuli: Any = None,
+    thumbnails: Any = None,
+) -> str:
+    """HTML of one result: what it says in words, the figure of ``result.plot()``, every number; a fragment.
+
+    Parameters
+    ----------
+    name : the step's name, for the heading.   slug : for ids and file names; by default from the name.
+    drawings : the page's figures, which number the ids.
+    stimuli, thumbnails : taken so that all sections are called alike; not shown.
+    """
+    drawings = drawings or Drawings()
+    slug = slug or slugged(name)
+    pictures = [_picture(result, slug, drawings)] if type(result).__name__ in PLOTS else []
+    return section(result, name, slug, pictures, _tables(result, slug), said=sentences(result))
+
+
+def _picture(result: Result, slug: str, drawings: Drawings) -> Picture:
+    how = FIGURES.get(type(result).__name__, Figure())
+    made = figure(how.width, how.height)
+    with style(svg=True):
+        result.plot(ax=made.add_subplot())
+    words = f"{visible(result.title)[:160]}; all values are in the tables below."
+    return Picture(
+        id=f"{slug}-figure",
+        title=how.title or result.title[:1].upper() + result.title[1:],
+        svgs=(drawings.svg(made, words),),
+        caption=how.caption,
+    )
+
+
+def _tables(result: Result, slug: str) -> list[Table]:
+    """The result's own table, and those of its further datasets and small arrays."""
+    try:
+        found = [table(result.to_frame(), caption=result.title, name=slug)]
+    except ValueError:  # it has no table form
+        found = []
+    known = {field.name for field in fields(Result)} | {"data"}
+    for field in fields(result):
+        value = getattr(result, field.name)
+        if field.name in known or not isinstance(value, (xr.Dataset, xr.DataArray)):
+            continue
+        frame = _frame(value)
+        if frame is not None:
+            words = field.name.replace("_", " ")
+            found.append(table(frame, caption=words, name=f"{slug}-{field.name.replace('_', '-')}"))
+    return found
+
+
+def _frame(value: xr.Dataset | xr.DataArray) -> pd.DataFrame | None:
+    """One row per combination of labels; None where it is too large to read, or holds resamples."""
+    if "draw" in value.dims or not value.dims:
+        return None
+    data = value.rename("value").to_dataset() if isinstance(value, xr.DataArray) else value
+    rows = 1
+    for size in data.sizes.values():
+        rows *= size
+    if rows * len(data.variables) > _MOST_CELLS or not data.data_vars:
+        return None
+    frame = data.to_dataframe().reset_index()
+    return frame.drop(columns=[dim for dim in data.dims if dim not in data.coords], errors="ignore")

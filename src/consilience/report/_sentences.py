@@ -1,0 +1,57 @@
+"""What a result says in words, and how its figure is shown: one entry per class of result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from consilience._results import Result
+
+__all__ = ["FIGURES", "SENTENCES", "Figure", "sentences"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """Size in inches, heading and caption of the figure of a result."""
+
+    width: float = 9.6
+    height: float = 4.8
+    title: str = ""
+    caption: str = ""
+
+
+def sentences(result: Result) -> tuple[str, ...]:
+    """The answer in words; where no words are known, what the result prints of itself."""
+    words = SENTENCES.get(type(result).__name__)
+    return words(result) if words is not None else tuple(line.strip() for line in result._lines()[:3])
+
+
+def _span(low: Any, high: Any, percent: str = "95 %") -> str:
+    """`` (95 % interval 0.1 to 0.3)``, or nothing."""
+    low, high = float(low), float(high)
+    return (
+        f" ({percent} interval {number(low)} to {number(high)})"
+        if np.isfinite(low) and np.isfinite(high)
+        else ""
+    )
+
+
+def _name(value: object) -> str:
+    return shortened(visible(value), 60)
+
+
+def _best(result: Any) -> tuple[str, ...]:
+    said = []
+    for one in list(result)[:4]:
+        ends = one.interval or (np.nan, np.nan)
+        row = {dim: _name(one.data[dim].values[0]) for dim in ("measure", one.other)}
+        said.append(
+            f"By {row['measure']}, {_name(one.layer)} is the most like {row[one.other]}: {number(one.value)}"
+            f"{_span(*ends)}, on other stimuli than it was chosen on."
+        )
+    return tuple(said)
+
+
+SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {"Best": _best}
+FIGURES: Mapping[str, Figure] = {}

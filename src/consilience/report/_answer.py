@@ -49,10 +49,10 @@ def answer(results: Mapping[str, Result], failed: list[dict[str, str]]) -> dict[
                 groups.append(
                     {"name": where + visible(measure), "cards": [_card(f, *scale) for f in same[:room]]}
                 )
-    for name, result in results.items():
-        if not isinstance(result, (Comparison, RDMs)):
+    for name, other in results.items():
+        if not isinstance(other, (Comparison, RDMs)):
             where = f"{shortened(visible(name), 40)}: " if len(results) > 1 else ""
-            said = answer_of(result)
+            said = answer_of(other)
             lead = lead or (said[0] if said else "")
             sentences.append((where, said))
     if not lead:

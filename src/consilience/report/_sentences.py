@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from consilience._results import Result
+from consilience.plots._labels import number, shortened, visible
 
 __all__ = ["FIGURES", "SENTENCES", "Figure", "sentences"]
 

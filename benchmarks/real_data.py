@@ -1,0 +1,113 @@
+"""RSA in full on real recordings: crossnobis, ceilings, weighted models, tests, movies, searchlight.
+
+Run as ``python -m benchmarks.real_data [--data DIR] [--out DIR] [--draws N]``. DIR holds ``it_spikes/it_spikes.npz`` (132 neurons of macaque
+IT, 7 objects x 3 positions; Zhang et al. 2011) and ``haxby_slice/haxby_slice.npz`` (one slice of one person, 12 runs, 8 categories; Haxby
+et al. 2001); default: the environment variable CONSILIENCE_SHARED, else ``../shared/data`` beside this checkout. A data set that is not
+there is skipped. Data are read where they lie, never copied; figures and a report go to ``results/real_data`` (ignored by git).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+import consilience as cs
+
+SKIP = 2  # volumes (5 s) between the onset of a block and its response
+
+
+def folder(given: str | None) -> Path:
+    """Where recordings lie."""
+    fallback = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return Path(given or os.environ.get("CONSILIENCE_SHARED") or fallback)
+
+
+def it_spikes(data: Path, *, rng: int = 0) -> xr.DataArray:
+    """Pseudo-trials (trial, time, unit) in spikes/s: neurons were not recorded together, so each neuron's trials of a
+    condition are dealt at random to as many pseudo-trials as the neuron with the fewest trials has.
+
+    Labels: stimulus ("face upper"), object, position, repeat and fold (the repeat). Time: centres of 150 ms bins.
+    """
+    with np.load(data / "it_spikes" / "it_spikes.npz", allow_pickle=False) as file:
+        rate, edges = file["rate"], file["bin_edges"]
+        site, thing, place = file["site"], file["object"], file["position"]
+        things, places = file["objects"].tolist(), file["positions"].tolist()
+    draw = np.random.default_rng(rng)
+    sites = np.unique(site)
+    cells = [(o, p) for o in range(len(things)) for p in range(len(places))]
+    rows = {
+        (s, o, p): draw.permutation(np.flatnonzero((site == s) & (thing == o) & (place == p)))
+        for s in sites
+        for o, p in cells
+    }
+    repeats = min(len(found) for found in rows.values())
+    values = np.empty((len(cells) * repeats, rate.shape[1], len(sites)), np.float64)
+    for c, (o, p) in enumerate(cells):
+        for j, s in enumerate(sites):
+            values[c * repeats : (c + 1) * repeats, :, j] = 1000.0 * rate[rows[s, o, p][:repeats]]
+    fold = np.tile(np.arange(repeats), len(cells))
+    return cs.responses(
+        values,
+        kind="rate",
+        dims=("trial", "time", "unit"),
+        time=edges.mean(axis=1) / 1000.0,
+        unit=[f"site{s}" for s in sites],
+        stimulus=np.repeat([f"{things[o]} {places[p]}" for o, p in cells], repeats),
+        object=np.repeat([things[o] for o, _ in cells], repeats),
+        position=np.repeat([places[p] for _, p in cells], repeats),
+        repeat=fold,
+        fold=fold,
+        system="macaque IT",
+    )
+
+
+def haxby_slice(data: Path) -> xr.DataArray:
+    """Block averages (trial, unit): each run's voxels are freed of a line and divided by their standard deviation at
+    rest; a block is the mean of its volumes from 5 s after its onset to 5 s after its end.
+
+    Labels: stimulus (the category), run; on unit x, y (voxels of the slice).
+    """
+    with np.load(data / "haxby_slice" / "haxby_slice.npz", allow_pickle=False) as file:
+        bold, label, run, names = file["bold"], file["label"], file["run"], file["names"].tolist()
+    mask = bold.mean(axis=0) > 0.5 * np.percentile(bold.mean(axis=0), 90)
+    mask &= bold.std(axis=0) > 0
+    flat = bold[:, mask].astype(np.float64)
+    blocks, stimuli, runs = [], [], []
+    for one in np.unique(run):
+        part, said = flat[run == one], label[run == one]
+        line = np.column_stack([np.ones(len(part)), np.linspace(-1, 1, len(part))])
+        part = part - line @ np.linalg.lstsq(line, part, rcond=None)[0]
+        shown = np.concatenate([np.zeros(SKIP, said.dtype), said[:-SKIP]])
+        rest = part[shown == 0]
+        part = (part - rest.mean(axis=0)) / np.maximum(rest.std(axis=0), 1e-9)
+        for category in range(1, len(names)):
+            blocks.append(part[shown == category].mean(axis=0))
+            stimuli.append(names[category])
+            runs.append(int(one))
+    y, x = np.nonzero(mask)
+    return cs.responses(
+        np.stack(blocks),
+        kind="bold",
+        stimulus=stimuli,
+        repeat="count",
+        run=np.array(runs),
+        unit=[f"v{a}_{b}" for a, b in zip(y, x)],
+        system="ventral temporal slice",
+    ).assign_coords(x=("unit", x.astype(float)), y=("unit", y.astype(float)))
+
+
+def models_of(labels: Mapping[str, np.ndarray], stimulus: np.ndarray) -> dict[str, xr.DataArray]:
+    """RDMs that are 0 within a class and 1 between classes, as RDM data."""
+    return {
+        name: cs.rdm_data(
+            (values[:, None] != values[None, :]).astype(float),
+            stimulus=stimulus,
+            distance="unknown",
+            system=name,
+        )
+        for name, values in labels.items()
+    }

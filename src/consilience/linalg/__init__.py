@@ -5,20 +5,28 @@ ridge path.
 from consilience.linalg._centre import centre_columns, constant_columns, to_safe_size
 from consilience.linalg._gram import cross, gram, squared_distances
 from consilience.linalg._mds import classical_mds, rotate_onto
+from consilience.linalg._noise import NoiseCovariance, Residuals, noise_covariance, stimulus_residuals
 from consilience.linalg._reduce import principal_scores
 from consilience.linalg._ridge import RidgePlan
 from consilience.linalg._shrinkage import ledoit_wolf
+from consilience.linalg._sinkhorn import sinkhorn
+from consilience.linalg._transport import Transport, transport
 
 __all__ = [
+    "NoiseCovariance",
+    "Residuals",
     "RidgePlan",
+    "Transport",
     "centre_columns",
     "classical_mds",
     "constant_columns",
     "cross",
     "gram",
     "ledoit_wolf",
+    "noise_covariance",
     "principal_scores",
     "rotate_onto",
     "squared_distances",
+    "stimulus_residuals",
     "to_safe_size",
 ]

@@ -20,19 +20,32 @@ from consilience.measures._contract import (
     measure,
     names,
 )
+from consilience.measures._crossnobis import crossnobis
+from consilience.measures._poisson import poisson_crossvalidated
+from consilience.measures._distance_correlation import distance_correlation
+from consilience.measures._kernel_cca import kernel_cca
+from consilience.measures._mutual_knn import mutual_knn
+from consilience.measures._one_to_one import one_to_one, one_to_one_held_out
 from consilience.measures._predictivity import linear_predictivity
 from consilience.measures._procrustes import procrustes, procrustes_held_out
+from consilience.measures._pwcca import pwcca, pwcca_held_out
 from consilience.measures._rdm import rdm
 from consilience.measures._rsa import rsa
+from consilience.measures._shape import shape_distance
+from consilience.measures._soft_match import soft_match, soft_match_distance, soft_match_held_out
+from consilience.measures._streaming import MinibatchCKA, StreamingCCA, StreamingCKA, minibatch_cka
 from consilience.measures._svcca import svcca, svcca_held_out
 
 __all__ = [
     "INVARIANCES",
     "Claims",
     "Measure",
+    "MinibatchCKA",
     "PairParts",
     "PredictionParts",
     "Predictions",
+    "StreamingCCA",
+    "StreamingCKA",
     "SubsampleParts",
     "as_measure",
     "cca",
@@ -40,13 +53,27 @@ __all__ = [
     "cka",
     "claims",
     "compare_rdms",
+    "crossnobis",
+    "distance_correlation",
+    "kernel_cca",
     "linear_predictivity",
     "measure",
+    "minibatch_cka",
+    "mutual_knn",
     "names",
+    "one_to_one",
+    "one_to_one_held_out",
+    "poisson_crossvalidated",
     "procrustes",
     "procrustes_held_out",
+    "pwcca",
+    "pwcca_held_out",
     "rdm",
     "rsa",
+    "shape_distance",
+    "soft_match",
+    "soft_match_distance",
+    "soft_match_held_out",
     "svcca",
     "svcca_held_out",
 ]

@@ -7,14 +7,25 @@ from typing import Literal
 
 import numpy as np
 
-from consilience._core._arrays import Array, array_namespace, as_matrix, condensed_indices, float64, to_numpy
+from consilience._core._arrays import (
+    Array,
+    array_namespace,
+    as_matrix,
+    as_same_library,
+    condensed_indices,
+    float64,
+    to_numpy,
+)
 from consilience._core._errors import InputError
 from consilience._core._params import check_option
-from consilience.linalg import centre_columns, gram, squared_distances
+from consilience.linalg import NoiseCovariance, centre_columns, gram, squared_distances
+from consilience.linalg._noise import whitener
+from consilience.measures._poisson import poisson_distances
 
-__all__ = ["DISTANCES", "FlatPatternError", "rdm"]
+__all__ = ["ALL_DISTANCES", "DISTANCES", "FlatPatternError", "rdm"]
 
-DISTANCES = ("correlation", "euclidean", "sqeuclidean", "cosine")
+DISTANCES = ("correlation", "euclidean", "sqeuclidean", "cosine")  # of patterns alone
+ALL_DISTANCES = (*DISTANCES, "mahalanobis", "poisson")
 
 
 class FlatPatternError(InputError):
@@ -50,7 +61,12 @@ def rdm(
     x: Array,
     /,
     *,
-    distance: Literal["correlation", "euclidean", "sqeuclidean", "cosine"] = "correlation",
+    distance: Literal[
+        "correlation", "euclidean", "sqeuclidean", "cosine", "mahalanobis", "poisson"
+    ] = "correlation",
+    noise: NoiseCovariance | Array | None = None,
+    prior_rate: float = 1.0,
+    prior_weight: float = 0.1,
     square: bool = False,
 ) -> Array:
     """Representational dissimilarity matrix: how far apart the patterns of each two stimuli are.
@@ -63,22 +79,31 @@ def rdm(
         ``"euclidean"``    |x_i - x_j|^2 / p : squared, per unit
         ``"sqeuclidean"``  |x_i - x_j|^2
         ``"cosine"``       1 - x_i . x_j / (|x_i| |x_j|), in [0, 2]
+        ``"mahalanobis"``  (x_i - x_j)' P (x_i - x_j) / p, P the noise precision: squared, per unit
+        ``"poisson"``      sum over units of (r_i - r_j) (log r_i - log r_j) / p, for counts or rates:
+                           the symmetrised Kullback-Leibler divergence, per unit, of Poisson variables with rates
+                           r = (x + prior_rate prior_weight) / (1 + prior_weight)
+    noise : for ``"mahalanobis"``: the result of `cs.linalg.noise_covariance`, or an array that is a **precision**
+        (inverse covariance), (p, p) or (p,)
+    prior_rate, prior_weight : for ``"poisson"``: a prior rate and the observations it is worth, which keep the
+        logarithm finite for silent units
     square : False: condensed vector of n(n-1)/2 in SciPy's order (`scipy.spatial.distance.squareform`
         restores the matrix); True: (n, n).
 
     Returns
     -------
     float64 array of the library of ``x``. Not to be confused with SciPy's "euclidean", which is neither
-    squared nor per unit.
+    squared nor per unit, nor with the cross-validated distances `crossnobis` and `poisson_crossvalidated`: noise
+    alone makes all of these larger than 0.
 
     Raises
     ------
     InputError : not 2-D, not numeric, NaN, fewer than 2 stimuli; a pattern without variation (correlation)
-        or of zeros (cosine).
+        or of zeros (cosine); no noise or one of other units (mahalanobis); values below 0 (poisson).
 
     References
     ----------
-    Kriegeskorte, Mur & Bandettini (2008).
+    Kriegeskorte, Mur & Bandettini (2008); Walther et al. (2016); Schuett et al. (2023) for "poisson".
 
     Examples
     --------
@@ -88,12 +113,26 @@ def rdm(
     array([2., 0., 2.])
     """
     who = "rdm"
-    check_option(distance, DISTANCES, name="distance", who=who)
+    check_option(distance, ALL_DISTANCES, name="distance", who=who)
+    if (noise is None) == (distance == "mahalanobis"):
+        raise InputError(
+            f"{who}: distance='mahalanobis' and noise= belong together, got distance={distance!r} "
+            f"{'without' if noise is None else 'with'} noise; cs.linalg.noise_covariance(residuals) makes one.",
+            code="bad-noise",
+        )
     x = as_matrix(x, name="x", who=who, min_rows=2)
     xp = array_namespace(x)
     n, p = x.shape
     if distance in ("euclidean", "sqeuclidean"):
         d = squared_distances(centre_columns(x)) / (p if distance == "euclidean" else 1)
+        return (d + d.T) / 2 if square else _condensed(d)
+    if distance in ("mahalanobis", "poisson"):
+        if distance == "poisson":
+            d = poisson_distances(x, prior_rate, prior_weight, who=who) / p
+        else:
+            root = as_same_library(whitener(noise, p, who=who), x)
+            x = centre_columns(float64(x))
+            d = squared_distances(x * root if root.ndim == 1 else x @ root) / p
         return (d + d.T) / 2 if square else _condensed(d)
     k = gram(_long_rows(x, distance, who))
     # the length of a row is in its product with itself: no pass over the data for it

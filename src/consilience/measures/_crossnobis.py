@@ -1,0 +1,124 @@
+"""The crossnobis distance: cross-validated, so that noise alone gives 0."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from consilience._core._arrays import Array, as_same_library, condensed_indices
+from consilience._core._errors import InputError
+from consilience._core._params import check_option, shorten
+from consilience.linalg._noise import (
+    NOISE_METHODS,
+    NoiseCovariance,
+    noise_covariance,
+    stimulus_residuals,
+    whitener,
+)
+from consilience.measures._repeats import Trials, as_trials, cross_distances, fold_means
+
+__all__ = ["crossnobis", "crossnobis_square"]
+
+
+def crossnobis(
+    trials: Array,
+    stimulus: Array,
+    /,
+    *,
+    folds: Array | None = None,
+    noise: Literal["shrinkage", "shrinkage_diagonal", "diagonal", "full"]
+    | NoiseCovariance
+    | Array
+    | None = "shrinkage",
+    square: bool = False,
+    rng: int = 0,
+) -> Array:
+    """Cross-validated squared Mahalanobis distance of each two stimuli, per unit; 0 on average for equal ones.
+
+    d_ij = 1/p mean over folds m of (x_i^m - x_j^m)' P_m (x_i^-m - x_j^-m), x^m the mean pattern of a stimulus in
+    fold m, x^-m its mean over the other folds, P_m a noise precision that knows nothing of fold m. The two factors
+    have independent noise, so E d_ij = delta' E[P] delta / p whatever the noise, and 0 with no difference: values can
+    be **negative**, and are kept. With one P for all folds it is the mean over all pairs of folds, each counted alike.
+    Where stimuli lack trials in some folds, a distance is the mean over the pairs of folds that have both.
+
+    Not to be confused with the plain Mahalanobis distance (`rdm`), which is above 0 for noise alone, nor with a sum
+    over units: it is divided by p.
+
+    Parameters
+    ----------
+    trials : array (n trials, p units), not averaged
+    stimulus : (n,) stimulus of each trial; the RDM has the distinct ones in sorted order (`numpy.unique`)
+    folds : (n,) fold of each trial: the run or session, so that noise is independent between folds. None deals the
+        trials of each stimulus at random into as many folds as the rarest has trials (at most 10), which takes
+        trials as independent.
+    noise : how to estimate the noise covariance from the residuals of the other folds (`noise_covariance`,
+        `stimulus_residuals`); None: none (squared Euclidean); a `NoiseCovariance`, or an array that is a
+        **precision** (p, p) or (p,) (what rsatoolbox takes), estimated from other data.
+        Units that were not recorded at once have no noise correlation: use "diagonal".
+    square : False: condensed (n(n-1)/2,) in SciPy's order; True: (n, n).
+    rng : seed of the dealing
+
+    Returns
+    -------
+    float64 array of the library of ``trials``
+
+    Raises
+    ------
+    InputError : a single trial or fold, two stimuli without 2 folds in common (code ``no-common-folds``), no
+        residuals to estimate noise from (``no-repeats``), singular noise, NaN.
+
+    References
+    ----------
+    Walther et al. (2016); Diedrichsen et al. (2020).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> x = np.array([[1.0, 0.0], [0.0, 0.0], [3.0, 0.0], [0.0, 0.0]])
+    >>> cs.measures.crossnobis(x, ["a", "b", "a", "b"], folds=[1, 1, 2, 2], noise=None)
+    array([1.5])
+    """
+    who = "crossnobis"
+    made = as_trials(trials, stimulus, folds, who=who, rng=rng)
+    d = crossnobis_square(made, noise, who=who)
+    out = d if square else np.take(d.reshape(-1), condensed_indices(len(d)))
+    return as_same_library(out, trials) if hasattr(trials, "shape") and hasattr(trials, "dtype") else out
+
+
+def crossnobis_square(made: Trials, noise: object, *, who: str) -> np.ndarray:
+    """`crossnobis` of checked trials: (n, n)."""
+    p = made.x.shape[1]
+    means = fold_means(made)
+    present = made.present
+    b = None
+    if isinstance(noise, str):
+        check_option(noise, NOISE_METHODS, name="noise", who=who)
+        b = np.empty_like(means)
+        for m, root in enumerate(training_whiteners(made, noise, who)):
+            b[m] = means[m] * (root * root) if root.ndim == 1 else (means[m] @ root) @ root.T
+    elif noise is not None:
+        root = whitener(noise, p, who=who)
+        means = means * root if root.ndim == 1 else means @ root
+    return cross_distances(means, present, b=b, who=who, stimuli=made.stimuli.tolist()) / p
+
+
+def training_whiteners(made: Trials, method: str, who: str) -> list[np.ndarray]:
+    """For each fold the whitener of noise estimated from all other folds."""
+    out = []
+    for m in range(len(made.names)):
+        others = made.fold != m
+        try:
+            r = stimulus_residuals(
+                made.x[others], made.stimulus[others], runs=made.fold[others], who="stimulus_residuals"
+            )
+        except InputError as error:
+            if error.code != "no-repeats":
+                raise
+            raise InputError(
+                f"{who}: without fold {shorten(made.names[m].item(), 40)} no stimulus has a second trial in the other folds to estimate "
+                "noise from; pass noise=None, or a noise covariance from other data (a GLM's residuals, a baseline).",
+                code="no-repeats",
+            ) from None
+        out.append(noise_covariance(r, method=method).whitener)  # type: ignore[arg-type]
+    return out

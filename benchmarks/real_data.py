@@ -1,9 +1,10 @@
 """RSA in full on real recordings: crossnobis, ceilings, weighted models, tests, movies, searchlight.
 
-Run as ``python -m benchmarks.real_data [--data DIR] [--out DIR] [--draws N]``. DIR holds ``it_spikes/it_spikes.npz`` (132 neurons of macaque
-IT, 7 objects x 3 positions; Zhang et al. 2011) and ``haxby_slice/haxby_slice.npz`` (one slice of one person, 12 runs, 8 categories; Haxby
-et al. 2001); default: the environment variable CONSILIENCE_SHARED, else ``../shared/data`` beside this checkout. A data set that is not
-there is skipped. Data are read where they lie, never copied; figures and a report go to ``results/real_data`` (ignored by git).
+Run as ``python -m benchmarks.real_data [--data DIR] [--out DIR] [--draws N]``. DIR holds ``it_spikes/it_spikes.npz``
+(132 neurons of macaque IT, 7 objects x 3 positions; Zhang et al. 2011) and ``haxby_slice/haxby_slice.npz`` (a slice of
+one person, 12 runs, 8 categories; Haxby et al. 2001); default: the environment variable CONSILIENCE_SHARED, else
+``../shared/data`` beside this checkout. A data set that is not there is skipped. Data are read where they lie, never
+copied; figures and a report go to ``results/real_data`` (ignored by git).
 """
 
 from __future__ import annotations
@@ -65,9 +66,10 @@ def it_spikes(data: Path, *, rng: int = 0) -> xr.DataArray:
     )
 
 
-def haxby_slice(data: Path) -> xr.DataArray:
-    """Block averages (trial, unit): each run's voxels are freed of a line and divided by their standard deviation at
-    rest; a block is the mean of its volumes from 5 s after its onset to 5 s after its end.
+def haxby_slice(data: Path) -> tuple[xr.DataArray, np.ndarray]:
+    """Block averages (trial, unit), and what is left of each volume within its block (volumes, unit), which says how
+    noise is correlated between voxels. Each run's voxels are freed of a line and divided by their standard deviation
+    at rest; a block is the mean of its volumes from 5 s after its onset to 5 s after its end.
 
     Labels: stimulus (the category), run; on unit x, y (voxels of the slice).
     """
@@ -76,7 +78,7 @@ def haxby_slice(data: Path) -> xr.DataArray:
     mask = bold.mean(axis=0) > 0.5 * np.percentile(bold.mean(axis=0), 90)
     mask &= bold.std(axis=0) > 0
     flat = bold[:, mask].astype(np.float64)
-    blocks, stimuli, runs = [], [], []
+    blocks, stimuli, runs, left = [], [], [], []
     for one in np.unique(run):
         part, said = flat[run == one], label[run == one]
         line = np.column_stack([np.ones(len(part)), np.linspace(-1, 1, len(part))])
@@ -85,11 +87,13 @@ def haxby_slice(data: Path) -> xr.DataArray:
         rest = part[shown == 0]
         part = (part - rest.mean(axis=0)) / np.maximum(rest.std(axis=0), 1e-9)
         for category in range(1, len(names)):
-            blocks.append(part[shown == category].mean(axis=0))
+            volumes = part[shown == category]
+            blocks.append(volumes.mean(axis=0))
+            left.append(volumes - blocks[-1])
             stimuli.append(names[category])
             runs.append(int(one))
     y, x = np.nonzero(mask)
-    return cs.responses(
+    trials = cs.responses(
         np.stack(blocks),
         kind="bold",
         stimulus=stimuli,
@@ -97,7 +101,9 @@ def haxby_slice(data: Path) -> xr.DataArray:
         run=np.array(runs),
         unit=[f"v{a}_{b}" for a, b in zip(y, x)],
         system="ventral temporal slice",
-    ).assign_coords(x=("unit", x.astype(float)), y=("unit", y.astype(float)))
+    )
+    places = {"x": ("unit", x.astype(float)), "y": ("unit", y.astype(float))}
+    return trials.assign_coords(places), np.concatenate(left)
 
 
 def models_of(labels: Mapping[str, np.ndarray], stimulus: np.ndarray) -> dict[str, xr.DataArray]:

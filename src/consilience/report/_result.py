@@ -3,6 +3,7 @@ what does stands in the tables of `_sentences`."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import xarray as xr
 
 from consilience._results import PLOTS, Result
 from consilience.plots._labels import visible
-from consilience.plots._style import figure, style
+from consilience.plots._style import style
 from consilience.report._base import Picture, section, slugged
 from consilience.report._sentences import FIGURES, Figure, sentences
 from consilience.report._svg import Drawings
@@ -49,9 +50,11 @@ def result_section(
 
 def _picture(result: Result, slug: str, drawings: Drawings) -> Picture:
     how = FIGURES.get(type(result).__name__, Figure())
-    made = figure(how.width, how.height)
     with style(svg=True):
-        result.plot(ax=made.add_subplot())
+        made = result.plot().figure  # of the size that the plot chose
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close(made)
     words = f"{visible(result.title)[:160]}; all values are in the tables below."
     return Picture(
         id=f"{slug}-figure",

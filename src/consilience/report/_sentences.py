@@ -16,10 +16,8 @@ __all__ = ["FIGURES", "SENTENCES", "Figure", "sentences"]
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """Size in inches, heading and caption of the figure of a result."""
+    """Heading and caption of the figure of a result."""
 
-    width: float = 9.6
-    height: float = 4.8
     title: str = ""
     caption: str = ""
 

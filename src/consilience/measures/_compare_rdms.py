@@ -6,88 +6,80 @@ from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
-from consilience._core._arrays import Array, as_array, as_same_library, n_from_condensed, to_numpy
-from consilience._core._errors import InputError
+from consilience._core._arrays import Array, as_same_library, n_from_condensed
+from consilience._core._errors import InputError, UnknownNameError
 from consilience._core._params import check_option
+from consilience.measures._bures import bures, kernel_root
 from consilience.measures._contract import PairParts
-from consilience.stats._pairs import square
+from consilience.measures._ranks import RhoParts, TauParts, rank, untied_squares
+from consilience.measures._rdm_door import check_varies, condensed_rdm, kept_pairs, pair_weights
+from consilience.measures._whitened import check_covariance, whitened_vector
+from consilience.stats import weighted_concordance
 
-__all__ = ["METHODS", "compare_rdms", "rdm_parts"]
+__all__ = ["METHODS", "PREPARE", "check_method", "check_varies", "compare_rdms", "rdm_parts"]
 
-METHODS = ("cosine", "pearson", "spearman", "kendall")
-_SIGNS = 1 << 24  # entries of the concordance matrix per block
+Method = Literal[
+    "cosine",
+    "pearson",
+    "spearman",
+    "kendall",
+    "rho_a",
+    "whitened_cosine",
+    "whitened_pearson",
+    "bures",
+]
+METHODS = (
+    "cosine",
+    "pearson",
+    "spearman",
+    "kendall",
+    "rho_a",
+    "whitened_cosine",
+    "whitened_pearson",
+    "bures",
+)
+# what the methods are called elsewhere
+_ELSEWHERE = {
+    "corr": "pearson",
+    "correlation": "pearson",
+    "cosine_cov": "whitened_cosine",
+    "corr_cov": "whitened_pearson",
+    "tau-a": "kendall",
+    "tau_a": "kendall",
+    "tau": "kendall",
+    "rho-a": "rho_a",
+    "rho": "spearman",
+}
+
+
+def check_method(method: object, who: str) -> str:
+    """``method`` if it is one of `METHODS`; the field's other names lead to ours."""
+    ours = _ELSEWHERE.get(method) if isinstance(method, str) else None
+    if ours is not None:
+        listed = ", ".join(repr(option) for option in METHODS)
+        raise UnknownNameError(
+            f"{who}: method must be one of {listed}, got {method!r}. Did you mean {ours!r}?",
+            code="unknown-option",
+        )
+    return str(check_option(method, METHODS, name="method", who=who))
 
 
 def _centre(v: np.ndarray) -> np.ndarray:
     return v - v.mean()
 
 
-def _rank(v: np.ndarray) -> np.ndarray:
-    # distances that differ by rounding only (binary patterns make many) are ties, on every machine
-    ranks = stats.rankdata(np.round(v / (np.max(np.abs(v)) or 1.0), 12))
-    return ranks - (v.size + 1) / 2
-
-
+# condensed RDM -> the vector that a comparison is made of; bures has none
 PREPARE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "cosine": lambda v: np.asarray(v, dtype=np.float64),
     "pearson": _centre,
-    "spearman": _rank,
-    "kendall": _rank,
+    "spearman": rank,
+    "kendall": rank,
+    "rho_a": rank,
+    "whitened_cosine": lambda v: whitened_vector(v, centred=False),
+    "whitened_pearson": lambda v: whitened_vector(v, centred=True),
 }
-
-
-def tau_a(a: np.ndarray, b: np.ndarray) -> float:
-    """Kendall's tau-a of two vectors in O(P log P): tau-b sqrt((N - T_a)(N - T_b)) / N, N pairs, T ties
-    (Kendall 1938).
-    """
-    n = a.size * (a.size - 1) / 2
-    ties = [float(sum(c * (c - 1) / 2 for c in np.unique(v, return_counts=True)[1])) for v in (a, b)]
-    if n in ties:
-        return 0.0
-    tau_b = float(stats.kendalltau(a, b, variant="b").statistic)
-    return tau_b * np.sqrt((n - ties[0]) * (n - ties[1])) / n
-
-
-class TauParts(PairParts):
-    """Kendall's tau-a: the pair vectors are ranks, but a value is a sum of signs over pairs of pairs."""
-
-    def combine(self, a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
-        if weights is None:
-            return np.array([[tau_a(x, y) for y in b] for x in a])
-        n = weights.shape[1]
-        rows, columns = np.triu_indices(n, 1)
-        v = weights[:, rows] * weights[:, columns]
-        total = v.sum(axis=1)
-        below = total * total - (v * v).sum(axis=1)
-        out = np.zeros((weights.shape[0], a.shape[0], b.shape[0]))
-        step = max(1, _SIGNS // rows.size)
-        for start in range(0, rows.size, step):
-            part = slice(start, start + step)
-            signs_b = [np.sign(y[part, None] - y[None, :]).astype(np.float32) for y in b]
-            for i, x in enumerate(a):
-                signs = np.sign(x[part, None] - x[None, :]).astype(np.float32)
-                for j, other in enumerate(signs_b):
-                    half = v.astype(np.float32) @ (signs * other).T
-                    out[:, i, j] += np.einsum("dp,dp->d", half.astype(np.float64), v[:, part])
-        return out / below[:, None, None]
-
-    def permute(
-        self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None
-    ) -> np.ndarray:
-        n = orders.shape[1]
-        rows, columns = np.triu_indices(n, 1)
-        squares = square(a, n)
-        owner = np.arange(b.shape[0]) if groups is None else groups
-        out = np.zeros((orders.shape[0], a.shape[0], owner.max() + 1))
-        count = np.bincount(owner)
-        for k, order in enumerate(orders):
-            for i, matrix in enumerate(squares):
-                moved = matrix[order[rows], order[columns]]
-                for j, y in enumerate(b):
-                    out[k, i, owner[j]] += tau_a(moved, y) / count[owner[j]]
-        return out
+_PARTS: dict[str, type[PairParts]] = {"kendall": TauParts, "rho_a": RhoParts}
 
 
 def rdm_parts(
@@ -95,91 +87,101 @@ def rdm_parts(
 ) -> PairParts:
     """Parts of a comparison of RDMs by ``method``; ``prepare`` makes the pair vector of responses."""
     make = PREPARE[method]
-    kind = TauParts if method == "kendall" else PairParts
-    again = make if method in ("spearman", "kendall") else None
-    return kind(
+    return _PARTS.get(method, PairParts)(
         prepare,
         from_rdm=lambda v, _: check_varies(make(np.asarray(v, dtype=np.float64)), v),
         rdm_distance=rdm_distance,
-        again=again,
+        again=make if make is rank else None,
+        diagonal=method.startswith("whitened"),
     )
 
 
-def check_varies(vector: np.ndarray, rdm: np.ndarray, *, rounding: float = 0.0) -> np.ndarray:
-    """Refuses an RDM all of whose entries are equal, or differ by at most ``rounding``: it has no structure."""
-    spread = float(np.max(rdm) - np.min(rdm))
-    if spread <= max(rounding, 1e-12 * float(np.max(np.abs(rdm)) or 1.0)):
-        raise InputError(
-            f"compare_rdms: all entries of an RDM are equal ({float(rdm.flat[0]):.4g}), so its comparison "
-            "is not defined; check the data of that system.",
-            code="constant-rdm",
-        )
-    return vector
+def _cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a @ b / np.sqrt((a @ a) * (b @ b)))
 
 
-def _condensed(x: object, name: str) -> np.ndarray:
-    who = "compare_rdms"
-    array = to_numpy(as_array(x, name=name, who=who))
-    if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"{who}: {name} must hold real numbers, got dtype {array.dtype}; convert it to float first.",
-            code="not-numeric",
-        )
-    array = np.asarray(array, dtype=np.float64)
-    if array.ndim == 2 and array.shape[0] == array.shape[1]:
-        n = array.shape[0]
-        if not np.isfinite(array).all():
-            raise InputError(
-                f"{who}: {name} has NaN or infinite entries; fill or drop those stimuli first.",
-                code="nan-values",
-            )
-        if np.abs(array - array.T).max(initial=0) > 1e-6 * np.abs(array).max(initial=0):
-            raise InputError(
-                f"{who}: {name} is not symmetric; average it with its transpose on purpose.",
-                code="not-symmetric",
-            )
-        array = array[np.triu_indices(n, 1)]
-    elif array.ndim != 1 or n_from_condensed(array.size) is None:
-        raise InputError(
-            f"{who}: {name} must be a condensed RDM (n(n-1)/2,) or a square one (n, n), got shape "
-            f"{array.shape}; make it with cs.measures.rdm.",
-            code="bad-rdm",
-        )
-    if array.size < 3:
-        raise InputError(
-            f"{who}: {name} needs at least 3 stimuli (3 pairs), got {array.size} pairs.", code="too-few"
-        )
-    if not np.isfinite(array).all():
-        raise InputError(
-            f"{who}: {name} has NaN or infinite entries; fill or drop those stimuli first.", code="nan-values"
-        )
-    return array
+def _weighted(a: np.ndarray, b: np.ndarray, method: str, w: np.ndarray) -> float:
+    """Value of entries ``a``, ``b`` under pair weights ``w`` > 0, all (P,)."""
+    if method == "kendall":
+        x, y = rank(a), rank(b)
+        below = w.sum() ** 2 - w @ w
+        return float(weighted_concordance(x[None], y[None], w[None])[0, 0, 0] / below)
+    if method in ("spearman", "rho_a"):
+        a, b = rank(a), rank(b)
+    if method in ("pearson", "spearman"):
+        a, b = (v - (w @ v) / w.sum() for v in (a, b))
+    if method == "rho_a":
+        below = (untied_squares(a[None])[0] @ w) * (untied_squares(b[None])[0] @ w)
+        return float((a * w) @ b / np.sqrt(below))
+    return _cosine(a * np.sqrt(w), b * np.sqrt(w))
+
+
+def _value(a: np.ndarray, b: np.ndarray, method: str, sigma: np.ndarray | None, kept: np.ndarray) -> float:
+    if method == "bures":
+        return bures(kernel_root(a, name="a"), kernel_root(b, name="b"))
+    if method.startswith("whitened"):
+        centred = method == "whitened_pearson"
+        one, two = (whitened_vector(v, centred=centred, sigma=sigma, kept=kept) for v in (a, b))
+        return _cosine(one, two)
+    one, two = (PREPARE[method](v[kept]) for v in (a, b))
+    kind = _PARTS.get(method, PairParts)
+    return float(kind(prepare=lambda x: x).combine(one[None], two[None])[0, 0])
 
 
 def compare_rdms(
-    a: Array, b: Array, /, *, method: Literal["cosine", "pearson", "spearman", "kendall"] = "cosine"
+    a: Array,
+    b: Array,
+    /,
+    *,
+    method: Method = "cosine",
+    missing: Literal["raise", "omit"] = "raise",
+    weights: Array | None = None,
+    sigma_k: Array | None = None,
 ) -> Array:
     """Similarity of two RDMs of the same stimuli.
 
     Parameters
     ----------
     a, b : condensed RDM (n(n-1)/2,) in SciPy's order, or square (n, n)
-    method : ``"cosine"`` a.b/(|a||b|), not 0 for independent RDMs; ``"pearson"``; ``"spearman"`` (ties get mean
-        ranks); ``"kendall"`` tau-a = (concordant - discordant) / all pairs of pairs, which does not favour
-        models that predict ties (Nili et al. 2014).
+    method : with a, b the P entries and r, s their ranks (ties get mean ranks) minus (P + 1)/2,
+        ``"cosine"``  a.b / (|a| |b|), not 0 for independent RDMs
+        ``"pearson"``  the cosine after the mean is taken off
+        ``"spearman"``  the cosine of r and s
+        ``"kendall"``  tau-a = (concordant - discordant) / all pairs of pairs, which does not favour models that
+            predict ties
+        ``"rho_a"``  12 r.s / (P^3 - P): the Spearman correlation expected when ties are broken at random, so
+            that ties are not favoured either
+        ``"whitened_cosine"``  a'V^-1 b / sqrt(a'V^-1 a b'V^-1 b), V the covariance of the entries of an RDM of
+            noise; equals biased linear CKA for squared Euclidean distances, so it is not 0 for independent ones
+        ``"whitened_pearson"``  the same after the constant RDM is projected out (in that metric), 0 for
+            independent ones
+        ``"bures"``  tr((K^1/2 L K^1/2)^1/2) / sqrt(tr K tr L) of the kernels K, L = -H D H / 2 (H centres): for
+            squared Euclidean distances the Procrustes similarity, inflated by units as that is
+    missing : ``"omit"`` leaves out pairs with NaN in a or b (not for bures, which needs all).
+    weights : one number >= 0 per pair, condensed or square; pairs of weight 0 are left out. Ranks are those
+        of the pairs left, unweighted. Not for the whitened methods, whose weights are V, nor bures.
+    sigma_k : for the whitened methods, the (n,) variances or (n, n) covariance of the noise of the conditions'
+        patterns (up to a factor), e.g. 1 / repeats; None = alike and independent. Not together with missing
+        pairs.
 
     Returns
     -------
-    0-d array of the library of ``a`` (computed in NumPy), in [-1, 1]; 1 for equal RDMs (tau-a: less where
-    ``a`` has ties).
+    0-d array of the library of ``a`` (computed in NumPy), in [-1, 1] (bures: [0, 1]); 1 for equal RDMs (tau-a
+        and rho-a: less where ``a`` has ties).
 
     Raises
     ------
-    InputError : other shapes or sizes, NaN, fewer than 3 stimuli, an RDM all of whose entries are equal.
+    InputError : other shapes or sizes, NaN, fewer than 3 stimuli, an RDM all of whose entries are equal, weights
+        or sigma_k that do not fit.
+    ConsilienceWarning ``not-euclidean`` : bures of distances that no points have.
+
+    Not to be confused with ``tau-b``, which divides by untied pairs. Elsewhere the whitened methods are called
+    cosine_cov and corr_cov; there, with missing pairs or sigma_k, corr_cov takes off the plain mean instead.
 
     References
     ----------
-    Kriegeskorte, Mur & Bandettini (2008); Nili et al. (2014); Kendall (1938).
+    Kriegeskorte, Mur & Bandettini (2008); Nili et al. (2014); Kendall (1938); Schuett et al. (2023) for rho-a;
+    Diedrichsen et al. (2021) for whitening; Harvey, Larsen & Williams (2023) for Bures.
 
     Examples
     --------
@@ -187,15 +189,49 @@ def compare_rdms(
     >>> a, b = np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])
     >>> float(cs.measures.compare_rdms(a, b, method="kendall").round(4))
     0.3333
+    >>> x, y = np.random.default_rng(0).normal(size=(2, 20, 50))
+    >>> one, two = (cs.measures.rdm(z, distance="sqeuclidean") for z in (x, y))
+    >>> float(cs.measures.compare_rdms(one, two, method="whitened_pearson").round(3))
+    -0.022
     """
-    check_option(method, METHODS, name="method", who="compare_rdms")
-    one, two = _condensed(a, "a"), _condensed(b, "b")
+    who = "compare_rdms"
+    check_method(method, who)
+    check_option(missing, ("raise", "omit"), name="missing", who=who)
+    one, two = (condensed_rdm(v, name, missing=missing) for v, name in ((a, "a"), (b, "b")))
     if one.size != two.size:
         raise InputError(
             f"compare_rdms: a and b must be of the same stimuli, got {one.size} and {two.size} pairs.",
             code="rows-differ",
         )
-    vectors = [check_varies(PREPARE[method](v), v) for v in (one, two)]
-    kind = TauParts if method == "kendall" else PairParts
-    value = kind(prepare=lambda x: x).combine(vectors[0][None], vectors[1][None])[0, 0]
+    by_kernel = method == "bures" or method.startswith("whitened")
+    if weights is not None and by_kernel:
+        raise InputError(
+            f"{who}: weights= do not go with method={method!r}, which uses all pairs of a condition together; "
+            "leave pairs out as NaN with missing='omit', or use sigma_k=, or another method.",
+            code="bad-weights",
+        )
+    if sigma_k is not None and not method.startswith("whitened"):
+        raise InputError(
+            f"{who}: sigma_k= belongs to the whitened methods, got method={method!r}; leave it out, or use "
+            "method='whitened_cosine'.",
+            code="bad-covariance",
+        )
+    w = np.ones(one.size) if weights is None else pair_weights(weights, one.size, who=who)
+    kept = kept_pairs(one, two, np.where(w > 0, w, np.nan), who=who)
+    if not kept.all() and (method == "bures" or sigma_k is not None):
+        raise InputError(
+            f"{who}: {int((~kept).sum())} of {kept.size} pairs are missing, and "
+            f"{'method=bures' if method == 'bures' else 'sigma_k='} needs all of them; drop those stimuli, or use "
+            f"{'another method' if method == 'bures' else 'sigma_k=None'}.",
+            code="nan-values",
+        )
+    n = n_from_condensed(one.size)
+    assert n is not None
+    sigma = None if sigma_k is None else check_covariance(sigma_k, n, who)
+    for v in (one, two):
+        check_varies(v, v[kept])
+    if weights is None:
+        value = _value(one, two, method, sigma, kept)
+    else:
+        value = _weighted(one[kept], two[kept], method, w[kept])
     return as_same_library(np.asarray(value), a) if hasattr(a, "shape") else np.asarray(value)

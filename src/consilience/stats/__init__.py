@@ -1,6 +1,7 @@
 """Resampling, permutation, ceilings, splitters: plain arrays in, numbers out; knows no measure by name."""
 
 from consilience.stats._ceilings import leave_one_out_ceiling, spearman_brown, split_half_rows
+from consilience.stats._concordance import weighted_concordance
 from consilience.stats._folds import group_folds, half_splits
 from consilience.stats._intervals import (
     cross_validated_draws,
@@ -28,5 +29,6 @@ __all__ = [
     "split_half_rows",
     "subset_rows",
     "two_factor_interval",
+    "weighted_concordance",
     "weighted_cosines",
 ]

@@ -23,7 +23,12 @@ def _indices(n: int, diagonal: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 def weighted_cosines(
-    a: np.ndarray, b: np.ndarray, weights: np.ndarray, *, diagonal: bool = False
+    a: np.ndarray,
+    b: np.ndarray,
+    weights: np.ndarray,
+    *,
+    diagonal: bool = False,
+    squares: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> np.ndarray:
     """Cosine of every pair vector of ``a`` with every one of ``b`` under stimulus weights.
 
@@ -33,6 +38,7 @@ def weighted_cosines(
     weights : (draws, n) multinomial weights of the stimuli; a pair i != j counts w_i w_j times, a diagonal
         entry w_i times, so that a stimulus drawn twice never counts as a pair with itself
     diagonal : whether the vectors carry the n diagonal entries
+    squares : what stands for a^2 and b^2 below the root, (n_a, P) and (n_b, P); None = the squares themselves
 
     Returns
     -------
@@ -51,8 +57,11 @@ def weighted_cosines(
         _pair_weights(w, start, stop, v)
         x, y, block = a[:, start:stop], b[:, start:stop], terms[:, : stop - start]
         np.multiply(x[:, None, :], y[None, :, :], out=block[: n_a * n_b].reshape(n_a, n_b, -1))
-        np.multiply(x, x, out=block[n_a * n_b : -n_b])
-        np.multiply(y, y, out=block[-n_b:])
+        if squares is None:
+            np.multiply(x, x, out=block[n_a * n_b : -n_b])
+            np.multiply(y, y, out=block[-n_b:])
+        else:
+            block[n_a * n_b : -n_b], block[-n_b:] = (each[:, start:stop] for each in squares)
         sums += block @ v[: stop - start]
     top, norm_a, norm_b = np.split(sums, [n_a * n_b, n_a * n_b + n_a])
     below = np.sqrt(norm_a[:, None] * norm_b[None, :])

@@ -25,6 +25,7 @@ from consilience.measures._poisson import poisson_crossvalidated
 from consilience.measures._distance_correlation import distance_correlation
 from consilience.measures._kernel_cca import kernel_cca
 from consilience.measures._mutual_knn import mutual_knn
+from consilience.measures._mean_shape import MeanShape, mean_shape
 from consilience.measures._one_to_one import one_to_one, one_to_one_held_out
 from consilience.measures._predictivity import linear_predictivity
 from consilience.measures._procrustes import procrustes, procrustes_held_out
@@ -39,6 +40,7 @@ from consilience.measures._svcca import svcca, svcca_held_out
 __all__ = [
     "INVARIANCES",
     "Claims",
+    "MeanShape",
     "Measure",
     "MinibatchCKA",
     "PairParts",
@@ -57,6 +59,7 @@ __all__ = [
     "distance_correlation",
     "kernel_cca",
     "linear_predictivity",
+    "mean_shape",
     "measure",
     "minibatch_cka",
     "mutual_knn",

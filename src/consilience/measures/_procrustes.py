@@ -1,8 +1,9 @@
-"""Procrustes similarity, in-sample and held out."""
+"""Procrustes similarity and its family up to CCA, in-sample and held out."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ from scipy.special import gammaln
 
 from consilience._core._arrays import Array, array_namespace
 from consilience._core._errors import InputError
+from consilience._core._params import check_number
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
+from consilience.measures._canonical import canonical_null
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import (
     SIMILARITIES,
@@ -29,7 +32,20 @@ from consilience.measures._held_out import (
     scores,
 )
 
-__all__ = ["procrustes", "procrustes_held_out"]
+__all__ = ["check_alpha", "partly_whitened", "procrustes", "procrustes_held_out"]
+
+
+def check_alpha(alpha: float, who: str) -> float:
+    return check_number(alpha, name="alpha", who=who, low=0.0, high=1.0, closed=True)
+
+
+def partly_whitened(z: Array, alpha: float) -> Array:
+    """Principal scores ``z`` (n, r) with each singular value s replaced by alpha s + (1 - alpha) rms(s)."""
+    if alpha == 1:
+        return z
+    xp = array_namespace(z)
+    size = xp.sqrt(xp.sum(z * z, axis=0))
+    return z * (alpha + (1 - alpha) * xp.sqrt(xp.mean(size * size)) / size)[None, :]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -67,14 +83,27 @@ def _mean_length(k: int) -> float:
     return float(np.sqrt(2) * np.exp(gammaln((k + 1) / 2) - gammaln(k / 2)))
 
 
-def _claims() -> Claims:
+def whitened_null(n: int, p: int, q: int) -> float:
+    """Expected value at alpha = 0: the canonical correlations' sum over the geometric mean of the ranks."""
+    p, q = min(p, n - 1), min(q, n - 1)
+    return canonical_null(n, p, q) * min(p, q) / float(np.sqrt(p * q))
+
+
+def _null(alpha: float) -> Callable[[int, int, int], float]:
+    """Between the two ends the value is close to their mean with weights alpha^2 and 1 - alpha^2 (simulated)."""
+    if alpha == 1:
+        return procrustes_null
+    return lambda n, p, q: alpha**2 * procrustes_null(n, p, q) + (1 - alpha**2) * whitened_null(n, p, q)
+
+
+def _claims(*, alpha: float = 1.0) -> Claims:
     return Claims(
-        label="Procrustes similarity (in-sample)",
+        label="Procrustes similarity (in-sample)" if alpha == 1 else "partly whitened Procrustes (in-sample)",
         range=(0.0, 1.0),
         itself=1.0,
         symmetric=True,
-        invariant=SIMILARITIES,
-        null=procrustes_null,
+        invariant=SIMILARITIES if alpha else SIMILARITIES | {"unit_scaling", "affine"},
+        null=_null(alpha),
         null_text="about 0.85 sqrt(p/n) for p < n/10 units on both sides; 0.75 at p = n; goes to 1 beyond",
         resample="subsample",
         held_out="procrustes_held_out",
@@ -97,16 +126,28 @@ def _similarity(x: Array, y: Array) -> Array:
     return xp.sum(xp.linalg.svdvals(x.T @ y)) / below
 
 
-def _parts() -> SubsampleParts:
-    return SubsampleParts(scores, lambda x, y: float(_similarity(x - x.mean(axis=0), y - y.mean(axis=0))))
+def _parts(*, alpha: float = 1.0) -> SubsampleParts:
+    check_alpha(alpha, "procrustes")
+
+    def value(x: np.ndarray, y: np.ndarray) -> float:
+        x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+        if alpha < 1:
+            x, y = (partly_whitened(principal_scores(z), alpha) for z in (x, y))
+        return float(_similarity(x, y))
+
+    return SubsampleParts(scores, value)
 
 
 @measure(claims=_claims, parts=_parts)
-def procrustes(x: Array, y: Array, /) -> Array:
+def procrustes(x: Array, y: Array, /, *, alpha: float = 1.0) -> Array:
     """Procrustes similarity, in-sample: overlap of two systems after the best rotation of one onto the other.
 
     value = ||X'Y||_* / (||X|| ||Y||), X and Y centred, ||.||_* the sum of singular values, ||.|| the Frobenius
-    norm; arccos of it is the angular Procrustes distance, a metric (Williams et al. 2021). Independent data
+    norm; arccos of it is the angular Procrustes distance, a metric (Williams et al. 2021; `shape_distance`).
+    With alpha < 1 both are partly whitened first, X (alpha I + (1 - alpha) rms(s) (X'X)^-1/2), rms(s) the root
+    mean square of the singular values of X over its rank: 1 is Procrustes, 0 the sum of the canonical
+    correlations over sqrt(rank X rank Y), which is `cca` where the ranks are equal. (Williams et al. whiten
+    without rms(s); their alpha then means another mixture for each unit of measurement.) Independent data
     score high when units are many (n = 100: 0.75 at 100 units, 0.975 at 1000): use `procrustes_held_out`
     there (as `cs.compare` does).
 
@@ -114,6 +155,7 @@ def procrustes(x: Array, y: Array, /) -> Array:
     ----------
     x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows; p and
         q may differ
+    alpha : in [0, 1], from CCA to Procrustes.
 
     Returns
     -------
@@ -121,7 +163,7 @@ def procrustes(x: Array, y: Array, /) -> Array:
 
     Raises
     ------
-    InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, no variation.
+    InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, no variation, alpha outside [0, 1].
     ConsilienceWarning ``null-not-zero`` : independent data of this size would score above 0.1.
 
     References
@@ -138,9 +180,13 @@ def procrustes(x: Array, y: Array, /) -> Array:
     1.0
     """
     who = "procrustes"
+    check_alpha(alpha, who)
     x, y = two_systems(x, y, who=who)
-    warn_null(_claims(), x.shape[0], x.shape[1], y.shape[1], "cs.measures.procrustes_held_out")
-    return _similarity(*(principal_scores(centre_columns(to_safe_size(z))) for z in (x, y)))
+    instead = "cs.measures.procrustes_held_out" if alpha else "cs.measures.cca_held_out"
+    warn_null(_claims(alpha=alpha), x.shape[0], x.shape[1], y.shape[1], instead)
+    return _similarity(
+        *(partly_whitened(principal_scores(centre_columns(to_safe_size(z))), alpha) for z in (x, y))
+    )
 
 
 # -- held out ----------------------------------------------------------------------------------------------
@@ -149,14 +195,26 @@ def procrustes(x: Array, y: Array, /) -> Array:
 class _RotationPlan:
     """The rotation fitted on the training stimuli of each fold, both sides' held-out stimuli under it."""
 
-    def __init__(self, x: np.ndarray, folds: list[np.ndarray]) -> None:
-        self.n, self.folds = x.shape[0], folds
-        self.sides = [deviations(x, test) for test in folds]
+    def __init__(self, x: np.ndarray, folds: list[np.ndarray], alpha: float = 1.0) -> None:
+        self.n, self.folds, self.alpha = x.shape[0], folds, alpha
+        self.sides = [self._side(x, test) for test in folds]
+
+    def _side(self, z: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Training and test deviations, whitened in part by the training ones."""
+        inside, outside = deviations(z, test)
+        if self.alpha == 1:
+            return inside, outside
+        values, axes = np.linalg.eigh(inside.T @ inside)
+        known = values > values[-1] * 1e-12  # no whitening where the training stimuli do not vary
+        gain = np.full(values.size, self.alpha)
+        gain[known] += (1 - self.alpha) * np.sqrt(values[known].mean() / values[known])
+        w = (axes * gain) @ axes.T
+        return inside @ w, outside @ w
 
     def predict(self, y: np.ndarray) -> Predictions:
         top, left, right = (np.zeros((self.n, 1)) for _ in range(3))
         for (x_in, a), test in zip(self.sides, self.folds):
-            y_in, b = deviations(y, test)
+            y_in, b = self._side(y, test)
             u, size, vt = np.linalg.svd(x_in.T @ y_in, full_matrices=False)
             known = size > size[0] * 1e-12  # the training stimuli say nothing on how the others rotate
             top[test, 0] = np.einsum("ik,ik->i", a @ u[:, known], b @ vt[known].T)
@@ -176,12 +234,23 @@ def _held_out_claims(**options: Any) -> Claims:
     )
 
 
-def _held_out_parts(*, folds: int = 5, **split: Any) -> PredictionParts:
-    return alignment_parts(_RotationPlan, folds=folds, who="procrustes_held_out")
+def _held_out_parts(*, alpha: float = 1.0, folds: int = 5, **split: Any) -> PredictionParts:
+    check_alpha(alpha, "procrustes_held_out")
+    if alpha == 0:
+        raise InputError(
+            "procrustes_held_out: alpha=0 whitens wholly, and directions that hardly vary would decide about the "
+            "held-out stimuli; use cca_held_out (measure='cca'), which shrinks, or an alpha above 0.",
+            code="bad-parameter",
+        )
+    return alignment_parts(
+        lambda x, tests: _RotationPlan(x, tests, alpha), folds=folds, who="procrustes_held_out"
+    )
 
 
 @measure(claims=_held_out_claims, parts=_held_out_parts)
-def procrustes_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = None, rng: Any = 0) -> Array:
+def procrustes_held_out(
+    x: Array, y: Array, /, *, alpha: float = 1.0, folds: int = 5, groups: Any = None, rng: Any = 0
+) -> Array:
     """Procrustes similarity on stimuli held out: 0 for unrelated systems, however many units.
 
     The rotation Q is fitted on the training stimuli of each fold; value = sum_i <x_i Q, y_i> / sqrt(sum_i
@@ -192,6 +261,7 @@ def procrustes_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = 
     Parameters
     ----------
     x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows
+    alpha : in (0, 1], as in `procrustes`; the whitening is that of the training stimuli.
     folds : number of folds.   groups : n labels never split.   rng : seed of the deal into folds.
 
     Returns
@@ -200,7 +270,7 @@ def procrustes_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = 
 
     Raises
     ------
-    InputError : other numbers of rows, not 2-D, NaN, fewer stimuli (groups) than folds.
+    InputError : other numbers of rows, not 2-D, NaN, fewer stimuli (groups) than folds, alpha outside (0, 1].
 
     References
     ----------
@@ -213,5 +283,5 @@ def procrustes_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = 
     >>> float(cs.measures.procrustes_held_out(x, x)) > 0.99
     True
     """
-    parts = _held_out_parts(folds=folds)
+    parts = _held_out_parts(alpha=alpha, folds=folds)
     return held_out_score(x, y, parts, groups=groups, rng=rng, who="procrustes_held_out")

@@ -24,7 +24,17 @@ ASYMPTOTIC = 0.03  # a stated null other than 0 is a large-n formula
 
 # the options that change a claim, beside each measure's defaults
 VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
-    "cka": ({"kernel": "rbf"}, {"debiased": False}, {"kernel": "rbf", "debiased": False}),
+    "cka": (
+        {"kernel": "rbf"},
+        {"debiased": False},
+        {"kernel": "rbf", "debiased": False},
+        {"units": "sampled"},
+    ),
+    "distance_correlation": ({"debiased": False},),
+    "mutual_knn": ({"k": 3}, {"distance": "euclidean"}),
+    "pwcca": ({"weights_from": "y"},),
+    "pwcca_held_out": ({"weights_from": "y"}, {"regularization": 0.1}),
+    "kernel_cca": ({"kernel": "linear"}, {"components": 3}),
     "rsa": (
         {"method": "pearson"},
         {"method": "kendall"},
@@ -34,11 +44,21 @@ VARIANTS: dict[str, tuple[dict[str, Any], ...]] = {
         {"distance": "euclidean", "method": "pearson"},
         {"distance": "cosine", "method": "cosine"},
         {"distance": "euclidean", "method": "cosine"},
+        {"method": "rho_a"},
+        {"method": "whitened_cosine"},
+        {"method": "whitened_pearson"},
+        {"method": "bures"},
+        {"distance": "euclidean", "method": "whitened_cosine"},
+        {"distance": "euclidean", "method": "bures"},
     ),
     "cca": ({"regularization": 0.1},),
     "cca_held_out": ({"regularization": 0.1},),
     "svcca": ({"k": 3},),
     "svcca_held_out": ({"k": 3},),
+    "procrustes": ({"alpha": 0.5}, {"alpha": 0.0}),
+    "procrustes_held_out": ({"alpha": 0.5},),
+    "soft_match": ({"mass": 0.7},),
+    "soft_match_held_out": ({"mass": 0.7},),
 }
 
 

@@ -62,6 +62,22 @@ def test_labels_reach_the_verb(call, files):
     refused(call("rdms", "x.npy", *IDS, "--by", "half"), "half")
 
 
+def test_crossnobis_with_folds(call, files):
+    rng = np.random.default_rng(3)
+    np.save("trials.npy", np.tile(rng.normal(size=(6, 5)), (4, 1)) + 0.3 * rng.normal(size=(24, 5)))
+    (files / "trials.txt").write_text("\n".join("abcdef" * 4))
+    np.save("runs.npy", np.repeat([0, 1, 2, 3], 6))
+    args = ("rdms", "trials.npy", "--ids", "trials.txt", "--repeat", "count", "--label", "run=runs.npy")
+    outcome = call(*args, "--folds", "run", "--noise", "none", "--n-boot", 20, "-o", "r.nc")
+    assert outcome.code == 0, outcome.err
+    assert "crossnobis distance" in outcome.out
+    direct = cs.measures.crossnobis(
+        np.load("trials.npy"), list("abcdef" * 4), folds=np.load("runs.npy"), noise=None, square=True
+    )
+    np.testing.assert_allclose(cs.load("r.nc").rdms.values[0], direct, rtol=1e-10)
+    refused(call(*args, "--folds", "session"), "session")
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -54,6 +54,32 @@ def test_rdms(folder):
     assert sorted(p.name for p in (folder / "out" / "results").iterdir()) == ["other.csv", "other.nc"]
 
 
+def test_crossnobis_with_folds_from_a_file(folder):
+    rng = np.random.default_rng(3)
+    means = rng.normal(size=(6, 5))
+    np.save(folder / "trials.npy", np.tile(means, (4, 1)) + 0.3 * rng.normal(size=(24, 5)))
+    (folder / "trials.txt").write_text("\n".join("abcdef" * 4))
+    (folder / "trials.csv").write_text("run\n" + "".join(f"{i // 6}\n" for i in range(24)))
+    text = (
+        "seed: 1\noutput: out\nreport: true\nsystems:\n"
+        "  it: {read: trials.npy, ids: trials.txt, repeat: count, kind: rate, labels: {run: trials.csv}}\nanalyses:\n"
+        "  - rdms: {systems: it, distance: crossnobis, folds: run, noise: none, n_boot: 50, name: it}\n"
+    )
+    (folder / "study.yaml").write_text(text)
+    done = run(folder / "study.yaml")
+    assert done.exit_code == 0, done.failures
+    direct = cs.measures.crossnobis(
+        np.load(folder / "trials.npy"),
+        np.array(list("abcdef" * 4)),
+        folds=np.repeat([0, 1, 2, 3], 6),
+        noise=None,
+        square=True,
+    )
+    np.testing.assert_allclose(done.results["it"].rdms.values[0], direct, rtol=1e-10)
+    assert done.results["it"].seed == "1"
+    assert "crossnobis" in (folder / "out" / "report.html").read_text()
+
+
 def test_verbs_share_the_systems(folder):
     path = study(
         folder,
@@ -70,7 +96,12 @@ def test_verbs_share_the_systems(folder):
         ("  - rdm: {systems: one}\n", "rdm is not a verb of a study. Did you mean 'rdms'?", "unknown-key"),
         ("  - rdms: {systems: onne}\n", "rdms.systems 'onne' is not one of the systems", "unknown-system"),
         ("  - rdms: {distance: euclidean}\n", "has no systems:, which rdms needs", "missing-key"),
-        ("  - rdms: {systems: one, n_boot: 20}\n", "n_boot is not a key of rdms", "unknown-key"),
+        ("  - rdms: {systems: one, n_perm: 20}\n", "n_perm is not a key of rdms", "unknown-key"),
+        (
+            "  - rdms: {systems: one, folds: run}\n",
+            "folds is 'run', a label that no system has",
+            "unknown-label",
+        ),
         ("  - rdms: {systems: one, distance: cosin}\n", "Did you mean 'cosine'?", "unknown-option"),
         (
             "  - rdms: {systems: one, by: categroy}\n",

@@ -83,13 +83,28 @@ def _run(module: str, options: dict[str, Any]) -> int:
 
 @click.command()
 @click.argument("files", type=click.Path(), nargs=-1, required=True)
-@click.option("--distance", help="correlation, euclidean, sqeuclidean, cosine...  [default: correlation]")
+@click.option(
+    "--distance",
+    help="crossnobis, poisson_crossvalidated (of single trials), correlation, euclidean, cosine, mahalanobis...  "
+    "[default: crossnobis where there are repeats, else correlation]",
+)
+@click.option("--folds", help="A label (run, session): its trials are held out together.")
+@click.option(
+    "--noise",
+    type=click.Choice(["shrinkage", "shrinkage_diagonal", "diagonal", "full", "none"]),
+    help="Noise covariance of units, from the trials; diagonal where they were not recorded at once.  [default: "
+    "shrinkage]",
+)
+@click.option("--n-splits", type=DRAWS, help="Halves of the trials for reliability; 0 = none.  [default: 10]")
 @_by
 @_join
+@_boot
+@_level
+@_seed
 @_files
 @_written
 def rdms(**options: Any) -> int:
-    """Dissimilarity matrices of files over the same stimuli."""
+    """Dissimilarity matrices of files over the same stimuli, cross-validated over folds where there are repeats."""
     return _run("_rdms", options)
 
 

@@ -13,6 +13,7 @@ from consilience.study._compare import COMPARE
 from consilience.study._measure import check_measures, read_measure
 from consilience.study._readers import (
     Key,
+    Reader,
     between,
     one_of,
     plain,
@@ -30,7 +31,17 @@ if TYPE_CHECKING:
 
 __all__ = ["VERBS", "call_of"]
 
-_DISTANCES = ("correlation", "euclidean", "sqeuclidean", "cosine", "mahalanobis", "poisson", "crossnobis")
+_DISTANCES = (
+    "correlation",
+    "euclidean",
+    "sqeuclidean",
+    "cosine",
+    "mahalanobis",
+    "poisson",
+    "crossnobis",
+    "poisson_crossvalidated",
+)
+_NOISE = ("shrinkage", "shrinkage_diagonal", "diagonal", "full")
 
 
 def call_of(name: str) -> Any:
@@ -106,9 +117,13 @@ def _make_model(stored: Any) -> Any:
     return getattr(models, stored["name"])(**options)
 
 
-def _read_folds(node: Node) -> Any:
-    """A number of folds."""
-    return whole(2, 10_000)(node)
+def _or_none(read: Reader) -> Reader:
+    """What ``read`` takes, or ``none``."""
+
+    def read_or_none(node: Node) -> Any:
+        return None if node.value is None or node.value == "none" else read(node)
+
+    return read_or_none
 
 
 _INFERENCE = {"n_boot": Key(read_draws), "n_perm": Key(read_draws), "level": Key(between(0, 1))}
@@ -120,9 +135,16 @@ VERBS: dict[str, Verb] = {
     "rdms": Verb(
         function="consilience.analyses:rdms",
         sides={"systems": Side(single=True)},
-        options={"distance": Key(one_of(*_DISTANCES)), **_MATCHED},
-        labels=("by",),
-        seeded=False,
+        options={
+            "distance": Key(one_of(*_DISTANCES)),
+            "folds": Key(read_name),
+            "noise": Key(_or_none(one_of(*_NOISE))),
+            "n_splits": Key(whole(0, 10_000)),
+            "n_boot": Key(read_draws),
+            "level": Key(between(0, 1)),
+            **_MATCHED,
+        },
+        labels=("by", "folds"),
         lay_out=lay_out_one,
     ),
 }

@@ -158,3 +158,13 @@ def test_labels_are_refused_with_the_line(folder, old, new, words):
         load(folder / "study.yaml")
     assert words in str(caught.value)
     assert str(caught.value).startswith("study.yaml, line 5:")
+
+
+def test_the_guide_lists_every_verb_and_option():
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "write-a-study.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    for name, verb in VERBS.items():
+        row = next(line for line in rows if line.startswith(f"| `{name}` |"))
+        assert all(f"`{key}`" in row for key in (*verb.sides, *verb.options)), name

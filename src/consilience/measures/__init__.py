@@ -34,6 +34,11 @@ from consilience.measures._rdm import rdm
 from consilience.measures._rsa import rsa
 from consilience.measures._shape import shape_distance
 from consilience.measures._soft_match import soft_match, soft_match_distance, soft_match_held_out
+from consilience.measures._stochastic_shape import (
+    StochasticFloor,
+    stochastic_shape_distance,
+    stochastic_shape_floor,
+)
 from consilience.measures._streaming import MinibatchCKA, StreamingCCA, StreamingCKA, minibatch_cka
 from consilience.measures._svcca import svcca, svcca_held_out
 
@@ -46,6 +51,7 @@ __all__ = [
     "PairParts",
     "PredictionParts",
     "Predictions",
+    "StochasticFloor",
     "StreamingCCA",
     "StreamingCKA",
     "SubsampleParts",
@@ -77,6 +83,8 @@ __all__ = [
     "soft_match",
     "soft_match_distance",
     "soft_match_held_out",
+    "stochastic_shape_distance",
+    "stochastic_shape_floor",
     "svcca",
     "svcca_held_out",
 ]

@@ -41,6 +41,8 @@ def asked(results: Mapping[str, Result], stimuli: xr.DataArray | None) -> list[d
         elif isinstance(result, RDMs):
             said.append(("systems", _enumerated(result.rdms["system"].values.tolist(), "system")))
             said.append(("stimuli", f"{result.rdms.sizes['stimulus']}"))
+        else:
+            said += _dims(getattr(result, "data", None))
         rows.append(
             {
                 "step": shortened(visible(name), 60),
@@ -54,6 +56,16 @@ def asked(results: Mapping[str, Result], stimuli: xr.DataArray | None) -> list[d
         shape = " × ".join(str(s) for s in stimuli.shape[1:])
         rows[0]["facts"].append(("pictures", f"{len(stimuli)} stimuli" + (f" of {shape}" if shape else "")))
     return rows
+
+
+def _dims(data: Any) -> list[tuple[str, str]]:
+    """What the table of any other result runs over: names where there are some, else how many."""
+    out = []
+    for dim, size in getattr(data, "sizes", {}).items():
+        entries = data[dim].values.tolist() if dim in data.coords else []
+        text = bool(entries) and all(isinstance(entry, str) for entry in entries)
+        out.append((visible(dim), _enumerated(entries, visible(dim)) if text else f"{size:,}"))
+    return out
 
 
 def _enumerated(entries: list[Any], noun: str, most: int = 8) -> str:

@@ -3,6 +3,7 @@ what does stands in the tables of `_sentences`."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -66,20 +67,23 @@ def _picture(result: Result, slug: str, drawings: Drawings) -> Picture:
 
 def _tables(result: Result, slug: str) -> list[Table]:
     """The result's own table, and those of its further datasets and small arrays."""
-    try:
-        found = [table(result.to_frame(), caption=result.title, name=slug)]
-    except ValueError:  # it has no table form
-        found = []
-    known = {field.name for field in fields(Result)} | {"data"}
+    frames = []
+    with contextlib.suppress(ValueError):  # it has no table form
+        frames.append((result.title, slug, result.to_frame()))
+    known = {field.name for field in fields(Result)}
     for field in fields(result):
         value = getattr(result, field.name)
         if field.name in known or not isinstance(value, (xr.Dataset, xr.DataArray)):
             continue
         frame = _frame(value)
-        if frame is not None:
-            words = field.name.replace("_", " ")
-            found.append(table(frame, caption=words, name=f"{slug}-{field.name.replace('_', '-')}"))
-    return found
+        if frame is not None and not any(_same(frame, other) for _, _, other in frames):
+            frames.append((field.name.replace("_", " "), f"{slug}-{field.name.replace('_', '-')}", frame))
+    return [table(frame, caption=caption, name=name) for caption, name, frame in frames]
+
+
+def _same(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Whether one table says nothing that the other does not."""
+    return len(one) == len(other) and set(map(str, one.columns)) <= set(map(str, other.columns))
 
 
 def _frame(value: xr.Dataset | xr.DataArray) -> pd.DataFrame | None:

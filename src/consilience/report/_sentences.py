@@ -10,6 +10,7 @@ import numpy as np
 
 from consilience._results import Result
 from consilience.plots._labels import number, shortened, visible
+from consilience.report._words import plural
 
 __all__ = ["FIGURES", "SENTENCES", "Figure", "sentences"]
 
@@ -54,5 +55,25 @@ def _best(result: Any) -> tuple[str, ...]:
     return tuple(said)
 
 
-SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {"Best": _best}
+def _influence(result: Any) -> tuple[str, ...]:
+    frame = result.data.to_dataframe().reset_index()
+    said = []
+    for row in frame.sort_values("n_flagged", ascending=False).head(4).to_dict("records"):
+        flagged = int(row["n_flagged"])
+        start = (
+            f"{plural(flagged, 'stimulus')} of {int(row['n_stimuli']):,} stand{'s' * (flagged == 1)} out"
+            if flagged
+            else f"No stimulus of {int(row['n_stimuli']):,} stands out"
+        )
+        said.append(
+            f"{start} in {_name(row['measure'])} of {_name(row['a'])} and {_name(row['b'])}: "
+            f"{number(row['value'])}, and {number(row['without_most'])} without {_name(row['most'])}."
+        )
+    return tuple(said)
+
+
+SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
+    "Best": _best,
+    "Influence": _influence,
+}
 FIGURES: Mapping[str, Figure] = {}

@@ -154,6 +154,18 @@ class PairsBlock:
         assert out.ceiling_low is not None and out.ceiling_high is not None  # noqa: PT018
         out.ceiling_low[where], out.ceiling_high[where] = low, high
 
+    def weighted_values(self) -> np.ndarray:
+        """Values (draws, n_a, n_b) under the weights of the design, means over subjects; nothing else."""
+        weights = self.design.weights
+        assert weights is not None
+        out = np.full((len(weights), len(self.a), len(self.b)), np.nan)
+        for rows, columns, fa, fb in self.groups():
+            va, oa = self.stacked([self.a[i] for i in rows], fb)
+            vb, ob = self.stacked([self.b[j] for j in columns], fa)
+            each = self.parts.combine(va, vb, weights)
+            out[(slice(None), *np.ix_(rows, columns))] = _subject_mean(_subject_mean(each, oa, 1), ob, 2)
+        return out
+
     def _subject_weights(self, systems: list[System]) -> np.ndarray:
         parts = [
             self.design.subject_weights(s.subjects)
@@ -199,7 +211,7 @@ class PairsBlock:
             top = self.parts.bound(v)[None]
             everyone = np.array([self.parts.combine(v[s : s + 1], top)[0, 0] for s in range(len(v))])
             return leave_one_out_ceiling(np.arange(len(v)), others, everyone)
-        if system.trials is None:
+        if system.trials is None or not self.parts.has_ceiling:
             return float("nan"), float("nan")
         scores = [
             float(
@@ -221,6 +233,7 @@ class PairsBlock:
                 inside = half[rows] & half[columns]
                 if self.parts.diagonal:
                     inside = np.concatenate([inside, half])
+                inside = np.tile(inside, self.parts.channels)
                 weights = (
                     design.weights[:, half]
                     if mode == "draws" and design.weights is not None

@@ -85,13 +85,18 @@ class CanonicalPlan:
     """Canonical directions fitted on the training stimuli of each fold, both sides projected on the others.
 
     ``whitener``: deviations of the training stimuli (n_train, p) -> matrix (p, r) that whitens them.
+    ``components``: how many of the directions, those that fit best; None = all.
     """
 
     def __init__(
-        self, x: np.ndarray, folds: list[np.ndarray], whitener: Callable[[np.ndarray], np.ndarray]
+        self,
+        x: np.ndarray,
+        folds: list[np.ndarray],
+        whitener: Callable[[np.ndarray], np.ndarray],
+        components: int | None = None,
     ) -> None:
         self.n, self.rank = x.shape
-        self.folds, self.whitener = folds, whitener
+        self.folds, self.whitener, self.components = folds, whitener, components
         self.sides = [self._whitened(x, test) for test in folds]
 
     def _whitened(self, z: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +109,7 @@ class CanonicalPlan:
         for (x_in, x_out), test in zip(self.sides, self.folds):
             y_in, y_out = self._whitened(y, test)
             u, size, vt = np.linalg.svd(x_in.T @ y_in, full_matrices=False)
-            k = min(self.rank, y.shape[1], u.shape[1], x_in.shape[0] - 1)
+            k = min(self.rank, y.shape[1], u.shape[1], x_in.shape[0] - 1, self.components or u.shape[1])
             a, b = x_out @ u[:, :k], y_out @ vt[:k].T
             # each fold in units of its own training spread, so that folds can be pooled
             a = a / np.maximum(np.linalg.norm(x_in @ u[:, :k], axis=0), 1e-300)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -12,20 +12,22 @@ from consilience._core._arrays import (
     Array,
     array_namespace,
     condensed_indices,
-    float64,
     to_numpy,
 )
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_option
-from consilience.linalg import centre_columns, cross, squared_distances, to_safe_size
+from consilience.linalg import centre_columns, squared_distances, to_safe_size
 from consilience.linalg._gram import centred_gram
+from consilience.linalg._moments import Moments, moments_of, shift_of
+from consilience.measures._centred import check_structure, pair_vector
+from consilience.measures._cka_units import SampledParts, sampled_cka
 from consilience.measures._contract import Claims, PairParts, measure, square_of
 from consilience.measures._door import two_systems
 
-__all__ = ["cka"]
+__all__ = ["cka", "debiased_cka", "debiased_hsic", "warn_null"]
 
-_FEW = 500  # stimuli; up to here the places of the pairs are kept between calls, 1 MB each
 KERNELS = ("linear", "rbf")
+UNITS = ("all", "sampled")
 _RDM_DISTANCES = {"correlation": "correlation", "sqeuclidean": "euclidean"}
 
 
@@ -53,10 +55,12 @@ def _biased_rbf_null(n: int, p: int, q: int) -> float:
     return float(1 / np.sqrt((1 + n * noise(p)) * (1 + n * noise(q))))
 
 
-def _claims(*, kernel: str = "linear", debiased: bool = True) -> Claims:
+def _claims(*, kernel: str = "linear", debiased: bool = True, units: str = "all") -> Claims:
     if not isinstance(debiased, bool):
         raise InputError(f"cka: debiased must be True or False, got {debiased!r}.", code="bad-parameter")
     check_option(kernel, KERNELS, name="kernel", who="cka")
+    if check_option(units, UNITS, name="units", who="cka") == "sampled":
+        return _sampled_claims(kernel, debiased)
     form = "debiased" if debiased else "biased"
     biased = (
         (_biased_null, "sqrt(p q / ((p + n)(q + n))) for white data: goes to 1 as units outnumber stimuli")
@@ -79,6 +83,33 @@ def _claims(*, kernel: str = "linear", debiased: bool = True) -> Claims:
         + (("song2012feature", "szekely2014partial") if debiased else ()),
         method=f"Centred kernel alignment ({words}) was computed in its {form} form"
         + (", from U-centred kernels (unbiased HSIC)." if debiased else "."),
+    )
+
+
+def _sampled_claims(kernel: str, debiased: bool) -> Claims:
+    if kernel != "linear" or not debiased:
+        raise InputError(
+            "cka: units='sampled' is there for the debiased linear form only; leave kernel and debiased at their "
+            "defaults, or use units='all'.",
+            code="bad-parameter",
+        )
+    return Claims(
+        label="linear CKA (debiased over stimuli and units)",
+        range=(-math.inf, math.inf),
+        itself=None,
+        symmetric=True,
+        invariant=frozenset({"translation", "scaling", "permutation"}),
+        null=lambda n, p, q: math.nan,
+        null_text="0 where both populations have structure over stimuli; not defined for white data",
+        resample="pairs",
+        min_stimuli=4,
+        converts=True,
+        references=("kornblith2019similarity", "song2012feature", "chun2025estimating"),
+        method=(
+            "Linear centred kernel alignment was estimated for the populations of which the recorded units are a "
+            "random sample: unbiased over stimuli (U-centred kernels), and squared lengths from pairs of different "
+            "units."
+        ),
     )
 
 
@@ -120,52 +151,14 @@ def _gaussian(squared: Array, xp: Any) -> Array:
     return xp.exp(squared / (-2.0 * median))
 
 
-def _pairs(n: int) -> np.ndarray:
-    return _few_pairs(n) if n <= _FEW else condensed_indices(n)
+def _parts(*, kernel: str = "linear", debiased: bool = True, units: str = "all") -> PairParts:
+    if check_option(units, UNITS, name="units", who="cka") == "sampled":
+        _sampled_claims(kernel, debiased)
+        return SampledParts()
 
-
-@functools.lru_cache(maxsize=4)
-def _few_pairs(n: int) -> np.ndarray:
-    return condensed_indices(n)
-
-
-def _vector(k: Array, debiased: bool) -> Array:
-    """Pair vector of a kernel: U-centred off-diagonal entries (debiased), or doubly centred entries with
-    the diagonal (biased).
-    """
-    xp = array_namespace(k)
-    n = k.shape[0]
-    index = xp.asarray(_pairs(n), device=k.device)
-    if not debiased:
-        row = xp.mean(k, axis=0)
-        centred = k - row[:, None] - row[None, :] + xp.mean(row)
-        pairs = xp.take(xp.reshape(centred, (-1,)), index)
-        return xp.concat([pairs, xp.linalg.diagonal(centred) * float(np.sqrt(0.5))])
-    off = k - xp.eye(n, dtype=k.dtype, device=k.device) * k
-    row = xp.sum(off, axis=0)
-    # Szekely & Rizzo (2014), eq. 3.3: zero diagonal, rows that sum to 0
-    centred = off - row[:, None] / (n - 2) - row[None, :] / (n - 2) + xp.sum(row) / ((n - 1) * (n - 2))
-    return xp.take(xp.reshape(centred, (-1,)), index)
-
-
-def _check_structure(vector: Array, size: float) -> Array:
-    """Refuses a kernel in which all stimuli look alike (or all are equally far apart): rounding is not
-    structure.
-    """
-    xp = array_namespace(vector)
-    if float(xp.max(xp.abs(vector))) <= 1e-12 * size:
-        raise InputError(
-            "cka: a system has no structure over stimuli (all patterns equal, or all equally far apart), "
-            "so CKA is not defined; check its data.",
-            code="no-structure",
-        )
-    return vector
-
-
-def _parts(*, kernel: str = "linear", debiased: bool = True) -> PairParts:
     def prepare(x: Array) -> Array:
         k = _kernel(x, kernel)
-        return _check_structure(_vector(k, debiased), float(array_namespace(k).max(abs(k))) or 1.0)
+        return check_structure(pair_vector(k, debiased), float(array_namespace(k).max(abs(k))) or 1.0)
 
     def from_rdm(d: np.ndarray, distance: str) -> np.ndarray:
         if distance not in _RDM_DISTANCES:
@@ -178,7 +171,7 @@ def _parts(*, kernel: str = "linear", debiased: bool = True) -> PairParts:
         n = (1 + int(np.sqrt(1 + 8 * d.size))) // 2
         squared = square_of(np.asarray(d, dtype=np.float64), n)
         k = -0.5 * squared if kernel == "linear" else _gaussian(squared, np)
-        return _check_structure(_vector(k, debiased), float(np.abs(k).max()))
+        return check_structure(pair_vector(k, debiased), float(np.abs(k).max()))
 
     def rdm_distance(other: str) -> str:
         from_rdm_needs = _RDM_DISTANCES.get(other)
@@ -199,30 +192,50 @@ def _linear_in_feature_space(x: Array, y: Array) -> Array:
     without n x n.
     """
     xp = array_namespace(x, y)
-    x, y = centre_columns(to_safe_size(x)), centre_columns(to_safe_size(y))
-    n = x.shape[0]
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = moments_of(x, y, shift_of(x), shift_of(y)).centred()
+    low, high = (2.0**-200, 2.0**200) if x.dtype == xp.float64 else (2.0**-60, 2.0**100)
+    if not (low < float(found.a) < high and low < float(found.b) < high):
+        x, y = to_safe_size(centre_columns(to_safe_size(x))), to_safe_size(centre_columns(to_safe_size(y)))
+        found = moments_of(x, y, shift_of(x), shift_of(y)).centred()
+    return debiased_cka(found)
 
-    def hsic(a: Array, b: Array, u: Array, v: Array) -> Array:
-        c = cross(a, b)
-        uv = xp.sum(u * v)
-        # with centred columns the off-diagonal row sums of a Gram matrix are minus its diagonal (Song et
-        # al. 2012, eq. 5)
-        return xp.sum(c * c) - uv + xp.sum(u) * xp.sum(v) / ((n - 1) * (n - 2)) - 2 * uv / (n - 2)
 
-    u, v = (float64(xp.sum(float64(a) * float64(a), axis=1)) for a in (x, y))
-    below = hsic(x, x, u, u) * hsic(y, y, v, v)
-    if float(below) <= 0:
+def debiased_cka(m: Moments) -> Array:
+    """Debiased linear CKA from the moments of centred systems."""
+    xp = array_namespace(m.xx)
+    top, xx, yy = debiased_hsic(m)
+    if float(xx) <= 1e-12 * float(m.a) ** 2 or float(yy) <= 1e-12 * float(m.b) ** 2:
         raise InputError(
             "cka: a system has no structure over stimuli (all patterns equal, or all equally far apart), "
             "so CKA is not defined; check its data.",
             code="no-structure",
         )
-    return hsic(x, y, u, v) / xp.sqrt(below)
+    return top / xp.sqrt(xx * yy)
+
+
+def debiased_hsic(m: Moments) -> tuple[Array, Array, Array]:
+    """n (n - 3) times the unbiased HSIC of x and y, x and x, y and y."""
+    xp = array_namespace(m.xx)
+    n = m.n
+
+    def hsic(c: Array, uv: Array, u: Array, v: Array) -> Array:
+        # with centred columns the off-diagonal row sums of a Gram matrix are minus its diagonal (Song et
+        # al. 2012, eq. 5)
+        return xp.sum(c * c) - uv + u * v / ((n - 1) * (n - 2)) - 2 * uv / (n - 2)
+
+    return hsic(m.xy, m.ab, m.a, m.b), hsic(m.xx, m.aa, m.a, m.a), hsic(m.yy, m.bb, m.b, m.b)
 
 
 @measure(claims=_claims, parts=_parts)
 def cka(
-    x: Array, y: Array, /, *, kernel: Literal["linear", "rbf"] = "linear", debiased: bool = True
+    x: Array,
+    y: Array,
+    /,
+    *,
+    kernel: Literal["linear", "rbf"] = "linear",
+    debiased: bool = True,
+    units: Literal["all", "sampled"] = "all",
 ) -> Array:
     """Centred kernel alignment: how alike the stimulus-by-stimulus similarities of two systems are.
 
@@ -239,11 +252,18 @@ def cka(
     kernel : ``"linear"`` x_i . x_j, or ``"rbf"`` exp(-|x_i - x_j|^2 / (2 m)), m the median squared distance.
     debiased : False gives the biased form, with a warning (code ``null-not-zero``) where its expected null
         exceeds 0.1.
+    units : ``"all"``: the value of these units. ``"sampled"``: an estimate of the value of the two populations
+        of which the units are random samples. With few units, or noise of single units, HSIC(K, K) is too large,
+        and the plain value too low; here it is the mean over pairs of *different* units u != v of
+        HSIC(x_u x_u', x_v x_v'), while HSIC(K, L) needs no correction as long as no unit is in both systems. The
+        result is not clipped (above 1: warning ``above-one``), and 0 where a system has no structure that other
+        units would show (warning ``units-too-few`` below a tenth of it). Its interval is over stimuli, for these
+        units.
 
     Returns
     -------
-    0-d array of the library of ``x``, in [-1, 1] (biased: [0, 1]); higher = more alike; 0 for independent
-    systems (debiased).
+    0-d array of the library of ``x``, in [-1, 1] (biased: [0, 1]; sampled: not bounded); higher = more alike; 0
+    for independent systems (debiased).
 
     Raises
     ------
@@ -251,7 +271,7 @@ def cka(
 
     References
     ----------
-    Kornblith et al. (2019); Song et al. (2012); Szekely & Rizzo (2014).
+    Kornblith et al. (2019); Song et al. (2012); Szekely & Rizzo (2014); Chun et al. (2025) for sampled units.
 
     Examples
     --------
@@ -263,6 +283,9 @@ def cka(
     """
     who = "cka"
     check_option(kernel, KERNELS, name="kernel", who=who)
+    if check_option(units, UNITS, name="units", who=who) == "sampled":
+        _sampled_claims(kernel, debiased)
+        return sampled_cka(*two_systems(x, y, who=who))
     x, y = two_systems(x, y, who=who)
     n, p, q = x.shape[0], x.shape[1], y.shape[1]
     if not debiased:

@@ -104,9 +104,14 @@ class PairParts:
     again : pair vector -> pair vector, applied to a mean of vectors before it is used as one (re-ranking);
         None = nothing to do.
     diagonal : the vectors carry the n diagonal entries.
+
+    A class of its own overrides what a cosine does not give: ``channels`` numbers per pair, one channel after
+    the other in the vector; ``has_ceiling``: the value between halves of the repeats says what noise allows.
     """
 
     rule = "pairs"
+    channels = 1
+    has_ceiling = True
 
     def __init__(
         self,
@@ -166,18 +171,20 @@ class Predictions:
     """What each held-out stimulus adds to a score: value of column k under weights w is sum w top /
     sqrt(sum w left . sum w right).
 
-    top, left, right : (n, k).
+    top, left, right : (n, k).   share : (k,) of sum 1, what each column counts; None = all alike.
     """
 
     top: np.ndarray
     left: np.ndarray
     right: np.ndarray
+    share: np.ndarray | None = None
 
     def score(self, weights: np.ndarray | None = None) -> np.ndarray:
         """Mean over columns: () without weights, (draws,) with weights (draws, n). A column that does not
         vary scores 0.
         """
-        value = self.columns(np.ones((1, self.top.shape[0])) if weights is None else weights).mean(axis=1)
+        each = self.columns(np.ones((1, self.top.shape[0])) if weights is None else weights)
+        value = each.mean(axis=1) if self.share is None else each @ self.share
         return value[0] if weights is None else value
 
     def columns(self, weights: np.ndarray) -> np.ndarray:

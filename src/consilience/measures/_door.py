@@ -8,6 +8,8 @@ from consilience.linalg import constant_columns
 
 __all__ = ["two_systems"]
 
+_FEW = 16
+
 
 def two_systems(x: object, y: object, *, who: str, fewest: int = 4) -> tuple[Array, Array]:
     """``x`` and ``y`` as by `as_matrix`, of one library, dtype and number of stimuli, varying over stimuli.
@@ -20,10 +22,16 @@ def two_systems(x: object, y: object, *, who: str, fewest: int = 4) -> tuple[Arr
     if a.dtype != b.dtype:  # torch multiplies equal types only
         a, b = float64(a), float64(b)
     for name, system in (("x", a), ("y", b)):
-        if bool(array_namespace(system).all(constant_columns(system))):
+        if _all_constant(system):
             raise InputError(
                 f"{who}: every unit of {name} has the same value for all {system.shape[0]} stimuli, so there "
                 "is nothing to compare; check the data.",
                 code="no-structure",
             )
     return a, b
+
+
+def _all_constant(x: Array) -> bool:
+    """Whether no unit varies; the first units mostly tell, without a pass over all data."""
+    xp = array_namespace(x)
+    return bool(xp.all(constant_columns(x[:, : min(_FEW, x.shape[1])]))) and bool(xp.all(constant_columns(x)))

@@ -1,0 +1,258 @@
+"""PWCCA: canonical correlations weighted by how much of one system each direction carries."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from consilience._core._arrays import Array, as_same_library, float64, to_numpy
+from consilience._core._params import check_count, check_option
+from consilience.linalg import centre_columns, principal_scores, to_safe_size
+from consilience.measures._canonical import canonical_null, squared_null
+from consilience.measures._cca import _check_regularization, _whitener
+from consilience.measures._cka import warn_null
+from consilience.measures._contract import (
+    SIMILARITIES,
+    Claims,
+    PredictionParts,
+    Predictions,
+    SubsampleParts,
+    measure,
+)
+from consilience.measures._door import two_systems
+from consilience.measures._held_out import deviations, held_out_score
+
+__all__ = ["pwcca", "pwcca_held_out"]
+
+SIDES = ("x", "y")
+_OF_UNITS = SIMILARITIES - {"rotation"}  # the weights add up over the units as they are
+
+
+def _units(x: Array) -> np.ndarray:
+    """Centred responses (n, p), NumPy float64, in the units they came in."""
+    return to_numpy(float64(centre_columns(to_safe_size(x))))
+
+
+def _scores(z: np.ndarray) -> np.ndarray:
+    return np.asarray(principal_scores(z - z.mean(axis=0)))
+
+
+def _carried(directions: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Weights (k,), of sum 1: sum over units of |canonical variate . unit| (Morcos et al. 2018, eq. 3)."""
+    weights = np.abs(directions.T @ units).sum(axis=1)
+    return weights / weights.sum()
+
+
+def _order(x: Any, y: Any, side: str) -> tuple[Any, Any]:
+    return (x, y) if side == "x" else (y, x)
+
+
+# -- in-sample ---------------------------------------------------------------------------------------------
+
+
+def _value(x: np.ndarray, y: np.ndarray, side: str) -> float:
+    """``x``, ``y``: (n, units), in the units they came in on the side that weighs."""
+    one, two = _order(x, y, side)
+    one = one - one.mean(axis=0)
+    a, b = (z / np.linalg.norm(z, axis=0) for z in (_scores(one), _scores(two)))
+    u, size, _ = np.linalg.svd(a.T @ b, full_matrices=False)
+    return float(_carried(a @ u, one) @ np.clip(size, 0.0, 1.0))
+
+
+def _claims(*, weights_from: str = "x") -> Claims:
+    check_option(weights_from, SIDES, name="weights_from", who="pwcca")
+    whole = SIMILARITIES | {"unit_scaling", "affine"}
+    of_x, of_y = _order(_OF_UNITS, whole, weights_from)
+    return Claims(
+        label=f"PWCCA (in-sample, weighted by {weights_from})",
+        range=(0.0, 1.0),
+        itself=1.0,
+        symmetric=False,
+        invariant=of_x,
+        invariant_y=of_y,
+        null=canonical_null,
+        null_text="that of CCA for white data: mean squared value max(p, q)/(n-1); 1 once max(p, q) >= n-1",
+        inflation=squared_null,
+        resample="subsample",
+        held_out="pwcca_held_out",
+        references=("morcos2018insights", "hotelling1936relations"),
+        method=(
+            f"Canonical correlations were averaged with weights by how much of the units of {weights_from} each "
+            "canonical variate carries (PWCCA, in-sample: inflated when units are many)."
+        ),
+    )
+
+
+def _parts(*, weights_from: str = "x") -> SubsampleParts:
+    check_option(weights_from, SIDES, name="weights_from", who="pwcca")
+    return SubsampleParts(_units, lambda x, y: _value(x, y, weights_from))
+
+
+@measure(claims=_claims, parts=_parts)
+def pwcca(x: Array, y: Array, /, *, weights_from: Literal["x", "y"] = "x") -> Array:
+    """Projection-weighted CCA, in-sample: canonical correlations, those that carry more of one system more.
+
+    value = sum_k w_k r_k / sum_k w_k, r_k the canonical correlations and w_k = sum_j |h_k . x_j| over the units
+    x_j (centred columns) of the side that weighs, h_k (length 1) its canonical variates. Not symmetric, and,
+    unlike CCA, it depends on the units in which the weighing side is given: rotating them changes it. In-sample
+    it is inflated as CCA is (1 once max(p, q) >= n - 1): use `pwcca_held_out` there (as `cs.compare` does).
+
+    Parameters
+    ----------
+    x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows
+    weights_from : the side whose units weigh, ``"x"`` or ``"y"``. (The published code takes the side with
+        fewer units.)
+
+    Returns
+    -------
+    0-d array of the library of ``x``, in [0, 1]; higher = more alike.
+
+    Raises
+    ------
+    InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, no variation.
+    ConsilienceWarning ``null-not-zero`` : max(p, q)/(n-1) > 0.1.
+
+    References
+    ----------
+    Morcos, Raghu & Bengio (2018).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(200, 3))
+    >>> float(cs.measures.pwcca(x, x @ rng.normal(size=(3, 3))).round(6))
+    1.0
+    """
+    claims = _claims(weights_from=weights_from)
+    x, y = two_systems(x, y, who="pwcca")
+    warn_null(claims, x.shape[0], x.shape[1], y.shape[1], "cs.measures.pwcca_held_out")
+    return as_same_library(np.asarray(_value(_units(x), _units(y), weights_from)), x)
+
+
+# -- held out ----------------------------------------------------------------------------------------------
+
+
+class _WeightedPlan:
+    """Canonical directions and their weights from the training stimuli of each fold, correlations from the
+    others.
+    """
+
+    def __init__(self, x: np.ndarray, folds: list[np.ndarray], side: str, whitener: Any) -> None:
+        self.n, self.folds, self.side, self.whitener = x.shape[0], folds, side, whitener
+        self.rank, self.sides = self._whitened(x)
+
+    def _whitened(self, z: np.ndarray) -> tuple[int, list[tuple[np.ndarray, ...]]]:
+        low = _scores(z)
+        sides: list[tuple[np.ndarray, ...]] = []
+        for test in self.folds:
+            inside, outside = deviations(low, test)
+            w = self.whitener(inside)
+            sides.append((inside @ w, outside @ w, deviations(z, test)[0]))
+        return low.shape[1], sides
+
+    def predict(self, y: np.ndarray) -> Predictions:
+        rank, sides = self._whitened(y)
+        pieces, shares = [], []
+        for (x_in, x_out, x_units), (y_in, y_out, y_units) in zip(self.sides, sides):
+            u, size, vt = np.linalg.svd(x_in.T @ y_in, full_matrices=False)
+            k = min(self.rank, rank, u.shape[1], x_in.shape[0] - 1)
+            one, two = x_in @ u[:, :k], y_in @ vt[:k].T
+            of_x, of_y = (np.maximum(np.linalg.norm(z, axis=0), 1e-300) for z in (one, two))
+            a, b = x_out @ u[:, :k] / of_x, y_out @ vt[:k].T / of_y
+            share = _carried(one / of_x, x_units) if self.side == "x" else _carried(two / of_y, y_units)
+            piece = np.stack([a * b, a * a, b * b])
+            # directions that fit equally well are not told apart by the data: each counts as their mean
+            tied = int(np.sum(size[:k] > size[0] * (1 - 1e-9)))
+            piece[:, :, :tied] = piece[:, :, :tied].mean(axis=2, keepdims=True)
+            share[:tied] = share[:tied].mean()
+            pieces.append(piece)
+            shares.append(share)
+        k = min(piece.shape[2] for piece in pieces)
+        out = np.zeros((3, self.n, k))
+        for test, piece in zip(self.folds, pieces):
+            out[:, test] = piece[:, :, :k]
+        share = np.mean([share[:k] for share in shares], axis=0)
+        return Predictions(out[0], out[1], out[2], share / share.sum())
+
+
+def _held_out_claims(*, weights_from: str = "x", **options: Any) -> Claims:
+    check_option(weights_from, SIDES, name="weights_from", who="pwcca_held_out")
+    of_x, of_y = _order(_OF_UNITS, SIMILARITIES, weights_from)
+    return Claims(
+        label=f"PWCCA (held out, weighted by {weights_from})",
+        range=(-1.0, 1.0),
+        itself=1.0,
+        symmetric=False,
+        invariant=of_x,
+        invariant_y=of_y,
+        resample="predictions",
+        min_stimuli=8,
+        converts=True,
+        references=("morcos2018insights", "hotelling1936relations", "ledoit2004well"),
+        method=(
+            "Canonical directions (covariances shrunk by Ledoit-Wolf) were fitted with the stimuli of a fold held "
+            "out; the correlations of the held-out projections were averaged with weights by how much of the units "
+            f"of {weights_from} each canonical variate carries in the training stimuli (PWCCA)."
+        ),
+    )
+
+
+def _held_out_parts(
+    *, weights_from: str = "x", regularization: float | None = None, folds: int = 5, **split: Any
+) -> PredictionParts:
+    check_option(weights_from, SIDES, name="weights_from", who="pwcca_held_out")
+    check_count(folds, name="folds", who="pwcca_held_out", minimum=2)
+    if regularization is not None:
+        _check_regularization(regularization, "pwcca_held_out")
+    whitener = _whitener(regularization)
+    return PredictionParts(
+        _units, lambda x, tests, owner: _WeightedPlan(x, tests, weights_from, whitener), folds=folds
+    )
+
+
+@measure(claims=_held_out_claims, parts=_held_out_parts)
+def pwcca_held_out(
+    x: Array,
+    y: Array,
+    /,
+    *,
+    weights_from: Literal["x", "y"] = "x",
+    regularization: float | None = None,
+    folds: int = 5,
+    groups: Any = None,
+    rng: Any = 0,
+) -> Array:
+    """Projection-weighted CCA on stimuli held out: 0 for unrelated systems, however many units.
+
+    value = sum_k w_k r_k, r_k the correlation of both sides' projections of the held-out stimuli as in
+    `cca_held_out`, w_k the weights of `pwcca` from the training stimuli, of sum 1, averaged over folds.
+
+    Parameters
+    ----------
+    x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows
+    weights_from : the side whose units weigh.   regularization : as in `cca_held_out`, None = Ledoit-Wolf.
+    folds : number of folds.   groups : n labels never split.   rng : seed of the deal into folds.
+
+    Returns
+    -------
+    0-d array of the library of ``x``, in [-1, 1]; higher = more alike.
+
+    Raises
+    ------
+    InputError : other numbers of rows, not 2-D, NaN, fewer stimuli (groups) than folds.
+
+    References
+    ----------
+    Morcos, Raghu & Bengio (2018).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> x = np.random.default_rng(0).normal(size=(100, 5))
+    >>> float(cs.measures.pwcca_held_out(x, x)) > 0.99
+    True
+    """
+    parts = _held_out_parts(weights_from=weights_from, regularization=regularization, folds=folds)
+    return held_out_score(x, y, parts, groups=groups, rng=rng, who="pwcca_held_out")

@@ -40,8 +40,8 @@ def rdm_data(
         order
         Dissimilarities: symmetric, zero on the diagonal, finite.
     stimulus : n ids, all different. Without them ``stim0000...`` are made up (warning ``made-up-ids``).
-    distance : what the entries are: "correlation", "sqeuclidean", "euclidean", "cosine" or "unknown". CKA
-        needs one of the first two.
+    distance : what the entries are: "correlation", "sqeuclidean", "euclidean", "cosine", "mahalanobis",
+        "crossnobis", "poisson", "poisson_crossvalidated" or "unknown". CKA needs one of the first two.
     subject, session : one entry per RDM. Sessions are averaged within a subject; ceilings and intervals go
         over subjects. Without ``subject`` each RDM counts as a subject (warning ``made-up-subjects``).
     system : the name that results show.

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import ConsilienceWarning, collect_cautions
-from consilience._core._params import check_option
+from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions
+from consilience._core._params import check_count, check_number, check_option
+from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import iterate_systems
 from consilience._results import RDMs
 from consilience.analyses._inputs import System, aligned_systems, condensed
+from consilience.analyses._trial_rdms import (
+    CROSS_VALIDATED,
+    EVERY_DISTANCE,
+    Reliability,
+    checked_trials,
+    fold_labels,
+    half_rdms,
+    noise_of,
+    reliability,
+    trial_rdm,
+)
 from consilience.linalg import classical_mds, rotate_onto
 from consilience.measures import rdm
 from consilience.measures._compare_rdms import PREPARE
@@ -27,9 +40,15 @@ def rdms(
     systems: xr.DataArray | Mapping[str, xr.DataArray],
     /,
     *,
-    distance: Literal["correlation", "euclidean", "sqeuclidean", "cosine"] = "correlation",
+    distance: str | None = None,
     by: str = "stimulus",
     join: Literal["exact", "inner"] = "exact",
+    folds: str | None = None,
+    noise: Any = "shrinkage",
+    n_splits: int = 10,
+    n_boot: int = 1000,
+    level: float = 0.95,
+    rng: int | np.random.Generator | None = 0,
 ) -> RDMs:
     """RDMs of systems over the same stimuli, with a two-dimensional map of the stimuli for each and one of
     the systems.
@@ -37,21 +56,37 @@ def rdms(
     Parameters
     ----------
     systems : responses, RDM data (subjects are averaged; its own distance stays), or a mapping {name: either}
-    distance : see `cs.measures.rdm`; for responses.   by, join : see `cs.compare`.
+    distance : for responses. "correlation", "euclidean", "sqeuclidean", "cosine", "mahalanobis" or "poisson", of
+        patterns averaged over repeats (see `cs.measures.rdm`); "crossnobis" or "poisson_crossvalidated" (see there),
+        of single trials. None: "crossnobis" where every stimulus has at least 2 valid trials in every system, so that
+        noise adds nothing to a distance on average; else "correlation".
+    by, join : see `cs.compare`.
+    folds : label on trial (``"run"``) by which trials are held out, and halved; None deals the repeats of each
+        stimulus into folds at random, which takes trials as independent.
+    noise : for "crossnobis" and "mahalanobis": "shrinkage", "shrinkage_diagonal", "diagonal" (units that were not
+        recorded at once) or "full", estimated from residuals of the trials; None (crossnobis only); a precision or
+        `cs.linalg.NoiseCovariance` from other data; or a mapping {system: any of these}.
+    n_splits, n_boot, level : for the reliability of each RDM: halves of the trials, draws of stimuli, level of the
+        interval. n_splits=0 gives none.
+    rng : seed of folds, halves and draws
 
     Returns
     -------
     RDMs : ``.rdms`` (system, stimulus, stimulus_), stimuli in the order of the first system; ``.map``
         (system, stimulus, axis) by classical multidimensional scaling, each turned onto the first system's;
-        ``.systems_map`` (system, axis) from 1 - Spearman between RDMs.
+        ``.systems_map`` (system, axis) from 1 - Spearman between RDMs; ``.data`` with each RDM's reliability: the
+        Pearson correlation over pairs of RDMs of two halves of the trials, mean over splits (of halves: not stepped
+        up), with an interval over stimuli; NaN where a half has too few trials for the distance (crossnobis with an
+        estimated noise covariance needs some 3 trials of each stimulus in a half). ``.to_rdm_data()`` makes systems
+        for `cs.compare` of them.
 
     Raises
     ------
-    InputError : ids that do not match, NaN, a flat pattern.
+    InputError : ids that do not match, NaN, a flat pattern; no repeats where the distance needs them, no such label.
 
     References
     ----------
-    Kriegeskorte, Mur & Bandettini (2008); Torgerson (1952).
+    Kriegeskorte, Mur & Bandettini (2008); Torgerson (1952); Walther et al. (2016).
 
     Examples
     --------
@@ -61,14 +96,26 @@ def rdms(
     (1, 6, 6)
     """
     who = "cs.rdms"
-    check_option(distance, ["correlation", "euclidean", "sqeuclidean", "cosine"], name="distance", who=who)
+    if distance is not None:
+        check_option(distance, EVERY_DISTANCE, name="distance", who=who)
+    check_count(n_splits, name="n_splits", who=who)
+    check_count(n_boot, name="n_boot", who=who)
+    check_number(level, name="level", who=who, low=0.0, high=1.0)
+    seed = resolve_seed(rng, who=who)
     with collect_cautions() as cautions:
         found, ids, _, references = aligned_systems({"systems": systems}, by=by, join=join, who=who)
-        vectors = np.stack([_vector(s, distance, ids, who) for s in found["systems"]])
+        made = found["systems"]
+        with_trials = [s for s in made if s.responses is not None]
+        if distance is None:
+            repeated = bool(with_trials) and all(s.trials is not None for s in with_trials)
+            distance = "crossnobis" if repeated else "correlation"
+        reading = _Reading(distance, folds, noise, n_splits, n_boot, level, seed, who)
+        each = [reading.of(s, ids) for s in made]
+        vectors = np.stack([vector for vector, _, _ in each])
         order = _given_order(next(iterate_systems(systems, who=who, side="systems"))[1], by, ids)
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
-    names = [s.name for s in found["systems"]]
+    names = [s.name for s in made]
     squares = square(vectors, len(ids))[:, order][:, :, order]
     ids = ids[order]
     vectors = condensed(squares)
@@ -95,35 +142,112 @@ def rdms(
         data=xr.Dataset(
             {
                 "explained": ("system", np.array(shares)),
-                "n_subjects": ("system", np.array([len(s.subjects) or 1 for s in found["systems"]])),
-                "distance": (
-                    "system",
-                    np.array([s.distance or distance for s in found["systems"]], dtype=object),
-                ),
+                "n_subjects": ("system", np.array([len(s.subjects) or 1 for s in made])),
+                "distance": ("system", np.array([s.distance or distance for s in made], dtype=object)),
+                "n_trials": ("system", np.array([_n_trials(s) for s in made])),
+                "n_folds": ("system", np.array([count for _, count, _ in each])),
+                "reliability": ("system", np.array([r.value for _, _, r in each])),
+                "reliability_low": ("system", np.array([r.low for _, _, r in each])),
+                "reliability_high": ("system", np.array([r.high for _, _, r in each])),
             },
             coords={"system": names},
         ),
-        settings={"verb": "rdms", "distance": distance, "by": by, "join": join, "n_stimuli": len(ids)},
+        settings={
+            "verb": "rdms",
+            "distance": distance,
+            "by": by,
+            "join": join,
+            "n_stimuli": len(ids),
+            "folds": folds,
+            "noise": noise if noise is None or isinstance(noise, str) else "given",
+            "n_splits": n_splits,
+            "n_boot": n_boot,
+            "level": level,
+        },
+        seed=str(seed),
         warnings=tuple(cautions),
         references=tuple(
-            dict.fromkeys(["kriegeskorte2008representational", "torgerson1952multidimensional", *references])
+            dict.fromkeys(
+                [
+                    "kriegeskorte2008representational",
+                    "torgerson1952multidimensional",
+                    *(["walther2016reliability"] if distance in ("crossnobis", "mahalanobis") else []),
+                    *(["schutt2023statistical"] if distance.startswith("poisson") else []),
+                    *references,
+                ]
+            )
         ),
-        methods=(
-            f"Representational dissimilarity matrices use {distance} distance where responses were "
-            "available. Maps are classical multidimensional "
-            "scaling to two axes.",
-        ),
+        methods=(_method(distance, folds, noise),),
     )
 
 
-def _vector(system: System, distance: str, ids: np.ndarray, who: str) -> np.ndarray:
-    if system.rdms is not None:
-        return system.rdms.mean(axis=0)
-    assert system.x is not None
-    try:
-        return np.asarray(rdm(system.x, distance=distance))  # type: ignore[arg-type]
-    except FlatPatternError as error:
-        raise error.named(ids, who=f"{who}, system {system.name!r}") from None
+@dataclass(frozen=True)
+class _Reading:
+    """How responses become RDMs."""
+
+    distance: str
+    folds: str | None
+    noise: Any
+    n_splits: int
+    n_boot: int
+    level: float
+    seed: Seed
+    who: str
+
+    def of(self, system: System, ids: np.ndarray) -> tuple[np.ndarray, int, Reliability]:
+        """(condensed RDM over ``ids``, number of folds, reliability) of one system."""
+        if system.rdms is not None:
+            return system.rdms.mean(axis=0), 0, Reliability()
+        who = f"{self.who}, system {system.name!r}"
+        noise = noise_of(self.noise, system.name, self.who)
+        try:
+            if system.trials is None:
+                return self._of_averages(system, noise, who), 0, Reliability()
+            seed = self.seed.child(system.name)
+            given = fold_labels(system.trials, self.folds, who=self.who, name=system.name)
+            made = checked_trials(
+                system.trials.values, system.trials["stimulus"].values, given, seed, who=who
+            )
+            vector = trial_rdm(made, self.distance, noise, who=who)
+            pairs = half_rdms(
+                made, given is not None, self.distance, noise, n_splits=self.n_splits, seed=seed
+            )
+            found = reliability(pairs, len(ids), n_boot=self.n_boot, level=self.level, seed=self.seed)
+            return vector, len(made.names) if self.distance in CROSS_VALIDATED else 0, found
+        except FlatPatternError as error:
+            raise error.named(ids, who=who) from None
+
+    def _of_averages(self, system: System, noise: Any, who: str) -> np.ndarray:
+        if self.distance in CROSS_VALIDATED or (self.distance == "mahalanobis" and isinstance(noise, str)):
+            raise InputError(
+                f"{who}: distance={self.distance!r} needs at least 2 valid trials of every stimulus; give trials that "
+                "are not averaged (cs.responses(..., repeat='count')), or another distance.",
+                code="no-repeats",
+            )
+        assert system.x is not None
+        given = noise if self.distance == "mahalanobis" else None
+        return np.asarray(rdm(system.x, distance=self.distance, noise=given))  # type: ignore[arg-type]
+
+
+def _n_trials(system: System) -> float:
+    if system.responses is None:
+        return float("nan")
+    return float(system.responses.shape[0] if system.trials is None else system.trials.sizes["trial"])
+
+
+def _method(distance: str, folds: str | None, noise: Any) -> str:
+    how = {
+        "crossnobis": "cross-validated squared Mahalanobis (crossnobis)",
+        "poisson_crossvalidated": "cross-validated symmetrised Poisson Kullback-Leibler",
+        "poisson": "symmetrised Poisson Kullback-Leibler",
+    }.get(distance, distance)
+    words = f"Representational dissimilarity matrices use {how} distance where responses were available"
+    if distance in CROSS_VALIDATED:
+        words += f", folds by {folds}" if folds else ", folds dealt at random"
+    if distance in ("crossnobis", "mahalanobis"):
+        estimated = f"estimated from residuals ({noise})" if isinstance(noise, str) else "given"
+        words += f", noise covariance {'none' if noise is None else estimated}"
+    return f"{words}. Maps are classical multidimensional scaling to two axes."
 
 
 def _given_order(first: xr.DataArray, by: str, ids: np.ndarray) -> np.ndarray:

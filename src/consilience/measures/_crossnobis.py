@@ -104,21 +104,34 @@ def crossnobis_square(made: Trials, noise: object, *, who: str) -> np.ndarray:
 
 
 def training_whiteners(made: Trials, method: str, who: str) -> list[np.ndarray]:
-    """For each fold the whitener of noise estimated from all other folds."""
+    """For each fold the whitener of noise estimated from all other folds.
+
+    A unit that is constant (silent) in all other folds adds 0 to x^-m, so its weight does not matter: it is 0.
+    """
     out = []
     for m in range(len(made.names)):
         others = made.fold != m
+        x = made.x[others]
+        varies = np.ptp(x, axis=0) > 0
         try:
-            r = stimulus_residuals(
-                made.x[others], made.stimulus[others], runs=made.fold[others], who="stimulus_residuals"
-            )
+            r = stimulus_residuals(x[:, varies], made.stimulus[others], runs=made.fold[others])
         except InputError as error:
             if error.code != "no-repeats":
                 raise
             raise InputError(
-                f"{who}: without fold {shorten(made.names[m].item(), 40)} no stimulus has a second trial in the other folds to estimate "
-                "noise from; pass noise=None, or a noise covariance from other data (a GLM's residuals, a baseline).",
+                f"{who}: without fold {shorten(made.names[m].item(), 40)} no stimulus has a second trial in the other "
+                "folds to estimate noise from; pass noise=None, or a noise covariance from other data (a GLM's "
+                "residuals, a baseline).",
                 code="no-repeats",
             ) from None
-        out.append(noise_covariance(r, method=method).whitener)  # type: ignore[arg-type]
+        out.append(_among(noise_covariance(r, method=method).whitener, varies))  # type: ignore[arg-type]
+    return out
+
+
+def _among(root: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """A whitener of some units as one of all, 0 for the others."""
+    if units.all():
+        return root
+    out = np.zeros((units.size,) * root.ndim)
+    out[np.ix_(*[np.flatnonzero(units)] * root.ndim)] = root
     return out

@@ -1,0 +1,155 @@
+"""RDMs from trials: distances that need repeats, and how far an RDM comes out alike on halves of the trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._arrays import condensed_indices
+from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._seeds import Seed
+from consilience.linalg import noise_covariance, stimulus_residuals
+from consilience.measures import rdm
+from consilience.measures._crossnobis import crossnobis_square
+from consilience.measures._poisson import poisson_crossvalidated_square
+from consilience.measures._rdm import ALL_DISTANCES
+from consilience.measures._repeats import Trials, as_trials, dealt_folds
+from consilience.stats import multinomial_weights, percentile_interval, split_half_rows, weighted_cosines
+
+__all__ = ["CROSS_VALIDATED", "EVERY_DISTANCE", "Reliability", "fold_labels", "reliability", "trial_rdm"]
+
+CROSS_VALIDATED = ("crossnobis", "poisson_crossvalidated")
+EVERY_DISTANCE = (*ALL_DISTANCES, *CROSS_VALIDATED)
+
+
+def fold_labels(data: xr.DataArray, folds: str | None, *, who: str, name: str) -> np.ndarray | None:
+    """The labels on trial by which trials are held out; None = deal them out."""
+    if folds is None:
+        return None
+    known = [str(n) for n, c in data.coords.items() if c.dims == ("trial",)]
+    if not isinstance(folds, str) or folds not in known:
+        raise UnknownNameError(
+            f"{who}: {name} has no label {folds!r} on trial to hold out by.{nearest(folds, known)}",
+            code="unknown-label",
+        )
+    return np.asarray(data[folds].values)
+
+
+def noise_of(noise: Any, name: str, who: str) -> Any:
+    """The noise of one system, where a mapping {name: noise} may have been given."""
+    if not isinstance(noise, Mapping):
+        return noise
+    if name not in noise:
+        raise UnknownNameError(
+            f"{who}: noise has no entry for {name!r}.{nearest(name, map(str, noise))}", code="unknown-name"
+        )
+    return noise[name]
+
+
+def checked_trials(
+    x: np.ndarray, stimulus: np.ndarray, folds: np.ndarray | None, seed: Seed, *, who: str
+) -> Trials:
+    """Trials with the folds given, or dealt out by the stream "folds"."""
+    if folds is not None:
+        return as_trials(x, stimulus, folds, who=who)
+    stimuli, number = np.unique(stimulus, return_inverse=True)
+    owner = dealt_folds(number, seed.stream("folds"), who=who)
+    return Trials(np.asarray(x, dtype=np.float64), stimuli, number, owner, np.arange(owner.max() + 1))
+
+
+def trial_rdm(made: Trials, distance: str, noise: Any, *, who: str) -> np.ndarray:
+    """Condensed RDM over the sorted stimuli of ``made``, of trials that may repeat."""
+    if distance in CROSS_VALIDATED:
+        if distance == "crossnobis":
+            d = crossnobis_square(made, noise, who=who)
+        else:
+            d = poisson_crossvalidated_square(made, 1.0, 0.1, who=who)
+        return np.take(d.reshape(-1), condensed_indices(len(d)))
+    counts = np.bincount(made.stimulus)
+    order = np.argsort(made.stimulus, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    means = np.add.reduceat(made.x[order], starts, axis=0) / counts[:, None]
+    if distance != "mahalanobis":
+        return np.asarray(rdm(means, distance=distance))  # type: ignore[arg-type]
+    if isinstance(noise, str):
+        runs = made.fold if len(made.names) > 1 else None
+        residuals = stimulus_residuals(made.x, made.stimulus, runs=runs, who=who)
+        noise = noise_covariance(residuals, method=noise)  # type: ignore[arg-type]
+    return np.asarray(rdm(means, distance="mahalanobis", noise=noise))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Pearson correlation of RDMs of two halves of the trials, mean over splits, with its interval over stimuli."""
+
+    value: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+def halves(made: Trials, given: bool, count: int, seed: Seed) -> np.ndarray:
+    """Halves of the trials, bool (splits, trials): whole folds where they were given, else repeats of a stimulus."""
+    rng = seed.stream("halves")
+    if not given:
+        return split_half_rows(made.stimulus, count, rng)
+    m = len(made.names)
+    first = np.argsort(rng.random((count, m)), axis=1) < m // 2
+    return first[:, made.fold]
+
+
+def part(made: Trials, rows: np.ndarray, given: bool, seed: Seed) -> Trials | None:
+    """Some trials as a data set of their own; None where a stimulus lacks, or has a single fold."""
+    stimulus, fold = made.stimulus[rows], made.fold[rows]
+    counts = np.bincount(stimulus, minlength=len(made.stimuli))
+    if counts.min() < 1:
+        return None
+    if not given:
+        if counts.min() < 2:
+            return Trials(made.x[rows], made.stimuli, stimulus, np.zeros_like(fold), made.names[:1])
+        fold = dealt_folds(stimulus, seed.stream("folds of halves"), who="halves")
+    names, fold = np.unique(fold, return_inverse=True)
+    return Trials(made.x[rows], made.stimuli, stimulus, fold, names)
+
+
+def half_rdms(
+    made: Trials, given: bool, distance: str, noise: Any, *, n_splits: int, seed: Seed
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """RDMs of two halves of the trials, each (splits, pairs); None where halves are too small for the distance."""
+    if n_splits == 0 or (given and len(made.names) < 2) or np.bincount(made.stimulus).min() < 2:
+        return None
+    found: list[list[np.ndarray]] = [[], []]
+    for mask in halves(made, given, n_splits, seed):
+        both = [part(made, rows, given, seed) for rows in (mask, ~mask)]
+        try:
+            for side, half in zip(found, both):
+                if half is None or (distance in CROSS_VALIDATED and len(half.names) < 2):
+                    return None
+                side.append(trial_rdm(half, distance, noise, who="halves"))
+        except InputError as error:
+            if error.code in ("no-repeats", "no-common-folds", "singular-noise"):
+                return None  # too few trials in a half: no reliability, and the docs say so
+            raise
+    return np.stack(found[0]), np.stack(found[1])
+
+
+def reliability(
+    rdms: tuple[np.ndarray, np.ndarray] | None, n_stimuli: int, *, n_boot: int, level: float, seed: Seed
+) -> Reliability:
+    """Of the RDMs (splits, pairs) of two halves; the interval draws stimuli (rule ``pairs``)."""
+    if rdms is None or n_stimuli < 4:
+        return Reliability()
+    one, two = (r - r.mean(axis=1, keepdims=True) for r in rdms)
+    below = np.linalg.norm(one, axis=1) * np.linalg.norm(two, axis=1)
+    if (below <= 0).any():
+        return Reliability()
+    value = float(np.mean(np.sum(one * two, axis=1) / below))
+    if n_boot == 0:
+        return Reliability(value)
+    weights = multinomial_weights(n_stimuli, n_boot, seed.stream("bootstrap"))
+    draws = np.mean([weighted_cosines(a[None], b[None], weights)[:, 0, 0] for a, b in zip(one, two)], axis=0)
+    low, high = percentile_interval(draws, np.asarray(value), level)
+    return Reliability(value, float(low), float(high))

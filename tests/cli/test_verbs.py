@@ -11,7 +11,7 @@ import consilience as cs
 from consilience._cli._text import as_options
 from consilience._cli._verb import names_of
 
-from .test_commands import IDS, refused
+from .test_commands import IDS, QUICK, refused
 
 
 def test_names_of_files():
@@ -76,6 +76,17 @@ def test_crossnobis_with_folds(call, files):
     )
     np.testing.assert_allclose(cs.load("r.nc").rdms.values[0], direct, rtol=1e-10)
     refused(call(*args, "--folds", "session"), "session")
+
+
+def test_partition(call, files):
+    outcome = call("partition", "x.npy", "y.npy", *IDS, "--method", "ols", *QUICK, "--json")
+    assert outcome.code == 0, outcome.err
+    parsed = json.loads(outcome.out)
+    ids = [f"s{i}" for i in range(20)]
+    x, y = (cs.responses(np.load(f"{n}.npy"), stimulus=ids) for n in "xy")
+    direct = cs.partition(x, {"y": y}, method="ols", n_boot=10, n_perm=10, rng=0)
+    assert [row["value"] for row in parsed["results"]] == pytest.approx(direct.data["value"].values.tolist())
+    refused(call("partition", "x.npy", *IDS), "MODELS")
 
 
 @pytest.mark.parametrize(

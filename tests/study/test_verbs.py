@@ -80,6 +80,21 @@ def test_crossnobis_with_folds_from_a_file(folder):
     assert "crossnobis" in (folder / "out" / "report.html").read_text()
 
 
+def test_partition(folder):
+    text = "  - partition: {data: one, models: [two], method: ols, n_boot: 20, n_perm: 20, name: parts}\n"
+    done = run(study(folder, text))
+    assert done.exit_code == 0, done.failures
+    ids = [f"s{i}" for i in range(24)]
+    one, two = (cs.responses(np.load(folder / f"{n}.npy"), stimulus=ids) for n in "xy")
+    direct = cs.partition(one, {"two": two}, method="ols", n_boot=20, n_perm=20, rng=0)
+    np.testing.assert_allclose(done.results["parts"].data["value"], direct.data["value"], rtol=1e-10)
+    np.testing.assert_allclose(done.results["parts"].data["p"], direct.data["p"])
+    with pytest.raises(
+        InputError, match=r"partition.data takes one system, and there are 2 \('one', 'two'\)"
+    ):
+        run(study(folder, text.replace("data: one", "data: [one, two]")))
+
+
 def test_verbs_share_the_systems(folder):
     path = study(
         folder,

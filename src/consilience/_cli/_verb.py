@@ -22,7 +22,7 @@ from consilience._core._errors import ConsilienceWarning, InputError, nearest
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["as_json", "choices", "names_of", "read_files", "run_verb", "said_as_options", "target"]
+__all__ = ["as_json", "first_and_rest", "names_of", "read_files", "run_verb", "said_as_options", "target"]
 
 
 def run_verb(
@@ -66,6 +66,12 @@ def run_verb(
     if written is not None:
         tell(f"result: {clean(written, 500)}")
     return 0
+
+
+def first_and_rest(systems: Mapping[str, xr.DataArray]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments of a verb that takes data, and a mapping of models."""
+    (_, data), *models = systems.items()
+    return (data, dict(models)), {}
 
 
 def read_files(
@@ -142,17 +148,6 @@ def _labels_of(labels: Sequence[str], names: Sequence[str]) -> dict[str, dict[st
             )
         for one in [name] if colon else names:
             out[one][label] = source
-    return out
-
-
-def choices(values: Sequence[str], option: str) -> dict[str, str]:
-    """NAME=VALUE entries as a mapping."""
-    out: dict[str, str] = {}
-    for value in values:
-        name, equals, rest = value.partition("=")
-        if not (equals and name and rest):
-            raise click.UsageError(f"{option} must be NAME=VALUE, got {clean(value, 100)}.")
-        out[name] = rest
     return out
 
 

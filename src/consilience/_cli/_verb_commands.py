@@ -108,4 +108,23 @@ def rdms(**options: Any) -> int:
     return _run("_rdms", options)
 
 
-COMMANDS = (rdms,)
+@click.command()
+@click.argument("data", type=click.Path())
+@click.argument("models", type=click.Path(), nargs=-1, required=True)
+@click.option(
+    "--method",
+    type=click.Choice(["nnls", "ols"]),
+    help="Weights of models: at least 0, or any.  [default: nnls]",
+)
+@click.option("--distance", help="For responses: euclidean, cosine...  [default: correlation]")
+@_by
+@_join
+@_inference
+@_files
+@_written
+def partition(**options: Any) -> int:
+    """What part of the RDM of DATA only one of several models explains, and what they share."""
+    return _run("_partition", options)
+
+
+COMMANDS = (rdms, partition)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from consilience._results import Result
-from consilience.plots._labels import number, shortened, visible
-from consilience.report._words import plural
+from consilience.plots._labels import number, probability, shortened, visible
+from consilience.report._words import listed, plural
 
 __all__ = ["FIGURES", "SENTENCES", "Figure", "sentences"]
 
@@ -37,6 +37,14 @@ def _span(low: Any, high: Any, percent: str = "95 %") -> str:
         if np.isfinite(low) and np.isfinite(high)
         else ""
     )
+
+
+def _percent(result: Any) -> str:
+    return f"{100 * float(result.settings.get('level', 0.95)):g} %"
+
+
+def _held_out(value: Any) -> str:
+    return f", {number(value)} on stimuli left out of the fit" if np.isfinite(value) else ""
 
 
 def _name(value: object) -> str:
@@ -72,8 +80,33 @@ def _influence(result: Any) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _partition(result: Any) -> tuple[str, ...]:
+    frame = result.to_frame()
+    total = frame[frame["kind"] == "total"].iloc[0]
+    models = [_name(name) for name in result.coefficients["model"].values.tolist()]
+    said = [
+        f"{listed(models)} {'together explain' if len(models) > 1 else 'explains'} {number(total['value'])} of the "
+        f"RDM's variance{_span(total['ci_low'], total['ci_high'], _percent(result))}"
+        f"{_held_out(total['held_out'])}."
+    ]
+    if np.isfinite(total["ceiling_high"]):
+        said.append(
+            f"The noise ceiling is {number(total['ceiling_low'])} to {number(total['ceiling_high'])}."
+        )
+    unique = frame[frame["kind"] == "unique"].sort_values("value", ascending=False)
+    for row in unique.head(3).to_dict("records"):
+        chance = (
+            f" ({probability(row['p'])}; a model of noise gives {number(row['null_mean'])})"
+            if np.isfinite(row["p"])
+            else ""
+        )
+        said.append(f"Only {_name(row['models'])} explains {number(row['value'])}{chance}.")
+    return tuple(said)
+
+
 SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Best": _best,
     "Influence": _influence,
+    "VariancePartition": _partition,
 }
 FIGURES: Mapping[str, Figure] = {}

@@ -52,9 +52,9 @@ def check_analysis(analysis: Analysis, systems: Mapping[str, Mapping[str, Traits
         names = analysis.sides.get(key, ())
         members = _named(names, systems)
         if side.alone and len(members) > 1:
-            listed = ", ".join(list(members)[:4])
+            listed = ", ".join(shorten(name, 40) for name in list(members)[:4])
             raise analysis.place(key).error(
-                f"takes one system, and there are {len(members)} ({shorten(listed, 80)}); name one, or select: one.",
+                f"takes one system, and there are {len(members)} ({listed}); name one, or select: one.",
                 code="one-system",
             )
         rdm = next((name for name, traits in members.items() if traits.is_rdm), None)

@@ -147,4 +147,16 @@ VERBS: dict[str, Verb] = {
         labels=("by", "folds"),
         lay_out=lay_out_one,
     ),
+    "partition": Verb(
+        function="consilience.analyses:partition",
+        sides={"data": Side(alone=True), "models": Side()},
+        options={
+            "method": Key(one_of("nnls", "ols")),
+            "distance": Key(one_of("correlation", "euclidean", "sqeuclidean", "cosine")),
+            **_MATCHED,
+            **_INFERENCE,
+        },
+        labels=("by",),
+        lay_out=lay_out_one,
+    ),
 }

@@ -15,13 +15,17 @@ _NAMES = {
     "Best": "consilience._results",
     "Comparison": "consilience._results",
     "RDMs": "consilience._results",
+    "ShapeSpace": "consilience._results",
+    "VariancePartition": "consilience._results",
     "Network": "consilience.networks",
     "align": "consilience._responses",
     "average": "consilience._responses",
     "compare": "consilience.analyses",
     "load": "consilience._results",
+    "partition": "consilience.analyses",
     "rdm_data": "consilience._responses",
     "rdms": "consilience.analyses",
+    "shape_space": "consilience.analyses",
     "record": "consilience.networks",
     "responses": "consilience._responses",
     "split": "consilience._responses",
@@ -53,6 +57,8 @@ __all__ = [
     "InputError",
     "Network",
     "RDMs",
+    "ShapeSpace",
+    "VariancePartition",
     "align",
     "average",
     "compare",
@@ -62,12 +68,14 @@ __all__ = [
     "measures",
     "models",
     "networks",
+    "partition",
     "plots",
     "rdm_data",
     "rdms",
     "record",
     "report",
     "responses",
+    "shape_space",
     "sources",
     "split",
     "stats",
@@ -94,9 +102,9 @@ if TYPE_CHECKING:
     )
     from consilience._core._errors import ConsilienceError, ConsilienceWarning, InputError
     from consilience._responses import align, average, rdm_data, responses, split, unflatten
-    from consilience._results import Best, Comparison, RDMs, load
+    from consilience._results import Best, Comparison, RDMs, ShapeSpace, VariancePartition, load
     from consilience._stimuli import stimuli
-    from consilience.analyses import compare, rdms
+    from consilience.analyses import compare, partition, rdms, shape_space
     from consilience.networks import Network, record
 
 

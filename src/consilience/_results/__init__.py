@@ -4,7 +4,9 @@ from consilience._results._base import PLOTS, SECTIONS, Result, resolve, version
 from consilience._results._best import Best
 from consilience._results._comparison import Comparison
 from consilience._results._files import CLASSES, load, result_hash, save, target_path
+from consilience._results._partition import VariancePartition
 from consilience._results._rdms import RDMs
+from consilience._results._shape_space import ShapeSpace
 
 __all__ = [
     "CLASSES",
@@ -14,6 +16,8 @@ __all__ = [
     "Comparison",
     "RDMs",
     "Result",
+    "ShapeSpace",
+    "VariancePartition",
     "load",
     "resolve",
     "result_hash",

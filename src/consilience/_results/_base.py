@@ -28,6 +28,8 @@ PLOTS = {
     "Comparison": "consilience.plots:plot_comparison",
     "Best": "consilience.plots:plot_best",
     "RDMs": "consilience.plots:plot_rdms",
+    "ShapeSpace": "consilience.plots:plot_shape_space",
+    "VariancePartition": "consilience.plots:plot_partition",
 }
 SECTIONS = {
     "Comparison": "consilience.report:comparison_section",

@@ -19,9 +19,17 @@ from consilience._core._params import shorten
 from consilience._results._base import Result
 from consilience._results._best import Best
 from consilience._results._comparison import Comparison
+from consilience._results._partition import VariancePartition
 from consilience._results._rdms import RDMs
+from consilience._results._shape_space import ShapeSpace
 
-CLASSES: dict[str, type[Result]] = {"Comparison": Comparison, "Best": Best, "RDMs": RDMs}
+CLASSES: dict[str, type[Result]] = {
+    "Comparison": Comparison,
+    "Best": Best,
+    "RDMs": RDMs,
+    "VariancePartition": VariancePartition,
+    "ShapeSpace": ShapeSpace,
+}
 
 _FORMAT = 1
 

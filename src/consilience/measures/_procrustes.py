@@ -126,6 +126,40 @@ def _similarity(x: Array, y: Array) -> Array:
     return xp.sum(xp.linalg.svdvals(x.T @ y)) / below
 
 
+def nuclear_norm(c: np.ndarray) -> float:
+    """Sum of the singular values of ``c``, from its smaller Gram matrix where none is small enough to lose digits."""
+    values = np.linalg.eigvalsh(c.T @ c if c.shape[0] >= c.shape[1] else c @ c.T)
+    if values[0] > 1e-8 * values[-1]:
+        return float(np.sqrt(values).sum())
+    return float(np.linalg.svd(c, compute_uv=False).sum())
+
+
+class RotationParts(SubsampleParts):
+    """Parts of Procrustes; ``matrix`` gives the values of many systems with each other, every one prepared once."""
+
+    def __init__(self, alpha: float, value: Callable[[np.ndarray, np.ndarray], float]) -> None:
+        super().__init__(scores, value)
+        self.alpha = alpha
+
+    def matrix(self, prepared: list[np.ndarray]) -> np.ndarray:
+        """Values (k, k) of prepared systems (n, r_k), symmetric, 1 on the diagonal."""
+        ready = []
+        for z in prepared:
+            z = z - z.mean(axis=0)
+            z = partly_whitened(principal_scores(z), self.alpha) if self.alpha < 1 else z
+            ready.append(z / np.linalg.norm(z))
+        k = len(ready)
+        out = np.eye(k)
+        starts = np.cumsum([0, *(z.shape[1] for z in ready)])
+        whole = np.concatenate(ready, axis=1)
+        for i in range(k - 1):
+            crossed = ready[i].T @ whole[:, starts[i + 1] :]
+            for j in range(i + 1, k):
+                c = crossed[:, starts[j] - starts[i + 1] : starts[j + 1] - starts[i + 1]]
+                out[i, j] = out[j, i] = min(1.0, nuclear_norm(c))
+        return out
+
+
 def _parts(*, alpha: float = 1.0) -> SubsampleParts:
     check_alpha(alpha, "procrustes")
 
@@ -135,7 +169,7 @@ def _parts(*, alpha: float = 1.0) -> SubsampleParts:
             x, y = (partly_whitened(principal_scores(z), alpha) for z in (x, y))
         return float(_similarity(x, y))
 
-    return SubsampleParts(scores, value)
+    return RotationParts(alpha, value)
 
 
 @measure(claims=_claims, parts=_parts)

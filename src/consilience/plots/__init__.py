@@ -12,8 +12,10 @@ from consilience.plots._best import plot_best
 from consilience.plots._comparison import plot_comparison
 from consilience.plots._dots import plot_dots
 from consilience.plots._map import plot_map
+from consilience.plots._partition import plot_partition
 from consilience.plots._profile import plot_profile
 from consilience.plots._rdms import plot_rdms
+from consilience.plots._shape_space import plot_shape_space
 from consilience.plots._stimulus_map import plot_stimulus_map
 from consilience.plots._systems_map import plot_systems_map
 
@@ -22,8 +24,10 @@ __all__ = [
     "plot_comparison",
     "plot_dots",
     "plot_map",
+    "plot_partition",
     "plot_profile",
     "plot_rdms",
+    "plot_shape_space",
     "plot_stimulus_map",
     "plot_systems_map",
 ]

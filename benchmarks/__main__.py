@@ -12,16 +12,28 @@ from pathlib import Path
 from benchmarks._report import machine, table
 from benchmarks._row import Outcome, Row, run
 
-NAMES = ("layers", "rdm", "resampling", "import", "help", "features", "predictivity", "compare")
+NAMES = (
+    "layers",
+    "rdm",
+    "resampling",
+    "resampling-whitened",
+    "resampling-tau",
+    "import",
+    "help",
+    "features",
+    "predictivity",
+    "compare",
+)
 
 
 def _rows(threads: int, wanted: list[str]) -> list[Row]:
-    from benchmarks import _extras, _layers, _rdms, _resampling, _startup
+    from benchmarks import _extras, _layers, _rdm_comparison, _rdms, _resampling, _startup
 
     sources = {
         _layers: ("layers",),
         _rdms: ("rdm",),
         _resampling: ("resampling",),
+        _rdm_comparison: ("resampling-whitened", "resampling-tau"),
         _startup: ("import", "help"),
         _extras: ("features", "predictivity", "compare"),
     }

@@ -127,3 +127,19 @@ def permuted_cosines(
             np.take(flat[k], index, out=block, mode="clip")  # the other modes buffer
             out[start : start + step, k] = block @ fixed_t
     return np.swapaxes(out, 1, 2) if swap else out
+
+
+def weighted_sums(terms: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """sum_p v_p t_p of each row of ``terms`` (k, n(n-1)/2) under stimulus weights (draws, n), a pair i < j
+    weighing w_i w_j: (draws, k).
+    """
+    draws, size = weights.shape[0], terms.shape[1]
+    out = np.zeros((terms.shape[0], draws))
+    w = np.ascontiguousarray(weights.T)
+    step = max(256, min(size, _BLOCK // draws))
+    v = np.empty((min(step, size), draws))
+    for start in range(0, size, step):
+        stop = min(start + step, size)
+        _pair_weights(w, start, stop, v)
+        out += terms[:, start:stop] @ v[: stop - start]
+    return np.ascontiguousarray(out.T)

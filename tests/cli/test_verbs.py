@@ -89,6 +89,21 @@ def test_partition(call, files):
     refused(call("partition", "x.npy", *IDS), "MODELS")
 
 
+def test_shape_space(call, files):
+    np.save("z.npy", np.random.default_rng(5).normal(size=(20, 4)))
+    groups = ("--group", "x=one", "--group", "y=one", "--group", "z=two")
+    args = ("shape-space", "x.npy", "y.npy", "z.npy", *IDS, "--measure", "cka", *QUICK)
+    parsed = json.loads(call(*args, *groups, "--json").out)
+    assert [(row["a"], row["b"]) for row in parsed["results"]] == [("x", "y"), ("x", "z"), ("y", "z")]
+    ids = [f"s{i}" for i in range(20)]
+    systems = {n: cs.responses(np.load(f"{n}.npy"), stimulus=ids) for n in "xyz"}
+    direct = cs.shape_space(systems, "cka", n_boot=10, n_perm=10, rng=0).to_frame()
+    assert [row["value"] for row in parsed["results"]] == pytest.approx(direct["value"].tolist())
+    assert "groups: within" in call(*args, *groups).out
+    refused(call(*args, "--group", "x"), "--group must be NAME=LABEL, got x.")
+    refused(call("shape-space", "x.npy", "y.npy", *IDS), "at least 3")
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 
 import numpy as np
@@ -93,6 +94,64 @@ def test_partition(folder):
         InputError, match=r"partition.data takes one system, and there are 2 \('one', 'two'\)"
     ):
         run(study(folder, text.replace("data: one", "data: [one, two]")))
+
+
+def test_shape_space_with_a_measure_and_labels(folder):
+    np.save(folder / "z.npy", np.random.default_rng(5).normal(size=(24, 4)))
+    text = HEAD + "  three: {read: z.npy, ids: ids.txt}\nanalyses:\n"
+    text += (
+        "  - shape_space:\n      systems: [one, two, three]\n      measure: {name: cka, kernel: rbf}\n"
+        "      labels: {one: early, two: early, three: late}\n      n_boot: 10\n      n_perm: 10\n      name: space\n"
+    )
+    (folder / "study.yaml").write_text(text)
+    done = run(folder / "study.yaml")
+    assert done.exit_code == 0, done.failures
+    ids = [f"s{i}" for i in range(24)]
+    systems = {
+        name: cs.responses(np.load(folder / f"{file}.npy"), stimulus=ids)
+        for name, file in (("one", "x"), ("two", "y"), ("three", "z"))
+    }
+    with pytest.warns(UserWarning, match="3 systems can be dealt"):
+        direct = cs.shape_space(
+            systems,
+            functools.partial(cs.measures.cka, kernel="rbf"),
+            labels={"one": "early", "two": "early", "three": "late"},
+            n_boot=10,
+            n_perm=10,
+            rng=0,
+        )
+    np.testing.assert_allclose(done.results["space"].data["value"], direct.data["value"], rtol=1e-10)
+    assert float(done.results["space"].groups["p"]) == float(direct.groups["p"])
+    (folder / "study.yaml").write_text(text.replace("kernel: rbf", "kernal: rbf"))
+    with pytest.raises(InputError, match=r"line 11.*kernal is not an option of cka\. Did you mean 'kernel'"):
+        run(folder / "study.yaml")
+
+
+def test_rdm_movie_with_models(folder):
+    rng = np.random.default_rng(0)
+    values = np.tile(rng.normal(size=(6, 3, 5)), (4, 1, 1)) + 0.5 * rng.normal(size=(24, 3, 5))
+    ids = np.array(list("abcdef" * 4))
+    np.savez(folder / "t.npz", responses=values, stimulus=ids, time=np.array([0.0, 0.1, 0.2]))
+    np.save(folder / "m.npy", cs.measures.rdm(rng.normal(size=(6, 4)), square=True))
+    text = (
+        "seed: 0\noutput: out\nsystems:\n"
+        "  it: {read: t.npz, repeat: count, kind: rate, dims: [trial, time, unit]}\n"
+        "  model: {read: m.npy, ids: [a, b, c, d, e, f], rdm: correlation}\nanalyses:\n"
+        "  - rdm_movie: {data: it, models: model, noise: none, n_boot: 10, n_perm: 10, name: movie}\n"
+    )
+    (folder / "study.yaml").write_text(text)
+    done = run(folder / "study.yaml")
+    assert done.exit_code == 0, done.failures
+    movie = done.results["movie"]
+    assert movie.data["model"].values.tolist() == ["model"]
+    assert movie.rdms.shape == (3, 6, 6)
+    page = (folder / "out" / "report.html").read_text()
+    assert "model is" in page
+    (folder / "study.yaml").write_text(text.replace("data: it, models: model", "data: model, models: it"))
+    with pytest.raises(
+        InputError, match=r"rdm_movie.data needs responses, and 'model' is known by its RDM only"
+    ):
+        run(folder / "study.yaml")
 
 
 def test_verbs_share_the_systems(folder):

@@ -127,4 +127,21 @@ def partition(**options: Any) -> int:
     return _run("_partition", options)
 
 
-COMMANDS = (rdms, partition)
+@click.command("shape-space")
+@click.argument("files", type=click.Path(), nargs=-1, required=True)
+@click.option("--measure", "-m", help="Distances are the angles of this similarity.  [default: procrustes]")
+@click.option(
+    "--in-sample", is_flag=True, help="Fit alignments and score them on the same stimuli: a metric, inflated."
+)
+@click.option("--group", "groups", multiple=True, help="NAME=LABEL: the group of a file; give one for each.")
+@_by
+@_join
+@_inference
+@_files
+@_written
+def shape_space(**options: Any) -> int:
+    """Distances between many files, a map of them, their tree, and distances within and between groups."""
+    return _run("_shape_space", options)
+
+
+COMMANDS = (rdms, partition, shape_space)

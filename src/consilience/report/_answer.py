@@ -53,8 +53,10 @@ def answer(results: Mapping[str, Result], failed: list[dict[str, str]]) -> dict[
         if not isinstance(other, (Comparison, RDMs)):
             where = f"{shortened(visible(name), 40)}: " if len(results) > 1 else ""
             said = answer_of(other)
-            lead = lead or (said[0] if said else "")
-            sentences.append((where, said))
+            if said and not lead:
+                lead, said = f"{said[0][:1].upper()}{said[0][1:]}", said[1:]
+            if said:
+                sentences.append((where, said))
     if not lead:
         lead = _described(results)
     at = [card["x"] for group in groups for card in group["cards"]]

@@ -14,6 +14,8 @@ from consilience.report._words import listed, plural
 
 __all__ = ["FIGURES", "SENTENCES", "Figure", "sentences"]
 
+ALPHA = 0.05
+
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
@@ -104,9 +106,101 @@ def _partition(result: Any) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _shape_space(result: Any) -> tuple[str, ...]:
+    frame = result.to_frame().sort_values("value")
+    n, attrs = result.data.sizes["system"], result.data.attrs
+    said = []
+    for word, row in (("nearest", frame.iloc[0]), ("farthest apart", frame.iloc[-1])):
+        ends = _span(row["ci_low"], row["ci_high"], _percent(result))
+        pair = f"{_name(row['a'])} and {_name(row['b'])}"
+        said.append(f"Of {plural(n, 'system')}, {pair} are {word}: {number(row['value'])} rad{ends}.")
+    if result.groups is not None:
+        within, between, p = (float(result.groups[key]) for key in ("within", "between", "p"))
+        chance = f" ({probability(p)})" if np.isfinite(p) else ""
+        said.append(
+            f"Systems of one group are {number(within)} rad apart, of different groups {number(between)}{chance}."
+        )
+    if attrs["metric"] == "yes":
+        said.append("The distance is a metric.")
+    else:
+        broken = f"{attrs['violations']} of {attrs['triples']} triangles are broken"
+        said.append(f"The distance is no metric ({visible(attrs['metric'])}); {broken}.")
+    return tuple(said)
+
+
+def _movie(result: Any) -> tuple[str, ...]:
+    data, unit = result.data, str(result.settings.get("time_units", "s"))
+    times, agreed = data["time"].values, data["reliability"].values
+    said = []
+    for model in data["model"].values.tolist()[:4] if "model" in data.dims else []:
+        row = data.sel(model=model)
+        values, p = row["value"].values, row["p_fwer"].values
+        if not np.isfinite(values).any():
+            continue
+        at = int(np.nanargmax(values))
+        ends = _span(row["ci_low"].values[at], row["ci_high"].values[at], _percent(result))
+        peak = f"{number(values[at])} at {times[at]:g} {unit}{ends}"
+        if not np.isfinite(p).any():
+            said.append(f"{_name(model)} is most alike with {peak}.")
+        elif (p < ALPHA).any():
+            first, count = times[p < ALPHA][0], int((p < ALPHA).sum())
+            said.append(
+                f"{_name(model)} is told from chance at {count} of {len(times)} times, first at {first:g} {unit} "
+                f"(corrected over times); most with {peak}."
+            )
+        else:
+            said.append(f"{_name(model)} is told from chance at no time; its highest value is {peak}.")
+    if np.isfinite(agreed).any():
+        at = int(np.nanargmax(agreed))
+        said.append(
+            f"RDMs of two halves of the trials agree most at {times[at]:g} {unit}: r = {number(agreed[at])}."
+        )
+    return tuple(said)
+
+
+def _agreement(result: Any) -> tuple[str, ...]:
+    frame = result.to_frame().sort_values("tau")
+    same = int(frame["same_ranking"].astype(bool).sum())
+    split = result.pairs["split"].values
+    said = [
+        f"{same} of {plural(len(frame), 'pair')} of measures rank the systems alike; "
+        f"{int(split.sum())} of {plural(split.size, 'pair')} of systems are ordered differently by some measures."
+    ]
+    row = frame.iloc[0]
+    if not bool(row["same_ranking"]):
+        ends = _span(row["tau_low"], row["tau_high"], _percent(result))
+        said.append(
+            f"Least agree {_name(row['measure'])} and {_name(row['measure_'])} for {_name(row['b'])}: "
+            f"tau = {number(row['tau'])}{ends}."
+        )
+    return tuple(said)
+
+
+def _deciding(result: Any) -> tuple[str, ...]:
+    at, s = result.data, result.settings
+    first, second = _name(s["first"]), _name(s["second"])
+    ahead, n = (first if result.difference >= 0 else second), int(at["n_stimuli"])
+    said = [
+        f"By {_name(s['measure'])}, {first} has {number(float(at['value_first']))} with {_name(s['b'])} and {second} "
+        f"{number(float(at['value_second']))} (jackknife standard error of the difference {number(float(at['se']))})."
+    ]
+    flips = float(at["n_to_flip"])
+    if np.isfinite(flips):
+        said.append(f"Without {int(flips)} of {plural(n, 'stimulus')}, {ahead} is not ahead any more.")
+    else:
+        said.append(
+            f"{ahead} stays ahead whichever stimuli that speak for it are left out, up to half of {n:,}."
+        )
+    return tuple(said)
+
+
 SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Best": _best,
+    "Agreement": _agreement,
+    "DecidingStimuli": _deciding,
     "Influence": _influence,
+    "RDMMovie": _movie,
+    "ShapeSpace": _shape_space,
     "VariancePartition": _partition,
 }
 FIGURES: Mapping[str, Figure] = {}

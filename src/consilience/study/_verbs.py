@@ -18,6 +18,8 @@ from consilience.study._readers import (
     one_of,
     plain,
     read_draws,
+    read_flag,
+    read_mapping,
     read_name,
     refused,
     wanted,
@@ -117,6 +119,11 @@ def _make_model(stored: Any) -> Any:
     return getattr(models, stored["name"])(**options)
 
 
+def _read_groups(node: Node) -> dict[str, str]:
+    """{system: label}."""
+    return {name: read_name(child) for name, child in read_mapping(node).value.items()}
+
+
 def _or_none(read: Reader) -> Reader:
     """What ``read`` takes, or ``none``."""
 
@@ -128,7 +135,6 @@ def _or_none(read: Reader) -> Reader:
 
 _INFERENCE = {"n_boot": Key(read_draws), "n_perm": Key(read_draws), "level": Key(between(0, 1))}
 _MATCHED = {"by": Key(read_name), "join": Key(one_of("exact", "inner"))}
-_MEASURE = {"measure": _make_measure}
 
 VERBS: dict[str, Verb] = {
     "compare": COMPARE,
@@ -157,6 +163,36 @@ VERBS: dict[str, Verb] = {
             **_INFERENCE,
         },
         labels=("by",),
+        lay_out=lay_out_one,
+    ),
+    "rdm_movie": Verb(
+        function="consilience.analyses:rdm_movie",
+        sides={"data": Side(alone=True, responses=True), "models": Side(keyword=True, required=False)},
+        options={
+            "distance": Key(one_of(*_DISTANCES)),
+            "folds": Key(read_name),
+            "noise": Key(_or_none(one_of(*_NOISE))),
+            "window": Key(between(0, float("inf"))),
+            "step": Key(between(0, float("inf"))),
+            "method": Key(one_of("spearman", "pearson", "cosine")),
+            "n_splits": Key(whole(0, 10_000)),
+            **_INFERENCE,
+        },
+        labels=("folds",),
+        lay_out=lay_out_one,
+    ),
+    "shape_space": Verb(
+        function="consilience.analyses:shape_space",
+        sides={"systems": Side()},
+        options={
+            "measure": Key(_read_one_measure),
+            "held_out": Key(read_flag),
+            "labels": Key(_read_groups),
+            **_MATCHED,
+            **_INFERENCE,
+        },
+        labels=("by",),
+        made={"measure": _make_measure},
         lay_out=lay_out_one,
     ),
 }

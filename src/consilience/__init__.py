@@ -12,19 +12,28 @@ __version__ = "0.1.0.dev0"
 
 # public name -> module that defines it; sub-packages are listed with their own name
 _NAMES = {
+    "Agreement": "consilience._results",
     "Best": "consilience._results",
     "Comparison": "consilience._results",
+    "DecidingStimuli": "consilience._results",
+    "Influence": "consilience._results",
+    "RDMMovie": "consilience._results",
     "RDMs": "consilience._results",
+    "Searchlight": "consilience._results",
     "ShapeSpace": "consilience._results",
     "VariancePartition": "consilience._results",
     "Network": "consilience.networks",
     "align": "consilience._responses",
     "average": "consilience._responses",
     "compare": "consilience.analyses",
+    "deciding_stimuli": "consilience.analyses",
+    "influence": "consilience.analyses",
     "load": "consilience._results",
     "partition": "consilience.analyses",
     "rdm_data": "consilience._responses",
+    "rdm_movie": "consilience.analyses",
     "rdms": "consilience.analyses",
+    "searchlight": "consilience.analyses",
     "shape_space": "consilience.analyses",
     "record": "consilience.networks",
     "responses": "consilience._responses",
@@ -50,19 +59,26 @@ _PACKAGES = (
 )
 
 __all__ = [
+    "Agreement",
     "Best",
     "Comparison",
     "ConsilienceError",
     "ConsilienceWarning",
+    "DecidingStimuli",
+    "Influence",
     "InputError",
     "Network",
+    "RDMMovie",
     "RDMs",
+    "Searchlight",
     "ShapeSpace",
     "VariancePartition",
     "align",
     "average",
     "compare",
     "datasets",
+    "deciding_stimuli",
+    "influence",
     "linalg",
     "load",
     "measures",
@@ -71,12 +87,14 @@ __all__ = [
     "partition",
     "plots",
     "rdm_data",
+    "rdm_movie",
     "rdms",
     "record",
     "report",
     "responses",
     "shape_space",
     "sources",
+    "searchlight",
     "split",
     "stats",
     "stimuli",
@@ -102,9 +120,30 @@ if TYPE_CHECKING:
     )
     from consilience._core._errors import ConsilienceError, ConsilienceWarning, InputError
     from consilience._responses import align, average, rdm_data, responses, split, unflatten
-    from consilience._results import Best, Comparison, RDMs, ShapeSpace, VariancePartition, load
+    from consilience._results import (
+        Agreement,
+        Best,
+        Comparison,
+        DecidingStimuli,
+        Influence,
+        RDMMovie,
+        RDMs,
+        Searchlight,
+        ShapeSpace,
+        VariancePartition,
+        load,
+    )
     from consilience._stimuli import stimuli
-    from consilience.analyses import compare, partition, rdms, shape_space
+    from consilience.analyses import (
+        compare,
+        deciding_stimuli,
+        influence,
+        partition,
+        rdm_movie,
+        rdms,
+        searchlight,
+        shape_space,
+    )
     from consilience.networks import Network, record
 
 

@@ -1,21 +1,31 @@
 """Results: frozen dataclasses that carry value, interval, null and ceiling, print, and save."""
 
+from consilience._results._agreement import Agreement
 from consilience._results._base import PLOTS, SECTIONS, Result, resolve, versions
 from consilience._results._best import Best
 from consilience._results._comparison import Comparison
+from consilience._results._deciding import DecidingStimuli
 from consilience._results._files import CLASSES, load, result_hash, save, target_path
 from consilience._results._partition import VariancePartition
+from consilience._results._influence import Influence
+from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
+from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
 
 __all__ = [
     "CLASSES",
     "PLOTS",
     "SECTIONS",
+    "Agreement",
     "Best",
     "Comparison",
+    "DecidingStimuli",
+    "Influence",
+    "RDMMovie",
     "RDMs",
     "Result",
+    "Searchlight",
     "ShapeSpace",
     "VariancePartition",
     "load",

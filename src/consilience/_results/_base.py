@@ -28,6 +28,11 @@ PLOTS = {
     "Comparison": "consilience.plots:plot_comparison",
     "Best": "consilience.plots:plot_best",
     "RDMs": "consilience.plots:plot_rdms",
+    "RDMMovie": "consilience.plots:plot_rdm_movie",
+    "Searchlight": "consilience.plots:plot_searchlight",
+    "Agreement": "consilience.plots:plot_agreement",
+    "DecidingStimuli": "consilience.plots:plot_deciding",
+    "Influence": "consilience.plots:plot_influence",
     "ShapeSpace": "consilience.plots:plot_shape_space",
     "VariancePartition": "consilience.plots:plot_partition",
 }
@@ -35,6 +40,9 @@ SECTIONS = {
     "Comparison": "consilience.report:comparison_section",
     "RDMs": "consilience.report:rdms_section",
 }
+
+# method of a result -> the analysis of its draws, which stands above results
+METHODS = {"agreement": "consilience.analyses._agreement:agreement"}
 
 
 def versions() -> dict[str, str]:

@@ -16,19 +16,29 @@ import xarray as xr
 
 from consilience._core._errors import InputError, cautions_from_json, cautions_to_json
 from consilience._core._params import shorten
+from consilience._results._agreement import Agreement
 from consilience._results._base import Result
 from consilience._results._best import Best
 from consilience._results._comparison import Comparison
+from consilience._results._deciding import DecidingStimuli
+from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
+from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
+from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
 
 CLASSES: dict[str, type[Result]] = {
     "Comparison": Comparison,
     "Best": Best,
     "RDMs": RDMs,
+    "RDMMovie": RDMMovie,
+    "Searchlight": Searchlight,
     "VariancePartition": VariancePartition,
     "ShapeSpace": ShapeSpace,
+    "Agreement": Agreement,
+    "DecidingStimuli": DecidingStimuli,
+    "Influence": Influence,
 }
 
 _FORMAT = 1

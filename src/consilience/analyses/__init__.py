@@ -1,8 +1,21 @@
 """The verbs: labelled data in, results out. They do the bookkeeping and hold no formula of a measure."""
 
 from consilience.analyses._compare import compare
+from consilience.analyses._deciding import deciding_stimuli
+from consilience.analyses._influence import influence
 from consilience.analyses._partition import partition
+from consilience.analyses._rdm_movie import rdm_movie
 from consilience.analyses._rdms import rdms
+from consilience.analyses._searchlight import searchlight
 from consilience.analyses._shape_space import shape_space
 
-__all__ = ["compare", "partition", "rdms", "shape_space"]
+__all__ = [
+    "compare",
+    "deciding_stimuli",
+    "influence",
+    "partition",
+    "rdm_movie",
+    "rdms",
+    "searchlight",
+    "shape_space",
+]

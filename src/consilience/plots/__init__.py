@@ -8,25 +8,35 @@ systems stand in the order of the data.
 
 from __future__ import annotations
 
+from consilience.plots._agreement import plot_agreement
 from consilience.plots._best import plot_best
 from consilience.plots._comparison import plot_comparison
+from consilience.plots._deciding import plot_deciding
 from consilience.plots._dots import plot_dots
+from consilience.plots._influence import plot_influence
 from consilience.plots._map import plot_map
 from consilience.plots._partition import plot_partition
 from consilience.plots._profile import plot_profile
+from consilience.plots._rdm_movie import plot_rdm_movie
 from consilience.plots._rdms import plot_rdms
+from consilience.plots._searchlight import plot_searchlight
 from consilience.plots._shape_space import plot_shape_space
 from consilience.plots._stimulus_map import plot_stimulus_map
 from consilience.plots._systems_map import plot_systems_map
 
 __all__ = [
+    "plot_agreement",
     "plot_best",
     "plot_comparison",
+    "plot_deciding",
     "plot_dots",
+    "plot_influence",
     "plot_map",
     "plot_partition",
     "plot_profile",
+    "plot_rdm_movie",
     "plot_rdms",
+    "plot_searchlight",
     "plot_shape_space",
     "plot_stimulus_map",
     "plot_systems_map",

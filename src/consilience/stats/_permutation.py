@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-__all__ = ["max_statistic_p", "p_value", "permutations"]
+__all__ = ["false_discovery_q", "max_statistic_p", "p_value", "permutations"]
 
 _TIE = 1e-10  # relative: equal up to rounding counts as a tie, and ties count against the claim
 
@@ -43,3 +43,13 @@ def max_statistic_p(value: np.ndarray, null: np.ndarray, *, axis: int = 0) -> np
     """
     top = np.nanmax(null, axis=axis + 1, keepdims=True)
     return p_value(value, np.broadcast_to(top, null.shape))
+
+
+def false_discovery_q(p: np.ndarray) -> np.ndarray:
+    """Smallest false discovery rate at which each of the p-values (k,) is found (Benjamini & Hochberg 1995)."""
+    p = np.asarray(p, dtype=np.float64)
+    order = np.argsort(p)
+    steps = p[order] * p.size / np.arange(1, p.size + 1)
+    out = np.empty_like(p)
+    out[order] = np.minimum.accumulate(steps[::-1])[::-1]
+    return np.minimum(out, 1.0)

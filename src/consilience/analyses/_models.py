@@ -1,0 +1,56 @@
+"""Model RDMs given to a verb, brought to the order of its stimuli by id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError
+from consilience._responses import check_rdm_data, is_rdm_data, select_ids, stimulus_ids
+from consilience.analyses._inputs import condensed
+from consilience.measures._compare_rdms import PREPARE, check_varies
+
+__all__ = ["RDM_METHODS", "model_vectors", "unit_rows"]
+
+RDM_METHODS = ("spearman", "pearson", "cosine")
+
+
+def model_vectors(models: object, ids: np.ndarray, *, who: str, what: str) -> dict[str, np.ndarray]:
+    """{name: condensed RDM over ``ids``} of RDM data, or of a mapping {name: RDM data}; subjects are averaged."""
+    if isinstance(models, xr.DataArray):
+        models = {str(models.attrs.get("system") or models.name or "model"): models}
+    if not isinstance(models, Mapping) or not models:
+        raise InputError(
+            f"{who}: {what} must be RDM data or a mapping {{name: RDM data}}, got {type(models).__name__}; make it "
+            "with cs.rdm_data(d, stimulus=ids), so that stimuli are matched by id.",
+            code="bad-rdm",
+        )
+    out = {}
+    for name, given in models.items():
+        if not is_rdm_data(given):
+            raise InputError(
+                f"{who}: {what}[{name!r}] must be RDM data; make it with cs.rdm_data(d, stimulus=ids), so that stimuli "
+                "are matched by id.",
+                code="bad-rdm",
+            )
+        data = check_rdm_data(given, who=who, name=f"{what}[{name!r}]")
+        own = stimulus_ids(data)
+        missing = ids[~np.isin(ids, own)] if own.dtype.kind == ids.dtype.kind else ids
+        if missing.size:
+            raise InputError(
+                f"{who}: {what}[{name!r}] lacks {missing.size} of {ids.size} stimuli, such as "
+                f"{missing[0].item()!r}; give both the same ids.",
+                code="ids-differ",
+            )
+        vector = condensed(np.asarray(select_ids(data, ids).values, dtype=np.float64)).mean(axis=0)
+        out[str(name)] = check_varies(vector, vector)
+    return out
+
+
+def unit_rows(vectors: np.ndarray, method: str) -> np.ndarray:
+    """RDMs (k, pairs), ranked or centred as ``method`` asks, at norm 1; NaN where all entries are equal."""
+    made = np.stack([PREPARE[method](v) for v in vectors])
+    norm = np.linalg.norm(made, axis=1, keepdims=True)
+    return made / np.where(norm > 1e-12 * np.abs(vectors).max(initial=1e-300), norm, np.nan)

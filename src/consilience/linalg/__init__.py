@@ -6,16 +6,21 @@ from consilience.linalg._centre import centre_columns, constant_columns, to_safe
 from consilience.linalg._gram import cross, gram, squared_distances
 from consilience.linalg._mds import classical_mds, rotate_onto
 from consilience.linalg._noise import NoiseCovariance, Residuals, noise_covariance, stimulus_residuals
+from consilience.linalg._nnls import nnls_from_gram
 from consilience.linalg._reduce import principal_scores
 from consilience.linalg._ridge import RidgePlan
+from consilience.linalg._ridge_path import DualRidge, PrimalRidge, RidgeSolution, ridge_solver
 from consilience.linalg._shrinkage import ledoit_wolf
 from consilience.linalg._sinkhorn import sinkhorn
 from consilience.linalg._transport import Transport, transport
 
 __all__ = [
+    "DualRidge",
     "NoiseCovariance",
+    "PrimalRidge",
     "Residuals",
     "RidgePlan",
+    "RidgeSolution",
     "Transport",
     "centre_columns",
     "classical_mds",
@@ -23,8 +28,10 @@ __all__ = [
     "cross",
     "gram",
     "ledoit_wolf",
+    "nnls_from_gram",
     "noise_covariance",
     "principal_scores",
+    "ridge_solver",
     "rotate_onto",
     "squared_distances",
     "stimulus_residuals",

@@ -1,0 +1,129 @@
+"""Ridge regression of many targets, each with the penalty that predicts it best on held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from consilience.linalg import DualRidge, centre_columns, ridge_solver
+from consilience.models._base import ALPHAS, Mapping, Solution, Solver, Split, check_alphas, held_out_r2
+
+__all__ = ["RidgeCV"]
+
+
+class RidgeOf(Solver):
+    """A ridge solver of `linalg` behind the parts of `Solver`."""
+
+    def __init__(self, ridge: Any, per_target: bool) -> None:
+        self.ridge, self.per_target = ridge, per_target
+
+    def solve(self, y: np.ndarray) -> Solution:
+        found = self.ridge.solve(y, per_target=self.per_target)
+        last = self.ridge.alphas.size - 1
+        edge = (found.index == 0) | (found.index == last) if last > 1 else np.zeros(found.index.size, bool)
+        scores = held_out_r2(found.errors, found.total)
+        return Solution(found.mean, found.spread, found.alpha, edge, scores, found)
+
+    def operator(self, x: np.ndarray) -> np.ndarray:
+        return self.ridge.operator(x)
+
+    def predict(self, operator: np.ndarray, solution: Solution) -> np.ndarray:
+        return operator @ solution.inner.weights
+
+
+class _LinearRidge(RidgeOf):
+    def __init__(
+        self, x: np.ndarray, alphas: np.ndarray | None, splits: list[Split], intercept: bool, per_target: bool
+    ) -> None:
+        self.mean = x.mean(axis=0, dtype=np.float64) if intercept else np.zeros(x.shape[1])
+        self.x = centre_columns(x) if intercept else x
+        if alphas is None:
+            alphas = relative(float(np.einsum("ij,ij->", self.x, self.x, dtype=np.float64)) / len(x))
+        super().__init__(ridge_solver(self.x, alphas, splits, intercept=intercept), per_target)
+
+    def operator(self, x: np.ndarray) -> np.ndarray:
+        x = (x - self.mean).astype(self.x.dtype, copy=False)
+        return self.ridge.operator(x @ self.x.T if isinstance(self.ridge, DualRidge) else x)
+
+    def coef(self, solution: Solution) -> np.ndarray:
+        if isinstance(self.ridge, DualRidge):
+            return self.x.T @ self.ridge.dual(solution.inner)
+        return self.ridge.coef(solution.inner)
+
+
+def relative(scale: float) -> np.ndarray:
+    """The default grid: `ALPHAS` times the mean squared length of a centred row (1 where that is 0)."""
+    return np.array(ALPHAS) * (scale if scale > 0 else 1.0)
+
+
+class RidgeCV(Mapping):
+    """Ridge regression, the penalty of each target chosen by cross-validation.
+
+    For target u, w_u = argmin ||y_u - X w - b||^2 + alpha_u ||w||^2, alpha_u the penalty with the least summed
+    squared error over the held-out rows of the inner folds. One eigendecomposition of X'X or XX', the smaller
+    one, serves all penalties and targets; with XX' it serves all folds too.
+
+    Parameters
+    ----------
+    alphas : penalties, in squared units of X; None = 1e-5 ... 1e4 times the mean squared length of a centred
+        row of X. `scikit-learn` and `himalaya` mean the same alpha; `himalaya`'s kernel form too.
+    per_target : each target its own penalty; False = one for all, by the error summed over targets.
+    cv : int (consecutive folds; give shuffled rows or a splitter where order matters), splitter, or list of
+        (training rows, test rows).
+    fit_intercept : an unpenalised constant.
+
+    Attributes
+    ----------
+    alpha_ : (t,).   cv_scores_ : (alphas, t) held-out R2, 1 - squared error / squared error of the training
+    mean.   alphas_ : the grid.   coef_ : (t, p), made when asked for.   intercept_ : (t,).
+
+    References
+    ----------
+    Hoerl & Kennard (1970).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(80, 200))
+    >>> Y = X[:, :3] @ rng.normal(size=(3, 2))
+    >>> model = cs.models.RidgeCV().fit(X[:60], Y[:60])
+    >>> model.predict(X[60:]).shape, model.coef_.shape
+    ((20, 2), (2, 200))
+    """
+
+    def __init__(
+        self,
+        alphas: Sequence[float] | None = None,
+        *,
+        per_target: bool = True,
+        cv: Any = 5,
+        fit_intercept: bool = True,
+    ) -> None:
+        self.alphas = alphas
+        self.per_target = per_target
+        self.cv = cv
+        self.fit_intercept = fit_intercept
+
+    def _prepare(self, x: np.ndarray, splits: list[Split]) -> Solver:
+        alphas = check_alphas(self.alphas, "RidgeCV")
+        return _LinearRidge(x, alphas, splits, self.fit_intercept, self.per_target)
+
+    def _store(self, solver: Any, solution: Solution) -> None:
+        self.alphas_ = solver.ridge.alphas
+        self.alpha_ = self._own(solution.alpha)
+        self.cv_scores_ = self._own(solution.scores)
+
+    @property
+    def coef_(self) -> np.ndarray:
+        check_is_fitted(self, "alpha_")
+        coef = self._solver.coef(self._solution).T
+        return coef[0] if self._flat else coef
+
+    @property
+    def intercept_(self) -> Any:
+        check_is_fitted(self, "alpha_")
+        return self._own(self._solution.mean - self._solver.mean @ self._solver.coef(self._solution))

@@ -154,6 +154,30 @@ def test_rdm_movie_with_models(folder):
         run(folder / "study.yaml")
 
 
+def test_searchlight_influence_and_deciding_stimuli(folder):
+    rng = np.random.default_rng(0)
+    np.save(folder / "place.npy", np.arange(6.0))
+    np.save(folder / "m.npy", cs.measures.rdm(rng.normal(size=(24, 3)), square=True))
+    text = HEAD.replace("ids: ids.txt}", "ids: ids.txt, labels: {x: place.npy}}", 1)
+    text += (
+        "  model: {read: m.npy, ids: ids.txt, rdm: correlation}\nanalyses:\n"
+        "  - searchlight: {data: one, target: model, n_units: 3, n_boot: 10, n_perm: 10, name: light}\n"
+        "  - influence: {a: one, b: two, measure: [rsa, {name: cka, debiased: false}], name: moved}\n"
+        "  - deciding_stimuli: {first: one, second: model, b: two, name: decided}\n"
+    )
+    (folder / "study.yaml").write_text(text)
+    done = run(folder / "study.yaml")
+    assert done.exit_code == 0, done.failures
+    assert done.results["light"].data.sizes["unit"] == 6
+    assert done.results["moved"].data["measure"].values.tolist() == ["rsa", "cka(debiased=False)"]
+    assert done.results["decided"].settings["first"] == "one"
+    assert sorted(p.name for p in (folder / "out" / "results").glob("*.csv")) == [
+        "decided.csv",
+        "light.csv",
+        "moved.csv",
+    ]
+
+
 def test_verbs_share_the_systems(folder):
     path = study(
         folder,

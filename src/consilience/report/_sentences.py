@@ -194,12 +194,32 @@ def _deciding(result: Any) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _searchlight(result: Any) -> tuple[str, ...]:
+    value, total = result.data["value"].values, result.data.sizes["unit"]
+    if not np.isfinite(value).any():
+        return ("No centre has a value.",)
+    row = result.data.isel(unit=int(np.nanargmax(value)))
+    ends = _span(row["ci_low"], row["ci_high"], _percent(result))
+    said = []
+    if np.isfinite(row["p_fwer"]):
+        found, wide = (int((result.data[key].values <= ALPHA).sum()) for key in ("p_fwer", "q"))
+        said.append(
+            f"{found:,} of {plural(total, 'centre')} are told from chance (corrected over centres, maximum statistic); "
+            f"{wide:,} at a false discovery rate of 0.05."
+        )
+    said.append(
+        f"The highest value, around {_name(row['unit'].item())}, is {number(row['value'].item())}{ends}."
+    )
+    return tuple(said)
+
+
 SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Best": _best,
     "Agreement": _agreement,
     "DecidingStimuli": _deciding,
     "Influence": _influence,
     "RDMMovie": _movie,
+    "Searchlight": _searchlight,
     "ShapeSpace": _shape_space,
     "VariancePartition": _partition,
 }

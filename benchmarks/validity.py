@@ -38,7 +38,7 @@ def measure_of(spec: Spec) -> Any:
 
 def label(spec: Spec) -> str:
     name, options, held_out = spec
-    alignment = name in ("cca", "svcca", "procrustes")
+    alignment = name in ("cca", "svcca", "pwcca", "procrustes")
     form = (" held out" if held_out else " in-sample") if alignment else ""
     return name + ("(" + ", ".join(f"{k}={v}" for k, v in options.items()) + ")" if options else "") + form
 
@@ -81,6 +81,12 @@ EVERY: list[Spec] = [
     ("procrustes", {}, False),
     ("procrustes", {}, True),
     ("linear_predictivity", {}, True),
+    ("distance_correlation", {}, True),
+    ("distance_correlation", {"debiased": False}, True),
+    ("mutual_knn", {}, True),
+    ("pwcca", {}, False),
+    ("pwcca", {}, True),
+    ("kernel_cca", {}, True),
 ]
 TAU: Spec = ("rsa", {"method": "kendall"}, True)
 
@@ -184,6 +190,12 @@ COVERAGE: list[tuple[str, Spec, bool]] = [
     ("pairs", ("rsa", {"distance": "euclidean"}, True), False),
     ("pairs", ("rsa", {}, True), False),
     ("pairs", ("cka", {}, True), False),
+    ("pairs", ("cka", {"units": "sampled"}, True), False),
+    ("pairs", ("distance_correlation", {}, True), False),
+    ("pairs, at n", ("mutual_knn", {}, True), False),
+    ("predictions", ("pwcca", {}, True), False),
+    ("predictions", ("kernel_cca", {}, True), False),
+    ("subsample", ("pwcca", {}, False), False),
     ("predictions", ("linear_predictivity", {}, True), False),
     ("predictions", ("cca", {}, True), False),
     ("predictions", ("svcca", {}, True), False),
@@ -325,6 +337,11 @@ NULLS: list[tuple[Spec, int]] = [
     (("cka", {}, True), 1000),
     (("cka", {"kernel": "rbf"}, True), 1000),
     (("cka", {"debiased": False}, True), 1000),
+    (("distance_correlation", {}, True), 1000),
+    (("mutual_knn", {}, True), 1000),
+    (("pwcca", {}, False), 400),
+    (("pwcca", {}, True), 400),
+    (("kernel_cca", {}, True), 400),
     (("procrustes", {}, False), 400),
     (("cca", {}, False), 400),
     (("linear_predictivity", {}, True), 400),
@@ -357,7 +374,7 @@ def type_one_table(pool: ProcessPoolExecutor, quick: bool) -> int:
     for spec, sets in NULLS:
         start = time.perf_counter()
         count = 20 if quick else sets
-        units = 6 if spec[0] == "cca" and not spec[2] else 30  # in-sample CCA is 1 whatever with n - 1 units
+        units = 6 if spec[0] in ("cca", "pwcca") and not spec[2] else 30  # in-sample CCA is 1 whatever with n - 1 units
         p = np.array(list(pool.map(null_p, [(spec, 20, units, 99, s) for s in range(count)], chunksize=8)))
         half = 3.29 * np.sqrt(0.05 * 0.95 / count)
         rates = [float((p <= a + 1e-12).mean()) for a in (0.01, 0.05, 0.10)]

@@ -50,30 +50,29 @@ def _claims(*, k: int = 10, distance: str = "cosine") -> Claims:
 
 
 class NeighbourParts(PairParts):
-    """Two channels: whether j is a neighbour of i, and i of j, for each pair i < j: (2P,)."""
+    """Two channels: whether j is a neighbour of i, and i of j, for each pair i < j: (2P,).
+
+    A draw weighs the entry (i, j) by w_i + w_j - 1, what w_i w_j is to first order: the k entries of a row are
+    so few that the product would count the noise of single entries as that of stimuli (simulated: intervals
+    1.5 times too wide; now 1.3 times).
+    """
 
     channels = 2
 
     def combine(self, a: np.ndarray, b: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         if weights is None:
             return self.normalise(a) @ self.normalise(b).T
-        n = weights.shape[1]
-        flat_a, flat_b = (_directed(v, n).reshape(len(v), n * n) for v in (a, b))
-        out = np.empty((len(weights), len(a), len(b)))
-        for i, one in enumerate(flat_a):
-            places = np.flatnonzero(one)
-            rows, columns = np.divmod(places, n)
-            each = one[places]
-            v = weights[:, rows] * weights[:, columns]
-            out[:, i] = v @ (each * flat_b[:, places]).T
-            left = v @ each**2
-            out[:, i] /= np.sqrt(np.where(left > 0, left, np.nan))[:, None]
-        for j, two in enumerate(flat_b):
-            places = np.flatnonzero(two)
-            rows, columns = np.divmod(places, n)
-            right = (weights[:, rows] * weights[:, columns]) @ two[places] ** 2
-            out[:, :, j] /= np.sqrt(np.where(right > 0, right, np.nan))[:, None]
-        return out
+        one, two = (_directed(v, weights.shape[1]) for v in (a, b))
+
+        def weighted(products: np.ndarray) -> np.ndarray:
+            """sum over i, j of (w_i + w_j - 1) times products (..., n, n): (draws, ...)."""
+            of_stimulus = products.sum(axis=-1) + products.sum(axis=-2)
+            return np.tensordot(weights, of_stimulus, axes=(1, -1)) - products.sum(axis=(-2, -1))
+
+        out = np.stack([weighted(m * two) for m in one], axis=1)
+        below = weighted(one**2)[:, :, None] * weighted(two**2)[:, None, :]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.where(below > 0, out / np.sqrt(below), np.nan)
 
     def permute(
         self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None

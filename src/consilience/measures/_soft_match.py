@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from consilience._core._arrays import Array, as_same_library
+from consilience._core._arrays import Array, as_same_library, float64, to_numpy
 from consilience._core._errors import warn
 from consilience._core._params import check_count, check_number
-from consilience.linalg import transport
+from consilience.linalg import centre_columns, transport
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PredictionParts, SubsampleParts, measure
 from consilience.measures._door import two_systems
@@ -34,34 +34,42 @@ def _check_mass(mass: float, who: str) -> None:
     check_number(mass, name="mass", who=who, low=1e-6, high=1.0, closed=True)
 
 
-def couple(correlations: np.ndarray, *, mass: float = 1.0, who: str = "soft_match") -> np.ndarray:
+def coupling(correlations: np.ndarray, mass: float = 1.0) -> tuple[np.ndarray, float]:
     """The coupling (p, q) with row sums at most 1/p, column sums at most 1/q and sum ``mass`` that has the highest
-    sum of correlations.
+    sum of correlations; and by how much a better one could raise that sum.
 
     What may stay unmatched goes to a dummy unit of either side, at a cost that no pair of dummies can pay.
     """
     p, q = correlations.shape
     if mass == 1:
         found = transport(1 - correlations)
-        plan = found.plan
-    else:
-        cost = np.zeros((p + 1, q + 1))
-        cost[:p, :q] = 1 - correlations
-        cost[p, q] = 8.0
-        a, b = (np.append(np.full(k, 1 / k), 1 - mass) for k in (p, q))
-        found = transport(cost, a, b)
-        plan = found.plan[:p, :q]
-    if found.gap > _NOTED:
+        return found.plan, found.gap
+    cost = np.zeros((p + 1, q + 1))
+    cost[:p, :q] = 1 - correlations
+    cost[p, q] = 8.0
+    found = transport(cost, *(np.append(np.full(k, 1 / k), 1 - mass) for k in (p, q)))
+    return found.plan[:p, :q], found.gap
+
+
+def couple(correlations: np.ndarray, *, mass: float = 1.0, who: str = "soft_match") -> np.ndarray:
+    """The coupling, with a warning where it may not be the best one."""
+    plan, gap = coupling(correlations, mass)
+    if gap > _NOTED:
+        p, q = correlations.shape
         warn(
             "transport-not-exact",
             f"{who}: the coupling of {p} and {q} units was found by Sinkhorn iterations; a better one could raise the "
-            f"value by up to {found.gap / mass:.4f}.",
+            f"value by up to {gap / mass:.4f}.",
             "Read the value with that slack, or compare fewer units (exact up to 40000 pairs).",
         )
     return plan
 
 
 # -- in-sample ---------------------------------------------------------------------------------------------
+
+
+def _of_the_null(correlations: np.ndarray) -> np.ndarray:
+    return coupling(correlations)[0]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -75,10 +83,10 @@ def soft_null(n: int, p: int, q: int) -> float:
     scale = min(1.0, 150 / large)
     if scale < 1:  # keep the ratio whole while scaling down
         few = max(1, round(small * scale))
-        reduced = simulated_null(n, few, few * ratio, couple)
+        reduced = simulated_null(n, few, few * ratio, _of_the_null)
         highest = [math.sqrt(1 - max(k, 2) ** (-2 / (n - 1))) for k in (large, few * ratio)]
         return float(min(1.0, reduced * highest[0] / highest[1]))
-    return simulated_null(n, small, large, couple)
+    return simulated_null(n, small, large, _of_the_null)
 
 
 def _claims(*, mass: float = 1.0) -> Claims:
@@ -189,9 +197,6 @@ def soft_match_distance(x: Array, y: Array, /) -> Array:
     >>> float(cs.measures.soft_match_distance(x, np.concatenate([x, x], axis=1)).round(6))
     0.0
     """
-    from consilience._core._arrays import float64, to_numpy
-    from consilience.linalg import centre_columns
-
     x, y = two_systems(x, y, who="soft_match_distance")
     a, b = (to_numpy(float64(centre_columns(z))).T for z in (x, y))
     squared = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :] - 2 * a @ b.T

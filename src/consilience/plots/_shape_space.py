@@ -84,7 +84,10 @@ def _tree(ax: Axes, space: ShapeSpace) -> list[int]:
         )
         tip(dot, f"in {support[at]:.0%} of the draws")
     ax.set_xlim(0, 10 * len(found["leaves"]))
-    ax.set_ylim(0, float(heights.max()) * 1.08 or 1.0)
+    low, high = float(heights.min()), float(heights.max())
+    # merges that all lie far up would be a bundle of lines: the axis then starts below the lowest
+    floor = low - 0.4 * (high - low) if high < 2 * low and high > low else 0.0
+    ax.set_ylim(floor, high + 0.08 * (high - floor) or 1.0)
     ax.set_xticks([])
     ax.locator_params(axis="y", nbins=3)
     ax.set_ylabel("radians", fontsize=8)
@@ -158,7 +161,7 @@ def _map(ax: Axes, space: ShapeSpace, names: list[str]) -> None:
         )
         drawn.add(str(kind))
         tip(dot, label(name, 60))
-    ax.margins(0.2)
+    ax.margins(x=0.3, y=0.15)
     _names(ax, [label(name, 20) for name in names], points, np.isfinite(points).all(axis=1))
     for side in ("left", "bottom", "right", "top"):
         ax.spines[side].set_visible(True)

@@ -4,6 +4,7 @@ from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, check_path_text, read_bytes_limit
 from consilience.sources._ids import read_ids
 from consilience.sources._read import Raw, read_array, read_raw
+from consilience.sources._rsatoolbox import read_rsatoolbox
 
 __all__ = [
     "Raw",
@@ -14,4 +15,5 @@ __all__ = [
     "read_bytes_limit",
     "read_ids",
     "read_raw",
+    "read_rsatoolbox",
 ]

@@ -11,12 +11,12 @@ from consilience._core._params import shorten
 from consilience.sources._files import check_room, show
 from consilience.sources._raw import Raw
 
-__all__ = ["read_netcdf"]
+__all__ = ["look", "read_netcdf"]
 
 
 def read_netcdf(path: Path, *, who: str) -> Raw:
     try:
-        n_bytes = _look(path, who)
+        n_bytes = look(path, who)
         check_room(n_bytes, path, who=who)
         return _load(path, who)
     except InputError:
@@ -29,7 +29,7 @@ def read_netcdf(path: Path, *, who: str) -> Raw:
         ) from None
 
 
-def _look(path: Path, who: str) -> int:
+def look(path: Path, who: str) -> int:
     """Number of bytes when read; refuses links into other files and our own results."""
     import h5py
 

@@ -51,7 +51,10 @@ def read_raw(path: str | os.PathLike[str], *, who: str = "read", apart: Sequence
         return read_npz(source, who=who)
     if kind == "netcdf":
         from consilience.sources._netcdf import read_netcdf
+        from consilience.sources._rsatoolbox import is_rsatoolbox, raw_rsatoolbox
 
+        if is_rsatoolbox(source):
+            return raw_rsatoolbox(source, who=who)
         return read_netcdf(source, who=who)
     from consilience.sources._csv import read_csv
 
@@ -79,7 +82,8 @@ def read_array(
     path : a regular file; what it is, is decided by its first bytes.
         .npy: array (trial, unit). .npz: member ``responses``, ``data`` or the only one, with ``stimulus``,
         ``unit``, ``time`` members if any.
-        .nc: one DataArray that follows the schema. .csv: first column ids, header unit names.
+        .nc: one DataArray that follows the schema. .h5: what rsatoolbox wrote. .csv: first column ids, header
+        unit names.
     ids : list of stimulus ids, one per trial, or a file with them (.txt, .json, .yaml, .npy); replaces
         those in the file.
     kind : what a value is (rate, count, bold...); default: what the file says, else activation.

@@ -9,14 +9,19 @@ copied; figures and a report go to ``results/real_data`` (ignored by git).
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Mapping
+import time
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 import consilience as cs
+from consilience._results import Result
 
 SKIP = 2  # volumes (5 s) between the onset of a block and its response
 
@@ -117,3 +122,112 @@ def models_of(labels: Mapping[str, np.ndarray], stimulus: np.ndarray) -> dict[st
         )
         for name, values in labels.items()
     }
+
+
+# -- what is asked of each recording
+
+
+def ask_it(data: Path, draws: int) -> dict[str, Result]:
+    """Objects and positions in macaque IT."""
+    trials = it_spikes(data)
+    window = trials.sel(time=0.175, method="nearest").drop_vars("time")  # 100 to 250 ms
+    ids = np.unique(trials["stimulus"].values)
+    thing, place = (np.array([name.split()[k] for name in ids]) for k in (0, 1))
+    models = models_of({"object": thing, "position": place, "face": thing == "face"}, ids)
+    options: dict[str, Any] = {
+        "distance": "crossnobis",
+        "folds": "fold",
+        "noise": "diagonal",
+        "n_boot": draws,
+        "rng": 0,
+    }
+    found = cs.rdms(window, **options)
+    known = found.to_rdm_data()["macaque IT"]
+    return {
+        "IT: RDM at 100 to 250 ms": found,
+        "IT: object, position, face": cs.partition(known, models, n_boot=draws, n_perm=draws, rng=0),
+        "IT: over time": cs.rdm_movie(
+            trials,
+            models={name: models[name] for name in ("object", "position")},
+            method="pearson",
+            n_perm=draws,
+            **options,
+        ),
+    }
+
+
+def ask_haxby(data: Path, draws: int) -> dict[str, Result]:
+    """Faces, houses, animals and things in a slice of ventral temporal cortex."""
+    trials, left = haxby_slice(data)
+    noise = cs.linalg.noise_covariance(left)
+    ids = np.unique(trials["stimulus"].values)
+    things = np.isin(ids, ["bottle", "chair", "scissors", "shoe"])
+    models = models_of(
+        {
+            "face": ids == "face",
+            "house": ids == "house",
+            "animate": np.isin(ids, ["face", "cat"]),
+            "things alike": np.where(things, "thing", ids),
+        },
+        ids,
+    )
+    found = cs.rdms(trials, distance="crossnobis", folds="run", noise=noise, n_boot=draws, rng=0)
+    known = found.to_rdm_data()["ventral temporal slice"]
+    return {
+        "Haxby: RDM": found,
+        "Haxby: face, house, animate": cs.partition(
+            known,
+            {name: models[name] for name in ("face", "house", "animate")},
+            n_boot=draws,
+            n_perm=draws,
+            rng=0,
+        ),
+        "Haxby: searchlight, things alike": cs.searchlight(
+            trials,
+            models["things alike"],
+            radius=2.5,
+            distance="crossnobis",
+            folds="run",
+            method="pearson",
+            n_boot=draws,
+            n_perm=draws,
+            rng=0,
+        ),
+    }
+
+
+ASKED: dict[str, Callable[[Path, int], dict[str, Result]]] = {"it_spikes": ask_it, "haxby_slice": ask_haxby}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", help="folder of the recordings")
+    parser.add_argument("--out", default="results/real_data", help="folder for figures and report")
+    parser.add_argument("--draws", type=int, default=1000, help="resamples and permutations")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", cs.ConsilienceWarning)
+    data, out = folder(options.data), Path(options.out)
+    results: dict[str, Result] = {}
+    for name, ask in ASKED.items():
+        if not (data / name / f"{name}.npz").is_file():
+            print(f"{name}: skipped, there is no {name}/{name}.npz", flush=True)
+            continue
+        started = time.perf_counter()
+        found = ask(data, options.draws)
+        results |= found
+        for step, result in found.items():
+            print(f"## {step}\n\n{result}\n", flush=True)
+        print(f"({name}: {time.perf_counter() - started:.0f} s)\n", flush=True)
+    if results:
+        out.mkdir(parents=True, exist_ok=True)
+        for step, result in results.items():
+            picture = "".join(c if c.isalnum() else "_" for c in step)
+            result.plot().figure.savefig(out / f"{picture}.png", dpi=120)
+        cs.report.write(out / "report.html", results, title="Representations in two recordings")
+        print(f"figures and report: {out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 import synthetic_results as made
 
+import consilience as cs
 from consilience import report
 from consilience._core._errors import InputError
-from consilience._results import SECTIONS, resolve
+from consilience._results import CLASSES, PLOTS, SECTIONS, resolve
+from consilience.report._sentences import FIGURES, SENTENCES, sentences
 from consilience.report._tables import csv_text, json_text
 from consilience.report._words import findings, headline, listed, plural
 
@@ -500,3 +502,62 @@ def test_why_there_is_no_ceiling_is_said():
     text = report.render({"t": replace(result, data=data)}, title="t")
     assert "No noise ceiling exists for monkey_IT (stimuli were averaged by category)" in text
     assert "No noise ceiling: stimuli were averaged by category." in text
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_class_of_result_is_told_in_words(name):
+    if name in SECTIONS:
+        assert callable(resolve(SECTIONS, name))
+        return
+    assert name in SENTENCES, f"write what a {name} says in words: SENTENCES in report/_sentences.py"
+    assert name in FIGURES, "write the caption of its figure: FIGURES in report/_sentences.py"
+    assert name in PLOTS
+
+
+def some_results():
+    rng = np.random.default_rng(0)
+    ids = [f"<b>{i}</b>" for i in range(16)]
+    signal = rng.normal(size=(16, 4))
+    x, y, z = (
+        cs.responses(
+            signal @ rng.normal(size=(4, 12)) + k * rng.normal(size=(16, 12)), stimulus=ids, system=name
+        )
+        for k, name in enumerate(("one", "two", "<script>three</script>"))
+    )
+    models = {"one": x, "two": y}
+    trials = cs.responses(
+        rng.normal(size=(12, 3, 4)),
+        kind="rate",
+        dims=("trial", "time", "unit"),
+        time=[0.0, 0.1, 0.2],
+        stimulus=list("abcd") * 3,
+        repeat="count",
+    )
+    target = cs.rdm_data(cs.measures.rdm(rng.normal(size=(4, 6)), square=True), stimulus=list("abcd"))
+    placed = trials.isel(time=0, drop=True).assign_coords(x=("unit", np.arange(4.0)))
+    few = {"n_boot": 10, "n_perm": 10, "rng": 0}
+    compared = cs.compare({**models, "four": z.roll(unit=1)}, z, measure=["rsa", "cka"], **few)
+    yield "agreement", compared.agreement()
+    yield "influence", cs.influence(models, z, measure=["rsa", "cka"])
+    yield "deciding", cs.deciding_stimuli(x, y, z)
+    yield "partition", cs.partition(z, models, **few)
+    yield "space", cs.shape_space({**models, "<i>": z}, "cka", **few)
+    yield "movie", cs.rdm_movie(trials, noise=None, models={"m<": target}, **few)
+    yield "light", cs.searchlight(placed, target, n_units=3, **few)
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_sections_of_all_kinds_of_results():
+    results = dict(some_results())
+    page = check_closed(report.render(results, title="t"))
+    for name, result in results.items():
+        said = sentences(result)
+        assert said, name
+        assert all(one.endswith(".") and "nan" not in one for one in said), said
+        assert visible_words(said[0]) in page.words, said
+        assert f"fig-{name}-figure" in page.all("id")
+        assert f"{name}.csv" in downloads(page)
+
+
+def visible_words(text):
+    return " ".join(text.split())[:60]

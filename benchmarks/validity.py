@@ -70,6 +70,10 @@ EVERY: list[Spec] = [
     ("rsa", {"method": "cosine"}, True),
     ("rsa", {"distance": "euclidean"}, True),
     ("rsa", {"distance": "cosine"}, True),
+    ("rsa", {"method": "rho_a"}, True),
+    ("rsa", {"method": "whitened_pearson"}, True),
+    ("rsa", {"distance": "euclidean", "method": "whitened_cosine"}, True),
+    ("rsa", {"distance": "euclidean", "method": "bures"}, True),
     ("cka", {}, True),
     ("cka", {"kernel": "rbf"}, True),
     ("cka", {"debiased": False}, True),
@@ -189,6 +193,9 @@ def planted_subjects(
 COVERAGE: list[tuple[str, Spec, bool]] = [
     ("pairs", ("rsa", {"distance": "euclidean"}, True), False),
     ("pairs", ("rsa", {}, True), False),
+    ("pairs", ("rsa", {"distance": "euclidean", "method": "rho_a"}, True), False),
+    ("pairs", ("rsa", {"distance": "euclidean", "method": "whitened_pearson"}, True), False),
+    ("subsample", ("rsa", {"distance": "euclidean", "method": "bures"}, True), False),
     ("pairs", ("cka", {}, True), False),
     ("pairs", ("cka", {"units": "sampled"}, True), False),
     ("pairs", ("distance_correlation", {}, True), False),
@@ -334,6 +341,9 @@ def subjects_table(pool: ProcessPoolExecutor, quick: bool) -> None:
 NULLS: list[tuple[Spec, int]] = [
     (("rsa", {}, True), 2000),
     (("rsa", {"distance": "euclidean", "method": "pearson"}, True), 1000),
+    (("rsa", {"method": "rho_a"}, True), 1000),
+    (("rsa", {"distance": "euclidean", "method": "whitened_pearson"}, True), 1000),
+    (("rsa", {"distance": "euclidean", "method": "whitened_cosine"}, True), 1000),
     (("cka", {}, True), 1000),
     (("cka", {"kernel": "rbf"}, True), 1000),
     (("cka", {"debiased": False}, True), 1000),
@@ -374,7 +384,9 @@ def type_one_table(pool: ProcessPoolExecutor, quick: bool) -> int:
     for spec, sets in NULLS:
         start = time.perf_counter()
         count = 20 if quick else sets
-        units = 6 if spec[0] in ("cca", "pwcca") and not spec[2] else 30  # in-sample CCA is 1 whatever with n - 1 units
+        units = (
+            6 if spec[0] in ("cca", "pwcca") and not spec[2] else 30
+        )  # in-sample CCA is 1 whatever with n - 1 units
         p = np.array(list(pool.map(null_p, [(spec, 20, units, 99, s) for s in range(count)], chunksize=8)))
         half = 3.29 * np.sqrt(0.05 * 0.95 / count)
         rates = [float((p <= a + 1e-12).mean()) for a in (0.01, 0.05, 0.10)]

@@ -281,6 +281,23 @@ def test_weighted_concordance_is_the_sum_written_out(whole):
         np.testing.assert_allclose(plain, [[tau_a(x, y) for y in b] for x in a], atol=1e-12)
 
 
+def test_permuted_concordance_is_tau_a_of_relabelled_rdms():
+    rng = np.random.default_rng(0)
+    for n, levels in ((4, 3), (9, 2), (12, 6), (24, 10**6)):
+        pairs = n * (n - 1) // 2
+        a, b = (rng.integers(0, levels, (k, pairs)).astype(float) for k in (2, 3))
+        orders = cs.stats.permutations(n, 70, rng)
+        found = cs.stats.permuted_concordance(a, b, orders) / (pairs * (pairs - 1))
+        rows, columns = np.triu_indices(n, 1)
+        for d in (0, 40, 69):
+            moved = [squareform(x)[orders[d][rows], orders[d][columns]] for x in a]
+            np.testing.assert_allclose(found[d], [[tau_a(x, y) for y in b] for x in moved], atol=1e-12)
+    grouped = rdm_parts("kendall", lambda v: v, rdm_distance=lambda d: d).permute(
+        a, b, orders, groups=np.array([0, 0, 1])
+    )
+    np.testing.assert_allclose(grouped[:, :, 0], found[:, :, :2].mean(axis=2), atol=1e-12)
+
+
 def test_large_weights_do_not_round():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(1, 300)), rng.normal(size=(1, 300))

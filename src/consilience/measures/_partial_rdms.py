@@ -60,9 +60,9 @@ def partial_compare_rdms(
     >>> shared, a, b = rng.normal(size=(3, 190))
     >>> one, two = shared + a, shared + b
     >>> float(cs.measures.compare_rdms(one, two, method="pearson").round(2))
-    0.45
+    0.5
     >>> float(cs.measures.partial_compare_rdms(one, two, shared, method="pearson").round(2))
-    -0.04
+    0.02
     """
     who = "partial_compare_rdms"
     check_option(method, ("pearson", "spearman"), name="method", who=who)

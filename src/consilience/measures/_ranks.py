@@ -6,8 +6,7 @@ import numpy as np
 from scipy import stats
 
 from consilience.measures._contract import PairParts
-from consilience.stats import permuted_cosines, weighted_concordance, weighted_cosines
-from consilience.stats._pairs import square
+from consilience.stats import permuted_concordance, permuted_cosines, weighted_concordance, weighted_cosines
 
 __all__ = ["RhoParts", "TauParts", "rank", "tau_a", "untied_squares"]
 
@@ -56,18 +55,11 @@ class TauParts(PairParts):
     def permute(
         self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None
     ) -> np.ndarray:
-        n = orders.shape[1]
-        rows, columns = np.triu_indices(n, 1)
-        squares = square(a, n)
-        owner = np.arange(b.shape[0]) if groups is None else groups
-        out = np.zeros((orders.shape[0], a.shape[0], owner.max() + 1))
-        count = np.bincount(owner)
-        for k, order in enumerate(orders):
-            for i, matrix in enumerate(squares):
-                moved = matrix[order[rows], order[columns]]
-                for j, y in enumerate(b):
-                    out[k, i, owner[j]] += tau_a(moved, y) / count[owner[j]]
-        return out
+        pairs = a.shape[1]
+        each = permuted_concordance(a, b, orders) / (pairs * (pairs - 1))
+        if groups is None:
+            return each
+        return np.stack([each[:, :, groups == g].mean(axis=2) for g in range(groups.max() + 1)], axis=2)
 
 
 def untied_squares(ranks: np.ndarray) -> np.ndarray:

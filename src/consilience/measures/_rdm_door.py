@@ -83,8 +83,7 @@ def kept_pairs(*vectors: np.ndarray, who: str) -> np.ndarray:
 def pair_weights(weights: object, pairs: int, *, who: str) -> np.ndarray:
     """Weights (P,) per pair, from condensed or square ones: finite, not negative, not all 0."""
     array = np.asarray(to_numpy(as_array(weights, name="weights", who=who)))
-    n = n_from_condensed(pairs)
-    if array.shape == (n, n):
+    if array.ndim == 2 and array.shape[0] == array.shape[1] == n_from_condensed(pairs):
         array = array[np.triu_indices(array.shape[0], 1)]
     real = array.dtype.kind in "biuf"
     if not real or array.shape != (pairs,) or not np.isfinite(array).all() or (array < 0).any():

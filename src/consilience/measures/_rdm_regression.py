@@ -103,8 +103,8 @@ def held_out_r2(
     mean of the training pairs, summed over ``folds`` (test stimuli of each).
     """
     masks = np.ones((len(folds), n))
-    for row, test in zip(masks, folds):
-        row[test] = 0
+    for row, left_out in zip(masks, folds):
+        row[left_out] = 0
     train, test = moments(models, data, masks), moments(models, data, 1 - masks)
     _, weights = fit_subsets(*train.centred(), nonnegative=nonnegative)
 

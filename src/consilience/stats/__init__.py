@@ -1,34 +1,58 @@
 """Resampling, permutation, ceilings, splitters: plain arrays in, numbers out; knows no measure by name."""
 
 from consilience.stats._ceilings import leave_one_out_ceiling, spearman_brown, split_half_rows
-from consilience.stats._concordance import weighted_concordance
-from consilience.stats._folds import group_folds, half_splits
+from consilience.stats._concordance import permuted_concordance, weighted_concordance
+from consilience.stats._explainable import explainable, weighted_reliability
+from consilience.stats._folds import blocked_folds, group_folds, half_splits
+from consilience.stats._grams import weighted_grams
+from consilience.stats._grouped import group_permutations, group_weights
 from consilience.stats._intervals import (
     cross_validated_draws,
     jackknife_interval,
     percentile_interval,
     two_factor_interval,
 )
+from consilience.stats._multiple import adjust, fdr, holm, max_statistic
+from consilience.stats._paired import cross_validated_variance, equivalence_p, t_test, two_factor_variance
 from consilience.stats._pairs import permuted_cosines, weighted_cosines
 from consilience.stats._permutation import max_statistic_p, p_value, permutations
+from consilience.stats._series import autocorrelation_time, block_weights, circular_shifts
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "adjust",
+    "autocorrelation_time",
+    "block_weights",
+    "blocked_folds",
+    "circular_shifts",
     "cross_validated_draws",
+    "cross_validated_variance",
+    "equivalence_p",
+    "explainable",
+    "fdr",
     "group_folds",
+    "group_permutations",
+    "group_weights",
     "half_splits",
+    "holm",
     "jackknife_interval",
     "leave_one_out_ceiling",
+    "max_statistic",
     "max_statistic_p",
     "multinomial_weights",
     "p_value",
     "percentile_interval",
     "permutations",
+    "permuted_concordance",
     "permuted_cosines",
     "spearman_brown",
     "split_half_rows",
     "subset_rows",
+    "t_test",
     "two_factor_interval",
+    "two_factor_variance",
+    "weighted_reliability",
     "weighted_concordance",
     "weighted_cosines",
+    "weighted_grams",
 ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-__all__ = ["weighted_concordance"]
+__all__ = ["permuted_concordance", "weighted_concordance"]
 
 _DRAWS = 256  # per block: the weights of one strip, and a row of cells, stay in the cache
 _EXACT = 1 << 24  # whole numbers up to here are exact in float32
@@ -99,7 +99,7 @@ def weighted_concordance(a: np.ndarray, b: np.ndarray, v: np.ndarray) -> np.ndar
     tables_b = [_tables(y, one, a, owners, dtype) for y, one in zip(b, bins_b)]
     out = np.zeros((draws, len(a), len(b)))
     for start in range(0, draws, _DRAWS):
-        w = np.ascontiguousarray(v[start : start + _DRAWS].T, dtype=dtype)
+        w: np.ndarray = np.ascontiguousarray(v[start : start + _DRAWS].T, dtype=dtype)
         part = out[start : start + _DRAWS]
         for i, one in enumerate(bins_a):
             part[:, i] += _within(w[one.order], one, tables_a[i])
@@ -156,3 +156,65 @@ def _between(cells: np.ndarray, rows: int, columns: int) -> np.ndarray:
         below += cells[k - 1]
         total += np.einsum("ld,ld->d", sign @ below, cells[k])
     return 2.0 * total
+
+
+def permuted_concordance(a: np.ndarray, b: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    """sum over p, q of sign(a_p - a_q) sign(b_p - b_q) after the stimuli of a are relabelled.
+
+    Parameters
+    ----------
+    a, b : (n_a, P), (n_b, P) pair vectors of n stimuli, P = n(n-1)/2
+    orders : (permutations, n), as for `permuted_cosines`
+
+    Returns
+    -------
+    (permutations, n_a, n_b) float64, exact
+    """
+    n = orders.shape[1]
+    rows, columns = np.triu_indices(n, 1)
+    pairs = rows.size
+    place = np.zeros((n, n), dtype=np.intp)
+    place[rows, columns] = place[columns, rows] = np.arange(pairs)
+    size = max(8, round(np.sqrt(pairs)))
+    bins_a, bins_b = [_bins(x, size) for x in a], [_bins(y, size) for y in b]
+    kind = np.int16 if pairs < 2**15 else np.int32
+    ranks = [np.unique(x, return_inverse=True)[1].astype(kind) for x in (*a, *b)]
+    ranks_a, ranks_b = ranks[: len(a)], ranks[len(a) :]
+    out = np.zeros((len(orders), len(a), len(b)))
+    step = _DRAWS // 4
+    for start in range(0, len(orders), step):
+        there = orders[start : start + step].T
+        back = np.argsort(there, axis=0)
+        moved, returned = place[there[rows], there[columns]], place[back[rows], back[columns]]
+        part = out[start : start + step]
+        draw = np.arange(moved.shape[1])
+        for j, two in enumerate(bins_b):
+            from_a, owner_b = moved[two.order], two.owner[two.order, None]
+            bin_b = two.owner.astype(kind)
+            for i, one in enumerate(bins_a):
+                # in the order of b: entries of one bin of b; in the order of a: entries of one bin of a by their
+                # bins of b, which are equal where the first has them already
+                inner = _within_moved(ranks_a[i][from_a], two, ranks_b[j])
+                inner += _within_moved(bin_b[returned[one.order]], one, ranks_a[i])
+                cell = (one.owner[from_a] * two.count + owner_b) * draw.size + draw
+                cells = np.bincount(cell.ravel(), minlength=one.count * two.count * draw.size)
+                cells = cells.reshape(-1, draw.size).astype(np.float64)
+                part[:, i, j] = 2 * inner + _between(cells, one.count, two.count)
+    return out
+
+
+def _within_moved(x: np.ndarray, one: _Bins, ranks: np.ndarray) -> np.ndarray:
+    """sum over p < q of one bin, in the order of the vector with ``ranks``, of sign(x_q - x_p) where their ranks
+    differ: (draws,). ``x`` (P, draws) is in that order.
+    """
+    owner, value = one.owner[one.order], ranks[one.order]
+    total = np.zeros(x.shape, dtype=np.int16)
+    longest = max((stop - start for start, stop in one.mixed), default=0)
+    for s in range(1, longest):
+        counts = (owner[s:] == owner[:-s]) & (value[s:] != value[:-s])
+        if not counts.any():
+            continue
+        signs = (x[s:] > x[:-s]).view(np.int8) - (x[s:] < x[:-s]).view(np.int8)
+        signs *= counts.view(np.int8)[:, None]
+        total[s:] += signs
+    return total.sum(axis=0, dtype=np.float64)

@@ -50,7 +50,7 @@ def data_file(path, values, obs, channel=None, time=None):
     return path
 
 
-@pytest.mark.filterwarnings("ignore:.*ceiling-missing")
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
 @pytest.mark.parametrize("read", [read_rsatoolbox, read_array])
 def test_rdms(tmp_path, read):
     data = read(rdm_file(tmp_path / "rdms.h5"))

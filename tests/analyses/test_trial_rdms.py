@@ -1,0 +1,136 @@
+"""`rdms` of trials: distances that need repeats, folds by a label, reliability, RDMs as systems again."""
+
+import numpy as np
+import pytest
+
+import consilience as cs
+from consilience.linalg import noise_covariance, stimulus_residuals
+
+IDS = [f"s{i}" for i in range(8)]
+
+
+def trials(signal=1.0, *, repeats=6, units=12, seed=0, kind="rate", counts=False):
+    rng = np.random.default_rng(seed)
+    means = signal * rng.normal(size=(8, units))
+    stimulus = np.tile(np.arange(8), repeats)
+    x = (
+        rng.poisson(np.exp(means[stimulus]))
+        if counts
+        else means[stimulus] + rng.normal(size=(8 * repeats, units))
+    )
+    data = cs.responses(x, kind=kind, stimulus=[IDS[s] for s in stimulus], repeat="count", system="V1")
+    return data.assign_coords(run=("trial", np.repeat(np.arange(repeats), 8)))
+
+
+def vector(result, system="V1"):
+    return result.rdms.sel(system=system).values[np.triu_indices(8, 1)]
+
+
+def test_crossnobis_where_stimuli_repeat_else_correlation():
+    data = trials()
+    result = cs.rdms(data, folds="run", n_boot=0)
+    assert result.settings["distance"] == "crossnobis"
+    assert result.data["distance"].item() == "crossnobis"
+    expected = cs.measures.crossnobis(data.values, data["stimulus"].values, folds=data["run"].values)
+    np.testing.assert_allclose(vector(result), expected, rtol=1e-10)
+    assert (result.data["n_trials"].item(), result.data["n_folds"].item()) == (48, 6)
+    averaged = cs.average(data)
+    plain = cs.rdms(averaged)
+    assert plain.settings["distance"] == "correlation"
+    assert np.isnan(plain.data["reliability"].item())
+    assert cs.rdms({"V1": data, "net": averaged}).settings["distance"] == "correlation"
+    mixed = cs.rdms({"V1": data, "rdms": cs.rdm_data(expected[None], stimulus=IDS)})
+    assert mixed.data["distance"].values.tolist() == ["crossnobis", "unknown"]
+
+
+@pytest.mark.parametrize(
+    "distance", ["correlation", "euclidean", "mahalanobis", "crossnobis", "poisson", "poisson_crossvalidated"]
+)
+def test_every_distance_is_the_measures(distance):
+    data = trials(0.5, counts=True, kind="count")
+    x, stimulus, run = data.values.astype(float), data["stimulus"].values, data["run"].values
+    mean = np.stack([x[stimulus == s].mean(axis=0) for s in IDS])
+    result = cs.rdms(data, distance=distance, folds="run", n_boot=0, n_splits=2)
+    if distance == "mahalanobis":
+        noise = noise_covariance(stimulus_residuals(x, stimulus, runs=run))
+        expected = cs.measures.rdm(mean, distance=distance, noise=noise)
+    elif distance in ("crossnobis", "poisson_crossvalidated"):
+        expected = getattr(cs.measures, distance)(x, stimulus, folds=run)
+    else:
+        expected = cs.measures.rdm(mean, distance=distance)
+    np.testing.assert_allclose(vector(result), expected, rtol=1e-8, atol=1e-10)
+    assert -1 <= result.data["reliability"].item() <= 1
+    if distance == "crossnobis":
+        assert all(row.passed for row in cs.testing.check_result(result))
+
+
+def test_reliability_is_high_with_signal_and_zero_without():
+    strong = cs.rdms(trials(2.0), folds="run", noise=None)
+    assert strong.data["reliability"] > 0.8
+    assert strong.data["reliability_low"] <= strong.data["reliability"] <= strong.data["reliability_high"]
+    assert "halves of the trials agree" in repr(strong)
+    none = [
+        cs.rdms(trials(0.0, seed=s), folds="run", noise=None, n_boot=0, n_splits=4).data["reliability"].item()
+        for s in range(60)
+    ]
+    assert abs(np.mean(none)) < 4 * np.std(none) / np.sqrt(len(none))
+
+
+def test_halves_too_small_for_the_distance_give_no_reliability():
+    two = cs.rdms(trials(repeats=2), noise=None)
+    assert np.isnan(two.data["reliability"].item())
+    assert np.isfinite(cs.rdms(trials(repeats=4), noise=None).data["reliability"].item())
+    assert np.isnan(cs.rdms(trials(repeats=4)).data["reliability"].item())  # no residuals in a half of a half
+
+
+def test_silent_units_do_not_stop_it():
+    data = trials().copy()
+    data[:, 3] = 0.0
+    data[0, 3] = 1.0  # one spike, in one fold
+    for noise in ("diagonal", "shrinkage", "shrinkage_diagonal", "full"):
+        assert np.isfinite(vector(cs.rdms(data, folds="run", noise=noise, n_splits=0))).all()
+
+
+def test_they_are_systems_again():
+    data = trials(2.0)
+    made = cs.rdms(data, folds="run", n_boot=0).to_rdm_data()
+    assert list(made) == ["V1"]
+    assert made["V1"].attrs["distance"] == "crossnobis"
+    assert made["V1"].attrs["n_trials"] == 48
+    layers = {"good": cs.average(data), "bad": cs.average(trials(2.0, seed=9))}
+    with pytest.warns(cs.ConsilienceWarning, match="ceiling-missing"):
+        found = cs.compare(layers, made, measure="rsa", n_boot=50, n_perm=50, rng=0)
+    values = found.to_frame().set_index("a")["value"]
+    assert values["good"] > 0.7
+    assert values["bad"] < 0.4
+
+
+def test_noise_for_each_system():
+    one, two = trials(), trials(seed=1, units=5)
+    both = cs.rdms({"V1": one, "V2": two}, folds="run", noise={"V1": np.eye(12), "V2": None}, n_splits=0)
+    plain = cs.rdms({"V1": one, "V2": two}, folds="run", noise=None, n_splits=0)
+    np.testing.assert_allclose(both.rdms, plain.rdms, rtol=1e-9, atol=1e-12)
+    with pytest.raises(cs.InputError, match="noise has no entry for 'V2'"):
+        cs.rdms({"V1": one, "V2": two}, noise={"V1": None}, n_splits=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "code"),
+    [
+        ({"folds": "runs"}, r"no label 'runs' on trial to hold out by\. Did you mean 'run'", "unknown-label"),
+        ({"distance": "crossnobi"}, "Did you mean 'crossnobis'", "unknown-option"),
+        ({"noise": "ledoit"}, "noise must be one of", "unknown-option"),
+        ({"distance": "poisson"}, "values below 0", "negative-counts"),
+    ],
+)
+def test_refused_with_words(options, text, code):
+    with pytest.raises(cs.InputError, match=text) as found:
+        cs.rdms(trials(), **options)
+    assert found.value.code == code
+
+
+@pytest.mark.parametrize("distance", ["crossnobis", "mahalanobis", "poisson_crossvalidated"])
+def test_averages_have_no_repeats(distance):
+    with pytest.raises(cs.InputError, match="needs at least 2 valid trials of every stimulus") as found:
+        cs.rdms(cs.average(trials()), distance=distance)
+    assert found.value.code == "no-repeats"

@@ -5,9 +5,10 @@ from consilience._results._base import PLOTS, SECTIONS, Result, resolve, version
 from consilience._results._best import Best
 from consilience._results._comparison import Comparison
 from consilience._results._deciding import DecidingStimuli
+from consilience._results._encoding import Encoding
 from consilience._results._files import CLASSES, load, result_hash, save, target_path
-from consilience._results._partition import VariancePartition
 from consilience._results._influence import Influence
+from consilience._results._partition import VariancePartition
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
 from consilience._results._searchlight import Searchlight
@@ -21,6 +22,7 @@ __all__ = [
     "Best",
     "Comparison",
     "DecidingStimuli",
+    "Encoding",
     "Influence",
     "RDMMovie",
     "RDMs",

@@ -10,11 +10,13 @@ import xarray as xr
 
 from consilience._core._errors import InputError
 from consilience._core._params import check_option
-from consilience._results._base import Result, cell, known, only
+from consilience._results._base import METHODS, Result, cell, known, only, resolve
 from consilience._results._best import Best
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from consilience._results._agreement import Agreement
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -96,6 +98,17 @@ class Comparison(Result):
             )
         common = {f.name: getattr(self, f.name) for f in fields(Result)}
         return Best(data=table, side=side, **common)
+
+    def agreement(self) -> Agreement:
+        """Whether the measures rank the systems of side a alike, for each system of side b: Kendall's tau-b,
+        Spearman's rho, and whether they put the same system first.
+
+        Intervals and shares are over the draws that the measures share (rules pairs and predictions); in-sample
+        measures are resampled otherwise and get none. Draws add noise to both rankings, so that an interval says
+        how little may be left of the agreement, rather than how much. At least 2 measures and 3 systems.
+        """
+        found: Agreement = resolve(METHODS, "agreement")(self)
+        return found
 
     def _lines(self) -> list[str]:
         frame = self.to_frame().sort_values(["measure", "b", "value"], ascending=[True, True, False])

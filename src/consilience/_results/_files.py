@@ -20,6 +20,7 @@ from consilience._results._agreement import Agreement
 from consilience._results._base import Result
 from consilience._results._best import Best
 from consilience._results._comparison import Comparison
+from consilience._results._encoding import Encoding
 from consilience._results._deciding import DecidingStimuli
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
@@ -32,6 +33,7 @@ CLASSES: dict[str, type[Result]] = {
     "Comparison": Comparison,
     "Best": Best,
     "RDMs": RDMs,
+    "Encoding": Encoding,
     "RDMMovie": RDMMovie,
     "Searchlight": Searchlight,
     "VariancePartition": VariancePartition,

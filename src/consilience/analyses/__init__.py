@@ -2,6 +2,7 @@
 
 from consilience.analyses._compare import compare
 from consilience.analyses._deciding import deciding_stimuli
+from consilience.analyses._encode import encode
 from consilience.analyses._influence import influence
 from consilience.analyses._partition import partition
 from consilience.analyses._rdm_movie import rdm_movie
@@ -12,6 +13,7 @@ from consilience.analyses._shape_space import shape_space
 __all__ = [
     "compare",
     "deciding_stimuli",
+    "encode",
     "influence",
     "partition",
     "rdm_movie",

@@ -18,6 +18,8 @@ from consilience.stats import (
     percentile_interval,
 )
 
+_LOW, _HIGH = 2.0**-60, 2.0**100  # squares of float32 within these neither vanished nor overflowed
+
 
 def _subject_mean(values: np.ndarray, owner: np.ndarray, axis: int) -> np.ndarray:
     """Mean over the rows of one system along ``axis``."""
@@ -60,6 +62,9 @@ class PairsBlock:
         once for all measures.
         """
         if not flavour:
+            gram = None if system is None or self.parts.from_gram is None else system.gram()
+            if gram is not None and self.parts.from_gram is not None and _LOW < gram.diagonal().max() < _HIGH:
+                return _numpy(self.parts.from_gram(gram))
             return _numpy(self.parts.prepare(self._array(x)))
         assert self.parts.from_rdm is not None
         assert self.parts.rdm_distance is not None

@@ -49,14 +49,29 @@ def _of_user(measure: Measure) -> Callable[[np.ndarray, np.ndarray], float]:
     return value
 
 
+def _steps(
+    measure: Measure,
+) -> tuple[Callable[[Any], np.ndarray], Callable[[np.ndarray, np.ndarray], float]]:
+    """What prepares a system, and the value of two prepared ones."""
+    if measure.parts is None:
+        return lambda x: x, _of_user(measure)
+    return measure.parts.prepare, measure.parts.value
+
+
+def whole_values(measure: Measure, a: list[System], b: list[System], subsets: list[np.ndarray]) -> np.ndarray:
+    """Values (subsets, n_a, n_b), each computed anew on the rows of a subset."""
+    prepare, value = _steps(measure)
+    xs, ys = [prepare(s.x) for s in a], [prepare(s.x) for s in b]
+    return np.array([[[value(x[rows], y[rows]) for y in ys] for x in xs] for rows in subsets])
+
+
 def whole_block(measure: Measure, a: list[System], b: list[System], design: Design) -> Block:
     """Rules ``subsample`` (delete-d jackknife) and ``none`` (a user's own function: no interval over
     stimuli).
     """
     n, shape = design.n, (len(a), len(b))
     parts = measure.parts
-    prepare: Callable[[Any], np.ndarray] = parts.prepare if parts is not None else (lambda x: x)
-    value: Callable[[np.ndarray, np.ndarray], float] = parts.value if parts is not None else _of_user(measure)
+    prepare, value = _steps(measure)
     xs, ys = [prepare(s.x) for s in a], [prepare(s.x) for s in b]
     out = Block(values=np.array([[value(x, y) for y in ys] for x in xs]))
     out.ceiling_low, out.ceiling_high = np.full(shape, np.nan), np.full(shape, np.nan)

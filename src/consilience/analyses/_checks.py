@@ -27,20 +27,20 @@ def check_resamples(count: object, name: str) -> None:
         )
 
 
-def resolve_measures(measure: Any, held_out: bool) -> list[Measure]:
+def resolve_measures(measure: Any, held_out: bool, *, who: str = WHO) -> list[Measure]:
     specs = list(measure) if isinstance(measure, Sequence) and not isinstance(measure, str) else [measure]
     if not specs:
         raise InputError(
-            f"{WHO}: measure is an empty list; give at least one name, such as 'rsa'.", code="bad-measure"
+            f"{who}: measure is an empty list; give at least one name, such as 'rsa'.", code="bad-measure"
         )
-    found = [as_measure(spec, who=WHO, held_out=held_out) for spec in specs]
+    found = [as_measure(spec, who=who, held_out=held_out) for spec in specs]
     for one in found:
         for option, instead in (("groups", "groups='label'"), ("rng", "rng=...")):
             if option in one.options:
                 raise InputError(
-                    f"{WHO}: {option}= of measure {one.name!r} acts in the plain function only, "
+                    f"{who}: {option}= of measure {one.name!r} acts in the plain function only, "
                     "where rows are known; give "
-                    f"cs.compare(..., {instead}) instead.",
+                    f"{who}(..., {instead}) instead.",
                     code="bad-measure",
                 )
     found = _told_apart(found)
@@ -48,7 +48,7 @@ def resolve_measures(measure: Any, held_out: bool) -> list[Measure]:
     for key in keys:
         if keys.count(key) > 1:
             raise InputError(
-                f"{WHO}: measure {key!r} is listed more than once; list it once.", code="repeated-name"
+                f"{who}: measure {key!r} is listed more than once; list it once.", code="repeated-name"
             )
     return found
 
@@ -91,12 +91,12 @@ def baseline_sides(baseline: Any, a: Any) -> dict[str, Any]:
     return out
 
 
-def check_size(n: int, measures: list[Measure]) -> None:
+def check_size(n: int, measures: list[Measure], *, who: str = WHO, fewest: int = 4) -> None:
     for one in measures:
-        need = max(one.claims.min_stimuli, 4)
+        need = max(one.claims.min_stimuli, fewest)
         if n < need:
             raise InputError(
-                f"{WHO}: measure {one.key!r} needs at least {need} stimuli, got {n}.", code="too-few"
+                f"{who}: measure {one.key!r} needs at least {need} stimuli, got {n}.", code="too-few"
             )
 
 
@@ -117,7 +117,13 @@ def check_device(device: object) -> None:
 
 
 def check_memory(
-    measures: list[Measure], systems: Mapping[str, list[System]], n: int, n_boot: int, n_perm: int
+    measures: list[Measure],
+    systems: Mapping[str, list[System]],
+    n: int,
+    n_boot: int,
+    n_perm: int,
+    *,
+    who: str = WHO,
 ) -> None:
     """Refuses what would not fit: pair vectors of all systems, the draws, or the permutations."""
     sides = [s for group in systems.values() for s in group]
@@ -140,7 +146,7 @@ def check_memory(
         "time",
     }[max(vectors, draws, permuted)]
     raise InputError(
-        f"{WHO}: {len(sides)} systems over {n} stimuli with n_boot={shorten(n_boot, 30)} and "
+        f"{who}: {len(sides)} systems over {n} stimuli with n_boot={shorten(n_boot, 30)} and "
         f"n_perm={shorten(n_perm, 30)} need about {gigabytes(needed)} of memory, and {free} is free; {remedy}.",
         code="too-large",
     )

@@ -13,6 +13,7 @@ from consilience.plots._best import plot_best
 from consilience.plots._comparison import plot_comparison
 from consilience.plots._deciding import plot_deciding
 from consilience.plots._dots import plot_dots
+from consilience.plots._encoding import plot_encoding
 from consilience.plots._influence import plot_influence
 from consilience.plots._map import plot_map
 from consilience.plots._partition import plot_partition
@@ -30,6 +31,7 @@ __all__ = [
     "plot_comparison",
     "plot_deciding",
     "plot_dots",
+    "plot_encoding",
     "plot_influence",
     "plot_map",
     "plot_partition",

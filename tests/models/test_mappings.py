@@ -16,11 +16,8 @@ from consilience.models import PLSCV, BandedRidgeCV, KernelRidgeCV, OneToOne, Ri
 ALPHAS = 10.0 ** np.arange(-2, 5)
 ALL = [
     RidgeCV(),
-    RidgeCV(per_target=False, fit_intercept=False),
     BandedRidgeCV(n_iter=3),
     KernelRidgeCV(),
-    KernelRidgeCV("poly"),
-    KernelRidgeCV("linear"),
     KernelRidgeCV("precomputed"),
     PLSCV(),
     OneToOne(),
@@ -233,4 +230,5 @@ def test_himalaya_gives_the_same_ridge_and_banded_ridge():
 
 def test_clone_keeps_options():
     model = clone(BandedRidgeCV([2, 3], n_iter=7, rng=4))
-    assert model.get_params()["n_iter"] == 7 and model.get_params()["bands"] == [2, 3]
+    assert model.get_params()["n_iter"] == 7
+    assert model.get_params()["bands"] == [2, 3]

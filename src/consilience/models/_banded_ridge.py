@@ -66,7 +66,7 @@ class _Banded(Solver):
 
     def solve(self, y: np.ndarray) -> Solution:
         t = y.shape[1]
-        least, total = np.full(t, np.inf), np.full(t, np.nan)
+        least = np.full(t, np.inf)
         alpha, spread, index = np.ones(t), np.zeros(t), np.zeros(t, np.int64)
         mixture = np.tile(self.mixtures[0][:, None], (1, t))
         coef = np.zeros((len(y) if self.dual else self.x.shape[1], t), self.x.dtype)
@@ -79,7 +79,7 @@ class _Banded(Solver):
             better = np.flatnonzero(error < least)
             if not better.size:
                 continue
-            least[better], total = error[better], found.total
+            least[better] = error[better]
             mixture[:, better] = g[:, None]
             alpha[better], spread[better], index[better] = (
                 v[better] for v in (found.alpha, found.spread, found.index)

@@ -58,6 +58,9 @@ class Mapping(MultiOutputMixin, RegressorMixin, BaseEstimator):
     """Base of the estimators: `fit` checks, prepares and solves; `_prepare` is the estimator's own."""
 
     cv: Any
+    _solver: Any
+    _solution: Any
+    _flat: bool
 
     def _prepare(self, x: np.ndarray, splits: list[Split]) -> Solver:
         raise NotImplementedError
@@ -65,7 +68,7 @@ class Mapping(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _store(self, solver: Solver, solution: Solution) -> None:
         """Sets fitted attributes; ``self._flat`` says that y was one column."""
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Any:  # noqa: N803
+    def fit(self, X: Any, y: Any, *, groups: Any = None) -> Any:
         """Fits. X : (n, p).   y : (n, t) or (n,).   groups : (n,) rows of a group are never on both sides of an
         inner split.
         """
@@ -86,7 +89,7 @@ class Mapping(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._store(solver, solution)
         return self
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """Predictions (m, t), or (m,) after a fit to one column, for X (m, p)."""
         check_is_fitted(self)
         x = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
@@ -94,7 +97,7 @@ class Mapping(MultiOutputMixin, RegressorMixin, BaseEstimator):
         out = deviations + self._solution.mean
         return out[:, 0] if self._flat else out
 
-    def _own(self, values: np.ndarray) -> Any:
+    def _own(self, values: Any) -> Any:
         """(t,) or (k, t) -> a number or (k,) where y was one column."""
         return values[..., 0] if self._flat else values
 

@@ -26,7 +26,9 @@ def components(x: np.ndarray, y: np.ndarray, count: int) -> tuple[np.ndarray, np
     xx, xy = x.T @ x, x.T @ y
     start = float(np.linalg.norm(xy))
     size, tol = float(np.trace(xx)), float(np.finfo(x.dtype).eps)
-    rotations, loadings, weights = [], [], []
+    rotations: list[np.ndarray] = []
+    loadings: list[np.ndarray] = []
+    weights: list[np.ndarray] = []
     for _ in range(count):
         if np.linalg.norm(xy) <= 1e3 * tol * start or start == 0:
             break

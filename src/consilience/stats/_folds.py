@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from consilience._core._errors import InputError
 
-__all__ = ["group_folds", "half_splits"]
+__all__ = ["blocked_folds", "group_folds", "half_splits"]
 
 
 def group_folds(
@@ -31,6 +33,37 @@ def group_folds(
         owner[g] = int(np.argmin(load))
         load[owner[g]] += counts[g]
     return [np.flatnonzero(owner[inverse] == f) for f in range(folds)]
+
+
+def blocked_folds(
+    times: np.ndarray, folds: int, gap: int, *, who: str = "blocked_folds"
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(training rows, test rows) of ``folds`` contiguous stretches of a series; samples within ``gap`` steps of
+    a test stretch are in neither.
+
+    times : (n,) int, rising: the step of each row. Rows may be missing (an earlier split took them): a stretch
+        holds as many rows as any other, and distance is counted in steps.
+    """
+    n = times.size
+    if folds < 2 or folds > n // 2:
+        raise InputError(
+            f"{who}: folds must be between 2 and half of the samples ({n // 2}), got {folds}.",
+            code="bad-parameter",
+        )
+    edges = np.arange(folds + 1) * n // folds
+    out = []
+    for low, high in itertools.pairwise(edges):
+        test = np.arange(low, high)
+        near = (times >= times[low] - gap) & (times <= times[high - 1] + gap)
+        train = np.flatnonzero(~near)
+        if train.size < 2:
+            raise InputError(
+                f"{who}: with {folds} folds and a gap of {gap} steps, {train.size} of {n} samples are left to "
+                "train on; use a longer recording or a smaller gap.",
+                code="too-few",
+            )
+        out.append((train, test))
+    return out
 
 
 def half_splits(n: int, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,90 @@
+"""`Encoding`: how well one system predicts each unit of another on rows held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import xarray as xr
+
+from consilience._results._base import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Encoding(Result):
+    """Held-out prediction of every unit of y from x. Made by `cs.encode`.
+
+    data : Dataset (unit) with
+        r, ci_low, ci_high : correlation of held-out predictions and responses, in -1 ... 1.
+        p, p_fwer, q : by relabelling: one unit, family-wise over units, false discovery rate.   null_mean : of r.
+        r2, r2_low, r2_high : 1 - squared error / squared error of the training mean.
+        alpha : penalty (number of components), the median of the folds' choices.   alpha_at_edge : in most folds
+        the choice was an end of the grid.
+        reliability, reliability_low, reliability_high : signal variance / variance of the mean response.
+        ceiling, ceiling_low, ceiling_high : its root (CC_max), the highest r that a perfect model can have.
+        ratio : r / ceiling, never capped.   unreliable : the interval of the reliability holds 0.
+    population : Dataset without dims: median of r over units with ci_* (new stimuli), ci_units_* (new units), ci_both_*
+        (both), p.
+    bands : Dataset (band, unit), with several bands: share (the band's part of r2, parts add up to r2), unique (r2 lost
+        when the band is left out and all is fitted anew), each with _low, _high.
+    predictions : Dataset (stimulus or time, unit): predicted, actual, held out, in units of y.
+    """
+
+    data: xr.Dataset
+    population: xr.Dataset
+    predictions: xr.Dataset
+    bands: xr.Dataset | None = None
+
+    title: ClassVar[str] = "held-out prediction of every unit"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per unit; with several bands, their columns beside."""
+        frame = self.data.to_dataframe().reset_index()
+        if self.bands is not None:
+            for band in self.bands["band"].values.tolist():
+                for name in ("share", "unique"):
+                    frame[f"{name} {band}"] = self.bands[name].sel(band=band).values
+        return frame
+
+    @property
+    def value(self) -> float:
+        """Median of r over units."""
+        return float(self.population["median"])
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of the median, over stimuli (stretches of time) and units together."""
+        return float(self.population["ci_both_low"]), float(self.population["ci_both_high"])
+
+    def _lines(self) -> list[str]:
+        said, d = self.settings, self.data
+        rows = f"{said['n_samples']} samples" if "n_samples" in said else f"{said.get('n_stimuli')} stimuli"
+        low, high = self.interval
+        lines = [
+            f"  {str(said.get('x'))[:40]} predicts {str(said.get('y'))[:40]}: {d.sizes['unit']} units, {rows}, "
+            f"{said.get('model_name')}",
+            f"  median r {self.value:.3f} [{low:.3f}, {high:.3f}] (stimuli and units)"
+            if "n_samples" not in said
+            else f"  median r {self.value:.3f} [{low:.3f}, {high:.3f}] (time and units)",
+        ]
+        p = d["p_fwer"].values
+        if np.isfinite(p).any():
+            lines.append(f"  {int((p <= 0.05).sum())} of {p.size} units above chance, p_fwer <= 0.05")
+        ceiling = d["ceiling"].values
+        if np.isfinite(ceiling).any():
+            lines.append(
+                f"  ceiling: median {np.nanmedian(ceiling):.3f}; r / ceiling: median "
+                f"{np.nanmedian(d['ratio'].values):.3f}; {int(d['unreliable'].values.sum())} units not reliable"
+            )
+        if self.bands is not None:
+            for band in self.bands["band"].values.tolist():
+                at = self.bands.sel(band=band)
+                lines.append(
+                    f"  {str(band)[:40]}: median share of R2 {float(at['share'].median()):.3f}, unique "
+                    f"{float(at['unique'].median()):.3f}"
+                )
+        return lines[:14]

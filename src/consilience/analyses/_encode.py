@@ -1,0 +1,393 @@
+"""The verb `encode`: how well one system predicts each unit of another, on stimuli or stretches of time held out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
+from consilience._core._params import check_count, check_number, shorten
+from consilience._core._seeds import resolve_seed
+from consilience._results import Encoding
+from consilience.analyses._encode_design import EncodingData, from_series, from_trials
+from consilience.analyses._encode_fit import HeldOut, Predicted, with_bands
+from consilience.models import BandedRidgeCV, RidgeCV
+from consilience.stats import (
+    cross_validated_draws,
+    explainable,
+    fdr,
+    max_statistic_p,
+    p_value,
+    percentile_interval,
+    two_factor_interval,
+    weighted_reliability,
+)
+
+__all__ = ["encode"]
+
+WHO = "cs.encode"
+_LOWEST_CEILING = 0.1  # as in compare: no ratio below
+
+
+def encode(
+    x: xr.DataArray | Mapping[str, xr.DataArray],
+    y: xr.DataArray,
+    /,
+    *,
+    model: Any = None,
+    by: str = "stimulus",
+    join: Literal["exact", "inner"] = "exact",
+    cv: int = 5,
+    groups: str | None = None,
+    gap: int | float | Literal["auto"] = "auto",
+    delays: Any = None,
+    n_boot: int = 1000,
+    n_perm: int = 1000,
+    level: float = 0.95,
+    rng: int | np.random.Generator | np.random.SeedSequence | None = None,
+) -> Encoding:
+    """How well x predicts each unit of y, everything fitted and chosen on other stimuli than it is scored on.
+
+    For a fold with training rows T and unit u: d_i = (prediction_i - mean_T(y_u)) / s_T, e_i = y_iu - mean_T(y_u),
+    s_T the root mean square of the predictions' deviations inside T; r_u = sum d_i e_i / sqrt(sum d_i^2 sum e_i^2)
+    over all held-out rows, as in `cs.measures.linear_predictivity`; R2_u = 1 - sum (y_iu - prediction_i)^2 / sum
+    e_i^2. Penalties are chosen inside T.
+
+    Parameters
+    ----------
+    x : responses (trial, unit) or series (time, unit), the predictors; or {band: either}, several feature spaces.
+    y : responses (trial, unit), matched to x by stimulus id, repeats averaged for the fit and kept for ceilings; or a
+        series (time, unit) with the times of x. x predicts y: for the other direction call ``encode(y, x)``.
+    model : a model of `cs.models`, or any scikit-learn regressor. None = `RidgeCV`, with bands `BandedRidgeCV`.
+    by, join : see `cs.compare`.   cv : number of folds: stimuli dealt at random; contiguous stretches of a series.
+    groups : label on trial; stimuli of a group are on one side of every split, outer and inner, and are drawn and
+        relabelled together.
+    gap : of a series: what is left out of training beside a test stretch, in steps (int) or in units of ``time``
+        (float); "auto" = the longest measured autocorrelation time (90th percentile over units).
+    delays : of a series: steps by which x is delayed, side by side, e.g. range(10); positive = x comes first.
+    n_boot : draws of held-out stimuli (groups, blocks of time); the fits are given, and the spread is corrected for
+        the stimuli's part in them (`cs.stats.cross_validated_draws`). 0 = no intervals.
+    n_perm : relabellings of stimuli (circular shifts of y for a series), everything fitted anew: cheap for ridge and
+        `OneToOne`, n_perm full fits for other models. 0 = no p.
+    level : of the intervals.   rng : seed.
+
+    Returns
+    -------
+    Encoding : ``.data`` per unit, ``.population``, ``.bands``, ``.predictions``.
+
+    Raises
+    ------
+    InputError : ids or times that do not match, too few stimuli, a model that cannot fit.
+    ConsilienceWarning : ``penalty-at-edge``, ``ceiling-missing``, ``few-blocks``, ``few-relabellings``,
+        ``constant-units``.
+
+    References
+    ----------
+    Naselaris, Kay, Nishimoto & Gallant (2011); Schoppe et al. (2016); Dupre la Tour et al. (2022).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> a = rng.normal(size=(60, 10))
+    >>> ids = [f"image{i}" for i in range(60)]
+    >>> layer = cs.responses(a, stimulus=ids, system="layer")
+    >>> v1 = cs.responses(a[:, :3] + rng.normal(size=(60, 3)), stimulus=ids, kind="rate", system="V1")
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", cs.ConsilienceWarning)
+    ...     result = cs.encode(layer, v1, n_boot=100, n_perm=100, rng=0)
+    >>> bool((result.data["p_fwer"] < 0.05).all())
+    True
+    """
+    cv = check_count(cv, name="cv", who=WHO, minimum=2)
+    n_boot = check_count(n_boot, name="n_boot", who=WHO)
+    n_perm = check_count(n_perm, name="n_perm", who=WHO)
+    level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
+    seed = resolve_seed(rng, who=WHO)
+    if not isinstance(y, xr.DataArray):
+        raise InputError(
+            f"{WHO}: y must be the responses of one system, got {type(y).__name__}.", code="not-responses"
+        )
+    with collect_cautions() as cautions:
+        data = _data(x, y, by=by, join=join, cv=cv, groups=groups, gap=gap, delays=delays, seed=seed)
+        chosen = _model(model, list(data.bands.values()))
+        held = HeldOut(chosen, data.x, data.splits, data.inner, data.groups)
+        found = held.predict(data.y, bands=len(data.bands) > 1)
+        table, population = _scores(held, found, data, seed, n_boot, n_perm, level)
+        bands = _bands(found, chosen, data, seed, n_boot, level) if len(data.bands) > 1 else None
+        _doubts(table, data, found)
+    for caution in cautions:
+        warnings.warn(ConsilienceWarning(caution), stacklevel=2)
+    settings = {
+        "verb": "encode",
+        "x": data.names[0],
+        "y": data.names[1],
+        "kind_x": data.kinds[0],
+        "kind_y": data.kinds[1],
+        "direction": "x predicts y",
+        "model": shorten(chosen, 300),
+        "model_name": type(chosen).__name__,
+        "cv": cv,
+        "by": by,
+        "join": join,
+        "n_boot": n_boot,
+        "n_perm": n_perm,
+        "level": level,
+        "bands": data.bands,
+        **data.settings,
+    }
+    row, ids = data.axis
+    return Encoding(
+        data=table,
+        population=population,
+        bands=bands,
+        predictions=xr.Dataset(
+            {
+                "predicted": ((row, "unit"), found.predicted + found.mean),
+                "actual": ((row, "unit"), found.actual + found.mean),
+            },
+            coords={row: ids[held.rows], "unit": data.units},
+        ),
+        settings=settings,
+        seed=str(seed),
+        warnings=tuple(cautions),
+        references=tuple(
+            dict.fromkeys([*_references(chosen, data), "phipson2010permutation", *data.references])
+        ),
+        methods=_methods(settings),
+    )
+
+
+def _data(x: Any, y: xr.DataArray, **options: Any) -> EncodingData:
+    series = y.dims == ("time", "unit")
+    if series:
+        for name in ("groups",):
+            if options[name] is not None:
+                raise InputError(
+                    f"{WHO}: {name}= is for responses (trial, unit); a series is split into stretches of time.",
+                    code="bad-parameter",
+                )
+        kept = {k: options[k] for k in ("cv", "gap", "delays", "seed")}
+        return from_series(x, y, who=WHO, **kept)
+    if options["delays"] is not None:
+        raise InputError(
+            f"{WHO}: delays= is for series ('time', 'unit'); y has dims {y.dims}.", code="bad-dims"
+        )
+    kept = {k: options[k] for k in ("by", "join", "cv", "groups", "seed")}
+    return from_trials(x, y, who=WHO, **kept)
+
+
+def _model(model: Any, sizes: list[int]) -> Any:
+    if model is None:
+        model = BandedRidgeCV() if len(sizes) > 1 else RidgeCV()
+    if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "get_params")):
+        raise InputError(
+            f"{WHO}: model must be an estimator such as cs.models.RidgeCV() or a scikit-learn regressor, got "
+            f"{shorten(model)}.",
+            code="bad-parameter",
+        )
+    return with_bands(model, sizes, WHO)
+
+
+def _interval(
+    draws: np.ndarray, value: np.ndarray, level: float, low: float = -np.inf, high: float = np.inf
+) -> Any:
+    spread = cross_validated_draws(draws, value, low=low, high=high)
+    return spread, percentile_interval(spread, value, level)
+
+
+def _ratio(top: np.ndarray, below: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        bottom = weights @ below
+        return np.where(bottom > 0, (weights @ top) / bottom, np.nan)
+
+
+def _scores(
+    held: HeldOut, found: Predicted, data: EncodingData, seed: Any, n_boot: int, n_perm: int, level: float
+) -> tuple[xr.Dataset, xr.Dataset]:
+    t = data.y.shape[1]
+    one = np.ones((1, held.rows.size))
+    correlation = found.correlation()
+    r = correlation.columns(one)[0]
+    explained, total = found.actual**2 - (found.actual - found.predicted) ** 2, found.actual**2
+    r2 = _ratio(explained, total, one)[0]
+    out: dict[str, np.ndarray] = {"r": r, "r2": r2}
+    nothing = np.full(t, np.nan)
+    weights = data.weights(n_boot, seed.stream("bootstrap")) if n_boot else None
+    draws = None
+    if weights is not None:
+        draws, (out["ci_low"], out["ci_high"]) = _interval(correlation.columns(weights), r, level, -1.0, 1.0)
+        out["r2_low"], out["r2_high"] = _interval(_ratio(explained, total, weights), r2, level, high=1.0)[1]
+    null = None
+    if n_perm:
+        null = held.null(data.y, data.orders(n_perm, seed.stream("permutations")))
+        out["p"], out["p_fwer"] = p_value(r, null), max_statistic_p(r, null)
+        out["q"], out["null_mean"] = fdr(out["p"]), null.mean(axis=0)
+    if found.alpha is not None:
+        out["alpha"] = np.median(found.alpha, axis=0)
+    if found.edge is not None:
+        out["alpha_at_edge"] = found.edge.mean(axis=0) > 0.5
+    out.update(_ceilings(data, r, seed, n_boot, level))
+    for name in ("ci_low", "ci_high", "r2_low", "r2_high", "p", "p_fwer", "q", "null_mean"):
+        out.setdefault(name, nothing)
+    table = xr.Dataset({k: ("unit", v) for k, v in out.items()}, coords={"unit": data.units})
+    return table, _population(r, draws, null, held, seed, level)
+
+
+def _population(r: np.ndarray, draws: Any, null: Any, held: HeldOut, seed: Any, level: float) -> xr.Dataset:
+    median = float(np.median(r))
+    out = {"median": median, "n_units": float(r.size)}
+    names = ("ci_low", "ci_high", "ci_units_low", "ci_units_high", "ci_both_low", "ci_both_high")
+    out.update(dict.fromkeys((*names, "p"), np.nan))
+    if draws is not None:
+        picks = seed.stream("units").integers(0, r.size, size=(len(draws), r.size))
+        rows = np.median(draws, axis=1)
+        units = np.median(r[picks], axis=1)
+        both = np.median(np.take_along_axis(draws, picks, axis=1), axis=1)
+        ends = [
+            *percentile_interval(rows, np.asarray(median), level),
+            *percentile_interval(units, np.asarray(median), level),
+            *two_factor_interval(
+                median, rows, units, both, n_stimuli=held.rows.size, n_subjects=r.size, level=level
+            ),
+        ]
+        out.update(zip(names, map(float, ends)))
+    if null is not None:
+        out["p"] = float(p_value(median, np.median(null, axis=1)))
+    return xr.Dataset({k: ((), v) for k, v in out.items()})
+
+
+def _ceilings(
+    data: EncodingData, r: np.ndarray, seed: Any, n_boot: int, level: float
+) -> dict[str, np.ndarray]:
+    nothing = np.full(r.size, np.nan)
+    out = dict.fromkeys(
+        (
+            "reliability_low",
+            "reliability_high",
+            "ceiling_low",
+            "ceiling_high",
+            "reliability",
+            "ceiling",
+            "ratio",
+        ),
+        nothing,
+    )
+    out["unreliable"] = np.zeros(r.size, bool)
+    if data.trials is None:
+        return out
+    means, noise = explainable(*data.trials)
+    value = out["reliability"] = weighted_reliability(means, noise)
+    out["ceiling"] = np.where(value > 0, np.sqrt(np.maximum(value, 0.0)), np.nan)
+    usable = out["ceiling"] >= _LOWEST_CEILING
+    out["ratio"] = np.where(usable, r / np.where(usable, out["ceiling"], 1.0), np.nan)
+    if n_boot:
+        drawn = weighted_reliability(means, noise, data.weights(n_boot, seed.stream("ceiling")))
+        low, high = percentile_interval(drawn, value, level)
+        out["reliability_low"], out["reliability_high"] = low, high
+        out["ceiling_low"], out["ceiling_high"] = np.sqrt(np.maximum(low, 0)), np.sqrt(np.maximum(high, 0))
+        out["unreliable"] = ~(low > 0)
+    return out
+
+
+def _bands(
+    found: Predicted, model: Any, data: EncodingData, seed: Any, n_boot: int, level: float
+) -> xr.Dataset:
+    """The product measure of each band, and what is lost without it, both on held-out rows."""
+    names, sizes = list(data.bands), list(data.bands.values())
+    total, error = found.actual**2, (found.actual - found.predicted) ** 2
+    one = np.ones((1, len(total)))
+    weights = data.weights(n_boot, seed.stream("bootstrap")) if n_boot else None
+    ends = np.cumsum(sizes)
+    out: dict[str, list[np.ndarray]] = {k: [] for k in _BAND_FIELDS}
+    for k in range(len(names)):
+        tops = {}
+        if found.bands is not None:
+            tops["share"] = found.bands[k] * (2 * found.actual - found.predicted)
+        kept = np.setdiff1d(np.arange(ends[-1]), np.arange(ends[k] - sizes[k], ends[k]))
+        rest = model if not isinstance(model, BandedRidgeCV) else _without(model, sizes, k)
+        without = HeldOut(rest, data.x[:, kept], data.splits, data.inner, data.groups).predict(data.y)
+        tops["unique"] = (without.actual - without.predicted) ** 2 - error
+        for name in ("share", "unique"):
+            value = _ratio(tops[name], total, one)[0] if name in tops else np.full(total.shape[1], np.nan)
+            low, high = np.full((2, total.shape[1]), np.nan)
+            if weights is not None and name in tops:
+                low, high = _interval(_ratio(tops[name], total, weights), value, level)[1]
+            for field, entry in zip((name, f"{name}_low", f"{name}_high"), (value, low, high)):
+                out[field].append(entry)
+    return xr.Dataset(
+        {k: (("band", "unit"), np.stack(v)) for k, v in out.items()},
+        coords={"band": names, "unit": data.units},
+    )
+
+
+_BAND_FIELDS = ("share", "share_low", "share_high", "unique", "unique_low", "unique_high")
+
+
+def _without(model: BandedRidgeCV, sizes: list[int], k: int) -> BandedRidgeCV:
+    from sklearn.base import clone
+
+    fewer = clone(model).set_params(bands=[s for j, s in enumerate(sizes) if j != k])
+    if np.ndim(model.n_iter) == 2:
+        fewer.set_params(n_iter=len(model.n_iter))
+    return fewer
+
+
+def _doubts(table: xr.Dataset, data: EncodingData, found: Predicted) -> None:
+    if "alpha_at_edge" in table:
+        real = (table["p"].values <= 0.05) | (~np.isfinite(table["p"].values) & (table["r2"].values > 0.05))
+        edge = table["alpha_at_edge"].values & real
+        if edge.any():
+            warn(
+                "penalty-at-edge",
+                f"For {int(edge.sum())} of {int(real.sum())} predicted units most folds chose an end of the grid of "
+                f"penalties (components), first for unit {shorten(table['unit'].values[edge][0].item(), 30)}.",
+                "Give the model a wider grid, e.g. cs.models.RidgeCV(alphas=...).",
+            )
+    if data.trials is None and data.axis[0] == "stimulus":
+        warn(
+            "ceiling-missing",
+            f"{shorten(data.names[1], 40)} has no repeats of every stimulus, so its units have no ceiling.",
+            "Pass unaveraged trials with repeat='count'.",
+        )
+
+
+def _references(model: Any, data: EncodingData) -> list[str]:
+    own = {
+        "RidgeCV": ["hoerl1970ridge"],
+        "BandedRidgeCV": ["nunez2019voxelwise", "dupre2022feature"],
+        "KernelRidgeCV": ["saunders1998ridge"],
+        "PLSCV": ["dayal1997improved"],
+        "OneToOne": ["li2016convergent"],
+    }
+    out = ["naselaris2011encoding", *own.get(type(model).__name__, [])]
+    return [*out, "schoppe2016measuring"] if data.trials is not None else out
+
+
+def _methods(settings: dict[str, Any]) -> tuple[str, ...]:
+    if "n_samples" in settings:
+        split = (
+            f"{settings['cv']} contiguous stretches of time held out in turn, {settings['gap_steps']} steps beside "
+            "each left out of training"
+        )
+        test = "circular shifts of the responses"
+    else:
+        split = f"{settings['cv']} folds of stimuli held out in turn"
+        test = "permutations of the stimuli"
+    said = [
+        f"Each unit of {settings['y']} was predicted from {settings['x']} by {settings['model_name']}, with {split}; "
+        "everything was fitted and chosen on the training part.",
+        "The score is the correlation of predicted and actual deviations from the training mean.",
+    ]
+    if settings["n_perm"]:
+        said.append(f"p-values are from {settings['n_perm']} {test}, with all fits repeated.")
+    if settings["n_boot"]:
+        said.append(
+            f"Intervals are from {settings['n_boot']} bootstrap draws of held-out predictions, spread by sqrt(2) for "
+            "the part of the stimuli in the fits."
+        )
+    return tuple(said)

@@ -1,0 +1,265 @@
+"""What `encode` needs of its data: predictors and targets row by row, folds, resamples, relabellings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError, warn
+from consilience._core._params import check_count, shorten
+from consilience._core._seeds import Seed
+from consilience._responses import check_responses, iterate_systems
+from consilience.analyses._inputs import aligned_systems
+from consilience.linalg import constant_columns
+from consilience.stats import (
+    autocorrelation_time,
+    block_weights,
+    blocked_folds,
+    circular_shifts,
+    group_folds,
+    group_permutations,
+    group_weights,
+    multinomial_weights,
+    permutations,
+)
+
+__all__ = ["EncodingData", "from_series", "from_trials"]
+
+Split = tuple[np.ndarray, np.ndarray]
+FEWEST = 10
+
+
+@dataclass
+class EncodingData:
+    """x : (n, p), bands side by side.   bands : {name: units}.   y : (n, t).   axis : ("stimulus" | "time",
+    coordinate of rows).   trials : (single trials (m, t), stimulus of each) or None.
+    """
+
+    x: np.ndarray
+    bands: dict[str, int]
+    y: np.ndarray
+    units: np.ndarray
+    axis: tuple[str, np.ndarray]
+    names: tuple[str, str]
+    kinds: tuple[str, str]
+    splits: list[Split]
+    inner: Callable[[np.ndarray, int], list[Split]]
+    weights: Callable[[int, np.random.Generator], np.ndarray]  # draws of held-out rows
+    orders: Callable[[int, np.random.Generator], np.ndarray]
+    groups: np.ndarray | None = None
+    trials: tuple[np.ndarray, np.ndarray] | None = None
+    references: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def from_trials(
+    x: Any, y: xr.DataArray, *, by: str, join: str, cv: int, groups: str | None, seed: Seed, who: str
+) -> EncodingData:
+    """Rows are stimuli, matched by id; repeats averaged, and kept for ceilings."""
+    found, ids, owner, references = aligned_systems(
+        {"x": x, "y": y}, by=by, join=join, who=who, groups=groups
+    )
+    for system in [*found["x"], *found["y"]]:
+        if system.responses is None:
+            raise InputError(
+                f"{who}: {shorten(system.name, 40)} is RDM data, which has no units to fit; use cs.compare.",
+                code="not-responses",
+            )
+    target = found["y"][0]
+    n = len(ids)
+    if n < FEWEST:
+        raise InputError(f"{who}: at least {FEWEST} shared stimuli are needed, got {n}.", code="too-few")
+    owners = np.arange(n) if owner is None else owner
+    tests = group_folds(owners, cv, seed.stream("folds"), who=who)
+    splits = [(np.setdiff1d(np.arange(n), test), test) for test in tests]
+
+    def inner(train: np.ndarray, count: int) -> list[Split]:
+        own = np.unique(owners[train], return_inverse=True)[1]
+        count = min(count, int(own.max()) + 1)
+        parts = group_folds(own, count, seed.stream(f"inner{train[0]}-{train.size}"), who=who)
+        return [(np.setdiff1d(np.arange(train.size), test), test) for test in parts]
+
+    def weights(count: int, rng: np.random.Generator) -> np.ndarray:
+        return multinomial_weights(n, count, rng) if owner is None else group_weights(owner, count, rng)
+
+    def orders(count: int, rng: np.random.Generator) -> np.ndarray:
+        if owner is None:
+            return permutations(n, count, rng)
+        drawn, distinct = group_permutations(owner, count, rng)
+        if distinct < 2:
+            warn(
+                "few-relabellings",
+                f"Groups of equal size can change places in only {10**distinct:.0f} ways, so p cannot be small.",
+                "More groups, or groups of one size.",
+            )
+        return drawn
+
+    assert target.responses is not None
+    kept = target.responses.units
+    names = y["unit"].values if "unit" in y.coords else np.arange(y.sizes["unit"])
+    trials = None
+    if target.trials is not None:
+        codes = np.searchsorted(ids, target.trials["stimulus"].values)
+        trials = (np.asarray(target.trials.values, dtype=np.float64), codes)
+    return EncodingData(
+        x=_floats([s.x for s in found["x"]]),
+        bands={s.name: int(s.n_units) for s in found["x"]},
+        y=_floats([target.x]),
+        units=names if kept is None else names[kept],
+        axis=("stimulus", ids),
+        names=(" + ".join(s.name for s in found["x"]), target.name),
+        kinds=(found["x"][0].kind, target.kind),
+        splits=splits,
+        inner=inner,
+        weights=weights,
+        orders=orders,
+        groups=owner,
+        trials=trials,
+        references=references,
+        settings={
+            "n_stimuli": n,
+            "groups": groups,
+            "n_groups": None if owner is None else int(owner.max()) + 1,
+        },
+    )
+
+
+def from_series(
+    x: Any, y: xr.DataArray, *, cv: int, gap: int | float | str, delays: Any, seed: Seed, who: str
+) -> EncodingData:
+    """Rows are samples of one time base; contiguous folds with a gap, blocks, circular shifts."""
+    target = check_responses(y, who=who, name="y")
+    bands: dict[str, np.ndarray] = {}
+    for name, data in iterate_systems(x, who=who, side="x"):
+        checked = check_responses(data, who=who, name=f"x {name!r}" if isinstance(x, Mapping) else "x")
+        if checked.dims != ("time", "unit"):
+            raise InputError(
+                f"{who}: y is a series ('time', 'unit'), x {name!r} has dims {checked.dims}; both must be series.",
+                code="bad-dims",
+            )
+        if checked.sizes["time"] != target.sizes["time"] or not np.array_equal(
+            checked["time"].values, target["time"].values
+        ):
+            raise InputError(
+                f"{who}: x {name!r} and y do not have the same times ({checked.sizes['time']} and "
+                f"{target.sizes['time']} samples); bring them to one time base first.",
+                code="bad-time",
+            )
+        values = _varying(checked.values, name, who)[0]
+        bands[str(name)] = values
+    y_values, kept = _varying(target.values, "y", who)
+    steps = _delays(delays, who)
+    first, last = max(0, *steps), min(0, *steps)
+    n = len(y_values) + last - first
+    if n < 4 * FEWEST:
+        raise InputError(f"{who}: at least {4 * FEWEST} samples are needed, got {n}.", code="too-few")
+    rows = np.arange(first, len(y_values) + last)
+    parts = [np.concatenate([v[rows - d] for d in steps], axis=1) for v in bands.values()]
+    y_rows = np.asarray(y_values[rows], dtype=np.float64)
+    measured = max(float(np.quantile(autocorrelation_time(v), 0.9)) for v in (y_rows, *bands.values()))
+    width = _gap(gap, measured, target, who) + (first - last)
+    splits = blocked_folds(np.arange(n), cv, width, who=who)
+    length = max(width, int(np.ceil(2 * measured)), int(np.ceil(n ** (1 / 3))))
+    if n < 10 * length:
+        warn(
+            "few-blocks",
+            f"{n} samples with an autocorrelation time of {measured:.0f} steps are only {n / length:.1f} independent "
+            "stretches, so intervals are rough.",
+            "A longer recording, or signals that are smoothed less.",
+        )
+    least = max(1, width, int(np.ceil(2 * measured)))
+
+    def inner(train: np.ndarray, count: int) -> list[Split]:
+        return blocked_folds(train, count, width, who=who)
+
+    def orders(count: int, rng: np.random.Generator) -> np.ndarray:
+        shifts = circular_shifts(n, least, count, rng)
+        if shifts.size < 20 and count:
+            raise InputError(
+                f"{who}: {n} samples allow {shifts.size} circular shifts of at least {least} steps, too few for a "
+                "p-value; pass n_perm=0 or use a longer recording.",
+                code="too-few",
+            )
+        return (np.arange(n) - shifts[:, None]) % n
+
+    names = target["unit"].values if "unit" in target.coords else np.arange(target.sizes["unit"])
+    return EncodingData(
+        x=np.concatenate(parts, axis=1),
+        bands={name: part.shape[1] for name, part in zip(bands, parts)},
+        y=y_rows,
+        units=names[kept],
+        axis=("time", target["time"].values[rows] if "time" in target.coords else rows),
+        names=(" + ".join(bands), str(target.attrs.get("system") or "y")),
+        kinds=("series", str(target.attrs.get("kind", "activation"))),
+        splits=splits,
+        inner=inner,
+        weights=lambda count, rng: block_weights(n, length, count, rng),
+        orders=orders,
+        settings={
+            "n_samples": n,
+            "gap_steps": width,
+            "autocorrelation_steps": round(measured, 2),
+            "block_steps": length,
+            "delays": steps,
+            "least_shift": least,
+        },
+    )
+
+
+def _floats(parts: list[Any]) -> np.ndarray:
+    values = [np.asarray(v) for v in parts]
+    single = all(v.dtype == np.float32 for v in values)
+    return np.concatenate(
+        [v.astype(np.float32 if single else np.float64, copy=False) for v in values], axis=1
+    )
+
+
+def _varying(values: np.ndarray, name: str, who: str) -> tuple[np.ndarray, np.ndarray]:
+    values = np.asarray(values)
+    values = values if values.dtype == np.float32 else values.astype(np.float64)
+    kept = ~np.asarray(constant_columns(values))
+    if not kept.any():
+        raise InputError(
+            f"{who}: every unit of {shorten(name, 60)} has the same value at all times.",
+            code="constant-units",
+        )
+    if not kept.all():
+        warn(
+            "constant-units",
+            f"{shorten(name, 60)}: {int((~kept).sum())} of {kept.size} units do not vary over time and were dropped.",
+            "Expected for dead or clipped units; else check the recording.",
+        )
+    return values[:, kept], kept
+
+
+def _delays(delays: Any, who: str) -> list[int]:
+    if delays is None:
+        return [0]
+    try:
+        listed = [check_count(d, name="delays", who=who, minimum=-(10**6)) for d in delays]
+    except TypeError:
+        listed = []
+    if not listed or len(set(listed)) < len(listed):
+        raise InputError(
+            f"{who}: delays must be different whole numbers of steps, e.g. range(10); got {shorten(delays)}.",
+            code="bad-parameter",
+        )
+    return listed
+
+
+def _gap(gap: int | float | str, measured: float, y: xr.DataArray, who: str) -> int:
+    if isinstance(gap, str):
+        if gap != "auto":
+            raise InputError(
+                f"{who}: gap must be 'auto', a number of steps (int) or a time (float); got {shorten(gap)}.",
+                code="bad-parameter",
+            )
+        return int(np.ceil(measured))
+    if isinstance(gap, (float, np.floating)):
+        step = float(np.median(np.diff(y["time"].values))) if "time" in y.coords else 1.0
+        return check_count(int(np.ceil(gap / step)), name="gap", who=who)
+    return check_count(gap, name="gap", who=who)

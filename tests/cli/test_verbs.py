@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -102,6 +103,22 @@ def test_shape_space(call, files):
     assert "groups: within" in call(*args, *groups).out
     refused(call(*args, "--group", "x"), "--group must be NAME=LABEL, got x.")
     refused(call("shape-space", "x.npy", "y.npy", *IDS), "at least 3")
+
+
+def test_encode(call, files):
+    args = ("encode", "x.npy", "y.npy", *IDS, "--cv", 4, *QUICK)
+    parsed = json.loads(call(*args, "--json").out)
+    assert len(parsed["results"]) == 5
+    ids = [f"s{i}" for i in range(20)]
+    x, y = (cs.responses(np.load(f"{n}.npy"), stimulus=ids) for n in "xy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        direct = cs.encode(x, y, cv=4, n_boot=10, n_perm=10, rng=0)
+    assert [row["r"] for row in parsed["results"]] == pytest.approx(direct.data["r"].values.tolist())
+    assert "x predicts y: 5 units" in call(*args, "--model", "PLSCV").out
+    np.save("z.npy", np.random.default_rng(5).normal(size=(20, 4)))
+    assert "z: median share of R2" in call(*args, "--band", "z.npy").out
+    refused(call(*args, "--model", "RigdeCV"), "Did you mean 'RidgeCV'")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 
 import numpy as np
 import pytest
@@ -176,6 +177,39 @@ def test_searchlight_influence_and_deciding_stimuli(folder):
         "light.csv",
         "moved.csv",
     ]
+
+
+def test_encode_with_a_model_and_bands(folder):
+    np.save(folder / "z.npy", np.random.default_rng(5).normal(size=(24, 4)))
+    text = HEAD + "  three: {read: z.npy, ids: ids.txt}\nanalyses:\n"
+    few = "cv: 3, n_boot: 10, n_perm: 10"
+    text += f"  - encode: {{x: one, y: two, model: {{name: RidgeCV, alphas: [1, 10]}}, {few}, name: e}}\n"
+    text += "  - encode: {x: [one, three], y: two, cv: 3, n_boot: 0, n_perm: 0, name: bands}\n"
+    (folder / "study.yaml").write_text(text)
+    done = run(folder / "study.yaml")
+    assert done.exit_code == 0, done.failures
+    ids = [f"s{i}" for i in range(24)]
+    one = cs.responses(np.load(folder / "x.npy"), stimulus=ids, system="one")
+    two = cs.responses(np.load(folder / "y.npy"), stimulus=ids, system="two", kind="rate")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        direct = cs.encode(
+            one, two, model=cs.models.RidgeCV(alphas=[1, 10]), cv=3, n_boot=10, n_perm=10, rng=0
+        )
+    np.testing.assert_allclose(done.results["e"].data["r"], direct.data["r"], rtol=1e-9)
+    np.testing.assert_allclose(done.results["e"].data["p"], direct.data["p"])
+    assert done.results["bands"].bands["band"].values.tolist() == ["one", "three"]
+    for old, new, words in (
+        ("RidgeCV", "RigdeCV", "'RigdeCV' is not a model. Did you mean 'RidgeCV'"),
+        ("alphas", "alpha", "alpha is not an option of RidgeCV. Did you mean 'alphas'?"),
+        ("cv: 3", "cv: 1", "cv must be a whole number, from 2"),
+        ("y: two", "y: [two, one]", "y takes one system, and there are 2"),
+    ):
+        (folder / "study.yaml").write_text(text.replace(old, new, 1))
+        with pytest.raises(InputError) as caught:
+            run(folder / "study.yaml")
+        assert words in str(caught.value)
+        assert str(caught.value).startswith("study.yaml, line 9:")
 
 
 def test_verbs_share_the_systems(folder):

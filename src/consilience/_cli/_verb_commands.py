@@ -144,4 +144,29 @@ def shape_space(**options: Any) -> int:
     return _run("_shape_space", options)
 
 
-COMMANDS = (rdms, partition, shape_space)
+@click.command()
+@click.argument("x", type=click.Path())
+@click.argument("y", type=click.Path())
+@click.option(
+    "--band",
+    "bands",
+    type=click.Path(),
+    multiple=True,
+    help="A further feature space beside X, with a penalty of its own.",
+)
+@click.option(
+    "--model", help="RidgeCV, KernelRidgeCV, PLSCV...  [default: RidgeCV; with bands BandedRidgeCV]"
+)
+@click.option("--cv", type=click.IntRange(min=2), help="Folds.  [default: 5]")
+@click.option("--groups", help="A label: stimuli of a group stay together.")
+@_by
+@_join
+@_inference
+@_files
+@_written
+def encode(**options: Any) -> int:
+    """Predict every unit of Y from X, on stimuli that were held out."""
+    return _run("_encode", options)
+
+
+COMMANDS = (rdms, encode, partition, shape_space)

@@ -61,7 +61,10 @@ def asked(results: Mapping[str, Result], stimuli: xr.DataArray | None) -> list[d
 def _dims(data: Any) -> list[tuple[str, str]]:
     """What the table of any other result runs over: names where there are some, else how many."""
     out = []
-    for dim, size in getattr(data, "sizes", {}).items():
+    sizes = getattr(data, "sizes", {})
+    for dim, size in sizes.items():
+        if str(dim).endswith("_") and str(dim)[:-1] in sizes:  # the same, along the other axis
+            continue
         entries = data[dim].values.tolist() if dim in data.coords else []
         text = bool(entries) and all(isinstance(entry, str) for entry in entries)
         out.append((visible(dim), _enumerated(entries, visible(dim)) if text else f"{size:,}"))

@@ -189,7 +189,7 @@ def _deciding(result: Any) -> tuple[str, ...]:
         said.append(f"Without {int(flips)} of {plural(n, 'stimulus')}, {ahead} is not ahead any more.")
     else:
         said.append(
-            f"{ahead} stays ahead whichever stimuli that speak for it are left out, up to half of {n:,}."
+            f"{ahead} stays ahead whichever stimuli that speak for it are left out, up to half of {n:,} stimuli."
         )
     return tuple(said)
 
@@ -213,10 +213,37 @@ def _searchlight(result: Any) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _encoding(result: Any) -> tuple[str, ...]:
+    s, d = result.settings, result.data
+    low, high = result.interval
+    over = "time and units" if "n_samples" in s else "stimuli and units"
+    p, ceiling = d["p_fwer"].values, d["ceiling"].values
+    ends = _span(low, high, _percent(result)).replace("interval", f"interval over {over}")
+    said = [
+        f"{_name(s.get('x'))} predicts {plural(d.sizes['unit'], 'unit')} of {_name(s.get('y'))} with a median held-out "
+        f"r of {number(result.value)}{ends}."
+    ]
+    if np.isfinite(p).any():
+        said.append(f"{int((p < ALPHA).sum()):,} units are told from chance (corrected over units).")
+    if np.isfinite(ceiling).any():
+        said.append(
+            f"The median noise ceiling is {number(np.nanmedian(ceiling))}, the median of r over ceiling "
+            f"{number(np.nanmedian(d['ratio'].values))}; {int(d['unreliable'].values.sum()):,} units are not reliable."
+        )
+    if result.bands is not None:
+        parts = [
+            f"{_name(band)} {number(float(result.bands['unique'].sel(band=band).median()))}"
+            for band in result.bands["band"].values.tolist()
+        ]
+        said.append(f"Median R2 that only one feature space explains: {', '.join(parts[:6])}.")
+    return tuple(said)
+
+
 SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Best": _best,
     "Agreement": _agreement,
     "DecidingStimuli": _deciding,
+    "Encoding": _encoding,
     "Influence": _influence,
     "RDMMovie": _movie,
     "Searchlight": _searchlight,
@@ -240,6 +267,11 @@ FIGURES: Mapping[str, Figure] = {
         caption="Contributions to the difference of the two values, sorted, with intervals over the other stimuli; "
         "filled: corrected p below 0.05. Small axis: the share of the difference that the most deciding stimuli carry, "
         "chosen and scored on different halves of the other stimuli.",
+    ),
+    "Encoding": Figure(
+        title="How well each unit is predicted",
+        caption="Correlation of held-out predictions and responses, unit by unit, with intervals over held-out "
+        "stimuli, against the noise ceiling of the unit where there are repeats.",
     ),
     "Influence": Figure(
         title="What each stimulus does to the value",

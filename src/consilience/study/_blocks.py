@@ -163,5 +163,5 @@ CODE: dict[str, tuple[str, ...]] = {
     "record": (*_COMMON, "networks", "_stimuli", "datasets"),
     "compare": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results"),
     "rdms": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results"),
-    "verb": (*_COMMON, "study/_verbs", "analyses", "measures", "stats", "linalg", "_results"),
+    "verb": (*_COMMON, "study/_verbs", "analyses", "models", "measures", "stats", "linalg", "_results"),
 }

@@ -94,7 +94,7 @@ def _read_model(node: Node) -> Any:
         options = {key: entry for key, entry in node.value.items() if key != "name"}
     else:
         raise wanted(node, "a model: a name, or a mapping with name: and options")
-    known = [entry for entry in models.__all__ if isinstance(getattr(models, entry), type)]
+    known = [entry for entry in models.__all__ if not entry.endswith("RDM")]
     if name.value not in known:
         raise name.error(
             f"{shorten(name.value)} is not a model.{nearest(name.value, known)}", code="unknown-model"
@@ -118,6 +118,20 @@ def _make_model(stored: Any) -> Any:
 
     options = {key: value for key, value in stored.items() if key != "name"}
     return getattr(models, stored["name"])(**options)
+
+
+def _read_whole(node: Node) -> int:
+    if not isinstance(node.value, int) or isinstance(node.value, bool):
+        raise wanted(node, "a whole number")
+    return node.value
+
+
+def _read_gap(node: Node) -> int | float | str:
+    """Steps (a whole number), seconds (any other number), or ``auto``."""
+    number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool) and node.value >= 0
+    if node.value != "auto" and not number:
+        raise wanted(node, "auto, a number of steps, or seconds (with a decimal point)")
+    return node.value  # type: ignore[no-any-return]
 
 
 def _read_groups(node: Node) -> dict[str, str]:
@@ -194,6 +208,22 @@ VERBS: dict[str, Verb] = {
         },
         labels=("by",),
         made={"measure": _make_measure},
+        lay_out=lay_out_one,
+    ),
+    "encode": Verb(
+        function="consilience.analyses:encode",
+        sides={"x": Side(single=True, responses=True), "y": Side(alone=True, responses=True)},
+        options={
+            "model": Key(_read_model),
+            "cv": Key(whole(2, 1000)),
+            "groups": Key(read_name),
+            "gap": Key(_read_gap),
+            "delays": Key(many(_read_whole)),
+            **_MATCHED,
+            **_INFERENCE,
+        },
+        labels=("by", "groups"),
+        made={"model": _make_model},
         lay_out=lay_out_one,
     ),
     "searchlight": Verb(

@@ -111,6 +111,13 @@ def haxby_slice(data: Path) -> tuple[xr.DataArray, np.ndarray]:
     return trials.assign_coords(places), np.concatenate(left)
 
 
+def one_hot(label: np.ndarray, stimulus: np.ndarray, name: str) -> xr.DataArray:
+    """One column for each entry of a label, as responses."""
+    kinds = np.unique(label)
+    columns = (label[:, None] == kinds[None]).astype(float)
+    return cs.responses(columns, stimulus=stimulus, unit=kinds, system=name)
+
+
 def models_of(labels: Mapping[str, np.ndarray], stimulus: np.ndarray) -> dict[str, xr.DataArray]:
     """RDMs that are 0 within a class and 1 between classes, as RDM data."""
     return {
@@ -146,6 +153,14 @@ def ask_it(data: Path, draws: int) -> dict[str, Result]:
     return {
         "IT: RDM at 100 to 250 ms": found,
         "IT: object, position, face": cs.partition(known, models, n_boot=draws, n_perm=draws, rng=0),
+        "IT: each neuron by object and position": cs.encode(
+            {"object": one_hot(thing, ids, "object"), "position": one_hot(place, ids, "position")},
+            window,
+            cv=7,
+            n_boot=draws,
+            n_perm=min(draws, 200),
+            rng=0,
+        ),
         "IT: over time": cs.rdm_movie(
             trials,
             models={name: models[name] for name in ("object", "position")},

@@ -239,12 +239,49 @@ def _encoding(result: Any) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _evaluation(result: Any) -> tuple[str, ...]:
+    frame = result.to_frame().sort_values("value", ascending=False)
+    top, s = frame.iloc[0], result.settings
+    both = "ci_both" if np.isfinite(top["ci_both_low"]) else "ci"
+    over = "stimuli and subjects" if both == "ci_both" else "stimuli"
+    ends = _span(top[f"{both}_low"], top[f"{both}_high"], _percent(result)).replace(
+        "interval", f"interval over {over}"
+    )
+    fair = ", cross-validated" if s.get("cross_validated") else ""
+    said = [
+        f"Of {plural(len(frame), 'model')}, {_name(top['model'])} explains the data best: {_name(s.get('method'))} "
+        f"{number(top['value'])}{ends}{fair}."
+    ]
+    pairs = result.pairs_frame()
+    tested = pairs[np.isfinite(pairs["p_corrected"].to_numpy(dtype=float))]
+    if len(tested):
+        worse = [
+            other if one == top["model"] else one
+            for one, other, p in zip(tested["model"], tested["other"], tested["p_corrected"])
+            if top["model"] in (one, other) and p < ALPHA
+        ]
+        names = listed([_name(name) for name in worse[:4]]) if worse else "none of the others"
+        more = f" and {len(worse) - 4} more" if len(worse) > 4 else ""
+        said.append(f"It is told from {names}{more} (paired tests, corrected over pairs).")
+    low, high = (float(result.ceilings["value"].sel(bound=bound)) for bound in ("low", "high"))
+    if np.isfinite(low):
+        said.append(f"The noise ceiling is {number(low)} to {number(high)}.")
+        p = float(top["p_ceiling_corrected"])
+        if np.isfinite(p):
+            below = "lies below its lower end" if p < ALPHA else "cannot be told from its lower end"
+            said.append(f"{_name(top['model'])} {below} ({probability(p)}).")
+    else:
+        said.append("No noise ceiling exists for these data.")
+    return tuple(said)
+
+
 SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Best": _best,
     "Agreement": _agreement,
     "DecidingStimuli": _deciding,
     "Encoding": _encoding,
     "Influence": _influence,
+    "ModelEvaluation": _evaluation,
     "RDMMovie": _movie,
     "Searchlight": _searchlight,
     "ShapeSpace": _shape_space,
@@ -277,6 +314,11 @@ FIGURES: Mapping[str, Figure] = {
         title="What each stimulus does to the value",
         caption="Value without the stimulus minus value, sorted, for the pair that one stimulus moves most; flagged "
         "stimuli are named. Below 0: the value falls without it.",
+    ),
+    "ModelEvaluation": Figure(
+        title="How well the models explain the data",
+        caption="Value of each model, mean over subjects, with its interval over stimuli and subjects where there are "
+        "several; grey band: noise ceiling. Marks between models: paired tests, corrected over pairs.",
     ),
     "RDMMovie": Figure(
         title="Likeness to the models over time, and how long it lasts",

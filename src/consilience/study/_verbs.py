@@ -131,7 +131,7 @@ def _read_gap(node: Node) -> int | float | str:
     number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool) and node.value >= 0
     if node.value != "auto" and not number:
         raise wanted(node, "auto, a number of steps, or seconds (with a decimal point)")
-    return node.value  # type: ignore[no-any-return]
+    return node.value
 
 
 def _read_groups(node: Node) -> dict[str, str]:

@@ -15,6 +15,9 @@ from benchmarks._row import Outcome, Row, run
 NAMES = (
     "layers",
     "rdm",
+    "crossnobis",
+    "crossnobis-noise",
+    "rdm-movie",
     "resampling",
     "resampling-whitened",
     "resampling-tau",
@@ -23,19 +26,25 @@ NAMES = (
     "features",
     "predictivity",
     "compare",
+    "cka",
+    "svcca",
+    "streaming",
 )
 
 
 def _rows(threads: int, wanted: list[str]) -> list[Row]:
-    from benchmarks import _extras, _layers, _rdm_comparison, _rdms, _resampling, _startup
+    from benchmarks import _crossnobis, _extras, _families, _layers, _rdm_comparison, _rdms, _resampling, _startup, _streaming
 
     sources = {
         _layers: ("layers",),
         _rdms: ("rdm",),
+        _crossnobis: ("crossnobis", "crossnobis-noise", "rdm-movie"),
         _resampling: ("resampling",),
         _rdm_comparison: ("resampling-whitened", "resampling-tau"),
         _startup: ("import", "help"),
         _extras: ("features", "predictivity", "compare"),
+        _families: ("cka", "svcca"),
+        _streaming: ("streaming",),
     }
     made = [
         row for module, names in sources.items() if set(names) & set(wanted) for row in module.rows(threads)

@@ -6,7 +6,7 @@ from sklearn.covariance import ledoit_wolf as sklearn_ledoit_wolf
 
 import consilience as cs
 from consilience.linalg import noise_covariance, stimulus_residuals
-from consilience.linalg._noise import whitener
+from consilience.linalg._noise import whitened, whitener
 
 
 def residuals(n=60, p=8, seed=0):
@@ -142,3 +142,12 @@ def test_noise_given_as_an_array_is_a_precision():
         whitener(np.eye(2), 3, who="rdm")
     with pytest.raises(cs.InputError, match="got shape"):
         whitener(noise_covariance(residuals()), 3, who="rdm")
+
+
+def test_a_triangular_whitener_is_used_as_such():
+    rng = np.random.default_rng(0)
+    x, covariance = rng.normal(size=(7, 300)), np.cov(rng.normal(size=(900, 300)).T)
+    lower = np.linalg.cholesky(covariance)
+    for root in (lower, lower.T, covariance, np.diag(covariance).copy()):
+        expected = x * root if root.ndim == 1 else x @ root
+        np.testing.assert_allclose(whitened(x, root), expected, rtol=1e-11, atol=1e-11)

@@ -143,7 +143,7 @@ def test_unbiased_with_noise_estimated_on_the_other_folds(delta, noise):
     signal = delta * (stimulus % 2)[:, None]
     dof, p = 40, 3
     values = []
-    for _ in range(300):
+    for _ in range(1000):
         x = signal + rng.standard_t(5, size=(120, p)) if delta == 0 else signal + rng.normal(size=(120, p))
         d = m.crossnobis(x, stimulus, folds=fold, noise=noise, square=True)
         values.append(d[np.arange(0, 20, 2), np.arange(1, 20, 2)])

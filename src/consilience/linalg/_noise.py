@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.linalg import solve_triangular
+from scipy.linalg.blas import dtrmm
 
 from consilience._core._arrays import Array, as_array, as_matrix, to_numpy
 from consilience._core._errors import InputError
@@ -60,7 +61,7 @@ class NoiseCovariance:
 
     def whiten(self, x: np.ndarray) -> np.ndarray:
         """``x`` (n, p) in units whose noise has covariance I."""
-        return x * self.whitener if self.covariance.ndim == 1 else x @ self.whitener
+        return whitened(x, self.whitener)
 
 
 @dataclass(frozen=True, eq=False)
@@ -296,6 +297,19 @@ def _towards_diagonal(z: np.ndarray, dof: float) -> float:
     variance = n / (dof * dof * (n - 1)) * (fourth - cross / n)
     below = cross / (dof * dof)
     return 1.0 if below <= 0 else float(min(max(variance / below, 0.0), 1.0))
+
+
+def whitened(x: np.ndarray, root: np.ndarray) -> np.ndarray:
+    """``x`` (n, p) times a whitener: (p,), or (p, p) triangular, which takes half of a product."""
+    if root.ndim == 1:
+        return x * root
+    if root.shape[0] < _MANY // 8 or x.dtype != np.float64:
+        return x @ root
+    lower = not np.triu(root, 1).any()
+    if not lower and np.tril(root, -1).any():
+        return x @ root
+    # dtrmm wants columns: (x W)' = W' x', and W' has its entries on the other side of the diagonal
+    return dtrmm(1.0, root.T, x.T, side=0, lower=int(not lower)).T
 
 
 def whitener(noise: NoiseCovariance | Array, p: int, /, *, who: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from consilience.linalg._noise import (
     NoiseCovariance,
     noise_covariance,
     stimulus_residuals,
+    whitened,
     whitener,
 )
 from consilience.measures._repeats import Trials, as_trials, cross_distances, fold_means
@@ -96,10 +97,10 @@ def crossnobis_square(made: Trials, noise: object, *, who: str) -> np.ndarray:
         check_option(noise, NOISE_METHODS, name="noise", who=who)
         b = np.empty_like(means)
         for m, root in enumerate(training_whiteners(made, noise, who)):
-            b[m] = means[m] * (root * root) if root.ndim == 1 else (means[m] @ root) @ root.T
+            b[m] = means[m] * (root * root) if root.ndim == 1 else whitened(whitened(means[m], root), root.T)
     elif noise is not None:
         root = whitener(noise, p, who=who)
-        means = means * root if root.ndim == 1 else means @ root
+        means = whitened(means.reshape(-1, p), root).reshape(means.shape)
     return cross_distances(means, present, b=b, who=who, stimuli=made.stimuli.tolist()) / p
 
 

@@ -33,7 +33,17 @@ NAMES = (
 
 
 def _rows(threads: int, wanted: list[str]) -> list[Row]:
-    from benchmarks import _crossnobis, _extras, _families, _layers, _rdm_comparison, _rdms, _resampling, _startup, _streaming
+    from benchmarks import (
+        _crossnobis,
+        _extras,
+        _families,
+        _layers,
+        _rdm_comparison,
+        _rdms,
+        _resampling,
+        _startup,
+        _streaming,
+    )
 
     sources = {
         _layers: ("layers",),

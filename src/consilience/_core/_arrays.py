@@ -9,6 +9,7 @@ import numpy as np
 from array_api_compat import array_namespace, is_array_api_obj, is_torch_array
 
 from consilience._core._errors import InputError
+from consilience._core._memory import on_disk, release
 from consilience._core._params import shorten
 
 __all__ = [
@@ -161,7 +162,12 @@ def _as_float(x: Array, name: str, who: str) -> Array:
 
 
 def all_finite(x: Array, xp: Any = np) -> bool:
-    """Is every value finite? One number tells in most cases; only where it overflows is each value looked at."""
+    """Is every value finite? One number tells in most cases; only where it overflows is each value looked at.
+    A file is read block by block, and the memory of each given back.
+    """
+    if on_disk(x) and x.ndim and x.size > _BLOCK:
+        step = max(1, _BLOCK * len(x) // x.size)
+        return all(_finite_then_released(x, start, step) for start in range(0, len(x), step))
     with np.errstate(over="ignore", invalid="ignore"):
         if (
             isinstance(x, np.ndarray)
@@ -174,6 +180,12 @@ def all_finite(x: Array, xp: Any = np) -> bool:
         else:
             total = xp.sum(x)
     return bool(xp.isfinite(total)) or bool(xp.all(xp.isfinite(x)))
+
+
+def _finite_then_released(x: np.ndarray, start: int, step: int) -> bool:
+    found = all_finite(np.asarray(x[start : start + step]))
+    release(x)
+    return found
 
 
 def _first_bad(x: Array, name: str, who: str) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from pathlib import Path
 
-__all__ = ["available_memory", "check_fits", "gigabytes"]
+import numpy as np
+
+__all__ = ["available_memory", "check_fits", "gigabytes", "on_disk", "release"]
 
 
 def available_memory() -> int | None:
@@ -37,3 +40,27 @@ def check_fits(needed: int) -> str | None:
     """None when ``needed`` bytes fit, else what is there."""
     free = available_memory()
     return None if free is None or needed <= 0.8 * free else gigabytes(free)
+
+
+def on_disk(x: object) -> bool:
+    """Are the values of ``x`` those of a file (np.memmap, or a view of one), read where they are used?"""
+    return _file_of(x) is not None
+
+
+def release(x: object) -> None:
+    """Gives back the memory in which pages of the file behind ``x`` lie; they are read again where used.
+
+    Only of files opened for reading: changes that are nowhere else would be lost.
+    """
+    found = _file_of(x)
+    pages = None if found is None or found.mode != "r" else found._mmap
+    if isinstance(pages, mmap.mmap) and hasattr(pages, "madvise") and hasattr(mmap, "MADV_DONTNEED"):
+        pages.madvise(mmap.MADV_DONTNEED)
+
+
+def _file_of(x: object) -> np.memmap | None:
+    while isinstance(x, np.ndarray):
+        if isinstance(x, np.memmap) and getattr(x, "_mmap", None) is not None:
+            return x
+        x = x.base
+    return None

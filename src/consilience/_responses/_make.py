@@ -9,13 +9,14 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from consilience._core._arrays import to_numpy
+from consilience._core._arrays import all_finite, to_numpy
 from consilience._core._errors import (
     Caution,
     InputError,
     cautions_to_json,
     warn,
 )
+from consilience._core._memory import on_disk
 from consilience._core._params import check_option, shorten
 from consilience._responses._check import WARNINGS
 from consilience._responses._ids import check_ids, check_text, made_up_ids, repeated
@@ -263,6 +264,8 @@ def _label_coord(label: str, entries: Any, sizes: Mapping[str, int], who: str) -
 
 def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataArray, list[Caution]]:
     values = data.values
+    if on_disk(values) and all_finite(values):
+        return data, []
     if np.isinf(values).any():
         count, place = places(np.isinf(values), data)
         raise InputError(

@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError, UnknownNameError, nearest, warn
+from consilience._core._memory import on_disk, release
 from consilience._core._params import shorten
 from consilience._responses import (
     average,
@@ -26,6 +27,7 @@ from consilience._responses import (
     stable_order,
 )
 from consilience.linalg import constant_columns
+from consilience.linalg._gram import centred_gram
 
 _ENTRIES = 1 << 22  # of a matrix looked at in one go
 
@@ -49,6 +51,40 @@ class Responses:
     def shape(self) -> tuple[int, int]:
         n, p = self.matrix.shape
         return n if self.rows is None else len(self.rows), p if self.units is None else int(self.units.sum())
+
+    @property
+    def on_disk(self) -> bool:
+        return on_disk(self.matrix)
+
+    def gram(self) -> np.ndarray:
+        """Gram matrix (n, n), float64, less what centring it takes off (see `centred_gram`): read in blocks of
+        units, so that a file takes n x n numbers and a block, however many units it has.
+        """
+        n, p = self.matrix.shape
+        total = np.zeros((self.shape[0], self.shape[0]))
+        step = max(256, _ENTRIES // n)
+        for start in range(0, p, step):
+            block = self.columns(start, start + step)
+            block = block if self.units is None else block[:, self.units[start : start + step]]
+            if block.shape[1]:
+                block = block if block.dtype.kind == "f" else block.astype(np.float64)
+                total += centred_gram(np.ascontiguousarray(block))
+        return total
+
+    def columns(self, start: int, stop: int) -> np.ndarray:
+        """Those columns of the matrix, its rows as here. From disk they are read some rows at a time, since
+        reading a part of a row can bring all of it into memory.
+        """
+        n, p = self.matrix.shape
+        if not self.on_disk:
+            block = self.matrix[:, start:stop]
+        else:
+            block = np.empty((n, min(stop, p) - start), self.matrix.dtype)
+            some = max(1, _ENTRIES // p)
+            for row in range(0, n, some):
+                block[row : row + some] = self.matrix[row : row + some, start:stop]
+                release(self.matrix)
+        return block if self.rows is None else block[self.rows]
 
     def take(self) -> np.ndarray:
         """(n, units): a copy, or a read-only view of the whole matrix."""
@@ -91,6 +127,12 @@ class System:
         if distance not in self._rdms:
             self._rdms[distance] = make()
         return self._rdms[distance]
+
+    def gram(self) -> np.ndarray | None:
+        """The Gram matrix (n, n) of responses that lie on disk, made once for all measures; else None."""
+        if self.responses is None or not self.responses.on_disk:
+            return None
+        return self.rdm("gram", self.responses.gram)
 
     @property
     def x(self) -> np.ndarray | None:
@@ -259,8 +301,8 @@ def _constant_units(found: Responses) -> np.ndarray:
     step = max(1, _ENTRIES // n)
     blocks = []
     for start in range(0, p, step):
-        block = found.matrix[:, start : start + step]
-        if n < len(found.matrix):
+        block = found.columns(start, start + step) if found.on_disk else found.matrix[:, start : start + step]
+        if n < len(block):
             block = block[found.rows]
         blocks.append(
             np.asarray(constant_columns(block if block.dtype.kind == "f" else block.astype(np.float64)))

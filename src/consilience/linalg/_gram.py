@@ -5,7 +5,7 @@ from __future__ import annotations
 from consilience._core._arrays import Array, array_namespace, float64
 from consilience.linalg._centre import centre_columns
 
-__all__ = ["centred_gram", "cross", "gram", "squared_distances"]
+__all__ = ["centred_gram", "cross", "distances_of_gram", "gram", "squared_distances"]
 
 _COLUMNS = 1 << 14
 _ROWS = 1 << 14
@@ -67,8 +67,12 @@ def squared_distances(x: Array) -> Array:
     """Squared Euclidean distances (n, n) between the rows of ``x`` (n, p); centre ``x`` first to keep
     digits. Never negative.
     """
-    xp = array_namespace(x)
-    k = gram(x)
+    return distances_of_gram(gram(x))
+
+
+def distances_of_gram(k: Array) -> Array:
+    """Squared Euclidean distances (n, n) from a Gram matrix (n, n), whatever the origin. Never negative."""
+    xp = array_namespace(k)
     diagonal = xp.linalg.diagonal(k)
     d = diagonal[:, None] + diagonal[None, :] - 2.0 * k
     d = xp.where(d < 0, xp.zeros_like(d), d)

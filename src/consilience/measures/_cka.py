@@ -17,7 +17,7 @@ from consilience._core._arrays import (
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_option
 from consilience.linalg import centre_columns, squared_distances, to_safe_size
-from consilience.linalg._gram import centred_gram
+from consilience.linalg._gram import centred_gram, distances_of_gram
 from consilience.linalg._moments import Moments, moments_of, shift_of
 from consilience.measures._centred import check_structure, pair_vector
 from consilience.measures._cka_units import SampledParts, sampled_cka
@@ -160,6 +160,10 @@ def _parts(*, kernel: str = "linear", debiased: bool = True, units: str = "all")
         k = _kernel(x, kernel)
         return check_structure(pair_vector(k, debiased), float(array_namespace(k).max(abs(k))) or 1.0)
 
+    def from_gram(gram: np.ndarray) -> np.ndarray:
+        k = gram if kernel == "linear" else _gaussian(distances_of_gram(gram), np)
+        return np.asarray(check_structure(pair_vector(k, debiased), float(np.abs(k).max()) or 1.0))
+
     def from_rdm(d: np.ndarray, distance: str) -> np.ndarray:
         if distance not in _RDM_DISTANCES:
             raise InputError(
@@ -184,7 +188,9 @@ def _parts(*, kernel: str = "linear", debiased: bool = True, units: str = "all")
             )
         return from_rdm_needs
 
-    return PairParts(prepare, from_rdm=from_rdm, rdm_distance=rdm_distance, diagonal=not debiased)
+    return PairParts(
+        prepare, from_rdm=from_rdm, rdm_distance=rdm_distance, diagonal=not debiased, from_gram=from_gram
+    )
 
 
 def _linear_in_feature_space(x: Array, y: Array) -> Array:

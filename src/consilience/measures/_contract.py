@@ -104,6 +104,8 @@ class PairParts:
     again : pair vector -> pair vector, applied to a mean of vectors before it is used as one (re-ranking);
         None = nothing to do.
     diagonal : the vectors carry the n diagonal entries.
+    from_gram : Gram matrix (n, n) of responses whose columns are about centred -> pair vector, for responses
+        that are read from disk in blocks of units; None = they are read whole.
 
     A class of its own overrides what a cosine does not give: ``channels`` numbers per pair, one channel after
     the other in the vector; ``has_ceiling``: the value between halves of the repeats says what noise allows.
@@ -121,8 +123,10 @@ class PairParts:
         rdm_distance: Callable[[str], str] | None = None,
         again: Callable[[np.ndarray], np.ndarray] | None = None,
         diagonal: bool = False,
+        from_gram: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         self.prepare = prepare
+        self.from_gram = from_gram
         self.from_rdm = from_rdm
         self.rdm_distance = rdm_distance
         self.again = again

@@ -10,6 +10,7 @@ from scipy.special import gammaln, hyp2f1
 from consilience._core._arrays import Array, array_namespace
 from consilience._core._errors import InputError
 from consilience.linalg import centre_columns, squared_distances, to_safe_size
+from consilience.linalg._gram import distances_of_gram
 from consilience.measures._centred import check_structure, pair_vector
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import SIMILARITIES, Claims, PairParts, measure, square_of
@@ -67,6 +68,10 @@ def _parts(*, debiased: bool = True) -> PairParts:
             -pair_vector(d, debiased), float(array_namespace(d).max(d)), who=_WHO, label=_LABEL
         )
 
+    def from_gram(gram: np.ndarray) -> np.ndarray:
+        d = np.sqrt(distances_of_gram(gram))
+        return np.asarray(check_structure(-pair_vector(d, debiased), float(d.max()), who=_WHO, label=_LABEL))
+
     def from_rdm(d: np.ndarray, distance: str) -> np.ndarray:
         rdm_distance(distance)
         root = np.sqrt(np.maximum(np.asarray(d, dtype=np.float64), 0.0))
@@ -85,7 +90,9 @@ def _parts(*, debiased: bool = True) -> PairParts:
             )
         return other
 
-    return PairParts(prepare, from_rdm=from_rdm, rdm_distance=rdm_distance, diagonal=not debiased)
+    return PairParts(
+        prepare, from_rdm=from_rdm, rdm_distance=rdm_distance, diagonal=not debiased, from_gram=from_gram
+    )
 
 
 @measure(claims=_claims, parts=_parts)

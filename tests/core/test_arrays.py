@@ -84,8 +84,10 @@ def test_whole_numbers_of_64_bits_are_taken():
 @pytest.mark.parametrize("library", [torch, array_api_strict], ids=["torch", "strict"])
 def test_float32_against_float64_is_float64(name, library):
     f = getattr(cs.measures, name)
-    y = np.random.default_rng(1).normal(size=(8, 2)) + GOOD[:, :2]
-    single = GOOD.astype(np.float32)
+    rng = np.random.default_rng(1)
+    good = np.concatenate([GOOD, rng.normal(size=(8, GOOD.shape[1]))])
+    y = rng.normal(size=(16, 2)) + good[:, :2]
+    single = good.astype(np.float32)
     expected = float(f(single.astype(np.float64), y))
     assert float(f(library.asarray(single), library.asarray(y))) == pytest.approx(expected, abs=1e-6)
 

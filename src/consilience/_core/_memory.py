@@ -53,7 +53,7 @@ def release(x: object) -> None:
     Only of files opened for reading: changes that are nowhere else would be lost.
     """
     found = _file_of(x)
-    pages = None if found is None or found.mode != "r" else found._mmap
+    pages = None if found is None or found.mode != "r" else getattr(found, "_mmap", None)
     if isinstance(pages, mmap.mmap) and hasattr(pages, "madvise") and hasattr(mmap, "MADV_DONTNEED"):
         pages.madvise(mmap.MADV_DONTNEED)
 

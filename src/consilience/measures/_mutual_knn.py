@@ -186,8 +186,8 @@ def mutual_knn(
     1.0
     """
     claims = _claims(k=k, distance=distance)
-    x, y = two_systems(x, y, who=_WHO, fewest=claims.min_stimuli)
-    warn_null(claims, x.shape[0], x.shape[1], y.shape[1], "a smaller k")
+    x, y = two_systems(x, y, who=_WHO)
     parts: Any = _parts(k=k, distance=distance)
     value = parts.combine(parts.prepare(x)[None], parts.prepare(y)[None])[0, 0]
+    warn_null(claims, x.shape[0], x.shape[1], y.shape[1], "a smaller k")
     return as_same_library(np.asarray(np.clip(value, 0.0, 1.0)), x)

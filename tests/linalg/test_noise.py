@@ -151,3 +151,21 @@ def test_a_triangular_whitener_is_used_as_such():
     for root in (lower, lower.T, covariance, np.diag(covariance).copy()):
         expected = x * root if root.ndim == 1 else x @ root
         np.testing.assert_allclose(whitened(x, root), expected, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("method", ["shrinkage", "shrinkage_diagonal"])
+def test_shrinkage_counts_degrees_of_freedom_not_rows(method):
+    """24 residuals with 14 degrees of freedom are shrunk as 14 independent rows are, not as 24."""
+    rng = np.random.default_rng(0)
+    stimulus, run = np.tile(np.arange(3), 8), np.repeat(np.arange(8), 3)
+    scales = np.linspace(0.5, 2, 40)
+    found = {"residuals": [], "rows": [], "naive": []}
+    for _ in range(60):
+        made = stimulus_residuals(scales * rng.normal(size=(24, 40)), stimulus, runs=run)
+        assert made.dof == 14
+        found["residuals"].append(noise_covariance(made, method=method).shrinkage)
+        found["naive"].append(noise_covariance(made.values, method=method).shrinkage)
+        found["rows"].append(noise_covariance(scales * rng.normal(size=(15, 40)), method=method).shrinkage)
+    mean = {name: np.mean(values) for name, values in found.items()}
+    assert mean["residuals"] == pytest.approx(mean["rows"], abs=0.06)
+    assert mean["naive"] < mean["rows"] - 0.15

@@ -203,6 +203,8 @@ def noise_covariance(
     ``"shrinkage_diagonal"``  (1 - r) S + r diag(S), r = sum Var(c_ij) / sum c_ij^2 over i != j, c the correlations
                               (Schaefer & Strimmer 2005), for units of different variance
 
+    Both count the degrees of freedom, not the rows, of residuals.
+
     Parameters
     ----------
     residuals : `Residuals` (see `stimulus_residuals`), or array (n, p), whose column means are taken off
@@ -259,8 +261,11 @@ def noise_covariance(
             )
         made = NoiseCovariance(r.T @ r / free, 0.0, free, method)
     elif method == "shrinkage":
-        shrunk, shrinkage = ledoit_wolf(r)
-        made = NoiseCovariance(shrunk * (n / free), shrinkage, free, method)
+        if free >= n - 1:
+            shrunk, shrinkage = ledoit_wolf(r)
+            made = NoiseCovariance(shrunk * (n / free), shrinkage, free, method)
+        else:
+            made = NoiseCovariance(*_towards_identity(r, free), free, method)
     else:
         s = r.T @ r / free
         shrinkage = _towards_diagonal(r / np.sqrt(variances), free)
@@ -283,9 +288,29 @@ def _refuse_silent(variances: np.ndarray, method: str) -> None:
         )
 
 
+def _towards_identity(r: np.ndarray, dof: float) -> tuple[np.ndarray, float]:
+    """Ledoit & Wolf (2004) for residuals with fewer degrees of freedom than rows: b2 = (mean ||x||^4 - ||S||^2) / dof,
+    where a residual has dof / n of the variance of the x that it stands for.
+
+    Taken as n independent rows, residuals would be shrunk too little (by about dof / n).
+    """
+    n, p = r.shape
+    s = r.T @ r / dof
+    m = float(np.trace(s)) / p
+    squared = float(np.sum(s * s))
+    d2 = squared - p * m * m
+    fourth = n * float(np.sum(np.einsum("ij,ij->i", r, r) ** 2)) / (dof * dof)
+    shrinkage = 1.0 if d2 <= 0 else min(max((fourth - squared) / dof, 0.0), d2) / d2
+    s *= 1 - shrinkage
+    s[np.diag_indices(p)] += shrinkage * m
+    return s, shrinkage
+
+
 def _towards_diagonal(z: np.ndarray, dof: float) -> float:
-    """Schaefer & Strimmer (2005), eq. 10, for columns z of variance 1: sums over i != j of n / (dof^2 (n - 1))
-    sum_k (w_kij - mean w_ij)^2 and of c_ij^2, w_kij = z_ki z_kj, c_ij = sum_k w_kij / dof.
+    """Schaefer & Strimmer (2005), eq. 10, for columns z of variance 1: the sums over i != j of Var(c_ij) =
+    (n sum_k w_kij^2 - (sum_k w_kij)^2) / dof^3 and of c_ij^2, w_kij = z_ki z_kj, c_ij = sum_k w_kij / dof.
+
+    Theirs with dof = n - 1; for residuals as in `_towards_identity`.
     """
     n, p = z.shape
     if p < 2:
@@ -294,7 +319,7 @@ def _towards_diagonal(z: np.ndarray, dof: float) -> float:
     product = z.T @ z if p <= n else z @ z.T
     cross = float(np.sum(product * product)) - float(np.sum(squares.sum(axis=0) ** 2))
     fourth = float(np.sum(squares.sum(axis=1) ** 2)) - float(np.sum(squares * squares))
-    variance = n / (dof * dof * (n - 1)) * (fourth - cross / n)
+    variance = (n * fourth - cross) / dof**3
     below = cross / (dof * dof)
     return 1.0 if below <= 0 else float(min(max(variance / below, 0.0), 1.0))
 

@@ -6,6 +6,7 @@ from consilience._results._best import Best
 from consilience._results._comparison import Comparison
 from consilience._results._deciding import DecidingStimuli
 from consilience._results._encoding import Encoding
+from consilience._results._evaluation import ModelEvaluation
 from consilience._results._files import CLASSES, load, result_hash, save, target_path
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
@@ -25,6 +26,7 @@ __all__ = [
     "Encoding",
     "Influence",
     "RDMMovie",
+    "ModelEvaluation",
     "RDMs",
     "Result",
     "Searchlight",

@@ -28,6 +28,7 @@ PLOTS = {
     "Comparison": "consilience.plots:plot_comparison",
     "Best": "consilience.plots:plot_best",
     "RDMs": "consilience.plots:plot_rdms",
+    "ModelEvaluation": "consilience.plots:plot_evaluation",
     "Encoding": "consilience.plots:plot_encoding",
     "RDMMovie": "consilience.plots:plot_rdm_movie",
     "Searchlight": "consilience.plots:plot_searchlight",

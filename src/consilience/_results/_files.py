@@ -25,12 +25,14 @@ from consilience._results._deciding import DecidingStimuli
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
 from consilience._results._rdm_movie import RDMMovie
+from consilience._results._evaluation import ModelEvaluation
 from consilience._results._rdms import RDMs
 from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
 
 CLASSES: dict[str, type[Result]] = {
     "Comparison": Comparison,
+    "ModelEvaluation": ModelEvaluation,
     "Best": Best,
     "RDMs": RDMs,
     "Encoding": Encoding,

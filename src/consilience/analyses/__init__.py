@@ -3,6 +3,7 @@
 from consilience.analyses._compare import compare
 from consilience.analyses._deciding import deciding_stimuli
 from consilience.analyses._encode import encode
+from consilience.analyses._evaluate_models import evaluate_models
 from consilience.analyses._influence import influence
 from consilience.analyses._partition import partition
 from consilience.analyses._rdm_movie import rdm_movie
@@ -14,6 +15,7 @@ __all__ = [
     "compare",
     "deciding_stimuli",
     "encode",
+    "evaluate_models",
     "influence",
     "partition",
     "rdm_movie",

@@ -15,6 +15,7 @@ from consilience.plots._deciding import plot_deciding
 from consilience.plots._dots import plot_dots
 from consilience.plots._encoding import plot_encoding
 from consilience.plots._influence import plot_influence
+from consilience.plots._evaluation import plot_evaluation
 from consilience.plots._map import plot_map
 from consilience.plots._partition import plot_partition
 from consilience.plots._profile import plot_profile
@@ -33,6 +34,7 @@ __all__ = [
     "plot_dots",
     "plot_encoding",
     "plot_influence",
+    "plot_evaluation",
     "plot_map",
     "plot_partition",
     "plot_profile",

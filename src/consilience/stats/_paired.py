@@ -56,11 +56,19 @@ def cross_validated_variance(draws: np.ndarray) -> np.ndarray:
     Schuett et al. (2023).
     """
     r = draws.shape[1]
-    mean = np.nanvar(draws.mean(axis=1), axis=0, ddof=1)
+    mean = _variance(draws.mean(axis=1))
     if r == 1:
-        return np.asarray(mean)
-    single = np.nanvar(draws, axis=0, ddof=1).mean(axis=0)
+        return mean
+    single = _variance(draws).mean(axis=0)
     return np.asarray(np.maximum((r * mean - single) / (r - 1), 0.0))
+
+
+def _variance(draws: np.ndarray) -> np.ndarray:
+    """Over axis 0, NaN left out; NaN where fewer than 2 are left."""
+    known = np.isfinite(draws)
+    enough = known.sum(axis=0) > 1
+    filled = np.where(enough, draws, 0.0)
+    return np.where(enough, np.nanvar(filled, axis=0, ddof=1), np.nan)
 
 
 @dataclass(frozen=True)

@@ -45,18 +45,19 @@ def agreement(comparison: Comparison) -> Agreement:
             out["spearman"][:, k, l] = spearman_rho(x, y)
             same["same_ranking"][:, k, l] = tau > 1 - 1e-12
             same["same_top"][:, k, l] = same_top(x, y)
-            if draws[k] is None or draws[l] is None:
+            one, two = draws[k], draws[l]
+            if one is None or two is None:
                 continue
-            drawn = kendall_tau_b(draws[k], draws[l])
+            drawn = kendall_tau_b(one, two)
             low, high = percentile_interval(drawn, tau, float(comparison.settings["level"]))
             out["tau_low"][:, k, l], out["tau_high"][:, k, l] = low, high
-            out["same_top_share"][:, k, l] = same_top(draws[k], draws[l]).mean(axis=0)
+            out["same_top_share"][:, k, l] = same_top(one, two).mean(axis=0)
     rows, columns = np.triu_indices(len(systems), 1)
     gap = np.swapaxes(value[..., rows] - value[..., columns], 1, 2)  # (b, pair, measure)
     support = np.full(gap.shape, np.nan)
-    for k, drawn in enumerate(draws):
-        if drawn is not None:
-            moved = drawn[..., rows] - drawn[..., columns]
+    for k, one in enumerate(draws):
+        if one is not None:
+            moved = one[..., rows] - one[..., columns]
             support[..., k] = np.mean(np.sign(moved) == np.sign(gap[..., k]), axis=0)
     sign = np.sign(np.where(np.abs(gap) <= 1e-12, 0.0, gap))
     coords = {"b": data["b"].values, "measure": data["measure"].values}

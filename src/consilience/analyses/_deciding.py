@@ -159,12 +159,12 @@ def _decide(
     if exact:
         terms = _terms(one, models, target, design)
         each = row_sums(terms)
-        rows = terms[0] - terms[1]
-        low, high, p = row_tests(rows, design.level)
+        rows: np.ndarray | None = terms[0] - terms[1]
+        low, high, p = row_tests(terms[0] - terms[1], design.level)
         corrected = corrected_p(p, correction)  # type: ignore[arg-type]
     else:
         each = (n * point[:, None] - (n - 1) * without.T) / n
-        rows: np.ndarray | None = None
+        rows = None
         low = high = p = corrected = blank
     contribution = each[0] - each[1]
     sign = 1.0 if point[0] >= point[1] else -1.0

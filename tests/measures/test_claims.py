@@ -75,5 +75,17 @@ def test_the_key_names_options_before_the_form():
 
 def test_every_exported_measure_is_registered():
     functions = {n for n in cs.measures.__all__ if callable(getattr(cs.measures, n)) and n.islower()}
-    helpers = {"as_measure", "claims", "measure", "names", "rdm", "compare_rdms"}
+    helpers = {
+        "as_measure",
+        "claims",
+        "measure",
+        "names",
+        "rdm",
+        "compare_rdms",
+        "mean_shape",
+        "shape_distance",
+        "soft_match_distance",
+        "stochastic_shape_distance",
+        "stochastic_shape_floor",
+    }
     assert functions - helpers == set(cs.measures.names()), "add the export line, or the @measure decorator"

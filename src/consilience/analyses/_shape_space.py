@@ -300,8 +300,8 @@ def say_null(one: Measure, sides: list[System], n: int) -> None:
         warn(
             "null-not-zero",
             f"{one.claims.label}: {sizes[0]} and {sizes[1]} units over {n} stimuli would score {null:.2f} "
-            "even if unrelated, so all distances are too short.",
-            "Leave held_out=True, or read distances against null_expected.",
+            "even if unrelated.",
+            "Such distances are too short: leave held_out=True, or read them against null_expected.",
         )
 
 

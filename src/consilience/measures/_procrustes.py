@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
-from consilience._core._arrays import Array, array_namespace
+from consilience._core._arrays import Array, array_namespace, float64, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import check_number
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
@@ -127,18 +127,29 @@ def _similarity(x: Array, y: Array) -> Array:
 
 
 def nuclear_norm(c: np.ndarray) -> float:
-    """Sum of the singular values of ``c``, from its smaller Gram matrix where none is small enough to lose digits."""
+    """Sum of the singular values of ``c``: roots of the eigenvalues of its smaller Gram matrix, where their rounding
+    (k eps times the largest of k, over 2 s in a root s) keeps nine digits; else by the decomposition of ``c``.
+    """
     values = np.linalg.eigvalsh(c.T @ c if c.shape[0] >= c.shape[1] else c @ c.T)
-    if values[0] > 1e-8 * values[-1]:
-        return float(np.sqrt(values).sum())
+    if values[0] > 0:
+        roots = np.sqrt(values)
+        if values.size * np.finfo(np.float64).eps * values[-1] * np.sum(0.5 / roots) <= 1e-9 * roots.sum():
+            return float(roots.sum())
     return float(np.linalg.svd(c, compute_uv=False).sum())
+
+
+def _reduced(x: Array) -> np.ndarray:
+    """``x`` (n, p) centred, float64; its principal scores where it has as many units as stimuli."""
+    if x.shape[1] >= x.shape[0]:
+        return scores(x)
+    return to_numpy(float64(centre_columns(to_safe_size(x))))
 
 
 class RotationParts(SubsampleParts):
     """Parts of Procrustes; ``matrix`` gives the values of many systems with each other, every one prepared once."""
 
     def __init__(self, alpha: float, value: Callable[[np.ndarray, np.ndarray], float]) -> None:
-        super().__init__(scores, value)
+        super().__init__(_reduced, value)
         self.alpha = alpha
 
     def matrix(self, prepared: list[np.ndarray]) -> np.ndarray:

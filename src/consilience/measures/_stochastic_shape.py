@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from consilience._core._arrays import as_array, as_matrix, to_numpy
 from consilience._core._errors import InputError, warn
@@ -17,7 +18,8 @@ __all__ = ["StochasticFloor", "stochastic_shape_distance", "stochastic_shape_flo
 
 METRICS = ("gaussian", "energy")
 COVARIANCES = ("sample", "shrunk")
-_TRIAL_RUN, _MEMORY = 12, 8
+_TRIAL_RUN, _FOLLOWED = 12, 2  # steps from each start; how many of them go on
+_FIRST, _MEMORY, _STEPS_KEPT, _WINDOW = 25, 8, 20, 20
 Trials = list[np.ndarray]  # of each stimulus: (trials, units)
 
 
@@ -29,24 +31,26 @@ def stochastic_shape_distance(
     metric: Literal["gaussian", "energy"] = "gaussian",
     gamma: float = 1.0,
     covariance: Literal["sample", "shrunk"] = "sample",
-    restarts: int = 2,
-    tolerance: float = 1e-9,
-    max_iterations: int = 500,
+    restarts: int = 4,
+    tolerance: float = 1e-7,
+    max_iterations: int = 1000,
     rng: Any = 0,
 ) -> float:
     """Distance of two systems that answer a stimulus with a distribution, up to one rotation of the units.
 
     gaussian : d^2 = min over Q of mean_i gamma |m_i - Q'm'_i|^2 + (2 - gamma) B^2(S_i, Q'S'_i Q), with means m_i,
     covariances S_i over the trials of stimulus i and the Bures distance B^2(S, T) = tr S + tr T - 2 tr (S^1/2 T
-    S^1/2)^1/2. gamma = 1 is the 2-Wasserstein distance of Gaussians, 2 compares means only (`shape_distance`,
-    euclidean, over sqrt(n)), 0 covariances only (Duong et al. 2023).
+    S^1/2)^1/2. gamma = 1 is the 2-Wasserstein distance of Gaussians, 2 compares means only (sqrt(2/n) times the
+    euclidean `shape_distance`), 0 covariances only (Duong et al. 2023).
     energy : d^2 = min over Q of mean_i E|x - Q'y| - E|x - x'|/2 - E|y - y'|/2 over trials of stimulus i, those of
     one system in all pairs, a trial with itself too, so that the distance of a system to itself is 0.
 
     The mean over stimuli is taken off each system; the one with fewer units is padded with zeros. Q is found by
     alternation (each step: one rotation per stimulus, then the Procrustes rotation of them all), which never
     raises d, extrapolated (Anderson acceleration) where that lowers it further, from the rotation that fits
-    the means and from ``restarts`` random ones. As the problem is not convex, only a stationary point is certain.
+    the means and from ``restarts`` random ones; the best two go on, "gaussian" by limited-memory BFGS over the
+    rotations. As the problem is not convex, only a stationary point is certain: where trials are few and noise
+    outweighs the means, another start can end a per cent lower.
 
     Few trials raise the distance: means and covariances of two samples of one system differ. Read it beside
     `stochastic_shape_floor`; ``covariance="shrunk"`` lowers the part of the covariances.
@@ -58,7 +62,8 @@ def stochastic_shape_distance(
     y : the same stimuli in any of these forms, q units
     gamma : in [0, 2], "gaussian" only.
     covariance : "sample", or "shrunk" (Ledoit & Wolf 2004, of each stimulus).   restarts : random starts.
-    tolerance : relative change of the objective at which the iteration ends.   rng : seed of the random starts.
+    tolerance : change of the objective in a step, relative to its terms, at which the iteration ends.
+    rng : seed of the random starts.
 
     Returns
     -------
@@ -97,13 +102,11 @@ def stochastic_shape_distance(
     else:
         problem = _Gaussian(_moments(x, "x", covariance, who), _moments(y, "y", covariance, who), gamma, who)
     starts = [problem.first, *(_polar(random.normal(size=problem.first.shape)) for _ in range(restarts))]
-    runs = (
-        [_minimise(problem.step, q, tolerance, _TRIAL_RUN)[:2] for q in starts]
-        if restarts
-        else [(starts[0], 0.0)]
+    runs = [_alternate(problem.step, q, tolerance, _TRIAL_RUN)[:2] for q in starts]
+    kept = sorted(runs, key=lambda run: run[1])[:_FOLLOWED]
+    value, done = min(
+        (_settle(problem, q, tolerance, max_iterations) for q, _ in kept), key=lambda end: end[0]
     )
-    rotation = min(runs, key=lambda run: run[1])[0]
-    _, value, done = _minimise(problem.step, rotation, tolerance, max_iterations)
     if not done:
         warn(
             "not-converged",
@@ -206,7 +209,11 @@ def _same_stimuli(n: int, m: int, who: str) -> None:
 
 
 class _Gaussian:
-    """step(Q) -> (n d^2 at Q, the matrix whose polar factor is the next Q). Y is turned: y -> y Q."""
+    """step(Q) -> (n d^2 at Q, the matrix G whose polar factor is the next Q; -2 G is the gradient). Y is turned:
+    y -> y Q.
+    """
+
+    smooth = True
 
     def __init__(
         self, x: tuple[np.ndarray, np.ndarray], y: tuple[np.ndarray, np.ndarray], gamma: float, who: str
@@ -240,26 +247,23 @@ class _Gaussian:
 class _Energy:
     """The same for the energy distance: distances weighted by their inverses (iteratively reweighted squares)."""
 
+    smooth = False  # where trials meet
+
     def __init__(self, x: Trials, y: Trials, who: str) -> None:
         _same_stimuli(len(x), len(y), who)
         self.n, width = len(x), max(x[0].shape[1], y[0].shape[1])
         self.x, self.y = ([np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in side] for side in (x, y))
-        self.own = sum(float(_distances(z, z).mean()) / 2 for z in (*self.x, *self.y))
+        self.own = sum(float(cdist(z, z).mean()) / 2 for z in (*self.x, *self.y))
         self.floor = 1e-9 * max(float(np.abs(z).max()) for z in (*self.x, *self.y))
         self.first = _polar(sum(np.outer(b.mean(axis=0), a.mean(axis=0)) for a, b in zip(self.x, self.y)))
 
     def step(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         value, pull = -self.own, np.zeros_like(q)
         for a, b in zip(self.x, self.y):
-            d = _distances(a, b @ q)
+            d = cdist(a, b @ q)
             value += float(d.mean())
             pull += b.T @ (1 / np.maximum(d, self.floor)).T @ a / d.size
         return value, pull
-
-
-def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    squared = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :] - 2 * a @ b.T
-    return np.sqrt(np.maximum(squared, 0.0))
 
 
 # -- the iteration -----------------------------------------------------------------------------------------
@@ -270,7 +274,7 @@ def _polar(a: np.ndarray) -> np.ndarray:
     return u @ vt
 
 
-def _minimise(
+def _alternate(
     step: Callable[[np.ndarray], tuple[float, np.ndarray]], q: np.ndarray, tolerance: float, most: int
 ) -> tuple[np.ndarray, float, bool]:
     """(rotation, value, settled). The plain step T = polar(pull) never raises the value; the extrapolated one is kept
@@ -305,6 +309,72 @@ def _extrapolated(points: list[np.ndarray], moves: list[np.ndarray]) -> np.ndarr
     weights = np.linalg.solve(gram + 1e-10 * (np.trace(gram) + 1e-300) * np.eye(len(gram)), df @ f[-1])
     side = int(np.sqrt(f.shape[1]))
     return _polar((g[-1] - weights @ dg).reshape(side, side)).ravel()
+
+
+def _settle(problem: Any, q: np.ndarray, tolerance: float, most: int) -> tuple[float, bool]:
+    q, value, done = _alternate(problem.step, q, tolerance, _FIRST if problem.smooth else most)
+    return _descend(problem.step, q, tolerance, most) if problem.smooth else (value, done)
+
+
+def _descend(
+    step: Callable[[np.ndarray], tuple[float, np.ndarray]], q: np.ndarray, tolerance: float, most: int
+) -> tuple[float, bool]:
+    """(value, settled) by limited-memory BFGS over the rotations: steps A in the tangent space, Q -> Q (I - A/2)^-1
+    (I + A/2). It gets through the flat stretches in which the alternation creeps.
+    """
+    value, pull = step(q)
+    gradient = _tangent(q, pull)
+    scale = abs(value) + 2 * abs(float(np.sum(pull * q)))
+    moves: list[np.ndarray] = []
+    turns: list[np.ndarray] = []
+    seen = [value]
+    eye = np.eye(len(q))
+    for _ in range(most):
+        direction = _bfgs(gradient.ravel(), moves, turns, float(np.abs(np.trace(q.T @ pull))) / len(q))
+        direction = direction.reshape(q.shape)
+        slope = float(np.sum(gradient * direction))
+        length = 1.0
+        while True:
+            half = length / 2 * direction
+            new = q @ np.linalg.solve(eye - half, eye + half)
+            found = step(new)
+            if found[0] <= value + 1e-4 * length * slope or length < 1e-4:
+                break
+            length /= 3
+        if found[0] > value:
+            if not moves:
+                return value, True  # nowhere lower, to rounding
+            moves, turns = [], []
+            continue
+        changed = _tangent(new, found[1])
+        move, turn = length * direction.ravel(), (changed - gradient).ravel()
+        if move @ turn > 1e-12 * np.linalg.norm(move) * np.linalg.norm(turn):
+            moves, turns = [*moves[1 - _STEPS_KEPT :], move], [*turns[1 - _STEPS_KEPT :], turn]
+        q, (value, pull), gradient = new, found, changed
+        seen.append(value)
+        if len(seen) > _WINDOW and seen[-_WINDOW - 1] - value <= _WINDOW * tolerance * scale:
+            return value, True
+    return value, False
+
+
+def _tangent(q: np.ndarray, pull: np.ndarray) -> np.ndarray:
+    """Gradient with respect to A in Q exp(A), A antisymmetric."""
+    turned = q.T @ pull
+    return turned.T - turned
+
+
+def _bfgs(gradient: np.ndarray, moves: list[np.ndarray], turns: list[np.ndarray], size: float) -> np.ndarray:
+    """Direction of descent from the last moves and changes of the gradient (two-loop recursion, Nocedal 1980)."""
+    out = gradient.copy()
+    kept = []
+    for move, turn in zip(moves[::-1], turns[::-1]):
+        share = (move @ out) / (move @ turn)
+        kept.append(share)
+        out -= share * turn
+    out *= (moves[-1] @ turns[-1]) / (turns[-1] @ turns[-1]) if moves else 0.5 / max(size, 1e-300)
+    for move, turn, share in zip(moves, turns, kept[::-1]):
+        out += move * (share - (turn @ out) / (move @ turn))
+    return -out
 
 
 # -- what trials alone make ----------------------------------------------------------------------------------

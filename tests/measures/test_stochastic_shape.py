@@ -1,0 +1,198 @@
+"""Stochastic shape distances: closed forms, the published alternation, few trials."""
+
+import numpy as np
+import pytest
+from scipy.linalg import sqrtm
+from scipy.spatial.distance import cdist
+
+import consilience as cs
+from consilience.measures import _stochastic_shape as module
+
+m = cs.measures
+
+
+def rotation(p, seed=0):
+    return np.linalg.qr(np.random.default_rng(seed).normal(size=(p, p)))[0]
+
+
+def trials(seed, n=8, t=30, p=4, spread=1.0):
+    rng = np.random.default_rng(seed)
+    size = np.exp(0.4 * rng.normal(size=(n, 1, p)))
+    return 2 * rng.normal(size=(n, 1, p)) + spread * size * rng.normal(size=(n, t, p))
+
+
+def moments(x):
+    mean = x.mean(axis=1)
+    d = x - mean[:, None]
+    return mean - mean.mean(axis=0), np.einsum("ntp,ntq->npq", d, d) / (x.shape[1] - 1)
+
+
+def bures(a, b):
+    root = sqrtm(a).real
+    return np.trace(a) + np.trace(b) - 2 * np.trace(sqrtm(root @ b @ root).real)
+
+
+@pytest.mark.parametrize("metric", ["gaussian", "energy"])
+def test_a_rotated_copy_is_at_distance_zero_and_more_units_only_pad(metric):
+    x = trials(0)
+    wide = np.concatenate([x, np.zeros((8, 30, 2))], axis=2) @ rotation(6)
+    for y in (x @ rotation(4) + 7, wide):
+        assert m.stochastic_shape_distance(x, y, metric=metric) < 2e-4
+    assert m.stochastic_shape_distance(x, 1.5 * x, metric=metric) > 0.3
+
+
+def test_one_unit_has_a_closed_form():
+    x, y = trials(1, p=1), trials(2, p=1)
+    (mx, cx), (my, cy) = moments(x), moments(y)
+    sx, sy = np.sqrt(cx[:, 0, 0]), np.sqrt(cy[:, 0, 0])
+    for gamma in (0.0, 0.7, 1.0, 2.0):
+        best = min(
+            np.mean(gamma * (mx[:, 0] - s * my[:, 0]) ** 2 + (2 - gamma) * (sx - sy) ** 2) for s in (1, -1)
+        )
+        assert m.stochastic_shape_distance(x, y, gamma=gamma) == pytest.approx(np.sqrt(best), abs=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:.*null-not-zero")
+def test_means_only_is_the_euclidean_shape_distance():
+    x, y = trials(3), trials(4)
+    expected = m.shape_distance(x.mean(axis=1), y.mean(axis=1), form="euclidean") * np.sqrt(2 / 8)
+    assert m.stochastic_shape_distance(x, y, gamma=2.0) == pytest.approx(float(expected), abs=1e-9)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0])
+def test_the_value_is_the_objective_at_some_rotation_and_not_above_the_plain_alternation(gamma):
+    (mx, cx), (my, cy) = moments(trials(5)), moments(trials(6))
+    found = m.stochastic_shape_distance((mx, cx), (my, cy), gamma=gamma, tolerance=1e-10)
+
+    def objective(q):
+        gap = [gamma * np.sum((a - b @ q) ** 2) for a, b in zip(mx, my)]
+        return np.mean(gap) + (2 - gamma) * np.mean([bures(a, q.T @ b @ q) for a, b in zip(cx, cy)])
+
+    problem = module._Gaussian(
+        module._moments((mx, cx), "x", "sample", "t"),
+        module._moments((my, cy), "y", "sample", "t"),
+        gamma,
+        "t",
+    )
+    q = problem.first
+    values = []
+    for _ in range(300):
+        value, pull = problem.step(q)
+        values.append(value / len(mx))
+        assert value / len(mx) == pytest.approx(objective(q), abs=1e-8) or len(values) > 3
+        q = module._polar(pull)
+    assert np.diff(values).max() <= 1e-12  # the plain step never rises
+    assert found**2 <= values[-1] + 1e-7
+    rng = np.random.default_rng(0)
+    assert all(objective(rotation(4, s)) >= found**2 - 1e-9 for s in rng.integers(0, 10**6, 30))
+
+
+def test_energy_is_the_published_sum():
+    x, y = trials(7, n=5, t=9), trials(8, n=5, t=9)
+    x, y = (z - z.mean(axis=(0, 1)) for z in (x, y))
+    found = m.stochastic_shape_distance(x, y, metric="energy", tolerance=1e-10)
+
+    def objective(q):
+        return np.mean(
+            [cdist(a, b @ q).mean() - cdist(a, a).mean() / 2 - cdist(b, b).mean() / 2 for a, b in zip(x, y)]
+        )
+
+    problem = module._Energy(list(x), list(y), "t")
+    values, q = [], problem.first
+    for _ in range(200):
+        value, pull = problem.step(q)
+        values.append(value / 5)
+        assert len(values) > 3 or value / 5 == pytest.approx(objective(q), abs=1e-10)
+        q = module._polar(pull)
+    assert np.diff(values).max() <= 1e-12
+    assert found**2 <= values[-1] + 1e-7
+    assert all(objective(rotation(4, s)) >= found**2 - 1e-9 for s in range(30))
+
+
+def test_it_is_symmetric_and_keeps_the_triangle_inequality():
+    for seed in range(6):
+        x, y, z = (trials(100 * seed + k, n=5, t=12, p=3, spread=0.3 + k) for k in range(3))
+        xy, yx, yz, xz = (
+            m.stochastic_shape_distance(*p, tolerance=1e-10) for p in ((x, y), (y, x), (y, z), (x, z))
+        )
+        assert xy == pytest.approx(yx, rel=1e-4)
+        assert xz <= xy + yz + 1e-6
+
+
+def test_the_gradient_is_that_of_the_value():
+    problem = module._Gaussian(
+        module._moments(trials(1), "x", "sample", "t"),
+        module._moments(trials(2), "y", "sample", "t"),
+        1.0,
+        "t",
+    )
+    q, a = rotation(4, 3), np.random.default_rng(0).normal(size=(4, 4))
+    a = a - a.T
+    value, pull = problem.step(q)
+    h = 1e-6
+    moved = problem.step(q @ np.linalg.solve(np.eye(4) - h * a / 2, np.eye(4) + h * a / 2))[0]
+    assert (moved - value) / h == pytest.approx(np.sum(module._tangent(q, pull) * a), rel=1e-4)
+
+
+def test_fewer_trials_than_units_and_missing_trials():
+    x, y = trials(9, t=5, p=8), trials(10, t=5, p=8)
+    by_trials = m.stochastic_shape_distance(x, y)
+    assert by_trials == pytest.approx(m.stochastic_shape_distance(moments(x), moments(y)), rel=1e-4)
+    padded = np.concatenate([x, np.full((8, 2, 8), np.nan)], axis=1)
+    assert m.stochastic_shape_distance(padded, y) == pytest.approx(by_trials, abs=1e-12)
+    assert m.stochastic_shape_distance(list(x), list(y)) == pytest.approx(by_trials, abs=1e-12)
+    single = m.stochastic_shape_distance(x.astype(np.float32), y.astype(np.float32))
+    assert single == pytest.approx(by_trials, rel=0.02)  # rounding can tip the search into another valley
+
+
+def test_few_trials_raise_the_distance_and_shrinkage_and_the_floor_say_so():
+    rng = np.random.default_rng(0)
+    mean = rng.normal(size=(10, 1, 6))
+    few = [mean + rng.normal(size=(10, 8, 6)) for _ in range(2)]
+    many = [mean + rng.normal(size=(10, 400, 6)) for _ in range(2)]
+    assert m.stochastic_shape_distance(*few, gamma=0.0) > 3 * m.stochastic_shape_distance(*many, gamma=0.0)
+    shrunk = m.stochastic_shape_distance(*few, gamma=0.0, covariance="shrunk")
+    assert shrunk < 0.7 * m.stochastic_shape_distance(*few, gamma=0.0)
+    same = m.stochastic_shape_floor(*few, splits=4)
+    assert same.ratio == pytest.approx(1, abs=0.1)
+    other = few[1] * np.array([3, 3, 3, 1, 1, 1.0])
+    assert m.stochastic_shape_floor(few[0], other, splits=2).ratio > 1.2
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "options", "message"),
+    [
+        (
+            np.zeros((3, 4)),
+            trials(0),
+            {},
+            r"x must be \(stimuli, trials, units\), a list of \(trials, units\)",
+        ),
+        (trials(0), trials(0, n=7), {}, "x has 8 stimuli and y 7"),
+        (trials(0)[:, :1], trials(0), {}, r"x\[0\] needs at least 2 stimuli and 1 unit"),
+        (trials(0), trials(0), {"gamma": 3}, r"gamma must be a number in \[0, 2\]; got 3"),
+        (trials(0), trials(0), {"metric": "wasserstein"}, "metric must be one of 'gaussian', 'energy'"),
+        (
+            moments(trials(0)),
+            trials(0),
+            {"metric": "energy"},
+            "a tuple of means and covariances, which metric='gauss",
+        ),
+        ((np.zeros((3, 2)), -np.ones((3, 2, 2))), trials(0), {}, "symmetric with no negative eigenvalue"),
+    ],
+)
+def test_bad_input_is_refused_in_words(x, y, options, message):
+    with pytest.raises(cs.InputError, match=message):
+        m.stochastic_shape_distance(x, y, **options)
+
+
+def test_part_of_a_trial_missing_is_refused_and_too_few_iterations_are_told():
+    x = trials(0)
+    holes = x.copy()
+    holes[2, 3, 1] = np.nan
+    with pytest.raises(cs.InputError, match=r"x\[2\] has 1 NaN"):
+        m.stochastic_shape_distance(holes, x)
+    with pytest.warns(cs.ConsilienceWarning, match=r"not-converged.*still fell after 2 iterations"):
+        m.stochastic_shape_distance(x, trials(1), max_iterations=2)
+    with pytest.raises(cs.InputError, match="at least 4 trials of every stimulus are needed, got 3"):
+        m.stochastic_shape_floor(x[:, :3], x)

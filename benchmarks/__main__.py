@@ -29,6 +29,8 @@ NAMES = (
     "cka",
     "svcca",
     "streaming",
+    "shapes",
+    "stochastic",
 )
 
 
@@ -41,6 +43,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _rdm_comparison,
         _rdms,
         _resampling,
+        _shapes,
         _startup,
         _streaming,
     )
@@ -55,6 +58,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _extras: ("features", "predictivity", "compare"),
         _families: ("cka", "svcca"),
         _streaming: ("streaming",),
+        _shapes: ("shapes", "stochastic"),
     }
     made = [
         row for module, names in sources.items() if set(names) & set(wanted) for row in module.rows(threads)

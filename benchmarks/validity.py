@@ -38,7 +38,7 @@ def measure_of(spec: Spec) -> Any:
 
 def label(spec: Spec) -> str:
     name, options, held_out = spec
-    alignment = name in ("cca", "svcca", "pwcca", "procrustes")
+    alignment = name in ("cca", "svcca", "pwcca", "procrustes", "one_to_one", "soft_match")
     form = (" held out" if held_out else " in-sample") if alignment else ""
     return name + ("(" + ", ".join(f"{k}={v}" for k, v in options.items()) + ")" if options else "") + form
 
@@ -84,6 +84,12 @@ EVERY: list[Spec] = [
     ("svcca", {}, True),
     ("procrustes", {}, False),
     ("procrustes", {}, True),
+    ("procrustes", {"alpha": 0.5}, False),
+    ("procrustes", {"alpha": 0.5}, True),
+    ("one_to_one", {}, False),
+    ("one_to_one", {}, True),
+    ("soft_match", {}, False),
+    ("soft_match", {}, True),
     ("linear_predictivity", {}, True),
     ("distance_correlation", {}, True),
     ("distance_correlation", {"debiased": False}, True),
@@ -211,6 +217,12 @@ COVERAGE: list[tuple[str, Spec, bool]] = [
     ("subsample", ("cca", {}, False), False),
     ("subsample", ("svcca", {}, False), False),
     ("subsample", ("procrustes", {}, False), False),
+    ("predictions", ("procrustes", {"alpha": 0.5}, True), False),
+    ("predictions", ("one_to_one", {}, True), False),
+    ("predictions", ("soft_match", {}, True), False),
+    ("subsample", ("procrustes", {"alpha": 0.5}, False), False),
+    ("subsample", ("one_to_one", {}, False), False),
+    ("subsample", ("soft_match", {}, False), False),
 ]
 
 
@@ -358,6 +370,9 @@ NULLS: list[tuple[Spec, int]] = [
     (("cca", {}, True), 400),
     (("svcca", {}, True), 400),
     (("procrustes", {}, True), 400),
+    (("one_to_one", {}, False), 400),
+    (("one_to_one", {}, True), 400),
+    (("soft_match", {}, True), 400),
 ]
 
 

@@ -121,6 +121,22 @@ def test_encode(call, files):
     refused(call(*args, "--model", "RigdeCV"), "Did you mean 'RidgeCV'")
 
 
+def test_evaluate_models(call, files):
+    np.save("z.npy", np.load("x.npy") + np.load("y.npy"))
+    args = ("evaluate-models", "z.npy", "x.npy", "y.npy", *IDS, "--method", "pearson", *QUICK)
+    parsed = json.loads(call(*args, "--json").out)
+    assert [row["model"] for row in parsed["results"]] == ["x", "y"]
+    ids = [f"s{i}" for i in range(20)]
+    x, y, z = (cs.responses(np.load(f"{n}.npy"), stimulus=ids) for n in "xyz")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        direct = cs.evaluate_models({"x": x, "y": y}, z, method="pearson", n_boot=10, n_perm=10, rng=0)
+    assert [row["value"] for row in parsed["results"]] == pytest.approx(direct.data["value"].values.tolist())
+    assert "3 models" in call(*args, "--weighted", "both=x,y").out
+    refused(call(*args, "--weighted", "both"), "--weighted must be NAME=MODEL,MODEL")
+    refused(call(*args, "--weighted", "both=x,q"), "'q' is none of the models")
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [

@@ -31,7 +31,7 @@ def test_every_entry_fits_its_function(name):
     positional = [p.name for p in parameters.values() if p.kind is p.POSITIONAL_ONLY]
     assert len(positional) == sum(not side.keyword for side in verb.sides.values())
     assert {key for key, side in verb.sides.items() if side.keyword} <= set(parameters)
-    assert set(verb.options) <= set(parameters)
+    assert set(verb.options) <= set(parameters) | ({"fitted"} if verb.arguments else set())
     assert verb.seeded == ("rng" in parameters)
     assert set(verb.labels) <= set(verb.options)
     assert set(verb.made) <= set(verb.options)
@@ -210,6 +210,54 @@ def test_encode_with_a_model_and_bands(folder):
             run(folder / "study.yaml")
         assert words in str(caught.value)
         assert str(caught.value).startswith("study.yaml, line 9:")
+
+
+def test_evaluate_models_with_a_fitted_one(folder):
+    rng = np.random.default_rng(0)
+    ids = [f"s{i}" for i in range(24)]
+    a, b = (cs.measures.rdm(rng.normal(size=(24, 3)), square=True) for _ in range(2))
+    noise = rng.random((3, 24, 24))
+    people = a + b + 0.3 * (noise + noise.transpose(0, 2, 1)) * (1 - np.eye(24))
+    for name, values in (("a", a), ("b", b), ("people", people)):
+        np.save(folder / f"{name}.npy", values)
+    text = (
+        "seed: 0\noutput: out\nsystems:\n  a: {read: a.npy, ids: ids.txt, rdm: correlation}\n"
+        "  b: {read: b.npy, ids: ids.txt, rdm: correlation}\n"
+        "  people: {read: people.npy, ids: ids.txt, rdm: correlation, subject: [u, v, w]}\nanalyses:\n"
+        "  - evaluate_models: {models: [a, b], data: people, fitted: {both: {weighted: [a, b]}}, method: pearson,\n"
+        "      n_boot: 20, n_perm: 20, name: tested}\n"
+    )
+    (folder / "study.yaml").write_text(text)
+    done = run(folder / "study.yaml")
+    assert done.exit_code == 0, done.failures
+    rdms = {
+        name: cs.rdm_data(values, stimulus=ids, distance="correlation")
+        for name, values in (("a", a), ("b", b))
+    }
+    direct = cs.evaluate_models(
+        {**rdms, "both": cs.models.WeightedRDM(rdms)},
+        cs.rdm_data(people, stimulus=ids, distance="correlation", subject=["u", "v", "w"]),
+        method="pearson",
+        n_boot=20,
+        n_perm=20,
+        rng=0,
+    )
+    tested = done.results["tested"]
+    assert tested.data["model"].values.tolist() == ["a", "b", "both"]
+    np.testing.assert_allclose(tested.data["value"], direct.data["value"], rtol=1e-9)
+    np.testing.assert_allclose(tested.pairs["difference"], direct.pairs["difference"], atol=1e-9)
+    for old, new, words in (
+        ("{weighted: [a, b]}", "{weighted: [a, c]}", "'c' is not one of the systems"),
+        ("{weighted: [a, b]}", "{weigthed: [a, b]}", "is no kind of fitted model. Did you mean 'weighted'?"),
+        ("{weighted: [a, b]}", "a", "must be one of weighted, select, interpolate with systems"),
+        ("{both: ", "{a: ", "has the name of one of models:"),
+        ("method: pearson", "method: bures", "method must be one of"),
+    ):
+        (folder / "study.yaml").write_text(text.replace(old, new, 1))
+        with pytest.raises(InputError) as caught:
+            load(folder / "study.yaml")
+        assert words in str(caught.value)
+        assert str(caught.value).startswith("study.yaml, line 8:")
 
 
 def test_verbs_share_the_systems(folder):

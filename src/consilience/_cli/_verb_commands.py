@@ -169,4 +169,32 @@ def encode(**options: Any) -> int:
     return _run("_encode", options)
 
 
-COMMANDS = (rdms, encode, partition, shape_space)
+@click.command("evaluate-models")
+@click.argument("data", type=click.Path())
+@click.argument("models", type=click.Path(), nargs=-1, required=True)
+@click.option(
+    "--method",
+    help="cosine, pearson, spearman, kendall, rho_a, whitened_cosine, whitened_pearson.  [default: cosine]",
+)
+@click.option(
+    "--weighted",
+    multiple=True,
+    help="NAME=MODEL,MODEL: a further model, their sum with fitted weights, cross-validated.",
+)
+@click.option("--cv", type=click.IntRange(min=2), help="Folds of stimuli, where a model is fitted.")
+@click.option(
+    "--correction",
+    type=click.Choice(["holm", "fdr", "max", "none"]),
+    help="Of p over models and over pairs.  [default: holm]",
+)
+@click.option("--distance", help="For responses: euclidean, cosine...  [default: correlation]")
+@_join
+@_inference
+@_files
+@_written
+def evaluate_models(**options: Any) -> int:
+    """How well models of an RDM explain DATA: values, noise ceilings, tests between all models."""
+    return _run("_evaluate_models", options)
+
+
+COMMANDS = (rdms, encode, evaluate_models, partition, shape_space)

@@ -31,6 +31,7 @@ def read_analysis(node: Node, systems: Mapping[str, System], index: int) -> Anal
     used = {side: values.pop(side) for side in verb.sides if side in values}
     default = "_".join("+".join(names) for names in used.values())
     called = values.pop("name", default if index == 0 else f"{default}_{index + 1}")
+    used |= more.pop("sides", {})
     return Analysis(called, name, used, options=values, node=body, **more)
 
 

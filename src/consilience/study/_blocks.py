@@ -91,26 +91,35 @@ def verb_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path)
         key: verb.made[key](value) if key in verb.made else value
         for key, value in settings["options"].items()
     }
-    arguments = []
-    for side, (key, how) in zip(
-        _sides(settings["sides"], needs, *settings["sides"]), _declared(settings, verb)
-    ):
-        if how.alone and len(side) != 1:
-            raise InputError(
-                f"{settings['verb']}: {key}: takes one system, and there are {len(side)}.", code="one-system"
-            )
-        given = next(iter(side.values())) if how.alone or (how.single and len(side) == 1) else side
-        if how.keyword:
-            options[key] = given
-        else:
-            arguments.append(given)
+    sides = dict(zip(settings["sides"], _sides(settings["sides"], needs, *settings["sides"])))
+    arguments, options = (verb.arguments or _plain_arguments(settings["verb"]))(sides, options)
     if settings["seed"] is not None:
         options["rng"] = settings["seed"]
     call_of(settings["verb"])(*arguments, **options).save(folder / "result.nc")
 
 
-def _declared(settings: Mapping[str, Any], verb: Any) -> list[tuple[str, Any]]:
-    return [(key, verb.sides[key]) for key in settings["sides"]]
+def _plain_arguments(name: str) -> Callable[..., tuple[list[Any], dict[str, Any]]]:
+    """The sides in the order of the table, each as it says."""
+    from consilience.study._verbs import VERBS
+
+    def arguments(
+        sides: dict[str, dict[str, Any]], options: dict[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
+        positional, keyword = [], dict(options)
+        for key, side in sides.items():
+            how = VERBS[name].sides[key]
+            if how.alone and len(side) != 1:
+                raise InputError(
+                    f"{name}: {key}: takes one system, and there are {len(side)}.", code="one-system"
+                )
+            given = next(iter(side.values())) if how.alone or (how.single and len(side) == 1) else side
+            if how.keyword:
+                keyword[key] = given
+            else:
+                positional.append(given)
+        return positional, keyword
+
+    return arguments
 
 
 def rdms_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path) -> None:
@@ -163,5 +172,15 @@ CODE: dict[str, tuple[str, ...]] = {
     "record": (*_COMMON, "networks", "_stimuli", "datasets"),
     "compare": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results"),
     "rdms": (*_COMMON, "analyses", "measures", "stats", "linalg", "_results"),
-    "verb": (*_COMMON, "study/_verbs", "analyses", "models", "measures", "stats", "linalg", "_results"),
+    "verb": (
+        *_COMMON,
+        "study/_verbs",
+        "study/_evaluate",
+        "analyses",
+        "models",
+        "measures",
+        "stats",
+        "linalg",
+        "_results",
+    ),
 }

@@ -71,8 +71,11 @@ class Verb:
     function : "module:name" of what is called.   sides : keys that name systems, in the order of its arguments.
     options : its other keys.   labels : those of them that name a label on trial.   seeded : it takes ``rng``.
     made : option -> what turns its plain value into what the function takes, when the block runs.
-    read : what more is read and refused without data: (body, values, systems) -> fields of `Analysis`; it takes out
-        of ``values`` what it read.   lay_out : adds its blocks and products to the plan.
+    arguments : from {side: {name: array}} and the options to the function's (positional, keyword) arguments, where
+        the sides as they are would not do.
+    read : what more is read and refused without data: (body, values, systems) -> fields of `Analysis` (``sides``: in
+        addition to those above); it takes out of ``values`` what it read.
+    lay_out : adds its blocks and products to the plan.
     """
 
     function: str
@@ -82,4 +85,5 @@ class Verb:
     labels: tuple[str, ...] = ()
     seeded: bool = True
     made: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    arguments: Callable[[dict[str, Any], dict[str, Any]], tuple[list[Any], dict[str, Any]]] | None = None
     read: Callable[[Node, dict[str, Any], Mapping[str, System]], dict[str, Any]] | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from consilience._core._errors import InputError, nearest
 from consilience._core._params import shorten
 from consilience.study._compare import COMPARE
+from consilience.study._evaluate import evaluation_arguments, read_fitted, sides_of_fitted
 from consilience.study._measure import check_measures, read_measure
 from consilience.study._readers import (
     Key,
@@ -44,6 +45,7 @@ _DISTANCES = (
     "crossnobis",
     "poisson_crossvalidated",
 )
+_COMPARED = ("cosine", "pearson", "spearman", "kendall", "rho_a", "whitened_cosine", "whitened_pearson")
 _NOISE = ("shrinkage", "shrinkage_diagonal", "diagonal", "full")
 
 
@@ -208,6 +210,22 @@ VERBS: dict[str, Verb] = {
         },
         labels=("by",),
         made={"measure": _make_measure},
+        lay_out=lay_out_one,
+    ),
+    "evaluate_models": Verb(
+        function="consilience.analyses:evaluate_models",
+        sides={"models": Side(), "data": Side()},
+        options={
+            "fitted": Key(read_fitted),
+            "method": Key(one_of(*_COMPARED)),
+            "cv": Key(whole(2, 1000)),
+            "correction": Key(one_of("holm", "fdr", "max", "none")),
+            "distance": Key(one_of("correlation", "euclidean", "sqeuclidean", "cosine")),
+            "join": _MATCHED["join"],
+            **_INFERENCE,
+        },
+        read=sides_of_fitted,
+        arguments=evaluation_arguments,
         lay_out=lay_out_one,
     ),
     "encode": Verb(

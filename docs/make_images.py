@@ -1,15 +1,17 @@
-"""Makes the picture of the README from the results of the demo.
+"""Makes the pictures of README and docs.
 
     make demo
     .venv/bin/python docs/make_images.py [demo/results]
 
-Nothing is drawn that is not in those files.
+layer_profile is drawn from the results of the demo (left out where they are not there), choosing_a_measure from what
+the measures claim, which the tests check. Nothing else is drawn.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -39,11 +41,100 @@ def layer_profile(comparison) -> Figure:
     return figure
 
 
+WORDS = {
+    "translation": "translation\n(a baseline)",
+    "scaling": "scaling\n(one factor)",
+    "rotation": "rotation\nof units",
+    "permutation": "permutation\nof units",
+    "unit_scaling": "a gain\nper unit",
+    "affine": "any linear\nmap",
+    "stimulus_shift": "a level per\nstimulus",
+    "stimulus_scaling": "a gain per\nstimulus",
+}
+STIMULI, RATIOS = 100, (0.1, 0.3, 1.0, 3.0, 10.0)  # units per stimulus
+
+
+def _measures() -> list[tuple[str, Any]]:
+    """(name, claims), held-out and unbiased ones first, then those that are inflated."""
+    found = [(name, cs.measures.claims(name)) for name in cs.measures.names()]
+    found += [
+        ('rsa(distance="euclidean")', cs.measures.claims("rsa", distance="euclidean")),
+        ("cka(debiased=False)", cs.measures.claims("cka", debiased=False)),
+    ]
+    units = int(RATIOS[-1] * STIMULI)
+    return sorted(
+        found, key=lambda one: (one[1].null(STIMULI, units, units) > 0.15, one[0].split("_held")[0])
+    )
+
+
+def choosing_a_measure() -> Figure:
+    """Which transformations of x a measure cannot see, and what it gives to unrelated data."""
+    from matplotlib.patches import Rectangle
+
+    from consilience.plots import _style as look  # noqa: PLC2701  the look of all figures
+
+    measures = _measures()
+    count = len(measures)
+    inflated = sum(c.null(STIMULI, 10 * STIMULI, 10 * STIMULI) > 0.15 for _, c in measures)
+    with look.style():
+        figure = Figure(figsize=(11.2, 1.4 + 0.27 * count), facecolor="white")
+        grid = figure.add_gridspec(
+            1, 2, width_ratios=[len(WORDS), 5.4], left=0.185, right=0.99, top=1 - 0.82 / (1.4 + 0.27 * count),
+            bottom=0.5 / (1.4 + 0.27 * count), wspace=0.06,
+        )  # fmt: skip
+        left, right = (figure.add_subplot(grid[k]) for k in range(2))
+        for ax in (left, right):
+            look.dress(ax, grid="", spines=())
+            ax.tick_params(length=0)
+            ax.set_ylim(count - 0.4, -0.6)
+            ax.xaxis.tick_top()
+            ax.axhline(count - inflated - 0.5, color=look.FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
+        for y, (_, claims) in enumerate(measures):
+            for x, word in enumerate(WORDS):
+                blind = word in claims.invariant
+                left.add_patch(
+                    Rectangle((x - 0.46, y - 0.42), 0.92, 0.84, edgecolor="none",
+                              facecolor=look.PALETTE[0] if blind else "#eef1f5")
+                )  # fmt: skip
+                if blind:
+                    left.text(x, y, "blind", ha="center", va="center_baseline", fontsize=7, color="white")
+            for x, ratio in enumerate(RATIOS):
+                units = round(ratio * STIMULI)
+                null = float(claims.null(STIMULI, units, units))
+                color = look.values_map()(min(max(null, 0.0), 1.0))
+                right.add_patch(
+                    Rectangle((x - 0.46, y - 0.42), 0.92, 0.84, edgecolor="none", facecolor=color)
+                )
+                text = "0" if abs(null) < 0.005 else f"{null:.2f}"
+                right.text(
+                    x, y, text, ha="center", va="center_baseline", fontsize=7.5, color=look.ink_on(color)
+                )
+        left.set_xlim(-0.52, len(WORDS) - 0.48)
+        right.set_xlim(-0.52, len(RATIOS) - 0.48)
+        left.set_yticks(range(count), [name for name, _ in measures])
+        right.set_yticks([])
+        left.set_xticks(range(len(WORDS)), WORDS.values())
+        right.set_xticks(range(len(RATIOS)), [f"{round(r * STIMULI)}\nunits" for r in RATIOS])
+        left.tick_params(axis="y", labelcolor=look.INK, labelsize=8.5)
+        for ax in (left, right):
+            ax.tick_params(axis="x", labelcolor=look.MUTED, labelsize=7.5)
+        left.set_title("What a measure cannot see (in x)", fontsize=11, pad=12)
+        right.set_title(f"What unrelated data get ({STIMULI} stimuli)", fontsize=11, pad=12)
+        note = "Below the dashed line: fitted and scored on the same stimuli, or biased; compare uses the forms above."
+        figure.text(0.185, 0.012, note, fontsize=8, color=look.MUTED)
+    return figure
+
+
 def main(results: Path) -> None:
     IMAGES.mkdir(exist_ok=True)
-    target = IMAGES / "layer_profile.png"
-    layer_profile(cs.load(results / "effnet_IT.nc")).savefig(target, dpi=110)
-    sys.stdout.write(f"{target}\n")
+    made = {"choosing_a_measure": choosing_a_measure()}
+    demo = results / "effnet_IT.nc"
+    if demo.is_file():
+        made["layer_profile"] = layer_profile(cs.load(demo))
+    for name, figure in made.items():
+        target = IMAGES / f"{name}.png"
+        figure.savefig(target, dpi=110)
+        sys.stdout.write(f"{target}\n")
 
 
 if __name__ == "__main__":

@@ -175,6 +175,7 @@ def _decide(
         kept[k + 1 :, i] = False
     after = values(kept)
     curve = after[:, 0] - after[:, 1]
+    scale = 2.0 if one.claims.resample == "predictions" else 1.0  # as `cross_validated_draws`
     flips = np.flatnonzero(sign * curve[1:] <= 0)
     share = np.full(most + 1, np.nan)
     if rows is not None:
@@ -197,7 +198,7 @@ def _decide(
             "value_first": point[0],
             "value_second": point[1],
             "difference": point[0] - point[1],
-            "se": np.sqrt((n - 1) / n * np.sum((change - change.mean()) ** 2)),
+            "se": np.sqrt(scale * (n - 1) / n * np.sum((change - change.mean()) ** 2)),
             "n_to_flip": flips[0] + 1 if len(flips) else np.nan,
             "n_stimuli": n,
             "n_deciding": np.sum(corrected < 0.05),

@@ -46,7 +46,8 @@ def influence(
 
     z_i = (influence_i - mean of the others) / standard deviation of the others, so that an outlying stimulus does
     not hide itself. A stimulus is flagged where abs z exceeds ``threshold`` and abs influence ``smallest``. The
-    standard error of the value is the jackknife's, sqrt((n - 1)/n sum (influence_i - mean)^2).
+    standard error of the value is the jackknife's, sqrt((n - 1)/n sum (influence_i - mean)^2); for held-out scores it
+    is multiplied by sqrt(2), for the stimuli's part in the fits (`cs.stats.cross_validated_draws`).
 
     Parameters
     ----------
@@ -110,12 +111,13 @@ def influence(
     most = np.abs(np.nan_to_num(moved)).argmax(axis=-1)
     change = np.take_along_axis(moved, most[..., None], axis=-1)[..., 0]
     centred = moved - moved.mean(axis=-1, keepdims=True)
+    scale = np.array([2.0 if m.claims.resample == "predictions" else 1.0 for m in measures])[:, None, None]
     settings = settings_of(measures, systems, ids, by, join, 0, 0, 0.95, held_out, refit, [])
     return Influence(
         data=xr.Dataset(
             {
                 "value": (dims, value),
-                "se": (dims, np.sqrt((n - 1) / n * np.sum(centred**2, axis=-1))),
+                "se": (dims, np.sqrt(scale * (n - 1) / n * np.sum(centred**2, axis=-1))),
                 "most": (dims, ids[most].astype(object)),
                 "without_most": (dims, value + change),
                 "n_flagged": (dims, flagged.sum(axis=-1)),

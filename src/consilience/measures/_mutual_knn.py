@@ -167,7 +167,8 @@ def mutual_knn(
 
     Returns
     -------
-    0-d array of the library of ``x``, in [0, 1]; higher = more alike; k/(n-1) for unrelated systems.
+    0-d array of the library of ``x``, in [0, 1]; higher = more alike; k/(n-1) for unrelated systems. The interval
+    of `cs.compare` is wide rather than narrow (simulated: a 95 % interval covers 98 %).
 
     Raises
     ------

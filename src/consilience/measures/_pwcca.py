@@ -237,7 +237,9 @@ def pwcca_held_out(
 
     Returns
     -------
-    0-d array of the library of ``x``, in [-1, 1]; higher = more alike.
+    0-d array of the library of ``x``, in [-1, 1]; higher = more alike. The interval of `cs.compare` takes the
+    weights as given and is a little narrow with few stimuli (simulated, 10 units: a 95 % interval covers 91 % at
+    60 stimuli, 97 % at 120); ``refit=True`` fits the weights anew and covers.
 
     Raises
     ------

@@ -81,13 +81,13 @@ def simulated_null(n: int, p: int, q: int, couple: Couple) -> float:
     if scale == 1.0:
         return float(np.mean(values))
     highest = [math.sqrt(1 - max(k, 2) ** (-2 / (n - 1))) for k in (max(p, q), max(small))]
-    return float(min(1.0, np.mean(values) * highest[0] / highest[1]))
+    return min(1.0, float(np.mean(values)) * highest[0] / highest[1])
 
 
 @functools.lru_cache(maxsize=1024)
 def matching_null(n: int, p: int, q: int) -> float:
     """Expected mean correlation of the best one-to-one matching of independent Gaussian data (simulated)."""
-    return simulated_null(n, *sorted((p, q)), one_each)
+    return simulated_null(n, min(p, q), max(p, q), one_each)
 
 
 # -- in-sample ---------------------------------------------------------------------------------------------

@@ -255,7 +255,9 @@ class _Energy:
         self.x, self.y = ([np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in side] for side in (x, y))
         self.own = sum(float(cdist(z, z).mean()) / 2 for z in (*self.x, *self.y))
         self.floor = 1e-9 * max(float(np.abs(z).max()) for z in (*self.x, *self.y))
-        self.first = _polar(sum(np.outer(b.mean(axis=0), a.mean(axis=0)) for a, b in zip(self.x, self.y)))
+        self.first = _polar(
+            np.stack([b.mean(axis=0) for b in self.y]).T @ np.stack([a.mean(axis=0) for a in self.x])
+        )
 
     def step(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         value, pull = -self.own, np.zeros_like(q)

@@ -162,7 +162,7 @@ def _map(ax: Axes, space: ShapeSpace, names: list[str]) -> None:
         drawn.add(str(kind))
         tip(dot, label(name, 60))
     ax.margins(x=0.3, y=0.15)
-    _names(ax, [label(name, 20) for name in names], points, np.isfinite(points).all(axis=1))
+    _names(ax, [label(name, 20) for name in names], points, np.asarray(np.isfinite(points).all(axis=1)))
     for side in ("left", "bottom", "right", "top"):
         ax.spines[side].set_visible(True)
         ax.spines[side].set(edgecolor=FAINT, linewidth=0.6)

@@ -30,11 +30,11 @@ from consilience.stats import (
     max_statistic_p,
     multinomial_weights,
     p_value,
-    percentile_interval,
     permutations,
     permuted_cosines,
     weighted_cosines,
 )
+from consilience.stats._fisher import fisher_interval
 from consilience.stats._pairs import square
 
 __all__ = ["rdm_movie"]
@@ -280,7 +280,7 @@ def _likeness(
     low = high = nothing
     if n_boot:
         weights = multinomial_weights(n, n_boot, seed.stream("bootstrap"))
-        low, high = percentile_interval(weighted_cosines(a, b, weights), value, level)
+        low, high = fisher_interval(weighted_cosines(a, b, weights), value, level, n=n)
     out |= {"ci_low": (dims, low), "ci_high": (dims, high)}
     null_low = null_high = p = fwer = nothing
     if n_perm:

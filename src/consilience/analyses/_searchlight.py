@@ -32,10 +32,10 @@ from consilience.measures._repeats import fold_means
 from consilience.stats import (
     multinomial_weights,
     p_value,
-    percentile_interval,
     permutations,
     weighted_cosines,
 )
+from consilience.stats._fisher import fisher_interval
 from consilience.stats._pairs import square
 from consilience.stats._permutation import false_discovery_q
 
@@ -344,7 +344,7 @@ def _scan(
             top = np.maximum(top, null.max(axis=1))
         if weights is not None:
             draws = weighted_cosines(a[known], model, weights)[:, :, 0]
-            out["ci_low"][where], out["ci_high"][where] = percentile_interval(draws, value, level)
+            out["ci_low"][where], out["ci_high"][where] = fisher_interval(draws, value, level, n=n)
     if n_perm:
         known = np.isfinite(out["value"])
         if known.any():

@@ -18,7 +18,8 @@ from consilience.measures._crossnobis import crossnobis_square
 from consilience.measures._poisson import poisson_crossvalidated_square
 from consilience.measures._rdm import ALL_DISTANCES
 from consilience.measures._repeats import Trials, as_trials, dealt_folds
-from consilience.stats import multinomial_weights, percentile_interval, split_half_rows, weighted_cosines
+from consilience.stats import multinomial_weights, split_half_rows, weighted_cosines
+from consilience.stats._fisher import fisher_interval
 
 __all__ = ["CROSS_VALIDATED", "EVERY_DISTANCE", "Reliability", "fold_labels", "reliability", "trial_rdm"]
 
@@ -139,7 +140,9 @@ def half_rdms(
 def reliability(
     rdms: tuple[np.ndarray, np.ndarray] | None, n_stimuli: int, *, n_boot: int, level: float, seed: Seed
 ) -> Reliability:
-    """Of the RDMs (splits, pairs) of two halves; the interval draws stimuli (rule ``pairs``)."""
+    """Of the RDMs (splits, pairs) of two halves; the interval draws stimuli (rule ``pairs``) and is symmetric in
+    Fisher's z, +- t standard deviations of the draws, df = stimuli - 1.
+    """
     if rdms is None or n_stimuli < 4:
         return Reliability()
     one, two = (r - r.mean(axis=1, keepdims=True) for r in rdms)
@@ -151,5 +154,5 @@ def reliability(
         return Reliability(value)
     weights = multinomial_weights(n_stimuli, n_boot, seed.stream("bootstrap"))
     draws = np.mean([weighted_cosines(a[None], b[None], weights)[:, 0, 0] for a, b in zip(one, two)], axis=0)
-    low, high = percentile_interval(draws, np.asarray(value), level)
+    low, high = fisher_interval(draws, value, level, n=n_stimuli)
     return Reliability(value, float(low), float(high))

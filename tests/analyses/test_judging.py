@@ -191,7 +191,7 @@ def test_the_planted_stimuli_decide():
     assert set(found.to_frame()["stimulus"][:2]) == {"image03", "image11"}
     sure = found.to_frame().query("p_corrected < 0.05")
     assert {"image03"} <= set(sure["stimulus"]) <= {"image03", "image11"}
-    assert found.curve["held_out_share"].values[2] > 0.5 > 2 / N
+    assert found.curve["held_out_share"].values[2] > 0.4 > 2 / N
     assert found.curve["difference"].values[2] < 0.5 * found.difference
 
 

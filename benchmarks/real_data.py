@@ -131,6 +131,27 @@ def models_of(labels: Mapping[str, np.ndarray], stimulus: np.ndarray) -> dict[st
     }
 
 
+def split_rdms(trials: xr.DataArray, folds: str, parts: int, **options: Any) -> xr.DataArray:
+    """One crossnobis RDM for each of ``parts`` sets of folds, as RDM data whose "subjects" are those sets: what an RDM
+    of so many folds can be explained to (a ceiling), with measurements as a second factor beside stimuli."""
+    names = np.unique(trials[folds].values)
+    made, labels = [], []
+    for part in range(parts):
+        kept = names[part::parts]
+        some = trials[np.isin(trials[folds].values, kept)]
+        found = cs.rdms(some, distance="crossnobis", folds=folds, n_splits=0, **options)
+        made.append(found.rdms.sortby("stimulus").sortby("stimulus_").values[0])
+        labels.append(f"{folds}s {', '.join(map(str, kept))}")
+    ids = np.sort(found.rdms["stimulus"].values)
+    return cs.rdm_data(
+        np.stack(made),
+        stimulus=ids,
+        subject=labels,
+        distance="crossnobis",
+        system=trials.attrs["system"],
+    )
+
+
 # -- what is asked of each recording
 
 
@@ -152,13 +173,26 @@ def ask_it(data: Path, draws: int) -> dict[str, Result]:
     known = found.to_rdm_data()["macaque IT"]
     return {
         "IT: RDM at 100 to 250 ms": found,
+        "IT: models tested": cs.evaluate_models(
+            {
+                **models,
+                "weighted object + position": cs.models.WeightedRDM(
+                    {name: models[name] for name in ("object", "position")}
+                ),
+            },
+            split_rdms(window, "fold", 4, noise="diagonal"),
+            method="pearson",
+            n_boot=draws,
+            n_perm=draws,
+            rng=0,
+        ),
         "IT: object, position, face": cs.partition(known, models, n_boot=draws, n_perm=draws, rng=0),
         "IT: each neuron by object and position": cs.encode(
             {"object": one_hot(thing, ids, "object"), "position": one_hot(place, ids, "position")},
             window,
             cv=7,
             n_boot=draws,
-            n_perm=min(draws, 200),
+            n_perm=min(draws, 100),
             rng=0,
         ),
         "IT: over time": cs.rdm_movie(
@@ -188,8 +222,25 @@ def ask_haxby(data: Path, draws: int) -> dict[str, Result]:
     )
     found = cs.rdms(trials, distance="crossnobis", folds="run", noise=noise, n_boot=draws, rng=0)
     known = found.to_rdm_data()["ventral temporal slice"]
+    splits = split_rdms(trials, "run", 4, noise=noise)
     return {
         "Haxby: RDM": found,
+        "Haxby: models tested": cs.evaluate_models(
+            models, splits, method="pearson", n_boot=draws, n_perm=draws, rng=0
+        ),
+        "Haxby: with a weighted one, cross-validated": cs.evaluate_models(
+            {
+                **models,
+                "weighted face + house + animate": cs.models.WeightedRDM(
+                    {name: models[name] for name in ("face", "house", "animate")}
+                ),
+            },
+            splits,
+            method="pearson",
+            n_boot=draws,
+            n_perm=draws,
+            rng=0,
+        ),
         "Haxby: face, house, animate": cs.partition(
             known,
             {name: models[name] for name in ("face", "house", "animate")},
@@ -234,6 +285,8 @@ def main() -> None:
         results |= found
         for step, result in found.items():
             print(f"## {step}\n\n{result}\n", flush=True)
+            if isinstance(result, cs.ModelEvaluation):
+                print(result.pairs_frame().round(3).to_string(index=False), "\n", flush=True)
         print(f"({name}: {time.perf_counter() - started:.0f} s)\n", flush=True)
     if results:
         out.mkdir(parents=True, exist_ok=True)

@@ -146,7 +146,7 @@ def draw(outcomes: list[Outcome], path: Path) -> None:
         ax.tick_params(axis="y", length=0, labelsize=8, labelcolor=INK)
         ax.set_ylim(len(outcomes) - 0.4, -0.9)
         ax.set_xlim(0, 1.03)
-        ax.set_xlabel("same layer found in another network (95 % interval over networks)")
+        ax.set_xlabel("same layer found (95 % interval over networks)")
         ax.set_title("Layer identification", pad=16)
         by_name = {one.name: one for one in outcomes}
         wanted = ("cka", "procrustes_held_out", "rsa", "cca_held_out")
@@ -169,7 +169,7 @@ def draw(outcomes: list[Outcome], path: Path) -> None:
             for edge in ("top", "right", "bottom", "left"):
                 panel.spines[edge].set(visible=True, edgecolor=BAND)
         figure.text(
-            0.8325, 0.035, "mean map over networks, layer by layer (dark = alike, own scale; dot = best)",
+            0.8325, 0.035, "mean map over networks (own scale); dot: best layer",
             ha="center", fontsize=7.5, color=MUTED,
         )  # fmt: skip
         figure.savefig(path, dpi=120)

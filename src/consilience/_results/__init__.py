@@ -6,6 +6,8 @@ from consilience._results._best import Best
 from consilience._results._comparison import Comparison
 from consilience._results._deciding import DecidingStimuli
 from consilience._results._encoding import Encoding
+from consilience._results._contrasts import Contrasts
+from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
 from consilience._results._files import CLASSES, load, result_hash, save, target_path
 from consilience._results._influence import Influence
@@ -22,10 +24,12 @@ __all__ = [
     "Agreement",
     "Best",
     "Comparison",
+    "Contrasts",
     "DecidingStimuli",
     "Encoding",
     "Influence",
     "RDMMovie",
+    "Equivalence",
     "ModelEvaluation",
     "RDMs",
     "Result",

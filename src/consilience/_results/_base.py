@@ -28,7 +28,9 @@ PLOTS = {
     "Comparison": "consilience.plots:plot_comparison",
     "Best": "consilience.plots:plot_best",
     "RDMs": "consilience.plots:plot_rdms",
+    "Equivalence": "consilience.plots:plot_equivalence",
     "ModelEvaluation": "consilience.plots:plot_evaluation",
+    "Contrasts": "consilience.plots:plot_contrasts",
     "Encoding": "consilience.plots:plot_encoding",
     "RDMMovie": "consilience.plots:plot_rdm_movie",
     "Searchlight": "consilience.plots:plot_searchlight",
@@ -44,7 +46,10 @@ SECTIONS = {
 }
 
 # method of a result -> the analysis of its draws, which stands above results
-METHODS = {"agreement": "consilience.analyses._agreement:agreement"}
+METHODS = {
+    "agreement": "consilience.analyses._agreement:agreement",
+    "contrasts": "consilience.analyses._contrasts:contrasts",
+}
 
 
 def versions() -> dict[str, str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from consilience._results._agreement import Agreement
+    from consilience._results._contrasts import Contrasts
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -33,6 +34,7 @@ class Comparison(Result):
         n_units_a, n_units_b. NaN = not asked for or does not exist.
     draws : DataArray (measure, a, b, draw), the same resamples of stimuli for all pairs; None with n_boot=0.
     baselines, baseline_draws : the same with a leading dim seed, for untrained copies of side a; or None.
+    subject_draws, both_draws : as draws, of subjects, and of stimuli and subjects; None where no side has several.
     best_a, best_b : Datasets behind `best`; None where that side has one system.
     """
 
@@ -42,6 +44,8 @@ class Comparison(Result):
     baseline_draws: xr.DataArray | None = None
     best_a: xr.Dataset | None = None
     best_b: xr.Dataset | None = None
+    subject_draws: xr.DataArray | None = None
+    both_draws: xr.DataArray | None = None
 
     title: ClassVar[str] = "how alike two systems represent the same stimuli"
 
@@ -108,6 +112,30 @@ class Comparison(Result):
         how little may be left of the agreement, rather than how much. At least 2 measures and 3 systems.
         """
         found: Agreement = resolve(METHODS, "agreement")(self)
+        return found
+
+    def contrasts(
+        self,
+        side: Literal["a", "b"] = "a",
+        *,
+        reference: str | None = None,
+        against: str | None = None,
+        correction: Literal["holm", "fdr", "max", "none"] = "holm",
+    ) -> Contrasts:
+        """Which systems of one side are more alike to each system of the other: all pairs, or each against one.
+
+        Differences are paired by the draws that all systems share. The variance is that of the measure's rule
+        (weighted draws; delete-d jackknife for in-sample measures), over stimuli, and over stimuli and subjects
+        (`cs.stats.two_factor_variance`) where the other side has several; intervals and p from Student's t.
+
+        reference : a system of the side that the others are held against; None = all pairs.
+        against : one system of the other side; None = each in turn.
+        correction : within one measure and one system of the other side: "holm", "fdr" (Benjamini-Hochberg), "max"
+            (step-down maximum over the draws), "none".
+        """
+        found: Contrasts = resolve(METHODS, "contrasts")(
+            self, side=side, reference=reference, against=against, correction=correction
+        )
         return found
 
     def _lines(self) -> list[str]:

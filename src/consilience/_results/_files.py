@@ -25,6 +25,8 @@ from consilience._results._deciding import DecidingStimuli
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
 from consilience._results._rdm_movie import RDMMovie
+from consilience._results._contrasts import Contrasts
+from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
 from consilience._results._rdms import RDMs
 from consilience._results._searchlight import Searchlight
@@ -32,6 +34,8 @@ from consilience._results._shape_space import ShapeSpace
 
 CLASSES: dict[str, type[Result]] = {
     "Comparison": Comparison,
+    "Contrasts": Contrasts,
+    "Equivalence": Equivalence,
     "ModelEvaluation": ModelEvaluation,
     "Best": Best,
     "RDMs": RDMs,

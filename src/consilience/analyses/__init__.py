@@ -3,6 +3,7 @@
 from consilience.analyses._compare import compare
 from consilience.analyses._deciding import deciding_stimuli
 from consilience.analyses._encode import encode
+from consilience.analyses._equivalence import equivalence
 from consilience.analyses._evaluate_models import evaluate_models
 from consilience.analyses._influence import influence
 from consilience.analyses._partition import partition
@@ -15,6 +16,7 @@ __all__ = [
     "compare",
     "deciding_stimuli",
     "encode",
+    "equivalence",
     "evaluate_models",
     "influence",
     "partition",

@@ -177,6 +177,7 @@ def _compare(
 
     tables: list[xr.Dataset] = []
     draws: list[xr.DataArray] = []
+    of_people: dict[str, list[xr.DataArray]] = {"subject_draws": [], "both_draws": []}
     base_tables: list[list[xr.Dataset]] = []
     base_draws: list[list[xr.DataArray]] = []
     best: dict[str, list[xr.Dataset]] = {"a": [], "b": []}
@@ -192,6 +193,9 @@ def _compare(
         )
         if block.draws is not None:
             draws.append(draws_array(one, block, systems))
+            for which, kept in of_people.items():
+                if getattr(block, which) is not None and np.isfinite(getattr(block, which)).any():
+                    kept.append(draws_array(one, block, systems, which))
             base_draws.append([draws_array(one, others[s], systems) for s in seeds])
         for side, other in (("a", "b"), ("b", "a")):
             if len(systems[side]) > 1 and can_choose(one, owner):
@@ -214,6 +218,8 @@ def _compare(
         draws=xr.concat(draws, dim="measure", join="outer") if draws else None,
         baselines=stack_seeds(base_tables, seeds) if seeds else None,
         baseline_draws=stack_seeds(base_draws, seeds) if seeds and base_draws else None,
+        subject_draws=_joined(of_people["subject_draws"]),
+        both_draws=_joined(of_people["both_draws"]),
         best_a=xr.concat(best["a"], dim="measure") if best["a"] else None,
         best_b=xr.concat(best["b"], dim="measure") if best["b"] else None,
         settings=settings_of(measures, systems, ids, by, join, n_boot, n_perm, level, held_out, refit, seeds)
@@ -223,3 +229,7 @@ def _compare(
         references=references_of(measures, systems, n_boot, n_perm, data_references),
         methods=methods_of(measures, n, n_boot, n_perm, level, refit, systems, seeds),
     )
+
+
+def _joined(draws: list[xr.DataArray]) -> xr.DataArray | None:
+    return xr.concat(draws, dim="measure", join="outer") if draws else None

@@ -79,16 +79,19 @@ def _stated_null(measure: Measure, x: System, y: System, n: int) -> float:
     return few if few == many else float("nan")
 
 
-def draws_array(measure: Measure, block: Block, systems: dict[str, list[System]]) -> xr.DataArray:
-    assert block.draws is not None
+def draws_array(
+    measure: Measure, block: Block, systems: dict[str, list[System]], which: str = "draws"
+) -> xr.DataArray:
+    """``draws``, ``subject_draws`` or ``both_draws`` of a block, labelled."""
+    values = getattr(block, which)
     coords = {
         "measure": [measure.key],
         "a": [s.name for s in systems["a"]],
         "b": [s.name for s in systems["b"]],
-        "draw": np.arange(len(block.draws)),
+        "draw": np.arange(len(values)),
     }
     return xr.DataArray(
-        np.moveaxis(block.draws, 0, -1)[None], dims=("measure", "a", "b", "draw"), coords=coords
+        np.moveaxis(values, 0, -1)[None], dims=("measure", "a", "b", "draw"), coords=coords
     )
 
 

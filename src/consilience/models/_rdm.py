@@ -46,7 +46,7 @@ class RDMModel(BaseEstimator):
     weights_: np.ndarray
 
     def _given(self) -> object:
-        return self.rdms  # type: ignore[attr-defined]
+        return self.rdms
 
     def components(self) -> np.ndarray:
         """The RDMs that the model is made of, condensed: (k, P)."""
@@ -82,7 +82,7 @@ class RDMModel(BaseEstimator):
                 f"{subjects.shape[1]}; both must be of the same stimuli.",
                 code="rows-differ",
             )
-        method = getattr(self, "method", "cosine")
+        method: Any = getattr(self, "method", "cosine")
         if method in FITTABLE:
             prepare = PREPARE[method]
             x = np.stack([prepare(v) for v in self.parts_])
@@ -107,7 +107,7 @@ class RDMModel(BaseEstimator):
         """Mean over the RDMs of ``rdms`` of `compare_rdms` with the model's, by ``method``."""
         check_is_fitted(self, "weights_")
         model = self.predict()
-        method = getattr(self, "method", "cosine")
+        method: Any = getattr(self, "method", "cosine")
         subjects = _stack(rdms, "rdms", f"{type(self).__name__}.score")
         return float(np.mean([float(compare_rdms(model, s, method=method)) for s in subjects]))
 

@@ -1,0 +1,152 @@
+"""Tests and intervals of models by simulation: ``python -m benchmarks.validity_models [--quick]``.
+
+Stimuli and subjects are drawn from a population; models are noisy copies of what the population has in common, so
+that equal models differ in a sample only. Each row: how often a 5 % test rejects, or a 95 % interval covers the
+population's value, with the binomial band of a true 5 % (95 %).
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import argparse
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+import consilience as cs
+
+UNITS, BOOT = 12, 200
+
+
+def band(count: int, p: float) -> str:
+    low, high = stats.binom.ppf([0.025, 0.975], count, p) / count
+    return f"[{low:.3f}, {high:.3f}]"
+
+
+def draw(rng: np.random.Generator, n: int, s: int, shared: float, distinct: float) -> tuple[Any, Any]:
+    """Models A, B, a third, and subjects. Features: common ones, and those of each model alone.
+
+    A subject sees the common features of A and of B alike, so that A and B are equal in the population;
+    ``shared`` > 0 makes A and B correlate. ``distinct``: how far subjects differ from each other.
+    """
+    common, own_a, own_b, other = rng.normal(size=(4, n, UNITS))
+    a, b = shared * common + own_a, shared * common + own_b
+    truth = np.concatenate([shared * common, own_a, own_b], axis=1)
+    noise = rng.normal(size=(s, n, 3 * UNITS))
+    tilt = np.exp(distinct * rng.normal(size=(s, 1, 3 * UNITS)))
+    ids = [f"i{k}" for k in range(n)]
+    people = np.stack([cs.measures.rdm(t * truth + e, distance="sqeuclidean") for t, e in zip(tilt, noise)])
+    made = [cs.rdm_data(cs.measures.rdm(x, distance="sqeuclidean"), stimulus=ids) for x in (a, b, other)]
+    return dict(zip("ABO", made)), cs.rdm_data(people, stimulus=ids, subject=[f"s{k}" for k in range(s)])
+
+
+def equal_models(count: int, shared: float, s: int, n: int, fitted: bool) -> dict[str, float]:
+    """Rejections of A = B, of O against 0, and coverage of the population's values of A (and of the fit)."""
+    hits: dict[str, list[bool]] = {}
+    values: dict[str, list[float]] = {}
+    intervals: dict[str, list[tuple[float, float]]] = {}
+    for k in range(count):
+        models, people = draw(np.random.default_rng([k, n, s, int(10 * shared)]), n, s, shared, 0.4)
+        if fitted:
+            models = {**models, "fit": cs.models.WeightedRDM(dict(models))}
+        found = cs.evaluate_models(
+            models,
+            people,
+            method="pearson",
+            n_boot=BOOT,
+            n_perm=0 if fitted else 99,
+            rng=k,
+            correction="holm",
+        )
+        pairs = found.pairs_frame().set_index(["model", "other"])
+        hits.setdefault("A = B", []).append(pairs.loc[("A", "B"), "p"] < 0.05)
+        if not fitted:
+            hits.setdefault("O = 0 (permutation)", []).append(float(found.data["p"].sel(model="O")) <= 0.05)
+        for name in ("A", "fit") if fitted else ("A",):
+            row = found.data.sel(model=name)
+            values.setdefault(name, []).append(float(row["value"]))
+            intervals.setdefault(name, []).append((float(row["ci_both_low"]), float(row["ci_both_high"])))
+    out = {name: float(np.mean(v)) for name, v in hits.items()}
+    for name, v in values.items():
+        truth = float(np.mean(v))
+        out[f"coverage of {name}"] = float(np.mean([lo <= truth <= hi for lo, hi in intervals[name]]))
+    return out
+
+
+def at_the_ceiling(count: int, s: int, n: int) -> float:
+    """A model that is what all subjects share: how often is it called below the lower ceiling?"""
+    hits = []
+    for k in range(count):
+        rng = np.random.default_rng([k, 7])
+        truth = rng.normal(size=(n, UNITS))
+        ids = [f"i{j}" for j in range(n)]
+        noise = rng.normal(size=(s, n, UNITS))
+        people = np.stack([cs.measures.rdm(truth + 2 * e, distance="sqeuclidean") for e in noise])
+        model = cs.rdm_data(cs.measures.rdm(truth, distance="sqeuclidean"), stimulus=ids)
+        brain = cs.rdm_data(people, stimulus=ids, subject=[f"s{j}" for j in range(s)])
+        found = cs.evaluate_models({"truth": model}, brain, method="pearson", n_boot=BOOT, n_perm=0, rng=k)
+        hits.append(float(found.data["p_ceiling"][0]) < 0.05)
+    return float(np.mean(hits))
+
+
+def contrast(count: int, n: int, measure: Any, shared: float) -> float:
+    """`Comparison.contrasts` of two equal networks, stimuli as the only factor."""
+    hits = []
+    for k in range(count):
+        rng = np.random.default_rng([k, n, 3])
+        common, one, two, e = rng.normal(size=(4, n, UNITS))
+        ids = [f"i{j}" for j in range(n)]
+        a, b = (cs.responses(shared * common + x, stimulus=ids) for x in (one, two))
+        target = np.concatenate([shared * common, one, two], axis=1)
+        it = cs.responses(target + rng.normal(size=target.shape), stimulus=ids)
+        found = cs.compare({"A": a, "B": b}, it, measure=measure, n_boot=BOOT, n_perm=0, rng=k)
+        hits.append(found.contrasts().to_frame()["p"][0] < 0.05)
+    return float(np.mean(hits))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    warnings.simplefilter("ignore", cs.ConsilienceWarning)
+    start = time.process_time()
+    count, fits = (40, 10) if quick else (400, 100)
+    print("| case | stimuli x subjects | what | rate | n | band of the nominal rate |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for fitted, shared, s, n in (
+        (False, 0, 8, 30),
+        (False, 2, 8, 30),
+        (False, 0, 20, 60),
+        (True, 0, 8, 40),
+        (True, 2, 8, 40),
+    ):
+        m = fits if fitted else count
+        name = ("fitted, " if fitted else "fixed, ") + ("correlated models" if shared else "unrelated models")
+        for what, rate in equal_models(m, shared, s, n, fitted).items():
+            level = 0.95 if what.startswith("coverage") else 0.05
+            print(f"| {name} | {n} x {s} | {what} | {rate:.3f} | {m} | {band(m, level)} |", flush=True)
+    rate = at_the_ceiling(count, 8, 30)
+    print(
+        f"| model at the ceiling | 30 x 8 | below it | {rate:.3f} | {count} | at most {band(count, 0.05)} |",
+        flush=True,
+    )
+    m = count // 2
+    for measure in ("rsa", "cka", "linear_predictivity"):
+        for shared, word in ((0, "unrelated"), (2, "correlated")):
+            rate = contrast(m, 40, measure, shared)
+            print(
+                f"| contrasts, {measure}, {word} | 40 x 1 | A = B | {rate:.3f} | {m} | {band(m, 0.05)} |",
+                flush=True,
+            )
+    print(f"\n{time.process_time() - start:.0f} s of processor time")
+
+
+if __name__ == "__main__":
+    main()

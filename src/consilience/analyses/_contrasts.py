@@ -1,0 +1,142 @@
+"""Contrasts of a comparison: paired differences between systems, from the draws that all pairs share."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError
+from consilience._core._params import check_option
+from consilience._results import Comparison, Contrasts, Result
+from consilience.stats import adjust, t_test, two_factor_variance
+
+__all__ = ["contrasts"]
+
+_WHO = "Comparison.contrasts"
+_FIELDS = ("difference", "ci_low", "ci_high", "ci_both_low", "ci_both_high", "p", "p_corrected")
+
+
+def contrasts(
+    comparison: Comparison, *, side: str, reference: str | None, against: str | None, correction: str
+) -> Contrasts:
+    """See `Comparison.contrasts`."""
+    check_option(side, ["a", "b"], name="side", who=_WHO)
+    check_option(correction, ("holm", "fdr", "max", "none"), name="correction", who=_WHO)
+    other = "b" if side == "a" else "a"
+    names, others = ([str(v) for v in comparison.data[d].values] for d in (side, other))
+    if len(names) < 2:
+        raise InputError(
+            f"{_WHO}: side {side} has one system, so there is no difference.", code="nothing-to-choose"
+        )
+    if comparison.draws is None:
+        raise InputError(
+            f"{_WHO}: there are no draws (n_boot=0, or measures without a rule of resampling); compare again with "
+            "n_boot=1000.",
+            code="no-draws",
+        )
+    if reference is not None:
+        check_option(reference, names, name="reference", who=_WHO)
+    if against is not None:
+        others = [check_option(against, others, name="against", who=_WHO)]
+    if reference is None:
+        first, second = np.triu_indices(len(names), 1)
+    else:
+        second = np.array([names.index(reference)] * (len(names) - 1))
+        first = np.delete(np.arange(len(names)), second[0])
+    columns: dict[str, list[Any]] = {name: [] for name in ("measure", "first", "second", "against", *_FIELDS)}
+    rules = {m["key"]: m["resample"] for m in comparison.settings["measures"]}
+    for key in [str(v) for v in comparison.draws["measure"].values]:
+        for name in others:
+            found = _family(comparison, key, side, {other: name}, rules[key], first, second, correction)
+            if found is None:
+                continue
+            columns["measure"] += [key] * len(first)
+            columns["first"] += [names[i] for i in first]
+            columns["second"] += [names[j] for j in second]
+            columns["against"] += [name] * len(first)
+            for field in _FIELDS:
+                columns[field] += found[field].tolist()
+    if not columns["measure"]:
+        raise InputError(f"{_WHO}: no measure has draws here; use one with an interval.", code="no-draws")
+    common = {f.name: getattr(comparison, f.name) for f in fields(Result)}
+    common["settings"] = {
+        **comparison.settings,
+        "verb": "contrasts",
+        "side": side,
+        "reference": reference,
+        "against": against,
+        "correction": correction,
+    }
+    common["methods"] = (
+        *comparison.methods,
+        "Differences between systems were tested with the draws that they share and Student's t; p-values were "
+        f"corrected ({correction}) within one measure and one system of the other side.",
+    )
+    data = {
+        name: ("contrast", np.array(v, dtype=np.float64 if name in _FIELDS else object))
+        for name, v in columns.items()
+    }
+    return Contrasts(data=xr.Dataset(data), side=side, **common)
+
+
+def _family(
+    comparison: Comparison,
+    key: str,
+    side: str,
+    where: dict[str, str],
+    rule: str,
+    first: np.ndarray,
+    second: np.ndarray,
+    correction: Any,
+) -> dict[str, np.ndarray] | None:
+    """All contrasts under one measure and against one system; None where its draws are missing."""
+    here = {"measure": key, **where}
+    table = comparison.data.sel(here)
+    draws = _draws(comparison.draws, here, side)
+    if draws is None:
+        return None
+    value = table["value"].values
+    n = int(table["n_stimuli"].values[0])
+    level = float(comparison.settings["level"])
+    difference = value[first] - value[second]
+    away = draws[:, first] - draws[:, second]
+    variance = np.nanvar(away, axis=0, ddof=1)
+    if rule == "subsample":  # delete-d jackknife
+        left_out = max(1, round(n / 10))
+        variance = variance * (n - left_out) / left_out
+    else:
+        variance = variance * n / (n - 1)
+    test = t_test(difference, variance, df=n - 1, level=level)
+    blank = np.full(difference.shape, np.nan)
+    out = {
+        "difference": difference,
+        "ci_low": test.low,
+        "ci_high": test.high,
+        "ci_both_low": blank,
+        "ci_both_high": blank,
+        "p": test.p,
+    }
+    people = table["n_subjects"].values
+    s = np.minimum(people[first], people[second])
+    subjects, both = (_draws(d, here, side) for d in (comparison.subject_draws, comparison.both_draws))
+    if subjects is not None and both is not None and (s > 1).all():
+        one, two = (d[:, first] - d[:, second] for d in (subjects, both))
+        of_stimuli, of_subjects, of_both = (np.nanvar(d, axis=0, ddof=1) for d in (away, one, two))
+        count = int(s.min())
+        variance = two_factor_variance(of_stimuli, of_subjects, of_both, n_stimuli=n, n_subjects=count)
+        test, away = t_test(difference, variance, df=min(n, count) - 1, level=level), two
+        out |= {"ci_both_low": test.low, "ci_both_high": test.high, "p": test.p}
+    out["p_corrected"] = adjust(test.p, correction, draws=away if correction == "max" else None)
+    return out
+
+
+def _draws(draws: xr.DataArray | None, where: dict[str, str], side: str) -> np.ndarray | None:
+    """(draws, systems of the side), or None where they are missing. Measures of other rules have fewer draws."""
+    if draws is None or where["measure"] not in draws["measure"].values:
+        return None
+    values = draws.sel(where).transpose("draw", side).values
+    values = values[np.isfinite(values).any(axis=1)]
+    return values if len(values) > 1 and np.isfinite(values).any(axis=0).all() else None

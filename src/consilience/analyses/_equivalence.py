@@ -1,0 +1,188 @@
+"""The verb `equivalence`: is a model as close to an animal as another animal is?"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions
+from consilience._core._params import check_number, shorten
+from consilience._responses import is_rdm_data
+from consilience._results import Equivalence
+from consilience.analyses._checks import MeasureLike
+from consilience.analyses._compare import compare
+from consilience.stats import equivalence_p, t_test
+
+__all__ = ["equivalence"]
+
+_WHO = "cs.equivalence"
+_BESIDE = ("ceiling-missing", "ceiling-too-low", "best-not-chosen")  # of what this verb does not use
+
+
+def equivalence(
+    models: xr.DataArray | Mapping[str, xr.DataArray],
+    animals: xr.DataArray | Mapping[str, xr.DataArray],
+    /,
+    measure: MeasureLike = "rsa",
+    *,
+    margin: float,
+    n_boot: int = 1000,
+    level: float = 0.95,
+    held_out: bool = True,
+    rng: int | np.random.Generator | np.random.SeedSequence | None = None,
+) -> Equivalence:
+    """Is a model as close to an animal as another animal is?
+
+    For each animal k as target: value(model, k) minus the mean over the other animals j of value(j, k), and the mean
+    of this over k. Model and animals stand on the same side of the measure. All values share their draws over
+    stimuli, so that the difference is paired; its variance is that of the measure's rule, and intervals and tests
+    are Student's t. They hold for new stimuli and these animals: few animals say little of others.
+
+    An animal of few trials is a noisy target for model and animals alike, but the animals' own noise lowers their
+    value too, and the model has none: with noisy data "as close" is easier to reach than with good ones.
+
+    Parameters
+    ----------
+    models : responses or RDM data, or {name: either}.
+    animals : {name: responses or RDM data}, at least 2, or RDM data with subjects.
+    measure : as in `compare`, with an interval.
+    margin : > 0, the difference that does not matter, in units of the measure.
+    n_boot : resamples.   level : of the intervals.   rng : seed; None draws one and records it.
+    held_out : as in `compare`.
+
+    Returns
+    -------
+    Equivalence : ``.data`` (model, target), ``.to_frame()``, ``.plot()``.
+
+    Raises
+    ------
+    InputError : fewer than 2 animals, a measure without an interval, and what `compare` refuses.
+
+    References
+    ----------
+    Schuirmann (1987) for two one-sided tests.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> x, ids = rng.normal(size=(40, 10)), [f"i{k}" for k in range(40)]
+    >>> one, two, model = (cs.responses(x + rng.normal(size=x.shape), stimulus=ids) for _ in range(3))
+    >>> found = cs.equivalence(model, {"a": one, "b": two}, "cka", margin=0.3, n_boot=200, rng=0)
+    >>> found.data["p_equivalent"].sel(target="all").values < 0.05
+    array([ True])
+    """
+    margin = check_number(margin, name="margin", who=_WHO, low=0.0)
+    named = models if isinstance(models, Mapping) else {_name(models): models}
+    people = _animals(animals)
+    clash = sorted(set(map(str, named)) & set(people))
+    if clash or "all" in people:
+        raise InputError(
+            f"{_WHO}: models and animals need names of their own, and no animal is called 'all'; got "
+            f"{shorten(clash or ['all'])}.",
+            code="bad-parameter",
+        )
+    with collect_cautions() as cautions, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConsilienceWarning)
+        found = compare(
+            {**named, **people},
+            people,
+            measure,
+            n_boot=n_boot,
+            n_perm=0,
+            level=level,
+            held_out=held_out,
+            rng=rng,
+        )
+        cautions.extend(c for c in found.warnings if c not in cautions and c.code not in _BESIDE)
+    if found.draws is None or found.data.sizes["measure"] != 1:
+        raise InputError(
+            f"{_WHO}: one measure with an interval is needed, and n_boot > 0; got {shorten(measure)}.",
+            code="no-draws",
+        )
+    key = str(found.data["measure"].values[0])
+    value = found.data["value"].sel(measure=key).transpose("a", "b").values
+    draws = found.draws.sel(measure=key).transpose("draw", "a", "b").values
+    n = int(found.data["n_stimuli"].values.flat[0])
+    count, k = len(named), len(people)
+    rule = found.settings["measures"][0]["resample"]
+    left_out = max(1, round(n / 10))
+    factor = (n - left_out) / left_out if rule == "subsample" else n / (n - 1)
+    model, animal = _both(value[None], count, k)
+    model_draws, animal_draws = _both(draws, count, k)
+    difference = (model - animal)[0]
+    variance = (model_draws - animal_draws).var(axis=0, ddof=1) * factor
+    test = t_test(difference, variance, df=n - 1, level=level)
+    columns = {
+        "value_model": model[0],
+        "value_animals": np.broadcast_to(animal[0], difference.shape),
+        "difference": difference,
+        "ci_low": test.low,
+        "ci_high": test.high,
+        "p_equivalent": equivalence_p(difference, variance, margin, df=n - 1),
+        "p_below": t_test(difference, variance, df=n - 1, side="less").p,
+        "p_not_inferior": t_test(difference + margin, variance, df=n - 1, side="greater").p,
+    }
+    result = Equivalence(
+        data=xr.Dataset(
+            {name: (("model", "target"), v) for name, v in columns.items()},
+            coords={
+                "model": np.array(list(map(str, named)), dtype=object),
+                "target": np.array([*people, "all"], dtype=object),
+            },
+        ),
+        settings={
+            **found.settings,
+            "verb": "equivalence",
+            "measure": key,
+            "margin": margin,
+            "n_animals": k,
+        },
+        seed=found.seed,
+        warnings=tuple(cautions),
+        references=(*found.references, "schuirmann1987comparison"),
+        methods=(
+            *found.methods[:-1],
+            f"Each model's value with an animal was compared with the mean value of the {k - 1} other "
+            f"animal{'s' * (k > 2)}, paired over stimuli; equivalence within {margin:g} by two one-sided t tests.",
+        ),
+    )
+    for caution in result.warnings:
+        warnings.warn(ConsilienceWarning(caution), stacklevel=2)
+    return result
+
+
+def _name(data: Any) -> str:
+    return str(getattr(data, "attrs", {}).get("system") or "model")
+
+
+def _animals(animals: Any) -> dict[str, xr.DataArray]:
+    if isinstance(animals, Mapping):
+        people = {str(name): data for name, data in animals.items()}
+    elif is_rdm_data(animals) and "subject" in animals.coords:
+        names = list(dict.fromkeys(animals["subject"].values.tolist()))
+        people = {
+            str(name): animals.isel(rdm=np.flatnonzero(animals["subject"].values == name)) for name in names
+        }
+    else:
+        raise InputError(
+            f"{_WHO}: animals must be {{name: responses or RDM data}}, or RDM data with subjects, got "
+            f"{shorten(animals, 60)}.",
+            code="bad-parameter",
+        )
+    if len(people) < 2:
+        raise InputError(f"{_WHO}: at least 2 animals are needed, got {len(people)}.", code="too-few")
+    return people
+
+
+def _both(values: np.ndarray, count: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """From values (m, count + k, k) of models and animals with animals: (m, count, k + 1), (m, 1, k + 1), the mean
+    over targets last.
+    """
+    model, animal = values[:, :count], values[:, count:]
+    others = np.where(np.eye(k, dtype=bool), 0.0, animal).sum(axis=1, keepdims=True) / (k - 1)
+    return tuple(np.concatenate([v, v.mean(axis=2, keepdims=True)], axis=2) for v in (model, others))  # type: ignore[return-value]

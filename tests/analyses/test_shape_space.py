@@ -10,7 +10,7 @@ from scipy.cluster.hierarchy import is_valid_linkage
 import consilience as cs
 from consilience._results import load
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*(null-not-zero|few-relabellings|ceiling-missing)")
+pytestmark = pytest.mark.filterwarnings("ignore:.*(null-not-zero|few-systems|ceiling-missing)")
 M = cs.measures
 
 
@@ -173,6 +173,6 @@ def test_bad_input_is_refused_in_words():
 def test_few_relabellings_are_told():
     x = systems(each=2)
     with pytest.warns(
-        cs.ConsilienceWarning, match=r"few-relabellings.*in 3 ways only, so p cannot fall below 0.33"
+        cs.ConsilienceWarning, match=r"few-systems.*in 3 ways only, so p cannot fall below 0.33"
     ):
         cs.shape_space(x, "cka", labels={k: k[0] for k in x}, n_boot=0, n_perm=20, rng=0)

@@ -421,7 +421,7 @@ def _groups(d: np.ndarray, group: np.ndarray, n_perm: int, seed: Seed) -> xr.Dat
         )  # groups of one size can change their names
         if ways < 20:
             warn(
-                "few-relabellings",
+                "few-systems",
                 f"{len(d)} systems can be dealt to these groups in {ways:.0f} ways only, so p cannot fall below "
                 f"{1 / ways:.2f}.",
                 "Read the two means; more systems for a test.",

@@ -31,12 +31,15 @@ NAMES = (
     "streaming",
     "shapes",
     "stochastic",
+    "ridge",
+    "banded",
 )
 
 
 def _rows(threads: int, wanted: list[str]) -> list[Row]:
     from benchmarks import (
         _crossnobis,
+        _encoding,
         _extras,
         _families,
         _layers,
@@ -59,6 +62,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _families: ("cka", "svcca"),
         _streaming: ("streaming",),
         _shapes: ("shapes", "stochastic"),
+        _encoding: ("ridge", "banded"),
     }
     made = [
         row for module, names in sources.items() if set(names) & set(wanted) for row in module.rows(threads)

@@ -20,6 +20,7 @@ from consilience.stats import (
     cross_validated_draws,
     explainable,
     fdr,
+    held_out_interval,
     max_statistic_p,
     p_value,
     percentile_interval,
@@ -193,13 +194,6 @@ def _model(model: Any, sizes: list[int]) -> Any:
     return with_bands(model, sizes, WHO)
 
 
-def _interval(
-    draws: np.ndarray, value: np.ndarray, level: float, low: float = -np.inf, high: float = np.inf
-) -> Any:
-    spread = cross_validated_draws(draws, value, low=low, high=high)
-    return spread, percentile_interval(spread, value, level)
-
-
 def _ratio(top: np.ndarray, below: np.ndarray, weights: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         bottom = weights @ below
@@ -220,8 +214,11 @@ def _scores(
     weights = data.weights(n_boot, seed.stream("bootstrap")) if n_boot else None
     draws = None
     if weights is not None:
-        draws, (out["ci_low"], out["ci_high"]) = _interval(correlation.columns(weights), r, level, -1.0, 1.0)
-        out["r2_low"], out["r2_high"] = _interval(_ratio(explained, total, weights), r2, level, high=1.0)[1]
+        each = correlation.columns(weights)
+        draws = cross_validated_draws(each, r, low=-1.0, high=1.0)
+        out["ci_low"], out["ci_high"] = held_out_interval(
+            each, r, level=level, blocks=data.blocks, correlation=True
+        )
     null = None
     if n_perm:
         null = held.null(data.y, data.orders(n_perm, seed.stream("permutations")))
@@ -232,7 +229,7 @@ def _scores(
     if found.edge is not None:
         out["alpha_at_edge"] = found.edge.mean(axis=0) > 0.5
     out.update(_ceilings(data, r, seed, n_boot, level))
-    for name in ("ci_low", "ci_high", "r2_low", "r2_high", "p", "p_fwer", "q", "null_mean"):
+    for name in ("ci_low", "ci_high", "p", "p_fwer", "q", "null_mean"):
         out.setdefault(name, nothing)
     table = xr.Dataset({k: ("unit", v) for k, v in out.items()}, coords={"unit": data.units})
     return table, _population(r, draws, null, held, seed, level)
@@ -255,7 +252,7 @@ def _population(r: np.ndarray, draws: Any, null: Any, held: HeldOut, seed: Any, 
                 median, rows, units, both, n_stimuli=held.rows.size, n_subjects=r.size, level=level
             ),
         ]
-        out.update(zip(names, map(float, ends)))
+        out.update((name, float(np.clip(end, -1.0, 1.0))) for name, end in zip(names, ends))
     if null is not None:
         out["p"] = float(p_value(median, np.median(null, axis=1)))
     return xr.Dataset({k: ((), v) for k, v in out.items()})
@@ -316,7 +313,9 @@ def _bands(
             value = _ratio(tops[name], total, one)[0] if name in tops else np.full(total.shape[1], np.nan)
             low, high = np.full((2, total.shape[1]), np.nan)
             if weights is not None and name in tops:
-                low, high = _interval(_ratio(tops[name], total, weights), value, level)[1]
+                low, high = held_out_interval(
+                    _ratio(tops[name], total, weights), value, level=level, blocks=data.blocks
+                )
             for field, entry in zip((name, f"{name}_low", f"{name}_high"), (value, low, high)):
                 out[field].append(entry)
     return xr.Dataset(
@@ -344,14 +343,14 @@ def _doubts(table: xr.Dataset, data: EncodingData, found: Predicted) -> None:
         if edge.any():
             warn(
                 "penalty-at-edge",
-                f"For {int(edge.sum())} of {int(real.sum())} predicted units most folds chose an end of the grid of "
-                f"penalties (components), first for unit {shorten(table['unit'].values[edge][0].item(), 30)}.",
+                f"{int(edge.sum())} of {int(real.sum())} predicted units chose an end of the grid, e.g. "
+                f"{shorten(table['unit'].values[edge][0].item(), 24)}.",
                 "Give the model a wider grid, e.g. cs.models.RidgeCV(alphas=...).",
             )
     if data.trials is None and data.axis[0] == "stimulus":
         warn(
             "ceiling-missing",
-            f"{shorten(data.names[1], 40)} has no repeats of every stimulus, so its units have no ceiling.",
+            f"{shorten(data.names[1], 24)} has no repeats of every stimulus, so its units have no ceiling.",
             "Pass unaveraged trials with repeat='count'.",
         )
 

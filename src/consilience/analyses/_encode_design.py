@@ -50,6 +50,7 @@ class EncodingData:
     inner: Callable[[np.ndarray, int], list[Split]]
     weights: Callable[[int, np.random.Generator], np.ndarray]  # draws of held-out rows
     orders: Callable[[int, np.random.Generator], np.ndarray]
+    blocks: int  # independent items that are drawn
     groups: np.ndarray | None = None
     trials: tuple[np.ndarray, np.ndarray] | None = None
     references: tuple[str, ...] = ()
@@ -93,7 +94,7 @@ def from_trials(
         if distinct < 2:
             warn(
                 "few-relabellings",
-                f"Groups of equal size can change places in only {10**distinct:.0f} ways, so p cannot be small.",
+                f"Groups of equal size can change places in only {10**distinct:.0f} ways, so p is not small.",
                 "More groups, or groups of one size.",
             )
         return drawn
@@ -117,6 +118,7 @@ def from_trials(
         inner=inner,
         weights=weights,
         orders=orders,
+        blocks=n if owner is None else int(owner.max()) + 1,
         groups=owner,
         trials=trials,
         references=references,
@@ -167,8 +169,7 @@ def from_series(
     if n < 10 * length:
         warn(
             "few-blocks",
-            f"{n} samples with an autocorrelation time of {measured:.0f} steps are only {n / length:.1f} independent "
-            "stretches, so intervals are rough.",
+            f"{n} samples hold {n / length:.1f} stretches that are independent, so intervals are rough.",
             "A longer recording, or signals that are smoothed less.",
         )
     least = max(1, width, int(np.ceil(2 * measured)))
@@ -199,6 +200,7 @@ def from_series(
         inner=inner,
         weights=lambda count, rng: block_weights(n, length, count, rng),
         orders=orders,
+        blocks=max(2, n // length),
         settings={
             "n_samples": n,
             "gap_steps": width,

@@ -8,6 +8,7 @@ from consilience.stats._grams import weighted_grams
 from consilience.stats._grouped import group_permutations, group_weights
 from consilience.stats._intervals import (
     cross_validated_draws,
+    held_out_interval,
     jackknife_interval,
     percentile_interval,
     two_factor_interval,
@@ -34,6 +35,7 @@ __all__ = [
     "group_permutations",
     "group_weights",
     "half_splits",
+    "held_out_interval",
     "holm",
     "jackknife_interval",
     "leave_one_out_ceiling",

@@ -1,0 +1,316 @@
+"""`cs.encode`: the score, planted truth, ceilings, bands, series, leaks, bad input."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter1d
+from sklearn.feature_selection import SelectKBest, f_regression
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+
+import consilience as cs
+from consilience.models import PLSCV, BandedRidgeCV, OneToOne, RidgeCV
+
+pytestmark = pytest.mark.filterwarnings(r"ignore:\[(ceiling-missing|few-blocks|penalty-at-edge)\]")
+ALPHAS = (0.1, 1.0, 10.0, 100.0, 1000.0)
+
+
+def planted(n=60, p=12, t=5, repeats=4, *, seed=0, noise=1.0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, p))
+    signal = x @ rng.normal(size=(p, t)) / np.sqrt(p) * np.linspace(0, 1.5, t)
+    trials = np.concatenate([signal + noise * rng.normal(size=(n, t)) for _ in range(repeats)])
+    ids = np.array([f"im{i:03d}" for i in range(n)])
+    order = rng.permutation(n)
+    layer = cs.responses(x[order], stimulus=ids[order], system="layer")
+    area = cs.responses(
+        trials,
+        stimulus=np.tile(ids, repeats),
+        repeat="count",
+        kind="rate",
+        unit=list("abcde")[:t],
+        system="V1",
+    )
+    return layer, area, x, signal
+
+
+@pytest.fixture(scope="module")
+def result():
+    layer, area, *_ = planted()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        return cs.encode(layer, area, model=RidgeCV(ALPHAS), n_boot=200, n_perm=199, rng=0)
+
+
+def test_result_keeps_every_promise(result):
+    cs.testing.check_result(result)
+    assert list(result.data["unit"].values) == list("abcde")
+    assert "layer predicts V1" in repr(result)
+    assert result.settings["kind_y"] == "rate"
+    assert result.settings["direction"] == "x predicts y"
+    low, high = result.interval
+    assert low <= result.value <= high
+
+
+def test_planted_units_are_found_and_the_empty_one_is_not(result):
+    p = result.data["p_fwer"].values
+    assert (p[2:] <= 0.05).all()
+    assert p[0] > 0.05
+    assert (result.data["p"] <= result.data["p_fwer"] + 1e-12).all()
+    assert (result.data["ci_low"] <= result.data["r"]).all()
+    assert (result.data["r"] <= result.data["ci_high"]).all()
+
+
+def test_r_is_that_of_linear_predictivity_and_predictions_are_scikit_learns():
+    layer, area, x, _ = planted(t=3)
+    y = cs.average(area)
+    found = cs.encode(layer, y, model=RidgeCV([10.0]), n_boot=0, n_perm=0, rng=3)
+    assert np.isnan(found.data["p"].values).all()
+    predicted = found.predictions["predicted"].values
+    ids = found.predictions["stimulus"].values
+    rows = cs.align(layer, y)
+    x, y = rows[0].values, rows[1].values
+    np.testing.assert_array_equal(rows[1]["stimulus"].values, ids)
+    from consilience._core._seeds import resolve_seed
+
+    tests = cs.stats.group_folds(np.arange(60), 5, resolve_seed(3, who="t").stream("folds"))
+    top, left, right = (np.zeros(3) for _ in range(3))
+    for test in tests:
+        train = np.setdiff1d(np.arange(60), test)
+        model = Ridge(alpha=10.0).fit(x[train], y[train])
+        np.testing.assert_allclose(predicted[test], model.predict(x[test]), atol=1e-10)
+        mean = y[train].mean(axis=0)
+        spread = np.sqrt(((model.predict(x[train]) - mean) ** 2).mean(axis=0))
+        d, e = (model.predict(x[test]) - mean) / spread, y[test] - mean
+        top, left, right = top + (d * e).sum(0), left + (d * d).sum(0), right + (e * e).sum(0)
+    np.testing.assert_allclose(found.data["r"].values, top / np.sqrt(left * right), atol=1e-10)
+
+
+@pytest.mark.parametrize("model", [RidgeCV(ALPHAS), RidgeCV(), OneToOne(), PLSCV([1, 2]), BandedRidgeCV()])
+def test_null_is_the_whole_procedure_on_relabelled_targets(model):
+    layer, area, *_ = planted(n=30, t=2)
+    from consilience._core._seeds import resolve_seed
+    from consilience.analyses._encode_design import from_trials
+    from consilience.analyses._encode_fit import HeldOut
+
+    data = from_trials(
+        layer, area, by="stimulus", join="exact", cv=3, groups=None, seed=resolve_seed(0, who="t"), who="t"
+    )
+    held = HeldOut(model, data.x, data.splits, data.inner, None)
+    orders = data.orders(4, np.random.default_rng(0))
+    null = held.null(data.y, orders)
+    for order, row in zip(orders, null):
+        one = held.predict(data.y[order]).correlation().columns(np.ones((1, 30)))[0]
+        np.testing.assert_allclose(row, one, atol=1e-8)
+
+
+def test_any_scikit_learn_regressor_fits_the_same():
+    layer, area, *_ = planted(t=2)
+    one = cs.encode(layer, area, model=Ridge(alpha=10.0), n_boot=0, n_perm=3, rng=0)
+    two = cs.encode(layer, area, model=RidgeCV([10.0]), n_boot=0, n_perm=3, rng=0)
+    np.testing.assert_allclose(one.data["r"], two.data["r"], atol=1e-10)
+    np.testing.assert_allclose(one.data["p"], two.data["p"])
+
+
+def test_seed_repeats_and_other_units_do_not_change_a_unit(result):
+    layer, area, *_ = planted()
+    again = cs.encode(layer, area, model=RidgeCV(ALPHAS), n_boot=200, n_perm=199, rng=0)
+    assert again.to_frame().equals(result.to_frame())
+    part = cs.encode(layer, area[:, :2], model=RidgeCV(ALPHAS), n_boot=0, n_perm=0, rng=0)
+    np.testing.assert_allclose(part.data["r"], result.data["r"][:2], atol=1e-12)
+
+
+def test_ceiling_is_the_planted_one_for_unequal_repeats_and_ratio_is_not_capped():
+    rng = np.random.default_rng(1)
+    n, t = 400, 6
+    which = np.repeat(np.arange(n), rng.integers(2, 6, n))
+    signal = rng.normal(size=(n, t))
+    trials = signal[which] + rng.normal(size=(which.size, t))
+    truth = 1 / (1 + np.mean(1 / np.bincount(which)))
+    means, noise = cs.stats.explainable(trials, which)
+    np.testing.assert_allclose(cs.stats.weighted_reliability(means, noise), truth, atol=0.09)
+    for j in (0, 5):  # the definition, stimulus by stimulus
+        own = [trials[which == i, j] for i in range(n)]
+        mean = np.array([v.mean() for v in own])
+        error = np.array([v.var(ddof=1) / v.size for v in own])
+        expected = (mean.var(ddof=1) - error.mean()) / mean.var(ddof=1)
+        np.testing.assert_allclose(cs.stats.weighted_reliability(means, noise)[j], expected)
+    x = cs.responses(signal, stimulus=np.arange(n))
+    y = cs.responses(trials, stimulus=which, repeat="count", kind="rate")
+    found = cs.encode(x, y, model=OneToOne(), n_boot=100, n_perm=0, rng=0)
+    np.testing.assert_allclose(found.data["ratio"], found.data["r"] / found.data["ceiling"])
+    np.testing.assert_allclose(found.data["ratio"], 1, atol=0.06)
+    assert float(found.data["ratio"].max()) > 1
+    assert not found.data["unreliable"].any()
+
+
+def test_noise_has_no_ceiling_and_one_repeat_has_none():
+    rng = np.random.default_rng(2)
+    x = cs.responses(rng.normal(size=(60, 4)), stimulus=np.arange(60))
+    noise = cs.responses(rng.normal(size=(180, 40)), stimulus=np.tile(np.arange(60), 3), repeat="count")
+    found = cs.encode(x, noise, n_boot=200, n_perm=0, rng=0)
+    assert int(found.data["unreliable"].sum()) >= 36
+    assert -0.2 < float(found.data["reliability"].mean()) < 0.1
+    with pytest.warns(cs.ConsilienceWarning, match="no repeats of every stimulus"):
+        once = cs.encode(x, cs.average(noise), n_boot=50, n_perm=0, rng=0)
+    assert np.isnan(once.data["ceiling"].values).all()
+    assert np.isnan(once.data["ratio"].values).all()
+
+
+def test_bands_parts_add_up_and_the_empty_band_gets_nothing():
+    rng = np.random.default_rng(3)
+    a, b, c = (rng.normal(size=(90, q)) for q in (5, 8, 20))
+    y = np.stack([a[:, 0] + 0.4 * rng.normal(size=90), b[:, 0] + a[:, 1] + 0.4 * rng.normal(size=90)], axis=1)
+    ids = np.arange(90)
+    bands = {
+        "a": cs.responses(a, stimulus=ids),
+        "b": cs.responses(b, stimulus=ids),
+        "c": cs.responses(c, stimulus=ids),
+    }
+    found = cs.encode(
+        bands, cs.responses(y, stimulus=ids), model=BandedRidgeCV(n_iter=8), n_boot=100, n_perm=0, rng=0
+    )
+    np.testing.assert_allclose(found.bands["share"].sum("band"), found.data["r2"], atol=1e-10)
+    unique = found.bands["unique"]
+    assert float(unique.sel(band="a")[0]) > 0.6
+    assert float(unique.sel(band="b")[1]) > 0.25
+    assert float(unique.sel(band="c").max()) < 0.03
+    assert float(found.bands["unique_low"].sel(band="b")[1]) > 0
+    frame = found.to_frame()
+    assert {"share a", "unique c"} <= set(frame.columns)
+    cs.testing.check_result(found)
+
+
+def series(n=600, width=5.0, *, seed=0):
+    rng = np.random.default_rng(seed)
+    x, y = (gaussian_filter1d(rng.normal(size=(n, q)), width, axis=0) for q in (5, 3))
+    times = np.arange(n) * 0.02
+    return x, y, lambda v, name: cs.responses(v, dims=("time", "unit"), time=times, system=name)
+
+
+def test_series_with_planted_delay_is_found_and_blocks_keep_their_gap():
+    x, y, made = series()
+    y[3:, 0] = x[:-3, 2] + 0.1 * y[3:, 0]
+    found = cs.encode(made(x, "x"), made(y, "y"), delays=[0, 3], n_boot=100, n_perm=99, rng=0)
+    assert float(found.data["r"][0]) > 0.9
+    assert float(found.data["p_fwer"][0]) <= 0.05
+    assert found.settings["delays"] == [0, 3]
+    assert found.settings["gap_steps"] >= found.settings["autocorrelation_steps"]
+    assert found.predictions.sizes["time"] == 597
+    cs.testing.check_result(found)
+    folds = cs.stats.blocked_folds(np.arange(100), 4, 7)
+    for train, test in folds:
+        assert np.abs(train[:, None] - test).min() == 8
+    np.testing.assert_array_equal(np.sort(np.concatenate([test for _, test in folds])), np.arange(100))
+    longer = cs.encode(made(x, "x"), made(y, "y"), gap=1.0, n_boot=0, n_perm=0, rng=0)
+    assert longer.settings["gap_steps"] == 50
+
+
+def test_shuffled_folds_of_smooth_unrelated_series_leak_and_blocks_do_not():
+    x, y, made = series(seed=4, width=6)
+    lags = np.concatenate([np.roll(x, s, axis=0) for s in range(0, 120, 4)], axis=1)
+    shuffled = cs.encode(
+        cs.responses(lags, stimulus=np.arange(600)),
+        cs.responses(y, stimulus=np.arange(600)),
+        n_boot=0,
+        n_perm=0,
+        rng=0,
+    )
+    assert float(shuffled.data["r2"].min()) > 0.95  # the check has power
+    sound = cs.encode(made(lags, "x"), made(y, "y"), n_boot=0, n_perm=99, rng=0)
+    assert float(sound.data["r2"].max()) < 0.2
+    assert (sound.data["p_fwer"] > 0.05).all()
+
+
+def test_choosing_features_on_all_stimuli_leaks_and_inside_folds_does_not():
+    sound, leaky = [], []
+    for seed in range(8):
+        rng = np.random.default_rng([5, seed])
+        x, y = rng.normal(size=(40, 1000)), rng.normal(size=(40, 1))
+        ids = np.arange(40)
+        target = cs.responses(y, stimulus=ids)
+        inside = make_pipeline(SelectKBest(f_regression, k=20), Ridge(alpha=10.0))
+        sound.append(
+            cs.encode(cs.responses(x, stimulus=ids), target, model=inside, n_boot=0, n_perm=0, rng=0).value
+        )
+        kept = SelectKBest(f_regression, k=20).fit(x, y[:, 0]).get_support()
+        chosen = cs.responses(x[:, kept], stimulus=ids)
+        leaky.append(cs.encode(chosen, target, model=Ridge(alpha=10.0), n_boot=0, n_perm=0, rng=0).value)
+    assert abs(np.mean(sound)) < 0.2
+    assert np.mean(leaky) > 0.6
+
+
+def test_groups_are_held_out_drawn_and_relabelled_together():
+    rng = np.random.default_rng(6)
+    owner = np.repeat(np.arange(15), 4)
+    x, y = (rng.normal(size=(15, q))[owner] + 0.2 * rng.normal(size=(60, q)) for q in (10, 3))
+    a, b = (cs.responses(v, stimulus=np.arange(60), scene=owner) for v in (x, y))
+    blind = cs.encode(a, b, n_boot=0, n_perm=99, rng=0)
+    sound = cs.encode(a, b, groups="scene", n_boot=50, n_perm=99, rng=0)
+    assert float(blind.data["r"].min()) > 0.5
+    assert float(sound.data["r"].max()) < 0.5
+    assert float(sound.data["p_fwer"].min()) > 0.05
+    orders, distinct = cs.stats.group_permutations(owner, 5, rng)
+    for order in orders:
+        assert all(np.unique(owner[order][owner == g]).size == 1 for g in range(15))
+    assert distinct == pytest.approx(12.1, abs=0.1)
+    few = owner // 5
+    c, d = (cs.responses(v, stimulus=np.arange(60), scene=few) for v in (x, y))
+    with pytest.warns(cs.ConsilienceWarning, match="can change places in only 6 ways"):
+        cs.encode(c, d, groups="scene", cv=3, n_boot=0, n_perm=9, rng=0)
+
+
+def test_edge_of_the_grid_is_said():
+    layer, area, *_ = planted(noise=0.1)
+    with pytest.warns(cs.ConsilienceWarning, match="predicted units chose an end of the grid"):
+        cs.encode(layer, area, model=RidgeCV([1e4, 1e5, 1e6]), n_boot=0, n_perm=99, rng=0)
+
+
+def test_plot_has_an_axis_in_and_out(result):
+    ax = result.plot()
+    assert ax.get_ylabel() == "held-out r"
+    assert result.plot(ax=ax) is ax
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"cv": 1}, "cv must be a whole number, at least 2"),
+        ({"model": RidgeCV}, "model must be an estimator such as"),
+        ({"delays": [0]}, "delays= is for series"),
+        ({"groups": "scene"}, "no system has a label 'scene'"),
+        ({"model": BandedRidgeCV([3, 4])}, "does not fit the bands of x"),
+        ({"level": 2}, "level must be a number"),
+    ],
+)
+def test_bad_options_say_so(change, text):
+    layer, area, *_ = planted(n=20)
+    with pytest.raises(cs.InputError, match=text):
+        cs.encode(layer, area, n_boot=0, n_perm=0, **change)
+
+
+def test_bad_data_say_so():
+    layer, area, *_ = planted(n=20)
+    with pytest.raises(cs.InputError, match="y must be the responses of one system, got dict"):
+        cs.encode(layer, {"V1": area})
+    rdm = cs.rdm_data(np.ones((1, 190)), stimulus=np.unique(area["stimulus"].values), distance="correlation")
+    with pytest.raises(cs.InputError, match="RDM data, which has no units"):
+        cs.encode(rdm, area)
+    with pytest.raises(cs.InputError, match="at least 10 shared stimuli"):
+        cs.encode(layer[:5], area, join="inner")
+    x, y, made = series()
+    with pytest.raises(cs.InputError, match="do not have the same times"):
+        cs.encode(made(x, "x").isel(time=slice(10, None)), made(y, "y"))
+    with pytest.raises(cs.InputError, match="both must be series"):
+        cs.encode(layer, made(y, "y"))
+    with pytest.raises(cs.InputError, match="delays must be different whole numbers"):
+        cs.encode(made(x, "x"), made(y, "y"), delays=[1, 1])
+    with pytest.raises(cs.InputError, match="gap must be 'auto'"):
+        cs.encode(made(x, "x"), made(y, "y"), gap="none")
+    with pytest.raises(cs.InputError, match="groups= is for responses"):
+        cs.encode(made(x, "x"), made(y, "y"), groups="scene")
+    with pytest.raises(cs.InputError, match="are left to train on"):
+        cs.encode(made(x, "x"), made(y, "y"), gap=400)

@@ -29,6 +29,19 @@ class VariancePartition(Result):
         several subjects). NaN = not asked for or does not exist. The unique and common parts sum to the total.
     coefficients : Dataset over model with value, ci_low, ci_high: the weight of each model in the fit of all, in
         standard deviations of the RDM per standard deviation of the model.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> one, two = np.random.default_rng(0).normal(size=(2, 12, 3))
+    >>> ids = list("abcdefghijkl")
+    >>> brain = cs.responses(np.hstack([one, two]), stimulus=ids, system="brain")
+    >>> models = {"one": cs.responses(one, stimulus=ids), "two": cs.responses(two, stimulus=ids)}
+    >>> result = cs.partition(brain, models, distance="sqeuclidean", n_boot=0, n_perm=0, rng=0)
+    >>> result.data["part"].values.tolist()[1:]
+    ['alone: one', 'alone: two', 'unique: one', 'unique: two', 'common: one + two']
+    >>> round(result.r2, 6)
+    1.0
     """
 
     data: xr.Dataset

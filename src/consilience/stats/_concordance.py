@@ -169,6 +169,14 @@ def permuted_concordance(a: np.ndarray, b: np.ndarray, orders: np.ndarray) -> np
     Returns
     -------
     (permutations, n_a, n_b) float64, exact
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from consilience.stats import permuted_concordance
+    >>> a, b = np.array([[1.0, 2.0, 3.0]]), np.array([[1.0, 3.0, 2.0]])
+    >>> permuted_concordance(a, b, np.array([[0, 1, 2], [1, 0, 2]]))[:, 0, 0]
+    array([2., 6.])
     """
     n = orders.shape[1]
     rows, columns = np.triu_indices(n, 1)

@@ -21,7 +21,8 @@ import consilience as cs
 from consilience import report
 from consilience._core._errors import InputError
 from consilience._results import CLASSES, PLOTS, SECTIONS, resolve
-from consilience.report._sentences import FIGURES, SENTENCES, sentences
+from consilience.report._figures import FIGURES
+from consilience.report._sentences import SENTENCES, sentences
 from consilience.report._tables import csv_text, json_text
 from consilience.report._words import findings, headline, listed, plural
 
@@ -510,7 +511,7 @@ def test_every_class_of_result_is_told_in_words(name):
         assert callable(resolve(SECTIONS, name))
         return
     assert name in SENTENCES, f"write what a {name} says in words: SENTENCES in report/_sentences.py"
-    assert name in FIGURES, "write the caption of its figure: FIGURES in report/_sentences.py"
+    assert name in FIGURES, "write the caption of its figure: FIGURES in report/_figures.py"
     assert name in PLOTS
 
 
@@ -538,6 +539,8 @@ def some_results():
     few = {"n_boot": 10, "n_perm": 10, "rng": 0}
     compared = cs.compare({**models, "four": z.roll(unit=1)}, z, measure=["rsa", "cka"], **few)
     yield "agreement", compared.agreement()
+    yield "contrasts", compared.contrasts()
+    yield "equivalence", cs.equivalence({"one": x}, {"two": y, "<i>": z}, margin=0.5, n_boot=20, rng=0)
     yield "influence", cs.influence(models, z, measure=["rsa", "cka"])
     yield "deciding", cs.deciding_stimuli(x, y, z)
     yield "partition", cs.partition(z, models, **few)

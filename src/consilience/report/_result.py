@@ -1,5 +1,5 @@
 """The section of any result: its answer in words, its own figure, its tables. Nothing here knows a class by name;
-what does stands in the tables of `_sentences`."""
+what does stands in the tables of `_sentences` and `_figures`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from consilience._results import PLOTS, Result
 from consilience.plots._labels import visible
 from consilience.plots._style import style
 from consilience.report._base import Picture, section, slugged
-from consilience.report._sentences import FIGURES, Figure, sentences
+from consilience.report._figures import FIGURES, Figure
+from consilience.report._sentences import sentences
 from consilience.report._svg import Drawings
 from consilience.report._tables import Table, table
 

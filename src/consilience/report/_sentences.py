@@ -1,9 +1,8 @@
-"""What a result says in words, and how its figure is shown: one entry per class of result."""
+"""What a result says in words: one entry per class of result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,17 +11,9 @@ from consilience._results import Result
 from consilience.plots._labels import number, probability, shortened, visible
 from consilience.report._words import listed, plural
 
-__all__ = ["FIGURES", "SENTENCES", "Figure", "sentences"]
+__all__ = ["SENTENCES", "sentences"]
 
 ALPHA = 0.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """Heading and caption of the figure of a result."""
-
-    title: str = ""
-    caption: str = ""
 
 
 def sentences(result: Result) -> tuple[str, ...]:
@@ -275,9 +266,51 @@ def _evaluation(result: Any) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _contrasts(result: Any) -> tuple[str, ...]:
+    frame = result.to_frame().sort_values("p_corrected", kind="stable")
+    sure = frame[frame["p_corrected"] < ALPHA]
+    one = len(frame) == 1
+    said = [
+        f"{len(sure):,} of {plural(len(frame), 'difference')} between systems {'is' if one else 'are'} told from 0 "
+        f"(corrected: {_name(result.settings.get('correction'))})."
+    ]
+    for row in sure.head(3).to_dict("records"):
+        both = "ci_both" if np.isfinite(row["ci_both_low"]) else "ci"
+        ends = _span(row[f"{both}_low"], row[f"{both}_high"], _percent(result))
+        said.append(
+            f"{_name(row['first'])} minus {_name(row['second'])}, in {_name(row['measure'])} with "
+            f"{_name(row['against'])}, is {number(row['difference'])}{ends}."
+        )
+    return tuple(said)
+
+
+def _equivalence(result: Any) -> tuple[str, ...]:
+    frame = result.to_frame()
+    margin, said = float(result.settings["margin"]), []
+    for row in frame[frame["target"] == "all"].head(4).to_dict("records"):
+        if row["p_equivalent"] < ALPHA:
+            verdict = f"as close to an animal as the other animals are, within {number(margin)}"
+        elif row["p_below"] < ALPHA:
+            verdict = "less close to an animal than the other animals are"
+        elif row["p_not_inferior"] < ALPHA:
+            verdict = f"not less close to an animal by {number(margin)} than the other animals are"
+        else:
+            verdict = (
+                "neither shown to be as close to an animal as the other animals are nor to be less close"
+            )
+        said.append(
+            f"{_name(row['model'])} is {verdict}: model {number(row['value_model'])}, animals "
+            f"{number(row['value_animals'])}, difference {number(row['difference'])}"
+            f"{_span(row['ci_low'], row['ci_high'], _percent(result))}."
+        )
+    return tuple(said)
+
+
 SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Best": _best,
     "Agreement": _agreement,
+    "Contrasts": _contrasts,
+    "Equivalence": _equivalence,
     "DecidingStimuli": _deciding,
     "Encoding": _encoding,
     "Influence": _influence,
@@ -286,61 +319,4 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Searchlight": _searchlight,
     "ShapeSpace": _shape_space,
     "VariancePartition": _partition,
-}
-FIGURES: Mapping[str, Figure] = {
-    "Agreement": Figure(
-        title="Which measures rank the systems alike",
-        caption="Kendall's tau-b between two measures over the systems of side a, with its interval over stimuli below "
-        "it; a dot marks measures that put the same system first.",
-    ),
-    "Best": Figure(
-        title="The best, scored fairly",
-        caption="Dots: the value of the system chosen on one half of the stimuli and scored on the other, with its "
-        "interval over stimuli (thick) and over stimuli and subjects (thin). Open diamonds: the plain maximum, which "
-        "is biased up.",
-    ),
-    "DecidingStimuli": Figure(
-        title="What each stimulus adds to the difference",
-        caption="Contributions to the difference of the two values, sorted, with intervals over the other stimuli; "
-        "filled: corrected p below 0.05. Small axis: the share of the difference that the most deciding stimuli carry, "
-        "chosen and scored on different halves of the other stimuli.",
-    ),
-    "Encoding": Figure(
-        title="How well each unit is predicted",
-        caption="Correlation of held-out predictions and responses, unit by unit, with intervals over held-out "
-        "stimuli, against the noise ceiling of the unit where there are repeats.",
-    ),
-    "Influence": Figure(
-        title="What each stimulus does to the value",
-        caption="Value without the stimulus minus value, sorted, for the pair that one stimulus moves most; flagged "
-        "stimuli are named. Below 0: the value falls without it.",
-    ),
-    "ModelEvaluation": Figure(
-        title="How well the models explain the data",
-        caption="Value of each model, mean over subjects, with its interval over stimuli and subjects where there are "
-        "several; grey band: noise ceiling. Marks between models: paired tests, corrected over pairs.",
-    ),
-    "RDMMovie": Figure(
-        title="Likeness to the models over time, and how long it lasts",
-        caption="Lines: likeness of the RDM at each time to each model, with its interval over stimuli; grey band: "
-        "permutations of the stimuli; bars below: told from chance (corrected over times); dashed: how well RDMs of "
-        "two halves of the trials agree. Matrix: the RDM of one half at one time with that of the other half at "
-        "another.",
-    ),
-    "Searchlight": Figure(
-        title="Where the model fits",
-        caption="Likeness of the model to the units around each unit, at its place; ringed: told from chance "
-        "(corrected over centres). Neighbours share units, so a value belongs to its surroundings.",
-    ),
-    "ShapeSpace": Figure(
-        title="The systems among each other",
-        caption="Distances in the order of the tree (darker is nearer), the tree above them (filled dot: a cluster of "
-        "at least 95 % of the draws over stimuli), and the map of the systems by classical scaling.",
-    ),
-    "VariancePartition": Figure(
-        title="What the models explain, together, alone and uniquely",
-        caption="Bars: share of the variance of dissimilarities, in-sample, with its interval over stimuli (thick) and "
-        "over stimuli and subjects (thin). Upright tick: mean of the permutations, the size of the bias. Open diamond: "
-        "the share on stimuli left out of the fit. Grey band: noise ceiling.",
-    ),
 }

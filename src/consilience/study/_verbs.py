@@ -260,6 +260,19 @@ VERBS: dict[str, Verb] = {
         labels=("folds",),
         lay_out=lay_out_one,
     ),
+    "equivalence": Verb(
+        function="consilience.analyses:equivalence",
+        sides={"models": Side(), "animals": Side()},
+        options={
+            "measure": Key(_read_one_measure),
+            "margin": Key(between(0, float("inf")), required=True),
+            "n_boot": Key(read_draws),
+            "level": Key(between(0, 1)),
+            "held_out": Key(read_flag),
+        },
+        made={"measure": _make_measure},
+        lay_out=lay_out_one,
+    ),
     "influence": Verb(
         function="consilience.analyses:influence",
         sides={"a": Side(), "b": Side()},

@@ -1,0 +1,85 @@
+"""How the figure of a result is shown: heading and caption, one entry per class of result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["FIGURES", "Figure"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """Heading and caption of the figure of a result."""
+
+    title: str = ""
+    caption: str = ""
+
+
+FIGURES: Mapping[str, Figure] = {
+    "Agreement": Figure(
+        title="Which measures rank the systems alike",
+        caption="Kendall's tau-b between two measures over the systems of side a, with its interval over stimuli below "
+        "it; a dot marks measures that put the same system first.",
+    ),
+    "Best": Figure(
+        title="The best, scored fairly",
+        caption="Dots: the value of the system chosen on one half of the stimuli and scored on the other, with its "
+        "interval over stimuli (thick) and over stimuli and subjects (thin). Open diamonds: the plain maximum, which "
+        "is biased up.",
+    ),
+    "Contrasts": Figure(
+        title="Differences between systems",
+        caption="Value of the first system minus that of the second, with its interval over stimuli (thick) and over "
+        "stimuli and subjects (thin); coloured: corrected p below 0.05.",
+    ),
+    "Equivalence": Figure(
+        title="Model minus animals",
+        caption="Value of the model minus that of the other animals: mean over animals with its interval, and each "
+        "animal (small dots). Band: the margin. 0: as close as the animals are to each other.",
+    ),
+    "DecidingStimuli": Figure(
+        title="What each stimulus adds to the difference",
+        caption="Contributions to the difference of the two values, sorted, with intervals over the other stimuli; "
+        "filled: corrected p below 0.05. Small axis: the share of the difference that the most deciding stimuli carry, "
+        "chosen and scored on different halves of the other stimuli.",
+    ),
+    "Encoding": Figure(
+        title="How well each unit is predicted",
+        caption="Correlation of held-out predictions and responses, unit by unit, with intervals over held-out "
+        "stimuli, against the noise ceiling of the unit where there are repeats.",
+    ),
+    "Influence": Figure(
+        title="What each stimulus does to the value",
+        caption="Value without the stimulus minus value, sorted, for the pair that one stimulus moves most; flagged "
+        "stimuli are named. Below 0: the value falls without it.",
+    ),
+    "ModelEvaluation": Figure(
+        title="How well the models explain the data",
+        caption="Value of each model, mean over subjects, with its interval over stimuli and subjects where there are "
+        "several; grey band: noise ceiling. Marks between models: paired tests, corrected over pairs.",
+    ),
+    "RDMMovie": Figure(
+        title="Likeness to the models over time, and how long it lasts",
+        caption="Lines: likeness of the RDM at each time to each model, with its interval over stimuli; grey band: "
+        "permutations of the stimuli; bars below: told from chance (corrected over times); dashed: how well RDMs of "
+        "two halves of the trials agree. Matrix: the RDM of one half at one time with that of the other half at "
+        "another.",
+    ),
+    "Searchlight": Figure(
+        title="Where the model fits",
+        caption="Likeness of the model to the units around each unit, at its place; ringed: told from chance "
+        "(corrected over centres). Neighbours share units, so a value belongs to its surroundings.",
+    ),
+    "ShapeSpace": Figure(
+        title="The systems among each other",
+        caption="Distances in the order of the tree (darker is nearer), the tree above them (filled dot: a cluster of "
+        "at least 95 % of the draws over stimuli), and the map of the systems by classical scaling.",
+    ),
+    "VariancePartition": Figure(
+        title="What the models explain, together, alone and uniquely",
+        caption="Bars: share of the variance of dissimilarities, in-sample, with its interval over stimuli (thick) and "
+        "over stimuli and subjects (thin). Upright tick: mean of the permutations, the size of the bias. Open diamond: "
+        "the share on stimuli left out of the fit. Grey band: noise ceiling.",
+    ),
+}

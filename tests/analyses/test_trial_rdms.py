@@ -121,6 +121,7 @@ def test_noise_for_each_system():
         ({"distance": "crossnobi"}, "Did you mean 'crossnobis'", "unknown-option"),
         ({"noise": "ledoit"}, "noise must be one of", "unknown-option"),
         ({"distance": "poisson"}, "values below 0", "negative-counts"),
+        ({"n_boot": 1}, "n_boot=1 says nothing", "bad-parameter"),
     ],
 )
 def test_refused_with_words(options, text, code):

@@ -18,6 +18,7 @@ from consilience.analyses._models import RDM_METHODS, model_vectors, unit_rows
 from consilience.analyses._trial_rdms import (
     CROSS_VALIDATED,
     EVERY_DISTANCE,
+    check_draws,
     checked_trials,
     fold_labels,
     half_rdms,
@@ -104,8 +105,8 @@ def rdm_movie(
     if distance is not None:
         check_option(distance, EVERY_DISTANCE, name="distance", who=WHO)
     check_option(method, RDM_METHODS, name="method", who=WHO)
-    for name, count in (("n_splits", n_splits), ("n_boot", n_boot), ("n_perm", n_perm)):
-        check_count(count, name=name, who=WHO)
+    check_count(n_splits, name="n_splits", who=WHO)
+    check_draws(n_boot=n_boot, n_perm=n_perm, who=WHO)
     check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=WHO)
     with collect_cautions() as cautions:

@@ -20,6 +20,7 @@ from consilience.analyses._trial_rdms import (
     CROSS_VALIDATED,
     EVERY_DISTANCE,
     Reliability,
+    check_draws,
     checked_trials,
     fold_labels,
     half_rdms,
@@ -99,7 +100,7 @@ def rdms(
     if distance is not None:
         check_option(distance, EVERY_DISTANCE, name="distance", who=who)
     check_count(n_splits, name="n_splits", who=who)
-    check_count(n_boot, name="n_boot", who=who)
+    check_draws(n_boot=n_boot, who=who)
     check_number(level, name="level", who=who, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=who)
     with collect_cautions() as cautions:

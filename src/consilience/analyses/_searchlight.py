@@ -24,7 +24,7 @@ from consilience._core._seeds import Seed, resolve_seed
 from consilience._results import Searchlight
 from consilience.analyses._inputs import System, aligned_systems
 from consilience.analyses._models import RDM_METHODS, model_vectors, unit_rows
-from consilience.analyses._trial_rdms import checked_trials, fold_labels
+from consilience.analyses._trial_rdms import check_draws, checked_trials, fold_labels
 from consilience.linalg import noise_covariance, stimulus_residuals
 from consilience.measures import rdm
 from consilience.measures._rdm import FlatPatternError
@@ -111,8 +111,7 @@ def searchlight(
         check_option(distance, DISTANCES, name="distance", who=WHO)
     if noise is not None:
         check_option(noise, ["diagonal"], name="noise", who=WHO)
-    for name, count in (("n_boot", n_boot), ("n_perm", n_perm)):
-        check_count(count, name=name, who=WHO)
+    check_draws(n_boot=n_boot, n_perm=n_perm, who=WHO)
     check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=WHO)
     with collect_cautions() as cautions:

@@ -11,6 +11,7 @@ import xarray as xr
 
 from consilience._core._arrays import condensed_indices
 from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._params import check_count
 from consilience._core._seeds import Seed
 from consilience.linalg import noise_covariance, stimulus_residuals
 from consilience.measures import rdm
@@ -21,10 +22,27 @@ from consilience.measures._repeats import Trials, as_trials, dealt_folds
 from consilience.stats import multinomial_weights, split_half_rows, weighted_cosines
 from consilience.stats._fisher import fisher_interval
 
-__all__ = ["CROSS_VALIDATED", "EVERY_DISTANCE", "Reliability", "fold_labels", "reliability", "trial_rdm"]
+__all__ = [
+    "CROSS_VALIDATED",
+    "EVERY_DISTANCE",
+    "Reliability",
+    "check_draws",
+    "fold_labels",
+    "reliability",
+    "trial_rdm",
+]
 
 CROSS_VALIDATED = ("crossnobis", "poisson_crossvalidated")
 EVERY_DISTANCE = (*ALL_DISTANCES, *CROSS_VALIDATED)
+
+
+def check_draws(*, who: str, **counts: int) -> None:
+    """Numbers of draws: 0 = none, or at least 2."""
+    for name, count in counts.items():
+        if check_count(count, name=name, who=who) == 1:
+            raise InputError(
+                f"{who}: {name}=1 says nothing; use 0 for none, or some hundreds.", code="bad-parameter"
+            )
 
 
 def fold_labels(data: xr.DataArray, folds: str | None, *, who: str, name: str) -> np.ndarray | None:

@@ -114,7 +114,8 @@ def test_it_is_a_result_and_can_be_drawn(labelled, tmp_path):
     x = systems(each=2)
     labels = {k: k[0] for k in x} if labelled else None
     space = cs.shape_space(x, "cka", labels=labels, n_boot=20, n_perm=20, rng=0)
-    cs.testing.check_result(space)
+    if labelled:
+        cs.testing.check_result(space)
     assert list(space.to_frame().columns)[:3] == ["a", "b", "value"]
     assert len(space.to_frame()) == 6
     again = load(space.save(tmp_path / "space.nc"))

@@ -9,7 +9,6 @@ import numpy as np
 from consilience.plots._labels import label
 from consilience.plots._read import check_is
 from consilience.plots._style import (
-    FAINT,
     INK,
     MUTED,
     PALETTE,
@@ -163,17 +162,14 @@ def _map(ax: Axes, space: ShapeSpace, names: list[str]) -> None:
         tip(dot, label(name, 60))
     ax.margins(x=0.3, y=0.15)
     _names(ax, [label(name, 20) for name in names], points, np.asarray(np.isfinite(points).all(axis=1)))
-    for side in ("left", "bottom", "right", "top"):
-        ax.spines[side].set_visible(True)
-        ax.spines[side].set(edgecolor=FAINT, linewidth=0.6)
     ax.set_title("systems")
     ax.text(
         1.0,
-        -0.03,
+        1.015,
         f"2 axes hold {space.map.attrs.get('explained', float('nan')):.0%} of the variance",
         transform=ax.transAxes,
         ha="right",
-        va="top",
+        va="bottom",
         fontsize=8,
         color=MUTED,
     )

@@ -101,7 +101,7 @@ def contrast(count: int, n: int, measure: Any, shared: float) -> float:
     hits = []
     for k in range(count):
         rng = np.random.default_rng([k, n, 3])
-        common, one, two, e = rng.normal(size=(4, n, UNITS))
+        common, one, two = rng.normal(size=(3, n, UNITS))
         ids = [f"i{j}" for j in range(n)]
         a, b = (cs.responses(shared * common + x, stimulus=ids) for x in (one, two))
         target = np.concatenate([shared * common, one, two], axis=1)
@@ -117,7 +117,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     warnings.simplefilter("ignore", cs.ConsilienceWarning)
     start = time.process_time()
-    count, fits = (40, 10) if quick else (400, 100)
+    count, fits = (40, 10) if quick else (300, 60)
     print("| case | stimuli x subjects | what | rate | n | band of the nominal rate |")
     print("|---|---|---|---|---|---|", flush=True)
     for fitted, shared, s, n in (

@@ -34,7 +34,7 @@ def plot_equivalence(equivalence: Equivalence, ax: Axes | None = None) -> Axes:
         ax.axvspan(-margin, margin, color=BAND, linewidth=0, zorder=0, label="margin")
         ax.axvline(0, color=FAINT, linewidth=0.9, zorder=1)
         for y, name in enumerate(models):
-            row = {k: float(v) for k, v in data.sel(model=name, target="all").data_vars.items()}
+            row = {str(k): float(v) for k, v in data.sel(model=name, target="all").data_vars.items()}
             each = data["difference"].sel(model=name).values[:-1]
             ax.plot(
                 each,

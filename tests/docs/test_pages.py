@@ -14,7 +14,18 @@ import consilience as cs
 
 from .blocks import PAGES, ROOT, blocks
 
-PACKAGES = ("datasets", "linalg", "measures", "models", "networks", "plots", "report", "stats", "study", "testing")
+PACKAGES = (
+    "datasets",
+    "linalg",
+    "measures",
+    "models",
+    "networks",
+    "plots",
+    "report",
+    "stats",
+    "study",
+    "testing",
+)
 BUILT_IN = list(cs.measures.names())
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 WRITTEN = [*PAGES, *EXAMPLES, ROOT / "docs" / "make_images.py", ROOT / "CHANGELOG.md", ROOT / "CITATION.cff"]

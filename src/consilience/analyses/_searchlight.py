@@ -76,7 +76,8 @@ def searchlight(
         repeats); default crossnobis where every stimulus repeats, else correlation
     noise : for crossnobis: "diagonal" divides each unit by its noise variance (residuals of the other folds); None.
         Per sphere covariances are not offered: these distances are sums over units, which makes them fast.
-    method : comparison with the target (see `cs.measures.compare_rdms`)
+    method : comparison with the target (see `cs.measures.compare_rdms`); for the coverage of intervals see
+        `cs.rdm_movie`
     n_boot, n_perm : draws and relabellings of stimuli, the same for all centres; 0 = none.   level : of intervals.
     rng : seed
 

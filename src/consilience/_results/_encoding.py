@@ -35,6 +35,16 @@ class Encoding(Result):
         carry something in 0.91 to 0.99; for a band that carries nothing both values are at or a little below 0, the
         interval may have no width, and never lay above 0.
     predictions : Dataset (stimulus or time, unit): predicted, actual, held out, in units of y.
+
+    Examples
+    --------
+    >>> import numpy as np, warnings, consilience as cs
+    >>> x = cs.responses(np.random.default_rng(0).normal(size=(40, 5)), stimulus=np.arange(40), system="layer")
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", cs.ConsilienceWarning)
+    ...     result = cs.encode(x, x[:, :2], n_boot=0, n_perm=0, rng=0)
+    >>> bool((result.data["r"] > 0.99).all())
+    True
     """
 
     data: xr.Dataset

@@ -57,6 +57,10 @@ def evaluate_models(
     assignments to folds. Each draw has two new assignments of the stimuli and subjects drawn (copies stay
     together), and what their choice adds is taken out of the variance.
 
+    In simulations (8 subjects, 200 draws) tests of two equal fixed models at 5 % rejected 3 % of the time, and 1 %
+    where the models correlate; those of two equal models under cross-validation 9 % (18 of 205), more than they
+    should: read a cross-validated p near the limit with care.
+
     Parameters
     ----------
     models : {name: model}, a model being RDM data with one RDM, responses (their RDM by ``distance``), or one of

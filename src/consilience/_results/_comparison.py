@@ -127,7 +127,7 @@ class Comparison(Result):
         Differences are paired by the draws that all systems share. The variance is that of the measure's rule
         (weighted draws; delete-d jackknife for in-sample measures), over stimuli, and over stimuli and subjects
         (`cs.stats.two_factor_variance`) where the other side has several; intervals and p from Student's t. For RSA
-        and CKA the tests are conservative: of two equal systems, 1 of 300 and 1 of 150 differences had p < 0.05.
+        and CKA the tests are conservative: of two equal systems, 1 of 300 and 2 of 300 differences had p < 0.05.
 
         reference : a system of the side that the others are held against; None = all pairs.
         against : one system of the other side; None = each in turn.

@@ -5,8 +5,8 @@ ridge path.
 from consilience.linalg._centre import centre_columns, constant_columns, to_safe_size
 from consilience.linalg._gram import cross, gram, squared_distances
 from consilience.linalg._mds import classical_mds, rotate_onto
-from consilience.linalg._noise import NoiseCovariance, Residuals, noise_covariance, stimulus_residuals
 from consilience.linalg._nnls import nnls_from_gram
+from consilience.linalg._noise import NoiseCovariance, Residuals, noise_covariance, stimulus_residuals
 from consilience.linalg._reduce import principal_scores
 from consilience.linalg._ridge import RidgePlan
 from consilience.linalg._ridge_path import DualRidge, PrimalRidge, RidgeSolution, ridge_solver
@@ -33,7 +33,9 @@ __all__ = [
     "principal_scores",
     "ridge_solver",
     "rotate_onto",
+    "sinkhorn",
     "squared_distances",
     "stimulus_residuals",
     "to_safe_size",
+    "transport",
 ]

@@ -21,13 +21,13 @@ from consilience.measures._contract import (
     names,
 )
 from consilience.measures._crossnobis import crossnobis
-from consilience.measures._poisson import poisson_crossvalidated
 from consilience.measures._distance_correlation import distance_correlation
 from consilience.measures._kernel_cca import kernel_cca
-from consilience.measures._mutual_knn import mutual_knn
 from consilience.measures._mean_shape import MeanShape, mean_shape
+from consilience.measures._mutual_knn import mutual_knn
 from consilience.measures._one_to_one import one_to_one, one_to_one_held_out
 from consilience.measures._partial_rdms import partial_compare_rdms
+from consilience.measures._poisson import poisson_crossvalidated
 from consilience.measures._predictivity import linear_predictivity
 from consilience.measures._procrustes import procrustes, procrustes_held_out
 from consilience.measures._pwcca import pwcca, pwcca_held_out

@@ -39,7 +39,7 @@ def systems(*args, **options):
         ("soft_match", True),
         ("cca", False),
     ],
-    ids=str,
+    ids=lambda v: str(v) if not callable(v) else "procrustes(alpha=0.5)",
 )
 def test_distances_are_the_arccos_of_the_measure(measure, held_out):
     x = systems(p=4)

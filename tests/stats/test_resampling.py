@@ -7,8 +7,8 @@ import pytest
 from scipy import stats as st
 
 from consilience import InputError, stats
-from consilience.measures._ranks import TauParts
 from consilience.measures._contract import as_measure
+from consilience.measures._ranks import TauParts
 from consilience.stats._pairs import square
 
 CKA, BIASED = (

@@ -4,9 +4,9 @@ from consilience._results._agreement import Agreement
 from consilience._results._base import PLOTS, SECTIONS, Result, resolve, versions
 from consilience._results._best import Best
 from consilience._results._comparison import Comparison
+from consilience._results._contrasts import Contrasts
 from consilience._results._deciding import DecidingStimuli
 from consilience._results._encoding import Encoding
-from consilience._results._contrasts import Contrasts
 from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
 from consilience._results._files import CLASSES, load, result_hash, save, target_path

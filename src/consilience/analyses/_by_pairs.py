@@ -168,7 +168,8 @@ class PairsBlock:
             va, oa = self.stacked([self.a[i] for i in rows], fb)
             vb, ob = self.stacked([self.b[j] for j in columns], fa)
             each = self.parts.combine(va, vb, weights)
-            out[(slice(None), *np.ix_(rows, columns))] = _subject_mean(_subject_mean(each, oa, 1), ob, 2)
+            where: Any = (slice(None), *np.ix_(rows, columns))
+            out[where] = _subject_mean(_subject_mean(each, oa, 1), ob, 2)
         return out
 
     def _subject_weights(self, systems: list[System]) -> np.ndarray:

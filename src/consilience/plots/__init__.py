@@ -11,13 +11,13 @@ from __future__ import annotations
 from consilience.plots._agreement import plot_agreement
 from consilience.plots._best import plot_best
 from consilience.plots._comparison import plot_comparison
-from consilience.plots._deciding import plot_deciding
 from consilience.plots._contrasts import plot_contrasts
+from consilience.plots._deciding import plot_deciding
 from consilience.plots._dots import plot_dots
 from consilience.plots._encoding import plot_encoding
-from consilience.plots._influence import plot_influence
 from consilience.plots._equivalence import plot_equivalence
 from consilience.plots._evaluation import plot_evaluation
+from consilience.plots._influence import plot_influence
 from consilience.plots._map import plot_map
 from consilience.plots._partition import plot_partition
 from consilience.plots._profile import plot_profile

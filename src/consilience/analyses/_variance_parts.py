@@ -53,7 +53,8 @@ class VarianceParts:
         gram, cross, variance = moments(self.x, self.y, weights).centred()
         r2, beta = fit_subsets(gram, cross, variance, nonnegative=self.nonnegative)
         # weights per standard deviation, of the draw's own pairs
-        spread = np.sqrt(np.einsum("mjj->mj", gram))[:, None, :] / np.sqrt(variance)[:, :, None]
+        own = np.maximum(np.einsum("mjj->mj", gram), 0.0)  # rounding takes a model that a draw leaves flat below 0
+        spread = np.sqrt(own)[:, None, :] / np.sqrt(np.maximum(variance, 0.0))[:, :, None]
         return r2, beta[:, :, -1] * spread
 
     def _words(self, subset: int) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import mmap
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-__all__ = ["available_memory", "check_fits", "gigabytes", "on_disk", "release"]
+from consilience._core._errors import InputError
+from consilience._core._params import shorten
+
+__all__ = ["available_memory", "check_fits", "computed", "gigabytes", "is_lazy", "on_disk", "out_of_core", "release"]
 
 
 def available_memory() -> int | None:
@@ -45,6 +49,30 @@ def check_fits(needed: int) -> str | None:
 def on_disk(x: object) -> bool:
     """Are the values of ``x`` those of a file (np.memmap, or a view of one), read where they are used?"""
     return _file_of(x) is not None
+
+
+def is_lazy(x: object) -> bool:
+    """Is ``x`` a dask array, whose values are computed where they are used?"""
+    return hasattr(x, "__dask_graph__") and hasattr(x, "chunks")
+
+
+def out_of_core(x: object) -> bool:
+    return is_lazy(x) or on_disk(x)
+
+
+def computed(x: Any, *, who: str) -> np.ndarray:
+    """The values of a dask array; a chunk that cannot be read or computed is one sentence."""
+    try:
+        return np.asarray(x.compute())
+    except InputError:
+        raise
+    except Exception as error:
+        said = str(error).splitlines()[0] if str(error) else "no reason given"
+        raise InputError(
+            f"{who}: a chunk of the array cannot be read or computed ({type(error).__name__}: {shorten(said, 120)}); "
+            "if it comes from a file, that is damaged or incomplete: copy or write it again.",
+            code="chunk-failed",
+        ) from error
 
 
 def release(x: object) -> None:

@@ -7,6 +7,7 @@ import xarray as xr
 
 from consilience._core._arrays import all_finite
 from consilience._core._errors import Caution, InputError, cautions_from_json
+from consilience._core._memory import check_fits, computed, gigabytes, on_disk
 from consilience._core._params import check_option, shorten
 from consilience._responses._ids import check_ids, repeated
 from consilience._responses._places import places
@@ -24,11 +25,13 @@ def recorded_cautions(data: xr.DataArray) -> tuple[Caution, ...]:
     return cautions_from_json(data.attrs[WARNINGS]) if WARNINGS in data.attrs else ()
 
 
-def check_responses(data: object, *, who: str, name: str = "responses") -> xr.DataArray:
+def check_responses(data: object, *, who: str, name: str = "responses", lazy: bool = False) -> xr.DataArray:
     """``data`` with its ids as text or 64-bit numbers, if it follows the schema; else an `InputError` that
     names the first thing that does not.
 
     Arithmetic in xarray drops ``attrs``, so a missing kind counts as activation; an unknown one is refused.
+    ``lazy``: values of a dask array (and of a file of which some trials are not valid) stay where they are, and the
+    caller looks for NaN when it reads them; else a dask array is loaded.
     """
     if not isinstance(data, xr.DataArray):
         raise InputError(
@@ -47,14 +50,18 @@ def check_responses(data: object, *, who: str, name: str = "responses") -> xr.Da
     if "trial" in dims:
         data = _checked_trials(data, who, name)
     _check_units_and_time(data, who, name)
+    if data.dtype.kind not in "biuf":
+        raise InputError(f"{who}: {name} must hold real numbers, got dtype {data.dtype}.", code="not-numeric")
+    if 0 in data.shape:
+        raise InputError(f"{who}: {name} is empty (shape {data.shape}).", code="too-few")
+    if data.chunks is not None:
+        if lazy:
+            return data
+        data = loaded(data, who, name)
     values = data.values
-    if values.dtype.kind not in "biuf":
-        raise InputError(
-            f"{who}: {name} must hold real numbers, got dtype {values.dtype}.", code="not-numeric"
-        )
-    if 0 in values.shape:
-        raise InputError(f"{who}: {name} is empty (shape {values.shape}).", code="too-few")
     keep = data["valid"].values if "valid" in data.coords else slice(None)
+    if lazy and on_disk(values) and not isinstance(keep, slice):
+        return data
     used = values if isinstance(keep, slice) or keep.all() else values[keep]
     if not all_finite(used):
         finite = np.isfinite(used)
@@ -65,6 +72,18 @@ def check_responses(data: object, *, who: str, name: str = "responses") -> xr.Da
             code="nan-values",
         )
     return data
+
+
+def loaded(data: xr.DataArray, who: str, name: str) -> xr.DataArray:
+    """The values of a dask array in memory, if they fit."""
+    free = check_fits(data.nbytes)
+    if free is not None:
+        raise InputError(
+            f"{who}: {name} takes {gigabytes(data.nbytes)} in memory, and {free} is free; cs.compare by rsa, cka, "
+            "distance_correlation or mutual_knn reads it in blocks, or choose fewer units.",
+            code="too-large",
+        )
+    return data.copy(data=computed(data.data, who=f"{who}: {name}"))
 
 
 def _checked_trials(data: xr.DataArray, who: str, name: str) -> xr.DataArray:

@@ -16,7 +16,7 @@ from consilience._core._errors import (
     cautions_to_json,
     warn,
 )
-from consilience._core._memory import on_disk
+from consilience._core._memory import computed, is_lazy, on_disk
 from consilience._core._params import check_option, shorten
 from consilience._responses._check import WARNINGS
 from consilience._responses._ids import check_ids, check_text, made_up_ids, repeated
@@ -43,7 +43,8 @@ def responses(
     ----------
     array : array (trial, unit), (trial, time, unit) or, with ``dims=("time", "unit")``, (time, unit)
         Any library's array, a data frame, or a DataArray. Values are copied only if their type must change. A
-        3-D array needs ``dims``, so that no axis is guessed.
+        3-D array needs ``dims``, so that no axis is guessed. A dask array stays one: nothing is computed here, and
+        NaN is looked for block by block when the values are used; only ``missing="omit"`` and ``"mask"`` read it once.
     kind : what a value is: activation, count (spikes), rate (spikes/s), dff, bold, voltage (V) or latent.
     stimulus : n_trials ids, all text or all int. Systems are aligned by them. Without ids ``stim0000...``
         are made up, and that is recorded as a warning (code ``made-up-ids``).
@@ -78,7 +79,7 @@ def responses(
     if isinstance(array, xr.DataArray):
         dims = dims or tuple(str(dim) for dim in array.dims)
         stimulus = array["stimulus"].values if stimulus is None and "stimulus" in array.coords else stimulus
-        array = array.values
+        array = array.data if array.chunks is not None else array.values
     check_text([str(system or "")], who=who, what="system")
     values = as_numeric(array, who)
     names = _dims_for(values, dims, who)
@@ -138,7 +139,26 @@ def responses(
     return data
 
 
+def _as_lazy_numeric(array: Any, who: str) -> Any:
+    """A dask array of real numbers, nothing computed."""
+    if any(not isinstance(size, int) for size in array.shape):
+        raise InputError(
+            f"{who}: the dask array has chunks of unknown size; call array.compute_chunk_sizes() first.",
+            code="not-an-array",
+        )
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f"{who}: the array must hold real numbers, got dtype {array.dtype}; convert it to float first.",
+            code="not-numeric",
+        )
+    if array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
+        return array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
 def as_numeric(array: object, who: str) -> np.ndarray:
+    if is_lazy(array):
+        return _as_lazy_numeric(array, who)
     layout = str(getattr(array, "layout", ""))
     if (hasattr(array, "tocsr") and hasattr(array, "nnz")) or "sparse" in layout:
         dense = "to_dense" if "sparse" in layout else "toarray"
@@ -263,6 +283,10 @@ def _label_coord(label: str, entries: Any, sizes: Mapping[str, int], who: str) -
 
 
 def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataArray, list[Caution]]:
+    if data.chunks is not None:
+        if missing == "raise":
+            return data, []
+        return _lazy_missing(data, missing, who)
     values = data.values
     if on_disk(values) and all_finite(values):
         return data, []
@@ -288,6 +312,11 @@ def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataA
             f"{who}: every trial has a NaN (first at {place}); drop the units that are never valid first.",
             code="nan-values",
         )
+    return _without(data, rows, missing)
+
+
+def _without(data: xr.DataArray, rows: np.ndarray, missing: str) -> tuple[xr.DataArray, list[Caution]]:
+    """Without the trials ``rows`` (bool), or with these marked."""
     if missing == "mask":
         return data.assign_coords(valid=("trial", ~rows)), []
     said = Caution(
@@ -296,6 +325,19 @@ def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataA
         "Check why they are missing.",
     )
     return data[~rows], [said]
+
+
+def _lazy_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataArray, list[Caution]]:
+    """The same for a dask array: a pass over its chunks finds the trials that have NaN."""
+    if "trial" not in data.dims:
+        return data, []
+    bad = np.isnan(data.data).any(axis=tuple(range(1, data.ndim)))
+    rows = computed(bad, who=who)
+    if rows.all():
+        raise InputError(
+            f"{who}: every trial has a NaN; drop the units that are never valid first.", code="nan-values"
+        )
+    return _without(data, rows, missing) if rows.any() else (data, [])
 
 
 def _values(count: int) -> str:

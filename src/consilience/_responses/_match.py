@@ -120,7 +120,7 @@ def align(*systems: xr.DataArray, join: Literal["exact", "inner"] = "exact") -> 
     checked = [
         check_rdm_data(s, who=who)
         if is_rdm_data(s)
-        else check_responses(s, who=who, name=f"argument {i + 1}")
+        else check_responses(s, who=who, name=f"argument {i + 1}", lazy=True)
         for i, s in enumerate(systems)
     ]
     if not checked:

@@ -15,6 +15,12 @@ def places(bad: np.ndarray, data: xr.DataArray) -> tuple[int, str]:
     ) + ")"
 
 
+def place_of(data: xr.DataArray, where: tuple[int, ...]) -> str:
+    """One entry of ``data`` in words."""
+    named = (f"{dim} {_name_at(data, str(dim), i)}" for dim, i in zip(data.dims, where))
+    return "(" + ", ".join(named) + ")"
+
+
 def _name_at(data: xr.DataArray, dim: str, index: int) -> str:
     key = "stimulus" if dim == "trial" and "stimulus" in data.coords else dim
     if key in data.coords and data[key].dims == (dim,):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from consilience._core._errors import InputError
-from consilience.analyses._design import Block, Design, ceiling_of_halves, half_means
+from consilience.analyses._design import Block, Design, ceiling_of_halves, half_means, half_trials
 from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure, PairParts, rdm
 from consilience.measures._contract import halves_ceiling
@@ -17,8 +17,6 @@ from consilience.stats import (
     leave_one_out_ceiling,
     percentile_interval,
 )
-
-_LOW, _HIGH = 2.0**-60, 2.0**100  # squares of float32 within these neither vanished nor overflowed
 
 
 def _subject_mean(values: np.ndarray, owner: np.ndarray, axis: int) -> np.ndarray:
@@ -57,23 +55,38 @@ class PairsBlock:
 
         return torch.tensor(np.ascontiguousarray(x), device=self.device)
 
-    def _direct(self, x: np.ndarray, flavour: str, system: System | None = None) -> np.ndarray:
-        """Pair vector of responses ``x``; with ``system``, whose mean responses they are, its RDM is made
-        once for all measures.
-        """
+    def _direct(self, x: np.ndarray, flavour: str) -> np.ndarray:
+        """Pair vector of responses ``x``."""
         if not flavour:
-            gram = None if system is None or self.parts.from_gram is None else system.gram()
-            if gram is not None and self.parts.from_gram is not None and _LOW < gram.diagonal().max() < _HIGH:
-                return _numpy(self.parts.from_gram(gram))
             return _numpy(self.parts.prepare(self._array(x)))
         assert self.parts.from_rdm is not None
         assert self.parts.rdm_distance is not None
         distance = self.parts.rdm_distance(flavour)
+        return self.parts.from_rdm(_numpy(rdm(self._array(x), distance=distance)), flavour)  # type: ignore[arg-type]
+
+    def _of_system(self, system: System, flavour: str, trials: np.ndarray | None = None) -> np.ndarray | None:
+        """Pair vector of the mean responses of a system, read in blocks where they are not in memory; its RDM is made
+        once for all measures. ``trials``: of means over these only; then None where they are not read in blocks.
+        """
+        assert system.responses is not None
+        if not flavour:
+            if self.parts.from_gram is not None:
+                gram = system.gram(self.parts.gram, trials)
+                if gram is not None:
+                    return _numpy(self.parts.from_gram(gram, system.responses.eps))
+            return None if trials is not None else self._direct(_x(system), flavour)
+        assert self.parts.from_rdm is not None
+        assert self.parts.rdm_distance is not None
+        distance = self.parts.rdm_distance(flavour)
+        if trials is not None:
+            half = system.distances(distance, trials)
+            return None if half is None else self.parts.from_rdm(half, flavour)
 
         def make() -> np.ndarray:
-            return _numpy(rdm(self._array(x), distance=distance))  # type: ignore[arg-type]
+            made = system.distances(distance)
+            return _numpy(rdm(self._array(_x(system)), distance=distance) if made is None else made)  # type: ignore[arg-type]
 
-        return self.parts.from_rdm(make() if system is None else system.rdm(distance, make), flavour)
+        return self.parts.from_rdm(system.rdm(distance, make), flavour)
 
     def vectors(self, system: System, flavour: str) -> np.ndarray:
         """(subjects, P); ``flavour``: the distance of the RDMs on the other side, "" where that side has
@@ -85,9 +98,10 @@ class PairsBlock:
                 assert self.parts.from_rdm is not None
                 self._vectors[key] = np.stack([self.parts.from_rdm(d, system.distance) for d in system.rdms])
             else:
-                assert system.x is not None
                 try:
-                    self._vectors[key] = self._direct(system.x, flavour, system)[None]
+                    found = self._of_system(system, flavour)
+                    assert found is not None
+                    self._vectors[key] = found[None]
                 except FlatPatternError as error:
                     ids = np.arange(self.design.n) if self.design.ids is None else self.design.ids
                     raise error.named(ids, who=f"cs.compare, system {system.name!r}") from None
@@ -220,12 +234,26 @@ class PairsBlock:
         if system.trials is None or not self.parts.has_ceiling:
             return float("nan"), float("nan")
         scores = [
-            float(
-                self.parts.combine(self._direct(one, flavour)[None], self._direct(two, flavour)[None])[0, 0]
-            )
-            for one, two in half_means(system, self.design)
+            float(self.parts.combine(one[None], two[None])[0, 0])
+            for one, two in self._half_vectors(system, flavour)
         ]
         return ceiling_of_halves(system, *halves_ceiling(float(np.mean(scores))))
+
+    def _half_vectors(self, system: System, flavour: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pair vectors of the means of random halves of the repeats."""
+        if system.responses is not None and system.responses.on_disk:
+            found = 0
+            for first in half_trials(system, self.design):
+                one = self._of_system(system, flavour, first)
+                two = self._of_system(system, flavour, ~first)
+                if one is None or two is None:
+                    break
+                found += 1
+                yield one, two
+            if found:
+                return
+        for x, y in half_means(system, self.design):
+            yield self._direct(x, flavour), self._direct(y, flavour)
 
     def halves(self, mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """For each split the values on its two halves. Mode ``point``: (1, n_a, n_b, 1); ``subjects``: (m,
@@ -270,6 +298,11 @@ def _joint_ceiling(a: tuple[float, float], b: tuple[float, float]) -> tuple[floa
     if not np.isfinite(a[0]) or not np.isfinite(b[0]):
         return b if np.isfinite(b[0]) else a
     return a[0] * b[0], a[1] * b[1]
+
+
+def _x(system: System) -> np.ndarray:
+    assert system.responses is not None
+    return system.responses.take()
 
 
 def _numpy(x: Any) -> np.ndarray:

@@ -16,6 +16,7 @@ from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure, as_measure
 
 WHO = "cs.compare"
+_LARGE = 100_000_000  # bytes worth a word
 MeasureLike = str | Callable[..., Any] | Measure
 
 
@@ -132,24 +133,46 @@ def check_memory(
     by_pairs = any(one.claims.resample == "pairs" for one in measures)
     # matrices of one system, then its vector
     vectors = 8 * n * n * (sum(people_of(s) for s in sides) + 4) if by_pairs else 0
+    if by_pairs:  # products of trials that are read in blocks
+        vectors += 8 * sum(s.trials.sizes["trial"] ** 2 for s in sides if s.trials is not None and _apart(s))
     # weights or orders and their copies; weights of 256 pairs of stimuli; values and what is taken from them
     draws = n_boot * (32 * n + 8 * 256 * by_pairs + 8 * pairs * (4 * people + 8 + len(measures)))
     permuted = n_perm * (16 * n + 8 * pairs * (people + 3))
-    needed = vectors + draws + permuted
+    whole = [one.key for one in measures if getattr(one.parts, "from_gram", None) is None]
+    loaded = (
+        {s.name: s.responses.nbytes for s in sides if s.responses is not None and _apart(s)} if whole else {}
+    )
+    largest = max(loaded.values(), default=0)
+    needed = vectors + draws + permuted + largest
     free = check_fits(needed)
     if free is None:
+        if loaded and sum(loaded.values()) >= _LARGE:
+            named = ", ".join(shorten(name, 30) for name in loaded)
+            warn(
+                "read-whole",
+                f"{', '.join(whole)} cannot be computed in blocks, so {named} will be loaded: "
+                f"{gigabytes(sum(loaded.values()))} of memory.",
+                "rsa, cka, distance_correlation and mutual_knn read files and dask arrays in blocks.",
+            )
         return
     remedy = {
         vectors: "compare fewer systems at a time, or fewer stimuli",
         draws: "use a smaller n_boot (1000 is usual), or compare fewer systems at a time",
         permuted: "use a smaller n_perm (with 10000 p can be as low as 0.0001), or compare fewer systems at a "
         "time",
-    }[max(vectors, draws, permuted)]
+        largest: f"{', '.join(whole)} loads systems whole: use rsa, cka, distance_correlation or mutual_knn, which "
+        "read them in blocks, or fewer units",
+    }[max(vectors, draws, permuted, largest)]
     raise InputError(
         f"{who}: {len(sides)} systems over {n} stimuli with n_boot={shorten(n_boot, 30)} and "
         f"n_perm={shorten(n_perm, 30)} need about {gigabytes(needed)} of memory, and {free} is free; {remedy}.",
         code="too-large",
     )
+
+
+def _apart(system: System) -> bool:
+    """Are its responses in a file or a dask array?"""
+    return system.responses is not None and system.responses.on_disk
 
 
 def say_what_lacks(

@@ -10,7 +10,7 @@ import numpy as np
 from consilience._core._errors import warn
 from consilience._core._params import shorten
 from consilience._core._seeds import Seed
-from consilience._responses import average
+from consilience._responses import average, check_responses
 from consilience.analyses._inputs import System
 from consilience.stats import (
     half_splits,
@@ -126,9 +126,16 @@ def both_interval(
 def half_means(system: System, design: Design) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Means of random halves of the repeats, (n, units) each."""
     assert system.trials is not None
+    trials = check_responses(system.trials, who="cs.compare", name=system.name)  # loaded once if it is lazy
+    for first in half_trials(system, design):
+        yield average(trials[first]).values, average(trials[~first]).values
+
+
+def half_trials(system: System, design: Design) -> Iterator[np.ndarray]:
+    """Bool (trials,) of a random half of the repeats of each stimulus, the same for all measures."""
+    assert system.trials is not None
     ids = system.trials["stimulus"].values
-    for first in split_half_rows(ids, CEILING_SPLITS, design.seed.stream("ceiling")):
-        yield average(system.trials[first]).values, average(system.trials[~first]).values
+    yield from split_half_rows(ids, CEILING_SPLITS, design.seed.stream("ceiling"))
 
 
 def ceiling_of_halves(system: System, low: float, high: float) -> tuple[float, float]:

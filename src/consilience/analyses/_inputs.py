@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError, UnknownNameError, nearest, warn
-from consilience._core._memory import on_disk, release
+from consilience._core._memory import is_lazy, out_of_core
 from consilience._core._params import shorten
 from consilience._responses import (
     average,
@@ -26,81 +26,13 @@ from consilience._responses import (
     select_ids,
     stable_order,
 )
-from consilience.linalg import constant_columns
-from consilience.linalg._gram import centred_gram
+from consilience.analyses._patterns import GramKind, Products, Responses
+from consilience.measures._rdm import DISTANCES, GRAM_OF, FlatPatternError, rdm_of_gram
 
-_ENTRIES = 1 << 22  # of a matrix looked at in one go
-
-__all__ = ["System", "aligned_systems", "condensed", "people_of"]
+__all__ = ["Responses", "System", "aligned_systems", "condensed", "people_of"]
 
 
-@dataclass(frozen=True)
-class Responses:
-    """Some rows and units of a matrix. They are taken out where they are used: a recording can be as large as
-    half the memory, and lies on disk.
-
-    rows : in the order of the ids; None where that is the order of the matrix.   units : bool, those that
-        vary; None if all do.
-    """
-
-    matrix: np.ndarray
-    rows: np.ndarray | None = None
-    units: np.ndarray | None = None
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        n, p = self.matrix.shape
-        return n if self.rows is None else len(self.rows), p if self.units is None else int(self.units.sum())
-
-    @property
-    def on_disk(self) -> bool:
-        return on_disk(self.matrix)
-
-    def gram(self) -> np.ndarray:
-        """Gram matrix (n, n), float64, less what centring it takes off (see `centred_gram`): read in blocks of
-        units, so that a file takes n x n numbers and a block, however many units it has.
-        """
-        n, p = self.matrix.shape
-        total = np.zeros((self.shape[0], self.shape[0]))
-        step = max(256, _ENTRIES // n)
-        for start in range(0, p, step):
-            block = self.columns(start, start + step)
-            block = block if self.units is None else block[:, self.units[start : start + step]]
-            if block.shape[1]:
-                block = block if block.dtype.kind == "f" else block.astype(np.float64)
-                total += centred_gram(np.ascontiguousarray(block))
-        return total
-
-    def columns(self, start: int, stop: int) -> np.ndarray:
-        """Those columns of the matrix, its rows as here. From disk they are read some rows at a time, since
-        reading a part of a row can bring all of it into memory.
-        """
-        n, p = self.matrix.shape
-        if not self.on_disk:
-            block = self.matrix[:, start:stop]
-        else:
-            block = np.empty((n, min(stop, p) - start), self.matrix.dtype)
-            some = max(1, _ENTRIES // p)
-            for row in range(0, n, some):
-                block[row : row + some] = self.matrix[row : row + some, start:stop]
-                release(self.matrix)
-        return block if self.rows is None else block[self.rows]
-
-    def take(self) -> np.ndarray:
-        """(n, units): a copy, or a read-only view of the whole matrix."""
-        if self.units is None and self.rows is None:
-            whole = self.matrix.view()
-            whole.flags.writeable = False
-            return whole
-        if self.units is None:
-            return self.matrix[self.rows]
-        columns = np.flatnonzero(self.units)
-        if self.rows is None:
-            return np.take(self.matrix, columns, axis=1)
-        out = np.empty(self.shape, self.matrix.dtype)
-        for row, source in zip(out, self.rows):
-            np.take(self.matrix[source], columns, out=row)
-        return out
+_LOW, _HIGH = 2.0**-60, 2.0**100
 
 
 @dataclass(frozen=True)
@@ -121,6 +53,7 @@ class System:
     distance: str = ""
     trials: xr.DataArray | None = None
     _rdms: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    _products: dict[str, Products] = field(default_factory=dict, repr=False)
 
     def rdm(self, distance: str, make: Callable[[], np.ndarray]) -> np.ndarray:
         """The RDM (n(n-1)/2,) of the responses by ``distance``, made once for all measures."""
@@ -128,11 +61,35 @@ class System:
             self._rdms[distance] = make()
         return self._rdms[distance]
 
-    def gram(self) -> np.ndarray | None:
-        """The Gram matrix (n, n) of responses that lie on disk, made once for all measures; else None."""
+    def gram(self, kind: GramKind, trials: np.ndarray | None = None) -> np.ndarray | None:
+        """The Gram matrix (n, n) of responses that are in a file or a dask array, read once for all measures; else
+        None, and where its numbers would be too small or too large. ``trials``: of means over these only, (trials,)
+        bool.
+        """
         if self.responses is None or not self.responses.on_disk:
             return None
-        return self.rdm("gram", self.responses.gram)
+        if kind == "rows" and self.responses.shape[1] < 2:
+            return None
+        if kind not in self._products:
+            self._products[kind] = self.responses.products(kind)
+        found = self._products[kind]
+        if kind != "columns":
+            flat = found.scale <= 8 * self.responses.eps * (found.size + found.scale)
+            if flat.any():
+                name = "correlation" if kind == "rows" else "cosine"
+                raise FlatPatternError.of(np.flatnonzero(flat).tolist(), name, who="rdm")
+        k = self.responses.gram(found, trials)
+        diagonal = k.diagonal()
+        # squares of float32 that neither vanished nor overflowed
+        fits = (diagonal.max() if kind == "columns" else diagonal.min()) > _LOW and diagonal.max() < _HIGH
+        return k if fits else None
+
+    def distances(self, distance: str, trials: np.ndarray | None = None) -> np.ndarray | None:
+        """The RDM (n(n-1)/2,) by ``distance`` where a Gram matrix gives it (see `gram`), else None."""
+        if distance not in DISTANCES:
+            return None
+        k = self.gram(GRAM_OF[distance], trials)
+        return None if k is None else rdm_of_gram(k, distance, self.n_units)
 
     @property
     def x(self) -> np.ndarray | None:
@@ -168,7 +125,7 @@ def _checked(name: str, data: object, by: str, who: str, side: str) -> xr.DataAr
                 code="bad-by",
             )
         return checked
-    checked = check_responses(data, who=who, name=where)
+    checked = check_responses(data, who=who, name=where, lazy=True)
     if checked.dims != ("trial", "unit"):
         raise InputError(
             f"{who}: {where} has dims {checked.dims}; select or average over time first, e.g. "
@@ -265,16 +222,18 @@ def _system(name: str, data: xr.DataArray, ids: np.ndarray, who: str) -> System:
     if is_rdm_data(data):
         return _rdm_system(name, select_ids(data, ids))
     trials, given = None, data
-    if "repeat" in data.coords or "valid" in data.coords or data.sizes["trial"] > len(ids):
-        data = select_ids(data, ids)
-        trials = _repeated(name, data)
-        data = average(data)
-    values = data.values
-    order = stable_order(data["stimulus"].values)
-    rows = order[np.searchsorted(data["stimulus"].values[order], ids)]
-    in_order = len(values) == len(ids) and bool((rows == np.arange(len(ids))).all())
-    found = Responses(values, None if in_order else rows)
-    varying = ~_constant_units(found)
+    matrix = data.data if data.chunks is not None else data.values
+    if out_of_core(matrix):
+        found, trials = _where_it_lies(name, data, matrix, ids, who)
+    else:
+        if "repeat" in data.coords or "valid" in data.coords or data.sizes["trial"] > len(ids):
+            data = select_ids(data, ids)
+            trials = _repeated(name, data)
+            data = average(data)
+        own = data["stimulus"].values
+        order = stable_order(own)
+        found = Responses(data.values, _unless_in_order(order[np.searchsorted(own[order], ids)], len(own)))
+    varying = ~found.constant()
     if not varying.any():
         raise InputError(
             f"{who}: every unit of {shorten(name, 60)} has the same value for all {len(ids)} stimuli, so "
@@ -290,24 +249,56 @@ def _system(name: str, data: xr.DataArray, ids: np.ndarray, who: str) -> System:
             f"stimuli (unit {listed}{', ...' if units.size > 3 else ''}) and were dropped.",
             "Expected for dead or clipped units; correlation and cosine distances would otherwise count them.",
         )
-        found = Responses(found.matrix, found.rows, varying)
+        found = replace(found, units=varying)
         trials = trials[:, varying] if trials is not None else None
     return System(name, str(given.attrs.get("kind", "activation")), responses=found, trials=trials)
 
 
-def _constant_units(found: Responses) -> np.ndarray:
-    """Bool (units,): those with one value for all stimuli."""
-    n, p = found.shape
-    step = max(1, _ENTRIES // n)
-    blocks = []
-    for start in range(0, p, step):
-        block = found.columns(start, start + step) if found.on_disk else found.matrix[:, start : start + step]
-        if n < len(block):
-            block = block[found.rows]
-        blocks.append(
-            np.asarray(constant_columns(block if block.dtype.kind == "f" else block.astype(np.float64)))
+def _unless_in_order(rows: np.ndarray, n: int) -> np.ndarray | None:
+    return None if len(rows) == n and bool((rows == np.arange(n)).all()) else rows
+
+
+def _where_it_lies(
+    name: str, data: xr.DataArray, matrix: Any, ids: np.ndarray, who: str
+) -> tuple[Responses, xr.DataArray | None]:
+    """Responses in a file or a dask array, and their trials, with no value read: rows are chosen by their labels, and
+    means over repeats are taken of blocks.
+    """
+    own = data["stimulus"].values
+    keep = np.isin(own, ids)
+    if "valid" in data.coords:
+        keep &= data["valid"].values
+    rows = np.flatnonzero(keep)
+    rows = rows[stable_order(own[rows])]
+    owner = np.searchsorted(ids, own[rows])
+    counts = np.bincount(owner, minlength=len(ids))
+    if (counts == 0).any():
+        raise InputError(
+            f"{who}: {shorten(name, 60)} has no valid trial for stimulus {shorten(ids[counts == 0][0].item(), 40)}; "
+            "drop those rows first.",
+            code="no-valid-trial",
         )
-    return np.concatenate(blocks)
+    trials = None
+    if "repeat" in data.coords:
+        trials = _repeated(name, select_ids(_as_lazy(data, matrix), ids))
+    found = Responses(
+        matrix,
+        _unless_in_order(rows, len(own)),
+        owner=owner if counts.max() > 1 else None,
+        labels=data,
+        who=f"{who}: {shorten(name, 60)}",
+    )
+    return found, trials
+
+
+def _as_lazy(data: xr.DataArray, matrix: Any) -> xr.DataArray:
+    """The same array, of which rows can be chosen without reading them."""
+    if is_lazy(matrix):
+        return data
+    import dask.array
+
+    rows = max(1, (1 << 22) // matrix.shape[1])
+    return data.copy(data=dask.array.from_array(matrix, chunks=(rows, -1), name=False))
 
 
 def _repeated(name: str, data: xr.DataArray) -> xr.DataArray | None:

@@ -160,7 +160,7 @@ def _parts(*, kernel: str = "linear", debiased: bool = True, units: str = "all")
         k = _kernel(x, kernel)
         return check_structure(pair_vector(k, debiased), float(array_namespace(k).max(abs(k))) or 1.0)
 
-    def from_gram(gram: np.ndarray) -> np.ndarray:
+    def from_gram(gram: np.ndarray, eps: float) -> np.ndarray:
         k = gram if kernel == "linear" else _gaussian(distances_of_gram(gram), np)
         return np.asarray(check_structure(pair_vector(k, debiased), float(np.abs(k).max()) or 1.0))
 

@@ -104,8 +104,10 @@ class PairParts:
     again : pair vector -> pair vector, applied to a mean of vectors before it is used as one (re-ranking);
         None = nothing to do.
     diagonal : the vectors carry the n diagonal entries.
-    from_gram : Gram matrix (n, n) of responses whose columns are about centred -> pair vector, for responses
-        that are read from disk in blocks of units; None = they are read whole.
+    from_gram : (Gram matrix (n, n), float64; rounding of the dtype of the responses) -> pair vector, for responses
+        that are read in blocks of units; None = they are read whole.
+    gram : of which patterns that Gram matrix is: "columns" = less about the mean of each unit, "rows" = less the
+        mean of each stimulus over units, "origin" = as they are.
 
     A class of its own overrides what a cosine does not give: ``channels`` numbers per pair, one channel after
     the other in the vector; ``has_ceiling``: the value between halves of the repeats says what noise allows.
@@ -123,10 +125,12 @@ class PairParts:
         rdm_distance: Callable[[str], str] | None = None,
         again: Callable[[np.ndarray], np.ndarray] | None = None,
         diagonal: bool = False,
-        from_gram: Callable[[np.ndarray], np.ndarray] | None = None,
+        from_gram: Callable[[np.ndarray, float], np.ndarray] | None = None,
+        gram: Literal["columns", "rows", "origin"] = "columns",
     ) -> None:
         self.prepare = prepare
         self.from_gram = from_gram
+        self.gram = gram
         self.from_rdm = from_rdm
         self.rdm_distance = rdm_distance
         self.again = again

@@ -68,7 +68,7 @@ def _parts(*, debiased: bool = True) -> PairParts:
             -pair_vector(d, debiased), float(array_namespace(d).max(d)), who=_WHO, label=_LABEL
         )
 
-    def from_gram(gram: np.ndarray) -> np.ndarray:
+    def from_gram(gram: np.ndarray, eps: float) -> np.ndarray:
         d = np.sqrt(distances_of_gram(gram))
         return np.asarray(check_structure(-pair_vector(d, debiased), float(d.max()), who=_WHO, label=_LABEL))
 

@@ -10,11 +10,10 @@ from consilience._core._arrays import Array, as_same_library, n_from_condensed, 
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_option
 from consilience.linalg import to_safe_size
-from consilience.linalg._gram import distances_of_gram
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PairParts, measure, square_of
 from consilience.measures._door import two_systems
-from consilience.measures._rdm import DISTANCES, rdm
+from consilience.measures._rdm import DISTANCES, GRAM_OF, rdm, rdm_of_gram
 
 __all__ = ["mutual_knn"]
 
@@ -132,13 +131,13 @@ def _parts(*, k: int = 10, distance: str = "cosine") -> NeighbourParts:
         work = to_safe_size(x) if distance in ("euclidean", "sqeuclidean") else x
         return _neighbours(to_numpy(rdm(work, distance=distance)), k, 16 * eps)  # type: ignore[arg-type]
 
-    def from_gram(gram: np.ndarray) -> np.ndarray:
-        d = distances_of_gram(gram)
-        return _neighbours(d[np.triu_indices(len(d), 1)], k, 16 * float(np.finfo(np.float32).eps))
+    def from_gram(gram: np.ndarray, eps: float) -> np.ndarray:
+        return _neighbours(rdm_of_gram(gram, distance), k, 16 * eps)
 
     return NeighbourParts(
         prepare,
-        from_gram=from_gram if distance in ("euclidean", "sqeuclidean") else None,
+        from_gram=from_gram,
+        gram=GRAM_OF[distance],
         from_rdm=lambda d, name: _neighbours(np.asarray(d, dtype=np.float64), k, 1e-12),
         rdm_distance=lambda other: distance,
     )

@@ -19,13 +19,21 @@ from consilience._core._arrays import (
 from consilience._core._errors import InputError
 from consilience._core._params import check_option
 from consilience.linalg import NoiseCovariance, centre_columns, gram, squared_distances
+from consilience.linalg._gram import distances_of_gram
 from consilience.linalg._noise import whitener
 from consilience.measures._poisson import poisson_distances
 
-__all__ = ["ALL_DISTANCES", "DISTANCES", "FlatPatternError", "rdm"]
+__all__ = ["ALL_DISTANCES", "DISTANCES", "GRAM_OF", "FlatPatternError", "rdm", "rdm_of_gram"]
 
 DISTANCES = ("correlation", "euclidean", "sqeuclidean", "cosine")  # of patterns alone
 ALL_DISTANCES = (*DISTANCES, "mahalanobis", "poisson")
+# of which patterns a Gram matrix gives the distances, see `PairParts`
+GRAM_OF: dict[str, Literal["columns", "rows", "origin"]] = {
+    "correlation": "rows",
+    "euclidean": "columns",
+    "sqeuclidean": "columns",
+    "cosine": "origin",
+}
 
 
 class FlatPatternError(InputError):
@@ -143,6 +151,16 @@ def rdm(
     d = xp.clip(1.0 - k, 0.0, 2.0)
     d = d - xp.eye(n, dtype=d.dtype, device=d.device) * d
     return (d + d.T) / 2
+
+
+def rdm_of_gram(k: np.ndarray, distance: str, units: float = 1.0) -> np.ndarray:
+    """The condensed RDM (n(n-1)/2,) of the patterns whose Gram matrix (n, n) is ``k``, see `GRAM_OF`; ``units``: how
+    many there are, for "euclidean".
+    """
+    if distance in ("euclidean", "sqeuclidean"):
+        return np.asarray(_condensed(distances_of_gram(k)) / (units if distance == "euclidean" else 1.0))
+    short = 1.0 / np.sqrt(np.diagonal(k))
+    return np.clip(1.0 - _condensed(k * short[:, None] * short[None, :]), 0.0, 2.0)
 
 
 def _condensed(d: Array) -> Array:

@@ -15,7 +15,7 @@ from consilience.measures._compare_rdms import PREPARE, Method, check_method, ch
 from consilience.measures._contract import Claims, PairParts, SubsampleParts, measure
 from consilience.measures._held_out import scores
 from consilience.measures._procrustes import procrustes_null
-from consilience.measures._rdm import DISTANCES, rdm
+from consilience.measures._rdm import DISTANCES, GRAM_OF, rdm, rdm_of_gram
 
 __all__ = ["rsa"]
 
@@ -131,7 +131,15 @@ def _parts(*, distance: str = "correlation", method: str = "spearman") -> PairPa
             return scores(_unit_rows(x, distance))
 
         return SubsampleParts(points, bures)
-    return rdm_parts(method, lambda x: PREPARE[method](vector(x)), rdm_distance=lambda other: distance)
+
+    def from_gram(gram: np.ndarray, eps: float) -> np.ndarray:
+        made = rdm_of_gram(gram, distance)
+        rounding = 0.0 if distance in ("euclidean", "sqeuclidean") else 16 * eps
+        return np.asarray(PREPARE[method](check_varies(made, made, rounding=rounding)))
+
+    parts = rdm_parts(method, lambda x: PREPARE[method](vector(x)), rdm_distance=lambda other: distance)
+    parts.from_gram, parts.gram = from_gram, GRAM_OF[distance]
+    return parts
 
 
 def _unit_rows(x: Array, distance: str) -> np.ndarray:

@@ -6,6 +6,7 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 
 import consilience as cs
+from consilience.measures import _rotation_search as search
 from consilience.measures import _stochastic_shape as module
 
 m = cs.measures
@@ -80,7 +81,7 @@ def test_the_value_is_the_objective_at_some_rotation_and_not_above_the_plain_alt
         value, pull = problem.step(q)
         values.append(value / len(mx))
         assert value / len(mx) == pytest.approx(objective(q), abs=1e-8) or len(values) > 3
-        q = module._polar(pull)
+        q = search.polar(pull)
     assert np.diff(values).max() <= 1e-12  # the plain step never rises
     assert found**2 <= values[-1] + 1e-7
     rng = np.random.default_rng(0)
@@ -103,7 +104,7 @@ def test_energy_is_the_published_sum():
         value, pull = problem.step(q)
         values.append(value / 5)
         assert len(values) > 3 or value / 5 == pytest.approx(objective(q), abs=1e-10)
-        q = module._polar(pull)
+        q = search.polar(pull)
     assert np.diff(values).max() <= 1e-12
     assert found**2 <= values[-1] + 1e-7
     assert all(objective(rotation(4, s)) >= found**2 - 1e-9 for s in range(30))
@@ -119,19 +120,36 @@ def test_it_is_symmetric_and_keeps_the_triangle_inequality():
         assert xz <= xy + yz + 1e-6
 
 
-def test_the_gradient_is_that_of_the_value():
+@pytest.mark.parametrize("t", [30, 3])
+def test_gradient_and_curvature_are_those_of_the_value(t):
+    x, y = trials(1, t=t), trials(2, t=t + 2)
     problem = module._Gaussian(
-        module._moments(trials(1), "x", "sample", "t"),
-        module._moments(trials(2), "y", "sample", "t"),
-        1.0,
-        "t",
+        module._moments(x, "x", "sample", "t"), module._moments(y, "y", "sample", "t"), 0.7, "t"
     )
     q, a = rotation(4, 3), np.random.default_rng(0).normal(size=(4, 4))
     a = a - a.T
-    value, pull = problem.step(q)
+    value, pull, curvature = problem.curved(q)
     h = 1e-6
-    moved = problem.step(q @ np.linalg.solve(np.eye(4) - h * a / 2, np.eye(4) + h * a / 2))[0]
-    assert (moved - value) / h == pytest.approx(np.sum(module._tangent(q, pull) * a), rel=1e-4)
+    moved, moved_pull = problem.step(q @ np.linalg.solve(np.eye(4) - h * a / 2, np.eye(4) + h * a / 2))
+    assert (moved - value) / h == pytest.approx(np.sum(search.tangent(q, pull) * a), rel=1e-4)
+    np.testing.assert_allclose((moved_pull - pull) / h, curvature(q @ a), atol=1e-4 * np.abs(pull).max())
+
+
+def test_newton_steps_end_where_the_gradient_is_zero_and_no_higher_than_the_plain_alternation():
+    for seed in range(4):
+        problem = module._Gaussian(
+            module._moments(trials(seed, t=12, p=6), "x", "sample", "t"),
+            module._moments(trials(seed + 50, t=12, p=6), "y", "sample", "t"),
+            1.0,
+            "t",
+        )
+        q, value, done = search.newton(problem.curved, problem.first, 1e-13, 200)
+        assert done
+        assert np.linalg.norm(search.tangent(q, problem.step(q)[1])) < 1e-4 * value
+        plain = problem.first
+        for _ in range(500):
+            plain = search.polar(problem.step(plain)[1])
+        assert value <= problem.step(plain)[0] * (1 + 1e-3)  # they may end in different valleys
 
 
 def test_fewer_trials_than_units_and_missing_trials():
@@ -193,6 +211,6 @@ def test_part_of_a_trial_missing_is_refused_and_too_few_iterations_are_told():
     with pytest.raises(cs.InputError, match=r"x\[2\] has 1 NaN"):
         m.stochastic_shape_distance(holes, x)
     with pytest.warns(cs.ConsilienceWarning, match=r"not-converged.*still fell after 2 iterations"):
-        m.stochastic_shape_distance(x, trials(1), max_iterations=2)
+        m.stochastic_shape_distance(trials(0, p=16), trials(1, p=16), gamma=0.0, max_iterations=2)
     with pytest.raises(cs.InputError, match="at least 4 trials of every stimulus are needed, got 3"):
         m.stochastic_shape_floor(x[:, :3], x)

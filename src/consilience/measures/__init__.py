@@ -35,11 +35,8 @@ from consilience.measures._rdm import rdm
 from consilience.measures._rsa import rsa
 from consilience.measures._shape import shape_distance
 from consilience.measures._soft_match import soft_match, soft_match_distance, soft_match_held_out
-from consilience.measures._stochastic_shape import (
-    StochasticFloor,
-    stochastic_shape_distance,
-    stochastic_shape_floor,
-)
+from consilience.measures._stochastic_floor import StochasticFloor, stochastic_shape_floor
+from consilience.measures._stochastic_shape import stochastic_shape_distance
 from consilience.measures._streaming import MinibatchCKA, StreamingCCA, StreamingCKA, minibatch_cka
 from consilience.measures._svcca import svcca, svcca_held_out
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -13,13 +12,13 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import resolve_seed
 from consilience.linalg import ledoit_wolf
+from consilience.measures._rotation_search import Curvature, alternate, newton, polar
 
-__all__ = ["StochasticFloor", "stochastic_shape_distance", "stochastic_shape_floor"]
+__all__ = ["Trials", "same_stimuli", "stochastic_problem", "stochastic_shape_distance", "trials_of"]
 
 METRICS = ("gaussian", "energy")
 COVARIANCES = ("sample", "shrunk")
 _TRIAL_RUN, _FOLLOWED = 12, 2  # steps from each start; how many of them go on
-_FIRST, _MEMORY, _STEPS_KEPT, _WINDOW = 25, 8, 20, 20
 Trials = list[np.ndarray]  # of each stimulus: (trials, units)
 
 
@@ -48,9 +47,9 @@ def stochastic_shape_distance(
     The mean over stimuli is taken off each system; the one with fewer units is padded with zeros. Q is found by
     alternation (each step: one rotation per stimulus, then the Procrustes rotation of them all), which never
     raises d, extrapolated (Anderson acceleration) where that lowers it further, from the rotation that fits
-    the means and from ``restarts`` random ones; the best two go on, "gaussian" by limited-memory BFGS over the
-    rotations. As the problem is not convex, only a stationary point is certain: where trials are few and noise
-    outweighs the means, another start can end a per cent lower.
+    the means and from ``restarts`` random ones; the best two go on, "gaussian" by Newton steps over the
+    rotations in a trust region. As the problem is not convex, only a stationary point is certain: where trials
+    are few and noise outweighs the means, another start can end a per cent lower.
 
     Few trials raise the distance: means and covariances of two samples of one system differ. Read it beside
     `stochastic_shape_floor`; ``covariance="shrunk"`` lowers the part of the covariances.
@@ -90,23 +89,16 @@ def stochastic_shape_distance(
     True
     """
     who = "stochastic_shape_distance"
-    check_option(metric, METRICS, name="metric", who=who)
-    check_option(covariance, COVARIANCES, name="covariance", who=who)
-    check_number(gamma, name="gamma", who=who, low=0.0, high=2.0, closed=True)
     check_number(tolerance, name="tolerance", who=who, low=0.0, high=1.0)
     check_count(restarts, name="restarts", who=who)
     check_count(max_iterations, name="max_iterations", who=who, minimum=2)
     random = resolve_seed(rng, who=who).stream("rotations")
-    if metric == "energy":
-        problem: Any = _Energy(_centred(_trials(x, "x", who)), _centred(_trials(y, "y", who)), who)
-    else:
-        problem = _Gaussian(_moments(x, "x", covariance, who), _moments(y, "y", covariance, who), gamma, who)
-    starts = [problem.first, *(_polar(random.normal(size=problem.first.shape)) for _ in range(restarts))]
-    runs = [_alternate(problem.step, q, tolerance, _TRIAL_RUN)[:2] for q in starts]
+    problem = stochastic_problem(x, y, metric=metric, gamma=gamma, covariance=covariance, who=who)
+    starts = [problem.first, *(polar(random.normal(size=problem.first.shape)) for _ in range(restarts))]
+    runs = [alternate(problem.step, q, tolerance, _TRIAL_RUN)[:2] for q in starts]
     kept = sorted(runs, key=lambda run: run[1])[:_FOLLOWED]
-    value, done = min(
-        (_settle(problem, q, tolerance, max_iterations) for q, _ in kept), key=lambda end: end[0]
-    )
+    ends = [settle(problem, q, tolerance, max_iterations) for q, _ in kept]
+    _, value, done = min(ends, key=lambda end: end[1])
     if not done:
         warn(
             "not-converged",
@@ -116,10 +108,19 @@ def stochastic_shape_distance(
     return float(np.sqrt(max(value, 0.0) / problem.n))
 
 
+def settle(
+    problem: _Gaussian | _Energy, q: np.ndarray, tolerance: float, most: int
+) -> tuple[np.ndarray, float, bool]:
+    """(rotation, n d^2, settled) from a rotation that is near."""
+    if isinstance(problem, _Gaussian):
+        return newton(problem.curved, q, tolerance, most)
+    return alternate(problem.step, q, tolerance, most)
+
+
 # -- what comes in -----------------------------------------------------------------------------------------
 
 
-def _trials(x: Any, name: str, who: str) -> Trials:
+def trials_of(x: Any, name: str, who: str) -> Trials:
     if isinstance(x, (list, tuple)):
         if isinstance(x, tuple) and len(x) == 2 and np.ndim(x[1]) == 3:
             raise InputError(
@@ -180,7 +181,7 @@ def _moments(x: Any, name: str, covariance: str, who: str) -> tuple[np.ndarray, 
             )
         factors = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
         return means - means.mean(axis=0), factors
-    trials = _trials(x, name, who)
+    trials = trials_of(x, name, who)
     means = np.stack([z.mean(axis=0) for z in trials])
     deviations = [z - m for z, m in zip(trials, means)]
     most, p = max(len(z) for z in trials), means.shape[1]
@@ -198,11 +199,22 @@ def _moments(x: Any, name: str, covariance: str, who: str) -> tuple[np.ndarray, 
     return means - means.mean(axis=0), factors
 
 
-def _same_stimuli(n: int, m: int, who: str) -> None:
+def same_stimuli(n: int, m: int, who: str) -> None:
     if n != m:
         raise InputError(
             f"{who}: x has {n} stimuli and y {m}; give the same ones, in one order.", code="rows-differ"
         )
+
+
+def stochastic_problem(
+    x: Any, y: Any, *, metric: str, gamma: float, covariance: str, who: str
+) -> _Gaussian | _Energy:
+    check_option(metric, METRICS, name="metric", who=who)
+    check_option(covariance, COVARIANCES, name="covariance", who=who)
+    check_number(gamma, name="gamma", who=who, low=0.0, high=2.0, closed=True)
+    if metric == "energy":
+        return _Energy(_centred(trials_of(x, "x", who)), _centred(trials_of(y, "y", who)), who)
+    return _Gaussian(_moments(x, "x", covariance, who), _moments(y, "y", covariance, who), gamma, who)
 
 
 # -- the two problems --------------------------------------------------------------------------------------
@@ -213,49 +225,63 @@ class _Gaussian:
     y -> y Q.
     """
 
-    smooth = True
-
     def __init__(
         self, x: tuple[np.ndarray, np.ndarray], y: tuple[np.ndarray, np.ndarray], gamma: float, who: str
     ) -> None:
         (mx, fx), (my, fy) = x, y
-        _same_stimuli(len(mx), len(my), who)
-        self.n, width = len(mx), max(mx.shape[1], my.shape[1])
-        mx, my = (np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in (mx, my))
-        fx, fy = (np.pad(f, ((0, 0), (0, width - f.shape[1]), (0, 0))) for f in (fx, fy))
-        self.share = 2.0 - gamma
-        self.cross = gamma * (my.T @ mx)
-        self.sum = gamma * float(np.sum(mx * mx) + np.sum(my * my))
+        same_stimuli(len(mx), len(my), who)
+        width, rank = max(mx.shape[1], my.shape[1]), max(fx.shape[2], fy.shape[2])
+        self.mx, self.my = (np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in (mx, my))
+        fx, fy = (np.pad(f, ((0, 0), (0, width - f.shape[1]), (0, rank - f.shape[2]))) for f in (fx, fy))
+        self.left, self.right = np.ascontiguousarray(fx.transpose(0, 2, 1)), fy
+        self.gamma, self.share, self.n = gamma, 2.0 - gamma, len(mx)
+        self.cross = gamma * (self.my.T @ self.mx)
+        self.sum = gamma * float(np.sum(self.mx**2) + np.sum(self.my**2))
         self.sum += self.share * float(np.sum(fx * fx) + np.sum(fy * fy))
-        self.left = np.ascontiguousarray(fx.transpose(0, 2, 1))
-        self.flat = self.left.reshape(-1, width)
-        self.right = fy
         # the means tell the rotation; without them the mean covariances do, up to signs
-        at = my.T @ mx if gamma > 0 else np.einsum("nik,njk->ij", fy, fy) @ np.einsum("nik,njk->ij", fx, fx)
-        self.first = _polar(at)
+        self.first = polar(self.my.T @ self.mx if gamma > 0 else self._covariances())
+
+    def _covariances(self) -> np.ndarray:
+        left = self.left.reshape(-1, self.left.shape[2])
+        right = self.right.transpose(0, 2, 1).reshape(-1, self.left.shape[2])
+        return (right.T @ right) @ (left.T @ left)
 
     def step(self, q: np.ndarray) -> tuple[float, np.ndarray]:
+        return self.curved(q)[:2]
+
+    def curved(self, q: np.ndarray) -> tuple[float, np.ndarray, Curvature]:
+        """And the products D -> dG of the curvature: with M = U S V', the polar factor U V' of M changes by U E V',
+        E = (K - K') / (s_i + s_j), K = U' dM V. No further decomposition.
+        """
         if self.share == 0:
-            return self.sum - 2 * float(np.sum(self.cross * q)), self.cross
-        u, size, vt = np.linalg.svd(self.left @ (q.T @ self.right), full_matrices=False)
+            return self.sum - 2 * float(np.sum(self.cross * q)), self.cross, np.zeros_like
+        u, size, vt = np.linalg.svd(self.left @ (q.T @ self.right))
         value = self.sum - 2 * (float(np.sum(self.cross * q)) + self.share * float(size.sum()))
-        turned = self.right @ (u @ vt).transpose(0, 2, 1)
-        pull = turned.transpose(1, 0, 2).reshape(q.shape[0], -1) @ self.flat
-        return value, self.cross + self.share * pull
+        left, right = u.transpose(0, 2, 1) @ self.left, self.right @ vt.transpose(0, 2, 1)
+        flat = left.reshape(-1, len(q))
+        least = np.maximum(1e-7 * size[:, :1, None], 1e-300)
+        gain = self.share / np.maximum(size[:, :, None] + size[:, None, :], least)
+
+        def back(right: np.ndarray) -> np.ndarray:
+            return right.transpose(1, 0, 2).reshape(len(q), -1) @ flat
+
+        def curvature(d: np.ndarray) -> np.ndarray:
+            k = (flat @ d.T).reshape(left.shape) @ right
+            return back(right @ ((k.transpose(0, 2, 1) - k) * gain))
+
+        return value, self.cross + self.share * back(right), curvature
 
 
 class _Energy:
     """The same for the energy distance: distances weighted by their inverses (iteratively reweighted squares)."""
 
-    smooth = False  # where trials meet
-
     def __init__(self, x: Trials, y: Trials, who: str) -> None:
-        _same_stimuli(len(x), len(y), who)
+        same_stimuli(len(x), len(y), who)
         self.n, width = len(x), max(x[0].shape[1], y[0].shape[1])
         self.x, self.y = ([np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in side] for side in (x, y))
         self.own = sum(float(cdist(z, z).mean()) / 2 for z in (*self.x, *self.y))
         self.floor = 1e-9 * max(float(np.abs(z).max()) for z in (*self.x, *self.y))
-        self.first = _polar(
+        self.first = polar(
             np.stack([b.mean(axis=0) for b in self.y]).T @ np.stack([a.mean(axis=0) for a in self.x])
         )
 
@@ -266,195 +292,3 @@ class _Energy:
             value += float(d.mean())
             pull += b.T @ (1 / np.maximum(d, self.floor)).T @ a / d.size
         return value, pull
-
-
-# -- the iteration -----------------------------------------------------------------------------------------
-
-
-def _polar(a: np.ndarray) -> np.ndarray:
-    u, _, vt = np.linalg.svd(a)
-    return u @ vt
-
-
-def _alternate(
-    step: Callable[[np.ndarray], tuple[float, np.ndarray]], q: np.ndarray, tolerance: float, most: int
-) -> tuple[np.ndarray, float, bool]:
-    """(rotation, value, settled). The plain step T = polar(pull) never raises the value; the extrapolated one is kept
-    where it is no higher than where it started, else the plain one follows.
-    """
-    value, pull = step(q)
-    plain = _polar(pull)
-    points: list[np.ndarray] = []
-    moves: list[np.ndarray] = []
-    scale = abs(value) + float(np.abs(np.sum(pull * q)))
-    for _ in range(most):
-        points, moves = [*points[1 - _MEMORY :], plain.ravel()], [*moves[1 - _MEMORY :], (plain - q).ravel()]
-        candidate = _extrapolated(points, moves).reshape(q.shape) if len(moves) > 1 else plain
-        found = step(candidate)
-        if found[0] > value and candidate is not plain:
-            candidate, points, moves = plain, [], []
-            found = step(candidate)
-        settled = abs(value - found[0]) <= tolerance * scale and (len(moves) > 1 or candidate is plain)
-        if found[0] <= value:
-            q, (value, pull) = candidate, found
-            plain = _polar(pull)
-        if settled:
-            return q, value, True
-    return q, value, False
-
-
-def _extrapolated(points: list[np.ndarray], moves: list[np.ndarray]) -> np.ndarray:
-    """Anderson acceleration (Walker & Ni 2011), brought back to the nearest rotation."""
-    f, g = np.stack(moves), np.stack(points)
-    df, dg = np.diff(f, axis=0), np.diff(g, axis=0)
-    gram = df @ df.T
-    weights = np.linalg.solve(gram + 1e-10 * (np.trace(gram) + 1e-300) * np.eye(len(gram)), df @ f[-1])
-    side = int(np.sqrt(f.shape[1]))
-    return _polar((g[-1] - weights @ dg).reshape(side, side)).ravel()
-
-
-def _settle(problem: Any, q: np.ndarray, tolerance: float, most: int) -> tuple[float, bool]:
-    q, value, done = _alternate(problem.step, q, tolerance, _FIRST if problem.smooth else most)
-    return _descend(problem.step, q, tolerance, most) if problem.smooth else (value, done)
-
-
-def _descend(
-    step: Callable[[np.ndarray], tuple[float, np.ndarray]], q: np.ndarray, tolerance: float, most: int
-) -> tuple[float, bool]:
-    """(value, settled) by limited-memory BFGS over the rotations: steps A in the tangent space, Q -> Q (I - A/2)^-1
-    (I + A/2). It gets through the flat stretches in which the alternation creeps.
-    """
-    value, pull = step(q)
-    gradient = _tangent(q, pull)
-    scale = abs(value) + 2 * abs(float(np.sum(pull * q)))
-    moves: list[np.ndarray] = []
-    turns: list[np.ndarray] = []
-    seen = [value]
-    eye = np.eye(len(q))
-    for _ in range(most):
-        direction = _bfgs(gradient.ravel(), moves, turns, float(np.abs(np.trace(q.T @ pull))) / len(q))
-        direction = direction.reshape(q.shape)
-        slope = float(np.sum(gradient * direction))
-        length = 1.0
-        while True:
-            half = length / 2 * direction
-            new = q @ np.linalg.solve(eye - half, eye + half)
-            found = step(new)
-            if found[0] <= value + 1e-4 * length * slope or length < 1e-4:
-                break
-            length /= 3
-        if found[0] > value:
-            if not moves:
-                return value, True  # nowhere lower, to rounding
-            moves, turns = [], []
-            continue
-        changed = _tangent(new, found[1])
-        move, turn = length * direction.ravel(), (changed - gradient).ravel()
-        if move @ turn > 1e-12 * np.linalg.norm(move) * np.linalg.norm(turn):
-            moves, turns = [*moves[1 - _STEPS_KEPT :], move], [*turns[1 - _STEPS_KEPT :], turn]
-        q, (value, pull), gradient = new, found, changed
-        seen.append(value)
-        if len(seen) > _WINDOW and seen[-_WINDOW - 1] - value <= _WINDOW * tolerance * scale:
-            return value, True
-    return value, False
-
-
-def _tangent(q: np.ndarray, pull: np.ndarray) -> np.ndarray:
-    """Gradient with respect to A in Q exp(A), A antisymmetric."""
-    turned = q.T @ pull
-    return turned.T - turned
-
-
-def _bfgs(gradient: np.ndarray, moves: list[np.ndarray], turns: list[np.ndarray], size: float) -> np.ndarray:
-    """Direction of descent from the last moves and changes of the gradient (two-loop recursion, Nocedal 1980)."""
-    out = gradient.copy()
-    kept = []
-    for move, turn in zip(moves[::-1], turns[::-1]):
-        share = (move @ out) / (move @ turn)
-        kept.append(share)
-        out -= share * turn
-    out *= (moves[-1] @ turns[-1]) / (turns[-1] @ turns[-1]) if moves else 0.5 / max(size, 1e-300)
-    for move, turn, share in zip(moves, turns, kept[::-1]):
-        out += move * (share - (turn @ out) / (move @ turn))
-    return -out
-
-
-# -- what trials alone make ----------------------------------------------------------------------------------
-
-
-class StochasticFloor(NamedTuple):
-    """Distances between halves of the trials, means over splits.
-
-    between : of x to y.   within_x, within_y : of a system to itself, what trials of this number make alone.
-    ratio : between over the root mean square of the two within; 1 = no more apart than halves of one system.
-    """
-
-    between: float
-    within_x: float
-    within_y: float
-
-    @property
-    def ratio(self) -> float:
-        floor = float(np.sqrt((self.within_x**2 + self.within_y**2) / 2))
-        return self.between / floor if floor > 0 else float("inf")
-
-
-def stochastic_shape_floor(
-    x: Any, y: Any, /, *, splits: int = 5, rng: Any = 0, **options: Any
-) -> StochasticFloor:
-    """What few trials make of a stochastic shape distance: halves of the trials of x and y, within and between.
-
-    Each split halves the trials of every stimulus at random; all three distances are between halves, so they have
-    one number of trials and can be compared, unlike the distance from all trials.
-
-    Parameters
-    ----------
-    x, y : trials, as in `stochastic_shape_distance`, at least 4 of every stimulus
-    splits : number of random halvings.   rng : their seed.   options : of `stochastic_shape_distance`.
-
-    Returns
-    -------
-    StochasticFloor (between, within_x, within_y), ``.ratio``
-
-    Raises
-    ------
-    InputError : fewer than 4 trials of a stimulus, moments instead of trials, an unknown option.
-
-    References
-    ----------
-    Duong et al. (2023).
-
-    Examples
-    --------
-    >>> import numpy as np, consilience as cs
-    >>> rng = np.random.default_rng(0)
-    >>> means = rng.normal(size=(8, 1, 3))
-    >>> x, y = (means + rng.normal(size=(8, 40, 3)) for _ in range(2))
-    >>> floor = cs.measures.stochastic_shape_floor(x, y, splits=2)
-    >>> 0.8 < floor.ratio < 1.2
-    True
-    """
-    who = "stochastic_shape_floor"
-    check_count(splits, name="splits", who=who, minimum=1)
-    sides = [_trials(z, name, who) for z, name in ((x, "x"), (y, "y"))]
-    _same_stimuli(len(sides[0]), len(sides[1]), who)
-    fewest = min(len(z) for side in sides for z in side)
-    if fewest < 4:
-        raise InputError(
-            f"{who}: at least 4 trials of every stimulus are needed, got {fewest}.", code="too-few"
-        )
-    random = resolve_seed(rng, who=who).stream("halves")
-    found = []
-    for _ in range(splits):
-        (a, b), (c, d) = (_halves(side, random) for side in sides)
-        found.append([stochastic_shape_distance(*pair, **options) for pair in ((a, c), (a, b), (c, d))])
-    return StochasticFloor(*(float(v) for v in np.mean(found, axis=0)))
-
-
-def _halves(trials: Sequence[np.ndarray], rng: np.random.Generator) -> tuple[Trials, Trials]:
-    one, two = [], []
-    for z in trials:
-        order = rng.permutation(len(z))
-        one.append(z[order[: len(z) // 2]])
-        two.append(z[order[len(z) // 2 :]])
-    return one, two

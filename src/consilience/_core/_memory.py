@@ -12,7 +12,16 @@ import numpy as np
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
 
-__all__ = ["available_memory", "check_fits", "computed", "gigabytes", "is_lazy", "on_disk", "out_of_core", "release"]
+__all__ = [
+    "available_memory",
+    "check_fits",
+    "computed",
+    "gigabytes",
+    "is_lazy",
+    "on_disk",
+    "out_of_core",
+    "release",
+]
 
 
 def available_memory() -> int | None:

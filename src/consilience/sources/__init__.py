@@ -1,4 +1,4 @@
-"""Files in: arrays and ids from .npy, .npz, .nc and .csv, chosen by what the file is, never unpickled."""
+"""Files in: arrays and ids from .npy, .npz, .nc, .csv and zarr stores, chosen by what the file is, never unpickled."""
 
 from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, check_path_text, read_bytes_limit

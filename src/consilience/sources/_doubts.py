@@ -45,7 +45,7 @@ def _is_number(text: str) -> bool:
 def doubt_responses(raw: Raw, name: str) -> tuple[Caution, ...]:
     """What speaks against reading the file as responses."""
     found = list(raw.cautions)
-    if raw.format != "netcdf" and _looks_like_rdm(raw.values):
+    if raw.format not in ("netcdf", "zarr") and _looks_like_rdm(raw.values):
         n = len(raw.values)
         found.append(
             Caution(

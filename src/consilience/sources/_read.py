@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import Caution, InputError, cautions_to_json, warn
+from consilience._core._memory import computed, is_lazy
 from consilience._responses import KINDS, rdm_data, recorded_cautions, responses
 from consilience._responses._check import WARNINGS
 from consilience.sources._doubts import doubt_responses
@@ -18,6 +20,7 @@ from consilience.sources._files import check_file, show, signature
 from consilience.sources._ids import read_ids
 from consilience.sources._labels import LabelSource, own_columns, read_label
 from consilience.sources._raw import Raw
+from consilience.sources._zarr import is_zarr, read_zarr
 
 __all__ = ["Raw", "read_array", "read_raw"]
 
@@ -79,11 +82,12 @@ def read_array(
 
     Parameters
     ----------
-    path : a regular file; what it is, is decided by its first bytes.
+    path : a regular file, or a zarr store; what a file is, is decided by its first bytes.
         .npy: array (trial, unit). .npz: member ``responses``, ``data`` or the only one, with ``stimulus``,
         ``unit``, ``time`` members if any.
         .nc: one DataArray that follows the schema. .h5: what rsatoolbox wrote. .csv: first column ids, header
-        unit names.
+        unit names. A folder that is a zarr store: an array, or a group in which xarray wrote one DataArray; its values
+        stay on disk (a dask array) until they are used.
     ids : list of stimulus ids, one per trial, or a file with them (.txt, .json, .yaml, .npy); replaces
         those in the file.
     kind : what a value is (rate, count, bold...); default: what the file says, else activation.
@@ -105,8 +109,12 @@ def read_array(
     InputError : no such file, damaged, pickled, of another format, NaN, ids that do not fit; the text
         names the file.
     """
-    who = f"reading {show(check_file(path, who='read'))}"
-    raw = read_raw(path, who="read", apart=own_columns(labels or {}, Path(path)))
+    zarr = is_zarr(path, who="read")
+    who = f"reading {show(Path(path) if zarr else check_file(path, who='read'))}"
+    if zarr:
+        raw = read_zarr(path, who="read")
+    else:
+        raw = read_raw(path, who="read", apart=own_columns(labels or {}, Path(path)))
     names = tuple(dims) if dims is not None else raw.dims
     as_rdms = rdm is not None or (names is not None and "stimulus_" in names)
     doubts = raw.cautions if as_rdms else doubt_responses(raw, show(Path(Path(path).name)))
@@ -137,6 +145,7 @@ def read_array(
     given = {name: read_label(source, name, who=who) for name, source in (labels or {}).items()}
     try:
         if as_rdms:
+            raw = replace(raw, values=computed(raw.values, who=who)) if is_lazy(raw.values) else raw
             return _recorded(_rdms(raw, stimulus, system, rdm, subject, session), doubts)
         stored_repeat = raw.labels["repeat"][1] if "repeat" in raw.labels else None
         stated = kind or raw.attrs.get("kind") or "activation"
@@ -167,7 +176,7 @@ def _stored_labels(raw: Raw, data: xr.DataArray, others: Sequence[str]) -> dict[
     """Labels that stand in the file, of the trials that were kept."""
     kept: Any = slice(None)
     if "trial" in data.dims and len(raw.values) != data.sizes["trial"]:
-        kept = ~np.isnan(raw.values).reshape(len(raw.values), -1).any(axis=1)
+        kept = np.asarray(~np.isnan(raw.values).reshape(len(raw.values), -1).any(axis=1))
     return {
         name: (dim, values[kept] if dim == "trial" else values)
         for name, (dim, values) in raw.labels.items()

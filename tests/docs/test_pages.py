@@ -103,12 +103,11 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(path), f"{page.name}: {target}"
 
 
-@pytest.mark.parametrize("command", ["run", "demo", "compare", "report", "inspect", "cite", "doctor"])
-def test_the_readme_lists_every_command(command):
+def test_the_readme_lists_every_command():
     from consilience._cli._commands import cli
 
-    assert set(cli.commands) == {"run", "demo", "compare", "report", "inspect", "cite", "doctor"}
-    assert f"| `consilience {command}" in text_of("README.md")
+    listed = re.findall(r"^\| `consilience ([a-z-]+)", text_of("README.md"), re.MULTILINE)
+    assert set(listed) == set(cli.commands)
 
 
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda p: str(p.relative_to(ROOT)))

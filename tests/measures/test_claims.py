@@ -87,5 +87,9 @@ def test_every_exported_measure_is_registered():
         "soft_match_distance",
         "stochastic_shape_distance",
         "stochastic_shape_floor",
+        "crossnobis",
+        "poisson_crossvalidated",
+        "partial_compare_rdms",
+        "minibatch_cka",
     }
     assert functions - helpers == set(cs.measures.names()), "add the export line, or the @measure decorator"

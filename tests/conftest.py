@@ -1,0 +1,9 @@
+"""Peers that reference tests are held against: `make peers` installs them into a folder of their own."""
+
+import os
+import sys
+from pathlib import Path
+
+_PEERS = Path(os.environ.get("CONSILIENCE_PEERS") or Path(__file__).resolve().parents[1] / ".peers")
+if _PEERS.is_dir() and str(_PEERS) not in sys.path:
+    sys.path.append(str(_PEERS))  # last, so that nothing of the environment is shadowed

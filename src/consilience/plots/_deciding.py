@@ -63,6 +63,11 @@ def plot_deciding(deciding: DecidingStimuli, ax: Axes | None = None) -> Axes:
             said += f"; without {int(at['n_to_flip'])} stimuli the order turns"
         ax.text(0, 1.02, said, transform=ax.transAxes, fontsize=8, color=MUTED, va="bottom")
         if np.isfinite(deciding.curve["held_out_share"].values).any():
+            # the inset takes the upper right: what lies under it must stay below half of the axis
+            right = x > 0.55 * len(x)
+            under = max(float(np.nanmax([*high[right], *y[right]])), 0.0)
+            floor, head = ax.get_ylim()
+            ax.set_ylim(floor, max(head, floor + (under - floor) / 0.46))
             _curve(ax, deciding)
     return ax
 

@@ -32,8 +32,8 @@ class Encoding(Result):
         (both), p.
     bands : Dataset (band, unit), with several bands: share (the band's part of r2, parts add up to r2), unique (r2 lost
         when the band is left out and all is fitted anew), each with _low, _high. In simulations these cover bands that
-        carry something in 0.91 to 0.99; for a band that carries nothing both values are at or a little below 0, the
-        interval may have no width, and never lay above 0.
+        carry something in 0.91 to 0.99, and never lay above 0 for a band that carries nothing. NaN where the value is
+        not above 0: the fit made no use of the band, and draws of it would not vary as new data do.
     predictions : Dataset (stimulus or time, unit): predicted, actual, held out, in units of y.
 
     Examples

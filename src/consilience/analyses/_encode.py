@@ -316,6 +316,8 @@ def _bands(
                 low, high = held_out_interval(
                     _ratio(tops[name], total, weights), value, level=level, blocks=data.blocks
                 )
+                # a band that the fit left out: its draws hardly vary, other than with new data
+                low, high = (np.where(value > 0, end, np.nan) for end in (low, high))
             for field, entry in zip((name, f"{name}_low", f"{name}_high"), (value, low, high)):
                 out[field].append(entry)
     return xr.Dataset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -40,6 +41,84 @@ def _stream(threads: int) -> list[float]:
     return [float(word) for word in done.stdout.split()]
 
 
+OUT_OF_CORE = {"memmap": 400, "dask": 400, "zarr": 500}  # most MB in all, of 400 MB of data
+_STIMULI, _UNITS, _CHUNK = 400, 250_000, 5000
+
+_COMPARE = f"""
+import resource, sys, tempfile, time, warnings
+import numpy as np
+import dask.array as da
+import consilience as cs
+warnings.simplefilter("ignore")
+n, p, step = {_STIMULI}, {_UNITS}, {_CHUNK}
+rng = np.random.default_rng(0)
+with tempfile.TemporaryDirectory() as folder:
+    path = folder + "/x"
+    if sys.argv[1] == "dask":
+        x = da.random.default_rng(0).standard_normal((n, p), chunks=(n, step), dtype=np.float32)
+    elif sys.argv[1] == "memmap":
+        x = np.memmap(path, np.float32, "w+", shape=(n, p))
+        for row in range(n):
+            x[row] = rng.standard_normal(p, dtype=np.float32)
+            if row % 10 == 9:
+                x.flush()
+                x._mmap.madvise(4)
+        x = np.memmap(path, np.float32, "r", shape=(n, p))
+    else:
+        import zarr
+        store = zarr.create_array(path, shape=(n, p), dtype=np.float32, chunks=(n, step))
+        for start in range(0, p, step):
+            store[:, start : start + step] = rng.standard_normal((n, step), dtype=np.float32)
+    other = cs.responses(rng.normal(size=(n, 50)), stimulus=np.arange(n))
+    start = time.perf_counter()
+    if sys.argv[1] == "zarr":
+        data = cs.sources.read_array(path, ids=list(range(n)))
+    else:
+        data = cs.responses(x, stimulus=np.arange(n))
+    found = cs.compare(data, other, measure=["rsa", "cka"], n_boot=1000, n_perm=1000, rng=0).data
+    seconds = time.perf_counter() - start
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, seconds, *found["value"].values.ravel(),
+      *found["p"].values.ravel())
+"""
+
+
+def _compare(kind: str, threads: int) -> list[float]:
+    """Peak resident memory in MB, seconds, values and p of rsa and cka."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    environment = os.environ | dict.fromkeys(names, str(threads))
+    done = subprocess.run(
+        [sys.executable, "-c", _COMPARE, kind], env=environment, capture_output=True, text=True, check=True
+    )
+    return [float(word) for word in done.stdout.split()]
+
+
+def _out_of_core(threads: int) -> list[Row]:
+    def row(kind: str, most: int) -> Row:
+        def check(answers: dict[str, Any]) -> str:
+            peak, seconds, rsa, cka, *p = answers[OURS]
+            if peak >= most:
+                raise AssertionError(f"{peak:.0f} MB, more than {most}.")
+            if max(abs(rsa), abs(cka)) > 0.05 or min(p) < 0.001:
+                raise AssertionError(f"unrelated systems score {rsa:.3f} and {cka:.3f}.")
+            said = f"peak resident memory {peak:.0f} MB (< {most}), compare in {seconds:.1f} s"
+            return f"{said}; rsa {rsa:.4f}, cka {cka:.4f}"
+
+        return Row(
+            "streaming",
+            f"compare by rsa and cka of a {kind} array, {_STIMULI} x {_UNITS} float32 (400 MB), 1000 draws",
+            (Side(OURS, lambda: _compare(kind, threads)),),
+            check,
+            (Target("seconds", 120.0),),
+            repeats=1,
+            notes=(
+                "The time holds the making of the data and the start of Python; memory holds the interpreter.",
+            ),
+        )
+
+    kinds = [kind for kind in OUT_OF_CORE if kind != "zarr" or importlib.util.find_spec("zarr")]
+    return [row(kind, OUT_OF_CORE[kind]) for kind in kinds]
+
+
 def rows(threads: int) -> list[Row]:
     def check(answers: dict[str, Any]) -> str:
         peak, value, low, high = answers[OURS]
@@ -59,5 +138,6 @@ def rows(threads: int) -> list[Row]:
             (Target("seconds", 600.0),),
             repeats=1,
             notes=("The time holds the making of the data and the start of Python.",),
-        )
+        ),
+        *_out_of_core(threads),
     ]

@@ -148,8 +148,10 @@ class Responses:
         for start, stop in self.blocks():
             # the order of rows does not matter here, and in memory taking them out is a copy
             whole = not self.on_disk and n == len(self.matrix)
-            block = self.matrix[:, start:stop] if whole else self.columns(start, stop)
-            found.append(np.asarray(constant_columns(_floats(block))))
+            block = self.matrix[:, start:stop] if whole else self.trials(start, stop)
+            for part in _parts(block):
+                mine = part if whole else self.averaged(part)
+                found.append(np.asarray(constant_columns(_floats(mine))))
         return np.concatenate(found)
 
     def products(self, kind: GramKind) -> Products:
@@ -188,9 +190,11 @@ class Responses:
         """Blocks (trials, units that vary) as floats."""
         for start, stop in self.blocks():
             block = self.trials(start, stop)
-            block = block if self.units is None else block[:, self.units[start:stop]]
-            if block.shape[1]:
-                yield np.ascontiguousarray(_floats(block))
+            kept = np.ones(stop - start, bool) if self.units is None else self.units[start:stop]
+            for part, mine in zip(_parts(block), _parts(kept, len(block))):
+                used = part if mine.all() else part[:, mine]
+                if used.shape[1]:
+                    yield np.ascontiguousarray(_floats(used))
 
     def take(self) -> np.ndarray:
         """(n, units): a copy, or a read-only view of the whole matrix."""
@@ -236,6 +240,12 @@ def _runs(owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where each stimulus starts in its rising numbers, and how many trials it has."""
     starts = np.flatnonzero(np.r_[True, np.diff(owner) > 0])
     return starts, np.diff(np.r_[starts, owner.size])
+
+
+def _parts(block: np.ndarray, rows: int | None = None) -> Iterator[np.ndarray]:
+    """Views of some columns each (of the last axis), so that what is made of them stays small."""
+    step = max(1024, _ENTRIES // 8 // (len(block) if rows is None else rows))
+    yield from (block[..., start : start + step] for start in range(0, block.shape[-1], step))
 
 
 def _floats(block: np.ndarray) -> np.ndarray:

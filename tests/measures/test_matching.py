@@ -102,6 +102,20 @@ def test_the_stated_null_is_close_where_it_is_scaled_from_fewer_units(null, name
     assert null(100, 20, 30) == null(100, 30, 20)
 
 
+@pytest.mark.parametrize("mass", [0.2, 0.6])
+def test_the_null_of_a_part_of_the_mass_is_what_independent_systems_score(mass):
+    rng = np.random.default_rng(0)
+    measure = m.as_measure(functools.partial(m.soft_match, mass=mass), held_out=False)
+    for n, p, q, draws, tolerance in ((40, 10, 15, 25, 0.02), (60, 160, 170, 1, 0.03)):
+        values = [measure.parts.value(rng.normal(size=(n, p)), rng.normal(size=(n, q))) for _ in range(draws)]
+        stated = measure.claims.null(n, p, q)
+        assert stated == pytest.approx(np.mean(values), abs=tolerance)
+        assert stated > soft_null(n, p, q) + 0.02
+        assert stated == measure.claims.null(n, q, p)
+    with pytest.warns(cs.ConsilienceWarning, match="null-not-zero.*would score 0.* even if unrelated"):
+        m.soft_match(rng.normal(size=(40, 10)), rng.normal(size=(40, 10)), mass=mass)
+
+
 @quiet
 def test_the_soft_distance_is_a_metric():
     rng = np.random.default_rng(0)

@@ -119,6 +119,22 @@ def test_all_pairs_at_once_are_the_single_ones():
                 assert found[i, j] == pytest.approx(float(m.procrustes(x, y, alpha=alpha)), abs=1e-9)
 
 
+@pytest.mark.parametrize("kind", ["noise", "decaying", "low rank", "zero", "tiny", "wide"])
+def test_nuclear_norm_is_the_sum_of_singular_values(kind):
+    from consilience.measures._procrustes import nuclear_norm
+
+    rng = np.random.default_rng(0)
+    for k in range(20):
+        c = rng.normal(size=(30, 50 if kind == "wide" else 30))
+        if kind == "decaying":
+            c = c * 10.0 ** -np.linspace(0, 12, 30) @ np.linalg.qr(rng.normal(size=(30, 30)))[0]
+        if kind == "low rank":
+            c = c[:, : k + 1] @ rng.normal(size=(k + 1, 30))
+        c = c * {"zero": 0.0, "tiny": 1e-120}.get(kind, 1.0)
+        expected = np.linalg.svd(c, compute_uv=False).sum()
+        assert nuclear_norm(c) == pytest.approx(expected, rel=1e-8, abs=0)
+
+
 def test_what_is_refused_and_what_warns():
     x, y = systems(5)
     with pytest.raises(cs.InputError, match=r"shape_distance: alpha must be a number in \[0, 1\]; got 2"):

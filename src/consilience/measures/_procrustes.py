@@ -127,14 +127,16 @@ def _similarity(x: Array, y: Array) -> Array:
 
 
 def nuclear_norm(c: np.ndarray) -> float:
-    """Sum of the singular values of ``c``: roots of the eigenvalues of its smaller Gram matrix, where their rounding
-    (k eps times the largest of k, over 2 s in a root s) keeps nine digits; else by the decomposition of ``c``.
+    """Sum of the singular values of ``c``, to 1e-8 of it at worst: roots of the eigenvalues of its smaller Gram matrix,
+    where their rounding, d = k eps times the largest of k, lets the roots s be off by no more in sum (each by d / 2s,
+    or sqrt(d)); else, as for many singular values of 0, by the decomposition of ``c``.
     """
     values = np.linalg.eigvalsh(c.T @ c if c.shape[0] >= c.shape[1] else c @ c.T)
-    if values[0] > 0:
-        roots = np.sqrt(values)
-        if values.size * np.finfo(np.float64).eps * values[-1] * np.sum(0.5 / roots) <= 1e-9 * roots.sum():
-            return float(roots.sum())
+    roots = np.sqrt(np.maximum(values, 0.0))
+    rounding = values.size * np.finfo(np.float64).eps * max(float(values[-1]), 0.0)
+    worst = np.minimum(rounding / np.maximum(2 * roots, 1e-300), np.sqrt(rounding))
+    if 0 < np.sum(worst) <= 1e-8 * roots.sum():
+        return float(roots.sum())
     return float(np.linalg.svd(c, compute_uv=False).sum())
 
 
@@ -154,20 +156,25 @@ class RotationParts(SubsampleParts):
 
     def matrix(self, prepared: list[np.ndarray]) -> np.ndarray:
         """Values (k, k) of prepared systems (n, r_k), symmetric, 1 on the diagonal."""
-        ready = []
-        for z in prepared:
+        k = len(prepared)
+        out = np.eye(k)
+        starts = np.cumsum([0, *(z.shape[1] for z in prepared)])
+        whole = np.empty(
+            (len(prepared[0]), starts[-1])
+        )  # side by side: one product for a system with all others
+        for i, z in enumerate(prepared):
             z = z - z.mean(axis=0)
             z = partly_whitened(principal_scores(z), self.alpha) if self.alpha < 1 else z
-            ready.append(z / np.linalg.norm(z))
-        k = len(ready)
-        out = np.eye(k)
-        starts = np.cumsum([0, *(z.shape[1] for z in ready)])
-        whole = np.concatenate(ready, axis=1)
+            starts[i + 1] = starts[i] + z.shape[1]
+            np.divide(z, np.linalg.norm(z), out=whole[:, starts[i] : starts[i + 1]])
+        products = np.empty(int(np.diff(starts).max()) * int(starts[-1]))  # filled again for each system
         for i in range(k - 1):
-            crossed = ready[i].T @ whole[:, starts[i + 1] :]
+            left, right = whole[:, starts[i] : starts[i + 1]], whole[:, starts[i + 1] : starts[-1]]
+            crossed = products[: left.shape[1] * right.shape[1]].reshape(left.shape[1], -1)
+            np.matmul(left.T, right, out=crossed)
             for j in range(i + 1, k):
                 c = crossed[:, starts[j] - starts[i + 1] : starts[j + 1] - starts[i + 1]]
-                out[i, j] = out[j, i] = min(1.0, nuclear_norm(c))
+                out[i, j] = out[j, i] = min(1.0, nuclear_norm(np.ascontiguousarray(c)))
         return out
 
 

@@ -68,14 +68,18 @@ def couple(correlations: np.ndarray, *, mass: float = 1.0, who: str = "soft_matc
 # -- in-sample ---------------------------------------------------------------------------------------------
 
 
-def _of_the_null(correlations: np.ndarray) -> np.ndarray:
-    return coupling(correlations)[0]
+def _of_the_null(correlations: np.ndarray, mass: float = 1.0) -> np.ndarray:
+    return coupling(correlations, mass)[0]
 
 
 @functools.lru_cache(maxsize=1024)
-def soft_null(n: int, p: int, q: int) -> float:
-    """Expected value for independent Gaussian data (simulated); q in a simple ratio to p, for an exact coupling."""
+def soft_null(n: int, p: int, q: int, mass: float = 1.0) -> float:
+    """Expected value for independent Gaussian data (simulated). With mass 1, q is brought to a simple ratio to p, for
+    an exact coupling.
+    """
     small, large = sorted((p, q))
+    if mass < 1:
+        return simulated_null(n, small, large, functools.partial(_of_the_null, mass=mass))
     ratio = max(1, round(large / small))
     if math.lcm(small, large) > 1_200:
         small = max(1, round(large / ratio))
@@ -96,11 +100,8 @@ def _claims(*, mass: float = 1.0) -> Claims:
         itself=1.0,
         symmetric=True,
         invariant=UNIT_WISE,
-        null=soft_null if mass == 1 else lambda n, p, q: float("nan"),
-        null_text="about sqrt(2 log(units)/n), simulated",
-        inflation=None
-        if mass == 1
-        else soft_null,  # what is matched in part is chosen, and scores higher still
+        null=functools.partial(soft_null, mass=mass),
+        null_text="about sqrt(2 log(units)/n), simulated; higher with less mass, as what is matched is chosen",
         resample="subsample",
         held_out="soft_match_held_out",
         converts=True,

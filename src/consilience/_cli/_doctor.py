@@ -31,6 +31,7 @@ _EXTRAS = {
     "torch": ("torch", "networks"),
     "jinja2": ("report", "reports"),
     "distributed": ("distributed", "Dask clusters"),
+    "zarr": ("zarr", "zarr stores"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 
@@ -69,7 +70,7 @@ def test_the_value_is_the_objective_at_some_rotation_and_not_above_the_plain_alt
         gap = [gamma * np.sum((a - b @ q) ** 2) for a, b in zip(mx, my)]
         return np.mean(gap) + (2 - gamma) * np.mean([bures(a, q.T @ b @ q) for a, b in zip(cx, cy)])
 
-    problem = module._Gaussian(
+    problem = module.Gaussian(
         module._moments((mx, cx), "x", "sample", "t"),
         module._moments((my, cy), "y", "sample", "t"),
         gamma,
@@ -98,7 +99,7 @@ def test_energy_is_the_published_sum():
             [cdist(a, b @ q).mean() - cdist(a, a).mean() / 2 - cdist(b, b).mean() / 2 for a, b in zip(x, y)]
         )
 
-    problem = module._Energy(list(x), list(y), "t")
+    problem = module.Energy(list(x), list(y), "t")
     values, q = [], problem.first
     for _ in range(200):
         value, pull = problem.step(q)
@@ -123,7 +124,7 @@ def test_it_is_symmetric_and_keeps_the_triangle_inequality():
 @pytest.mark.parametrize("t", [30, 3])
 def test_gradient_and_curvature_are_those_of_the_value(t):
     x, y = trials(1, t=t), trials(2, t=t + 2)
-    problem = module._Gaussian(
+    problem = module.Gaussian(
         module._moments(x, "x", "sample", "t"), module._moments(y, "y", "sample", "t"), 0.7, "t"
     )
     q, a = rotation(4, 3), np.random.default_rng(0).normal(size=(4, 4))
@@ -137,7 +138,7 @@ def test_gradient_and_curvature_are_those_of_the_value(t):
 
 def test_newton_steps_end_where_the_gradient_is_zero_and_no_higher_than_the_plain_alternation():
     for seed in range(4):
-        problem = module._Gaussian(
+        problem = module.Gaussian(
             module._moments(trials(seed, t=12, p=6), "x", "sample", "t"),
             module._moments(trials(seed + 50, t=12, p=6), "y", "sample", "t"),
             1.0,
@@ -214,3 +215,62 @@ def test_part_of_a_trial_missing_is_refused_and_too_few_iterations_are_told():
         m.stochastic_shape_distance(trials(0, p=16), trials(1, p=16), gamma=0.0, max_iterations=2)
     with pytest.raises(cs.InputError, match="at least 4 trials of every stimulus are needed, got 3"):
         m.stochastic_shape_floor(x[:, :3], x)
+
+
+def test_the_interval_is_the_jackknife_over_stimuli_beside_the_floor():
+    x, more = trials(0, n=10), np.random.default_rng(1)
+    y = x @ rotation(4) + 0.5 * more.normal(size=(10, 1, 4)) + more.normal(size=(10, 30, 4))
+    found = m.stochastic_shape_interval(x, y, splits=1, rng=3)
+    assert found.value == m.stochastic_shape_distance(x, y, rng=3)
+    assert found.low < found.value < found.high
+    assert found.floor == m.stochastic_shape_floor(x, y, splits=1, rng=3)
+    assert (found.n, found.level) == (10, 0.95)
+    # by hand, each set of nine from its own starts
+    logs = [np.log(m.stochastic_shape_distance(np.delete(x, i, 0), np.delete(y, i, 0))) for i in range(10)]
+    spread = stats.t.ppf(0.975, 9) * np.sqrt(0.9 * np.sum((logs - np.mean(logs)) ** 2))
+    assert found.low == pytest.approx(found.value * np.exp(-spread), rel=2e-3)
+    assert found.high == pytest.approx(found.value * np.exp(spread), rel=2e-3)
+    assert m.stochastic_shape_interval(x, y, level=0.5, splits=0).high < found.high
+
+
+@pytest.mark.parametrize("metric", ["gaussian", "energy"])
+def test_the_interval_of_copies_and_of_moments(metric):
+    x = trials(0, n=10, t=12)
+    same = m.stochastic_shape_interval(x, x, metric=metric, splits=0)
+    assert 0 <= same.low <= same.value <= same.high
+    assert same.value < 1e-4
+    if metric == "gaussian":
+        y = trials(1, n=10, t=12)
+        found = m.stochastic_shape_interval(moments(x), moments(y), splits=0)
+        assert found.value == pytest.approx(m.stochastic_shape_interval(x, y, splits=0).value, rel=1e-6)
+        assert found.floor is None
+
+
+def test_the_interval_refuses_few_stimuli():
+    x = trials(0, n=7)
+    with pytest.raises(cs.InputError, match="at least 8 stimuli are needed, got 7"):
+        m.stochastic_shape_interval(x, x)
+    with pytest.raises(cs.InputError, match="at least 4 trials of every stimulus are needed, got 3"):
+        m.stochastic_shape_interval(trials(0, n=8)[:, :3], trials(1, n=8)[:, :3])
+    with pytest.raises(cs.InputError, match="groups must be"):
+        m.stochastic_shape_interval(trials(0, n=8), trials(1, n=8), groups=3)
+
+
+@pytest.mark.slow
+def test_the_interval_covers_the_mean_distance_of_new_stimuli():
+    def pair(seed):
+        rng = np.random.default_rng(seed)
+        z, mixing = rng.normal(size=(30, 1, 3)), np.array([[1, 0.4, 0], [0, 1, -0.4], [0.3, 0, 1]])
+        return z + 0.7 * rng.normal(size=(30, 10, 3)), z @ mixing + 0.9 * rng.normal(size=(30, 10, 3))
+
+    truth = np.mean([m.stochastic_shape_distance(*pair(1000 + k), restarts=1) for k in range(150)])
+    found = [m.stochastic_shape_interval(*pair(k), splits=0, groups=15, restarts=1) for k in range(80)]
+    assert 0.86 <= np.mean([i.low <= truth <= i.high for i in found]) <= 1
+
+
+def test_the_first_rotation_does_not_hang_on_rounding():
+    x, y = (moments(trials(k, n=5, p=8)) for k in range(2))  # 5 means leave 4 of 8 directions open
+    first = module.stochastic_problem(x, y, metric="gaussian", gamma=1.0, covariance="sample", who="t").first
+    x = x[0] + 1e-13, x[1]
+    again = module.stochastic_problem(x, y, metric="gaussian", gamma=1.0, covariance="sample", who="t").first
+    np.testing.assert_allclose(first, again, atol=1e-5)

@@ -36,6 +36,7 @@ from consilience.measures._rsa import rsa
 from consilience.measures._shape import shape_distance
 from consilience.measures._soft_match import soft_match, soft_match_distance, soft_match_held_out
 from consilience.measures._stochastic_floor import StochasticFloor, stochastic_shape_floor
+from consilience.measures._stochastic_interval import StochasticInterval, stochastic_shape_interval
 from consilience.measures._stochastic_shape import stochastic_shape_distance
 from consilience.measures._streaming import MinibatchCKA, StreamingCCA, StreamingCKA, minibatch_cka
 from consilience.measures._svcca import svcca, svcca_held_out
@@ -50,6 +51,7 @@ __all__ = [
     "PredictionParts",
     "Predictions",
     "StochasticFloor",
+    "StochasticInterval",
     "StreamingCCA",
     "StreamingCKA",
     "SubsampleParts",
@@ -84,6 +86,7 @@ __all__ = [
     "soft_match_held_out",
     "stochastic_shape_distance",
     "stochastic_shape_floor",
+    "stochastic_shape_interval",
     "svcca",
     "svcca_held_out",
 ]

@@ -14,7 +14,18 @@ from consilience._core._seeds import resolve_seed
 from consilience.linalg import ledoit_wolf
 from consilience.measures._rotation_search import Curvature, alternate, newton, polar
 
-__all__ = ["Trials", "same_stimuli", "stochastic_problem", "stochastic_shape_distance", "trials_of"]
+__all__ = [
+    "Energy",
+    "Gaussian",
+    "Trials",
+    "distance",
+    "same_stimuli",
+    "settle",
+    "solve",
+    "stochastic_problem",
+    "stochastic_shape_distance",
+    "trials_of",
+]
 
 METRICS = ("gaussian", "energy")
 COVARIANCES = ("sample", "shrunk")
@@ -66,7 +77,7 @@ def stochastic_shape_distance(
 
     Returns
     -------
-    float >= 0, in the unit of x; lower = more alike.
+    float >= 0, in the unit of x, for "energy" in its square root; lower = more alike.
 
     Raises
     ------
@@ -89,30 +100,50 @@ def stochastic_shape_distance(
     True
     """
     who = "stochastic_shape_distance"
+    problem = stochastic_problem(x, y, metric=metric, gamma=gamma, covariance=covariance, who=who)
+    _, value = solve(
+        problem, restarts=restarts, tolerance=tolerance, max_iterations=max_iterations, rng=rng, who=who
+    )
+    return value
+
+
+def solve(
+    problem: Gaussian | Energy,
+    *,
+    restarts: int = 4,
+    tolerance: float = 1e-7,
+    max_iterations: int = 1000,
+    rng: Any = 0,
+    who: str,
+) -> tuple[np.ndarray, float]:
+    """(rotation, d) from the rotation of the means and random ones."""
     check_number(tolerance, name="tolerance", who=who, low=0.0, high=1.0)
     check_count(restarts, name="restarts", who=who)
     check_count(max_iterations, name="max_iterations", who=who, minimum=2)
     random = resolve_seed(rng, who=who).stream("rotations")
-    problem = stochastic_problem(x, y, metric=metric, gamma=gamma, covariance=covariance, who=who)
     starts = [problem.first, *(polar(random.normal(size=problem.first.shape)) for _ in range(restarts))]
     runs = [alternate(problem.step, q, tolerance, _TRIAL_RUN)[:2] for q in starts]
     kept = sorted(runs, key=lambda run: run[1])[:_FOLLOWED]
     ends = [settle(problem, q, tolerance, max_iterations) for q, _ in kept]
-    _, value, done = min(ends, key=lambda end: end[1])
+    q, value, done = min(ends, key=lambda end: end[1])
     if not done:
         warn(
             "not-converged",
             f"{who}: the distance still fell after {max_iterations} iterations.",
             "Allow more iterations, or a larger tolerance.",
         )
+    return q, distance(problem, value)
+
+
+def distance(problem: Gaussian | Energy, value: float) -> float:
     return float(np.sqrt(max(value, 0.0) / problem.n))
 
 
 def settle(
-    problem: _Gaussian | _Energy, q: np.ndarray, tolerance: float, most: int
+    problem: Gaussian | Energy, q: np.ndarray, tolerance: float, most: int
 ) -> tuple[np.ndarray, float, bool]:
     """(rotation, n d^2, settled) from a rotation that is near."""
-    if isinstance(problem, _Gaussian):
+    if isinstance(problem, Gaussian):
         return newton(problem.curved, q, tolerance, most)
     return alternate(problem.step, q, tolerance, most)
 
@@ -208,19 +239,19 @@ def same_stimuli(n: int, m: int, who: str) -> None:
 
 def stochastic_problem(
     x: Any, y: Any, *, metric: str, gamma: float, covariance: str, who: str
-) -> _Gaussian | _Energy:
+) -> Gaussian | Energy:
     check_option(metric, METRICS, name="metric", who=who)
     check_option(covariance, COVARIANCES, name="covariance", who=who)
     check_number(gamma, name="gamma", who=who, low=0.0, high=2.0, closed=True)
     if metric == "energy":
-        return _Energy(_centred(trials_of(x, "x", who)), _centred(trials_of(y, "y", who)), who)
-    return _Gaussian(_moments(x, "x", covariance, who), _moments(y, "y", covariance, who), gamma, who)
+        return Energy(_centred(trials_of(x, "x", who)), _centred(trials_of(y, "y", who)), who)
+    return Gaussian(_moments(x, "x", covariance, who), _moments(y, "y", covariance, who), gamma, who)
 
 
 # -- the two problems --------------------------------------------------------------------------------------
 
 
-class _Gaussian:
+class Gaussian:
     """step(Q) -> (n d^2 at Q, the matrix G whose polar factor is the next Q; -2 G is the gradient). Y is turned:
     y -> y Q.
     """
@@ -234,17 +265,32 @@ class _Gaussian:
         self.mx, self.my = (np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in (mx, my))
         fx, fy = (np.pad(f, ((0, 0), (0, width - f.shape[1]), (0, rank - f.shape[2]))) for f in (fx, fy))
         self.left, self.right = np.ascontiguousarray(fx.transpose(0, 2, 1)), fy
+        self.who = who
         self.gamma, self.share, self.n = gamma, 2.0 - gamma, len(mx)
         self.cross = gamma * (self.my.T @ self.mx)
         self.sum = gamma * float(np.sum(self.mx**2) + np.sum(self.my**2))
         self.sum += self.share * float(np.sum(fx * fx) + np.sum(fy * fy))
-        # the means tell the rotation; without them the mean covariances do, up to signs
-        self.first = polar(self.my.T @ self.mx if gamma > 0 else self._covariances())
+        self.size = float(np.sqrt(self.sum / self.n))
+        self.first = self._first()
 
-    def _covariances(self) -> np.ndarray:
+    def subset(self, rows: np.ndarray) -> Gaussian:
+        """The problem of some of the stimuli."""
+        mx, my = (z[rows] - z[rows].mean(axis=0) for z in (self.mx, self.my))
+        x, y = (mx, self.left[rows].transpose(0, 2, 1)), (my, self.right[rows])
+        return Gaussian(x, y, self.gamma, self.who)
+
+    def _first(self) -> np.ndarray:
+        """The means tell the rotation; what they leave open (fewer stimuli than units), the mean covariances do, not
+        rounding.
+        """
         left = self.left.reshape(-1, self.left.shape[2])
         right = self.right.transpose(0, 2, 1).reshape(-1, self.left.shape[2])
-        return (right.T @ right) @ (left.T @ left)
+        means, covariances = self.my.T @ self.mx, (right.T @ right) @ (left.T @ left)
+        if self.gamma == 0 or not means.any():
+            return polar(covariances)
+        size = float(np.linalg.norm(covariances))
+        part = 1e-6 * float(np.linalg.norm(means)) / size if size > 0 else 0.0
+        return polar(means + part * covariances)
 
     def step(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         return self.curved(q)[:2]
@@ -272,18 +318,25 @@ class _Gaussian:
         return value, self.cross + self.share * back(right), curvature
 
 
-class _Energy:
+class Energy:
     """The same for the energy distance: distances weighted by their inverses (iteratively reweighted squares)."""
 
     def __init__(self, x: Trials, y: Trials, who: str) -> None:
         same_stimuli(len(x), len(y), who)
         self.n, width = len(x), max(x[0].shape[1], y[0].shape[1])
         self.x, self.y = ([np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in side] for side in (x, y))
+        self.who = who
         self.own = sum(float(cdist(z, z).mean()) / 2 for z in (*self.x, *self.y))
+        self.size = float(np.sqrt(self.own / self.n))  # as of the Gaussian: a distance without any overlap
         self.floor = 1e-9 * max(float(np.abs(z).max()) for z in (*self.x, *self.y))
         self.first = polar(
             np.stack([b.mean(axis=0) for b in self.y]).T @ np.stack([a.mean(axis=0) for a in self.x])
         )
+
+    def subset(self, rows: np.ndarray) -> Energy:
+        """The problem of some of the stimuli."""
+        x, y = (_centred([side[i] for i in rows]) for side in (self.x, self.y))
+        return Energy(x, y, self.who)
 
     def step(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         value, pull = -self.own, np.zeros_like(q)

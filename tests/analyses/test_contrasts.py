@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -57,10 +59,42 @@ def test_the_variance_is_that_of_the_rule() -> None:
         draws = found.draws.sel(measure=key, b="IT")
         away = (draws.sel(a="near") - draws.sel(a="far")).values
         away = away[np.isfinite(away)]
-        factor = N / (N - 1) if rule == "pairs" else (N - 4) / 4
-        width = stats.t.ppf(0.975, N - 1) * np.sqrt(away.var(ddof=1) * factor)
+        variance = away.var(ddof=1)
+        if rule == "pairs":
+            out = found.leave_one_out.sel(measure=key, b="IT")
+            out = (out.sel(a="near") - out.sel(a="far")).values
+            assert out.shape == (N,)
+            variance = cs.stats.once_counted_variance(out.var() * (N - 1), variance, n=N)
+        else:
+            variance *= (N - 4) / 4
+        width = stats.t.ppf(0.975, N - 1) * np.sqrt(variance)
         row = frame[(frame["measure"] == key) & (frame["first"] == "near")].iloc[0]
         assert np.isclose(row["ci_high"] - row["difference"], width)
+
+
+@pytest.mark.parametrize("measure", ["rsa", "cka", functools.partial(cs.measures.rsa, method="kendall")])
+def test_leave_one_out_is_the_value_of_the_pairs_that_stay(measure, tmp_path) -> None:
+    layers, it = systems()
+    found = cs.compare(layers, it, measure=measure, n_boot=20, n_perm=0, rng=0)
+    moved = cs.influence(layers, it, measure=measure, threshold=99.0, smallest=9.0)
+    known = moved.data["value"] + moved.stimuli["influence"]
+    assert np.allclose(found.leave_one_out.values, known.transpose(*found.leave_one_out.dims).values)
+    assert found.leave_one_out["stimulus"].values.tolist() == IDS
+    again = cs.load(found.save(tmp_path / "c.nc"))
+    assert again.leave_one_out.equals(found.leave_one_out)
+    assert np.allclose(again.contrasts().data["p"], found.contrasts().data["p"])
+    assert cs.compare(layers["near"], it, measure=measure, n_boot=20, n_perm=0, rng=0).leave_one_out is None
+
+
+@pytest.mark.filterwarnings("ignore:.*(null-not-zero|best-not-chosen)")
+def test_the_text_fits_a_screen() -> None:
+    layers, it = systems()
+    long = {name * 20: data for name, data in layers.items()}
+    few = cs.compare(
+        long, it, measure=["procrustes", "rsa"], held_out=False, n_boot=20, n_perm=0, rng=0, join="inner"
+    )
+    assert few.warnings
+    assert max(map(len, repr(few.contrasts()).split("\n"))) <= 120
 
 
 def test_subjects_widen_the_interval_and_are_saved(tmp_path) -> None:

@@ -35,6 +35,8 @@ class Comparison(Result):
     draws : DataArray (measure, a, b, draw), the same resamples of stimuli for all pairs; None with n_boot=0.
     baselines, baseline_draws : the same with a leading dim seed, for untrained copies of side a; or None.
     subject_draws, both_draws : as draws, of subjects, and of stimuli and subjects; None where no side has several.
+    leave_one_out : DataArray (measure, a, b, stimulus), the values without each stimulus, means over subjects, of
+        measures of pairs of stimuli (RSA, CKA); None where there is one pair of systems.
     best_a, best_b : Datasets behind `best`; None where that side has one system.
     """
 
@@ -46,6 +48,7 @@ class Comparison(Result):
     best_b: xr.Dataset | None = None
     subject_draws: xr.DataArray | None = None
     both_draws: xr.DataArray | None = None
+    leave_one_out: xr.DataArray | None = None
 
     title: ClassVar[str] = "how alike two systems represent the same stimuli"
 
@@ -125,10 +128,11 @@ class Comparison(Result):
         """Which systems of one side are more alike to each system of the other: all pairs, or each against one.
 
         Differences are paired by the draws that all systems share. The variance is that of the measure's rule
-        (weighted draws; delete-d jackknife for in-sample measures), over stimuli, and over stimuli and subjects
-        (`cs.stats.two_factor_variance`) where the other side has several; intervals and p from Student's t. For RSA
-        and CKA the tests are conservative: of two equal systems, 1 of 300 and 2 of 300 differences had p < 0.05.
-
+        (pairs of stimuli: `cs.stats.once_counted_variance` of draws and `leave_one_out`; held-out scores:
+        draws; in-sample measures: delete-d jackknife), over stimuli, and over stimuli and subjects
+        (`cs.stats.two_factor_variance`, less what it counts more than once) where the other side has several;
+        intervals and p from Student's t.
+@SIM@
         reference : a system of the side that the others are held against; None = all pairs.
         against : one system of the other side; None = each in turn.
         correction : within one measure and one system of the other side: "holm", "fdr" (Benjamini-Hochberg), "max"

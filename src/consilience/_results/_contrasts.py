@@ -10,6 +10,8 @@ import xarray as xr
 
 from consilience._results._base import Result, cell
 
+_COLUMNS = 120
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -47,3 +49,7 @@ class Contrasts(Result):
         if len(frame) > 10:
             lines.append(f"  ... {len(frame) - 10} more in .to_frame()")
         return lines
+
+    def __repr__(self) -> str:
+        lines = super().__repr__().split("\n")
+        return "\n".join(v if len(v) <= _COLUMNS else v[: _COLUMNS - 1] + "…" for v in lines)

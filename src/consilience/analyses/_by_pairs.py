@@ -145,6 +145,8 @@ class PairsBlock:
         if m:
             assert out.draws is not None
             out.interval = percentile_interval(out.draws, out.values, self.design.level)
+            if max(shape) > 1:  # else there is no difference to test
+                out.left_out = self.left_out()
         return out
 
     def _fill(self, out: Block, rows: np.ndarray, columns: np.ndarray, fa: str, fb: str) -> None:
@@ -182,6 +184,17 @@ class PairsBlock:
             va, oa = self.stacked([self.a[i] for i in rows], fb)
             vb, ob = self.stacked([self.b[j] for j in columns], fa)
             each = self.parts.combine(va, vb, weights)
+            where: Any = (slice(None), *np.ix_(rows, columns))
+            out[where] = _subject_mean(_subject_mean(each, oa, 1), ob, 2)
+        return out
+
+    def left_out(self) -> np.ndarray:
+        """Values (n, n_a, n_b) without each stimulus, means over subjects."""
+        out = np.full((self.design.n, len(self.a), len(self.b)), np.nan)
+        for rows, columns, fa, fb in self.groups():
+            va, oa = self.stacked([self.a[i] for i in rows], fb)
+            vb, ob = self.stacked([self.b[j] for j in columns], fa)
+            each = self.parts.left_out(va, vb, self.design.n)
             where: Any = (slice(None), *np.ix_(rows, columns))
             out[where] = _subject_mean(_subject_mean(each, oa, 1), ob, 2)
         return out

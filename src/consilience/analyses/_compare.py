@@ -178,6 +178,7 @@ def _compare(
     tables: list[xr.Dataset] = []
     draws: list[xr.DataArray] = []
     of_people: dict[str, list[xr.DataArray]] = {"subject_draws": [], "both_draws": []}
+    left_out: list[xr.DataArray] = []
     base_tables: list[list[xr.Dataset]] = []
     base_draws: list[list[xr.DataArray]] = []
     best: dict[str, list[xr.Dataset]] = {"a": [], "b": []}
@@ -191,6 +192,8 @@ def _compare(
         base_tables.append(
             [pair_table(one, others[s], systems[f"baseline {s}"], systems["b"], design) for s in seeds]
         )
+        if block.left_out is not None:
+            left_out.append(draws_array(one, block, systems, "left_out", ids))
         if block.draws is not None:
             draws.append(draws_array(one, block, systems))
             for which, kept in of_people.items():
@@ -220,6 +223,7 @@ def _compare(
         baseline_draws=stack_seeds(base_draws, seeds) if seeds and base_draws else None,
         subject_draws=_joined(of_people["subject_draws"]),
         both_draws=_joined(of_people["both_draws"]),
+        leave_one_out=_joined(left_out),
         best_a=xr.concat(best["a"], dim="measure") if best["a"] else None,
         best_b=xr.concat(best["b"], dim="measure") if best["b"] else None,
         settings=settings_of(measures, systems, ids, by, join, n_boot, n_perm, level, held_out, refit, seeds)

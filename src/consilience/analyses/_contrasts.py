@@ -11,9 +11,15 @@ import xarray as xr
 from consilience._core._errors import InputError
 from consilience._core._params import check_option
 from consilience._results import Comparison, Contrasts, Result
-from consilience.stats import adjust, t_test, two_factor_variance
+from consilience.stats import (
+    adjust,
+    jackknife_variance,
+    once_counted_variance,
+    t_test,
+    two_factor_variance,
+)
 
-__all__ = ["contrasts"]
+__all__ = ["contrasts", "variance_of"]
 
 _WHO = "Comparison.contrasts"
 _FIELDS = ("difference", "ci_low", "ci_high", "ci_both_low", "ci_both_high", "p", "p_corrected")
@@ -103,12 +109,10 @@ def _family(
     level = float(comparison.settings["level"])
     difference = value[first] - value[second]
     away = draws[:, first] - draws[:, second]
-    variance = np.nanvar(away, axis=0, ddof=1)
-    if rule == "subsample":  # delete-d jackknife
-        left_out = max(1, round(n / 10))
-        variance = variance * (n - left_out) / left_out
-    else:
-        variance = variance * n / (n - 1)
+    without = _draws(comparison.leave_one_out, here, side)
+    if without is not None:
+        without = without[:, first] - without[:, second]
+    variance = variance_of(rule, away, without, n)
     test = t_test(difference, variance, df=n - 1, level=level)
     blank = np.full(difference.shape, np.nan)
     out = {
@@ -127,16 +131,39 @@ def _family(
         of_stimuli, of_subjects, of_both = (np.nanvar(d, axis=0, ddof=1) for d in (away, one, two))
         count = int(s.min())
         variance = two_factor_variance(of_stimuli, of_subjects, of_both, n_stimuli=n, n_subjects=count)
+        if without is not None:
+            # pairs count three times in it; of the pairs that the bootstrap has more of than the jackknife, those of
+            # single subjects count once already: at most a third of what resampling both adds to each alone
+            single = of_stimuli - jackknife_variance(without)
+            single -= np.maximum(of_both - of_stimuli - of_subjects, 0.0) / 3
+            least = np.maximum(once_counted_variance(jackknife_variance(without), of_stimuli, n=n), of_subjects)
+            variance = np.maximum(variance - 2 * np.maximum(np.nan_to_num(single), 0.0), np.nan_to_num(least))
         test, away = t_test(difference, variance, df=min(n, count) - 1, level=level), two
         out |= {"ci_both_low": test.low, "ci_both_high": test.high, "p": test.p}
     out["p_corrected"] = adjust(test.p, correction, draws=away if correction == "max" else None)
     return out
 
 
+def variance_of(rule: str, draws: np.ndarray, left_out: np.ndarray | None, n: int) -> np.ndarray:
+    """Variance over stimuli of values, from their draws (m, ...) and their values without each stimulus (n, ...).
+
+    By the rule of the measure: of pairs, what counts single pairs once; of predictions, that of the draws, which hold
+    the fits' part; of subsamples, the delete-d jackknife.
+    """
+    variance = np.nanvar(draws, axis=0, ddof=1)
+    if rule == "subsample":
+        d = max(1, round(n / 10))
+        return np.asarray(variance * (n - d) / d)
+    if rule == "pairs" and left_out is not None:
+        once = once_counted_variance(jackknife_variance(left_out), variance, n=n)
+        return np.where(np.isfinite(once), once, variance * n / (n - 1))
+    return np.asarray(variance * n / (n - 1))
+
+
 def _draws(draws: xr.DataArray | None, where: dict[str, str], side: str) -> np.ndarray | None:
     """(draws, systems of the side), or None where they are missing. Measures of other rules have fewer draws."""
     if draws is None or where["measure"] not in draws["measure"].values:
         return None
-    values = draws.sel(where).transpose("draw", side).values
+    values = draws.sel(where).transpose(..., side).values
     values = values[np.isfinite(values).any(axis=1)]
     return values if len(values) > 1 and np.isfinite(values).any(axis=0).all() else None

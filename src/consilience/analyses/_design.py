@@ -93,6 +93,8 @@ class Block:
     subject_draws: np.ndarray | None = None
     both_draws: np.ndarray | None = None
     interval: tuple[np.ndarray, np.ndarray] | None = None
+    # (n, n_a, n_b) values without each stimulus, where values are of pairs of stimuli and can be contrasted
+    left_out: np.ndarray | None = None
     null: np.ndarray | None = None
     ceiling_low: np.ndarray | None = None
     ceiling_high: np.ndarray | None = None

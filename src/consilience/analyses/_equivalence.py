@@ -15,6 +15,7 @@ from consilience._responses import is_rdm_data
 from consilience._results import Equivalence
 from consilience.analyses._checks import MeasureLike
 from consilience.analyses._compare import compare
+from consilience.analyses._contrasts import variance_of
 from consilience.stats import equivalence_p, t_test
 
 __all__ = ["equivalence"]
@@ -110,12 +111,14 @@ def equivalence(
     n = int(found.data["n_stimuli"].values.flat[0])
     count, k = len(named), len(people)
     rule = found.settings["measures"][0]["resample"]
-    left_out = max(1, round(n / 10))
-    factor = (n - left_out) / left_out if rule == "subsample" else n / (n - 1)
     model, animal = _both(value[None], count, k)
     model_draws, animal_draws = _both(draws, count, k)
     difference = (model - animal)[0]
-    variance = (model_draws - animal_draws).var(axis=0, ddof=1) * factor
+    without = None
+    if found.leave_one_out is not None:
+        each = _both(found.leave_one_out.sel(measure=key).transpose("stimulus", "a", "b").values, count, k)
+        without = each[0] - each[1]
+    variance = variance_of(rule, model_draws - animal_draws, without, n)
     test = t_test(difference, variance, df=n - 1, level=level)
     columns = {
         "value_model": model[0],

@@ -7,14 +7,15 @@ follow from the (m, m) results.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from consilience.measures._compare_rdms import PREPARE, rdm_parts
 from consilience.models._rdm import FixedRDM, RDMModel
-from consilience.stats import permuted_cosines, weighted_grams
+from consilience.stats import crossed_components, permuted_cosines, weighted_grams
+from consilience.stats._crossed import Components
 
 __all__ = ["EXACT", "Folds", "Scores", "Table"]
 
@@ -84,6 +85,32 @@ class Table:
             return self._by_parts(weights)
         g = self.grams(weights)
         return Scores(_cosines(g, self.k), *_ceilings(g[:, self.k :, self.k :], subject_weights))
+
+    def components(self) -> Components:
+        """Variance components of the values of models as fitted to all stimuli and subjects, for cosines."""
+        mix = np.zeros((len(self.models), self.k))
+        gram = self.grams(np.ones((1, self.n)))[0]
+        target = (gram[: self.k, self.k :] / np.sqrt(np.diagonal(gram)[self.k :])).sum(axis=1)
+        for row, model, start, stop in zip(mix, self.models, self.rows[:-1], self.rows[1:]):
+            at = slice(int(start), int(stop))
+            row[at] = self._weights(model, at, gram[at, at], target[at])
+        z = self.vectors[: self.k + self.s]
+        z = z - z.mean(axis=1, keepdims=True) if self.centred else z
+        with np.errstate(invalid="ignore", divide="ignore"):  # a fit may be 0
+            made, people = (
+                v / np.linalg.norm(v, axis=1, keepdims=True) for v in (mix @ z[: self.k], z[self.k :])
+            )
+            values, pairs = made @ people.T, self.n * (self.n - 1) / 2
+
+            def influences() -> Iterator[np.ndarray]:
+                for t, one in enumerate(people):
+                    yield pairs * (made * one - values[:, t, None] / 2 * (made**2 + one**2))
+
+            g = self.grams(1.0 - np.eye(self.n))
+            own = np.einsum("ji,dik,jk->dj", mix, g[:, : self.k, : self.k], mix)
+            size = np.sqrt(own[:, :, None] * np.einsum("dss->ds", g[:, self.k :, self.k :])[:, None, :])
+            without = mix @ g[:, : self.k, self.k :] / size
+            return crossed_components(values, np.moveaxis(without, 0, -1), influences(), n_stimuli=self.n)
 
     def _by_parts(self, weights: np.ndarray) -> Scores:
         """Kendall's tau-a and rho-a: the means of ranks that make the ceilings are those of all subjects."""

@@ -15,6 +15,7 @@ from consilience.stats import (
     t_test,
     two_factor_variance,
 )
+from consilience.stats._crossed import Components
 from consilience.stats._paired import Test
 
 __all__ = ["FACTORS", "Draws", "tables_of"]
@@ -25,10 +26,18 @@ _PREFIX = {"stimuli": "ci", "subjects": "ci_subjects", "both": "ci_both"}
 
 @dataclass(frozen=True)
 class Draws:
-    """value (c,): models, lower and upper ceiling.   factors : {stimuli, subjects, both: (draws, repeats, c)}."""
+    """value (c,): models, lower and upper ceiling.   factors : {stimuli, subjects, both: (draws, repeats, c)}.
+
+    components : of the variance of the models' values. It stands for the variance of the draws, or, where models are
+    fitted, is what that variance is never below.   rows (r, c): which combination of models and ceilings each value
+    is; None = themselves.
+    """
 
     value: np.ndarray
     factors: dict[str, np.ndarray]
+    components: Components | None = None
+    fitted: bool = False
+    rows: np.ndarray | None = None
 
     def combined(self, matrix: np.ndarray) -> Draws:
         """The same of linear combinations, matrix (r, c) of differences (a column that is unused may be NaN)."""
@@ -40,9 +49,11 @@ class Draws:
                 out[..., row] = values[..., used] @ weights[used]
             return out
 
-        return Draws(of(self.value), {name: of(v) for name, v in self.factors.items()})
+        factors = {name: of(v) for name, v in self.factors.items()}
+        return Draws(of(self.value), factors, self.components, self.fitted, matrix)
 
     def test(self, factor: str, n: int, s: int, level: float, side: Any = "two") -> Test:
+        df: Any
         variances = {name: cross_validated_variance(v) for name, v in self.factors.items()}
         if factor == "both":
             variance = two_factor_variance(
@@ -52,6 +63,14 @@ class Draws:
         else:
             size = n if factor == "stimuli" else s
             variance, df = variances[factor] * size / (size - 1), size - 1
+        if self.components is not None:
+            k = len(self.components.first)
+            rows = np.eye(self.value.size) if self.rows is None else self.rows
+            known = self.components.variances(rows[:, :k])[factor]
+            there = (rows[:, k:] == 0).all(axis=1) & np.isfinite(known)
+            variance = np.where(there, np.fmax(known, variance) if self.fitted else known, variance)
+            if factor == "both" and not self.fitted:
+                df = np.where(there, self.components.degrees(rows[:, :k], n_stimuli=n, n_subjects=s), df)
         return t_test(self.value, variance, df=df, level=level, side=side)
 
     def widest(self) -> str:

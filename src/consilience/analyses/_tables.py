@@ -80,19 +80,21 @@ def _stated_null(measure: Measure, x: System, y: System, n: int) -> float:
 
 
 def draws_array(
-    measure: Measure, block: Block, systems: dict[str, list[System]], which: str = "draws"
+    measure: Measure,
+    block: Block,
+    systems: dict[str, list[System]],
+    which: str = "draws",
+    ids: np.ndarray | None = None,
 ) -> xr.DataArray:
-    """``draws``, ``subject_draws`` or ``both_draws`` of a block, labelled."""
-    values = getattr(block, which)
+    """``draws``, ``subject_draws``, ``both_draws`` of a block, or ``left_out`` with the stimuli's ids, labelled."""
+    values, last = getattr(block, which), "draw" if ids is None else "stimulus"
     coords = {
         "measure": [measure.key],
         "a": [s.name for s in systems["a"]],
         "b": [s.name for s in systems["b"]],
-        "draw": np.arange(len(values)),
+        last: np.arange(len(values)) if ids is None else ids,
     }
-    return xr.DataArray(
-        np.moveaxis(values, 0, -1)[None], dims=("measure", "a", "b", "draw"), coords=coords
-    )
+    return xr.DataArray(np.moveaxis(values, 0, -1)[None], dims=("measure", "a", "b", last), coords=coords)
 
 
 def stack_seeds(parts: list[list[Any]], seeds: list[int]) -> Any:

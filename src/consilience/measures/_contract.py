@@ -22,7 +22,7 @@ import numpy as np
 from consilience._core._arrays import Array
 from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
-from consilience.stats import permuted_cosines, spearman_brown, weighted_cosines
+from consilience.stats import left_out_cosines, permuted_cosines, spearman_brown, weighted_cosines
 from consilience.stats._pairs import square
 
 __all__ = [
@@ -150,6 +150,12 @@ class PairParts:
         if weights is None:
             return self.normalise(a) @ self.normalise(b).T
         return weighted_cosines(a, b, weights, diagonal=self.diagonal)
+
+    def left_out(self, a: np.ndarray, b: np.ndarray, n: int) -> np.ndarray:
+        """Values (n, n_a, n_b) without each of the n stimuli, ranked and centred as with all of them."""
+        if type(self).combine is PairParts.combine:
+            return left_out_cosines(a, b, n, diagonal=self.diagonal)
+        return self.combine(a, b, 1.0 - np.eye(n))
 
     def permute(
         self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None

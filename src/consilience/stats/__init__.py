@@ -2,6 +2,12 @@
 
 from consilience.stats._ceilings import leave_one_out_ceiling, spearman_brown, split_half_rows
 from consilience.stats._concordance import permuted_concordance, weighted_concordance
+from consilience.stats._crossed import (
+    crossed_components,
+    jackknife_variance,
+    left_out_cosines,
+    once_counted_variance,
+)
 from consilience.stats._explainable import explainable, weighted_reliability
 from consilience.stats._folds import blocked_folds, group_folds, half_splits
 from consilience.stats._grams import weighted_grams
@@ -28,6 +34,7 @@ __all__ = [
     "circular_shifts",
     "cross_validated_draws",
     "cross_validated_variance",
+    "crossed_components",
     "equivalence_p",
     "explainable",
     "fdr",
@@ -38,10 +45,13 @@ __all__ = [
     "held_out_interval",
     "holm",
     "jackknife_interval",
+    "jackknife_variance",
     "leave_one_out_ceiling",
+    "left_out_cosines",
     "max_statistic",
     "max_statistic_p",
     "multinomial_weights",
+    "once_counted_variance",
     "p_value",
     "percentile_interval",
     "permutations",

@@ -87,7 +87,7 @@ def t_test(
     value: np.ndarray | float,
     variance: np.ndarray | float,
     *,
-    df: int,
+    df: int | np.ndarray,
     level: float = 0.95,
     side: Literal["two", "less", "greater"] = "two",
 ) -> Test:
@@ -106,7 +106,7 @@ def t_test(
     check_option(side, ("two", "less", "greater"), name="side", who="t_test")
     value, variance = np.asarray(value, dtype=np.float64), np.asarray(variance, dtype=np.float64)
     error = np.sqrt(variance)
-    df = max(1, df)
+    df = np.maximum(1, df)
     with np.errstate(invalid="ignore", divide="ignore"):
         statistic = np.where((error == 0) & (value == 0), 0.0, value / error)
     if side == "two":

@@ -43,7 +43,7 @@ def _joined(entries: list[Any], name: str) -> Any:
     """Along ``measure``. Draws may be absent or fewer for some measures (their resampling rule), and so may the
     best; all else must fit."""
     present = [entry for entry in entries if entry is not None]
-    drawn = name.endswith("draws")
+    drawn = name.endswith("draws") or name == "leave_one_out"
     if present and len(present) < len(entries) and not (drawn or name.startswith("best")):
         raise InputError(
             f"study: only some measures have {name}; they cannot be one result.", code="cannot-merge"

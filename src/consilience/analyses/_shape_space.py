@@ -68,7 +68,8 @@ def shape_space(
 
     Returns
     -------
-    ShapeSpace : ``.data`` (system, system_), ``.map``, ``.tree``, ``.mean``, ``.groups``, ``.draws``, ``.plot()``
+    ShapeSpace : ``.data`` (system, system_), ``.map``, ``.tree``, ``.mean``, ``.groups``, ``.draws``, ``.plot()``.
+        ``.mean`` is that of `mean_shape`, under rotations and without whitening, whatever the measure and its alpha.
 
     Raises
     ------

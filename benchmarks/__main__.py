@@ -48,6 +48,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _resampling,
         _shapes,
         _startup,
+        _stochastic,
         _streaming,
     )
 
@@ -61,7 +62,8 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _extras: ("features", "predictivity", "compare"),
         _families: ("cka", "svcca"),
         _streaming: ("streaming",),
-        _shapes: ("shapes", "stochastic"),
+        _shapes: ("shapes",),
+        _stochastic: ("stochastic",),
         _encoding: ("ridge", "banded"),
     }
     made = [

@@ -25,8 +25,8 @@ class ShapeSpace(Result):
         variance of the distances that they hold.
     tree : Dataset (merge) of average-linkage clustering: left, right (systems first, then merges, as SciPy counts),
         height, size, support (share of draws over stimuli in which the same systems form a cluster; NaN without draws).
-    mean : DataArray (stimulus, axis), leading axes of the mean shape under rotations (`mean_shape`, no whitening, whatever the
-        measure); None if a system is known by RDMs only.
+    mean : DataArray (stimulus, axis), leading axes of the mean shape under rotations (`mean_shape`, no whitening,
+        whatever the measure); None if a system is known by RDMs only.
     draws : DataArray (draw, system, system_) of distances; None without.
     groups : Dataset () with within, between (mean distances), difference, p; None if systems have no labels.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from consilience._core._errors import (
     cautions_to_json,
     warn,
 )
-from consilience._core._params import check_number, check_option
-from consilience._responses._check import WARNINGS
+from consilience._core._params import check_number, check_option, shorten
+from consilience._responses._check import WARNINGS, check_rdm_data
 from consilience._responses._ids import check_ids, check_text, made_up_ids, repeated
 from consilience._responses._make import as_numeric
+from consilience._responses._match import common_ids, select_ids
 from consilience._responses._schema import DISTANCES
 
 
@@ -39,7 +40,9 @@ def rdm_data(
     rdms : array (stimulus, stimulus), (rdm, stimulus, stimulus), or condensed (rdm, n(n-1)/2) in SciPy's
         order
         Dissimilarities: symmetric, zero on the diagonal, finite.
-    stimulus : n ids, all different. Without them ``stim0000...`` are made up (warning ``made-up-ids``).
+        Or a mapping {subject: RDM data of one subject, or the result of `cs.rdms` of one system}: these are brought
+        to the same stimuli **by id** (each may have them in another order), and know their ids and distance.
+    stimulus : n ids, all different, in the order of the rows. Without them ``stim0000...`` are made up (warning ``made-up-ids``).
     distance : what the entries are: "correlation", "sqeuclidean", "euclidean", "cosine", "mahalanobis",
         "crossnobis", "poisson", "poisson_crossvalidated" or "unknown". CKA needs one of the first two.
     subject, session : one entry per RDM. Sessions are averaged within a subject; ceilings and intervals go
@@ -54,7 +57,7 @@ def rdm_data(
     Raises
     ------
     InputError : not square or condensed, not symmetric, diagonal not zero, NaN, repeated ids, fewer than 3
-        stimuli.
+        stimuli; of a mapping: other ids, several subjects under one name, different distances.
 
     Examples
     --------
@@ -68,6 +71,29 @@ def rdm_data(
     check_option(distance, DISTANCES, name="distance", who=who)
     check_text([str(system or "")], who=who, what="system")
     tolerance = check_number(tolerance, name="tolerance", who=who, low=0.0, high=1.0, closed=True)
+    if isinstance(rdms, Mapping):
+        if stimulus is not None or subject is not None or session is not None:
+            raise InputError(
+                f"{who}: RDMs in a mapping know their stimuli, and its keys are the subjects; leave stimulus=, "
+                "subject= and session= out.",
+                code="bad-rdm",
+            )
+        rdms, stimulus, subject, distance = _of_subjects(rdms, distance, who)
+    elif hasattr(rdms, "to_rdm_data"):
+        raise InputError(
+            f"{who}: these RDMs know their ids already; take one system with .to_rdm_data()[name], or give several "
+            "subjects as a mapping {subject: RDMs}.",
+            code="bad-rdm",
+        )
+    elif isinstance(rdms, xr.DataArray) and "stimulus" in rdms.coords and stimulus is not None:
+        own = rdms["stimulus"].values
+        if list(own.tolist()) != list(np.asarray(stimulus).tolist()):
+            raise InputError(
+                f"{who}: the RDM has ids of its own, in another order than stimulus= (first "
+                f"{shorten(own[0].item(), 40)}); leave stimulus= out of a mapping {{subject: RDM data}}, or pass "
+                "rdms.values on purpose.",
+                code="ids-differ",
+            )
     values = np.array(as_numeric(rdms, who), dtype=np.float64)
     values = _square(values, who)
     n = values.shape[-1]
@@ -148,6 +174,45 @@ def rdm_data(
     if cautions:
         data.attrs[WARNINGS] = cautions_to_json(cautions)
     return data
+
+
+def _of_subjects(
+    given: Mapping[Any, object], distance: str, who: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, str]:
+    """(RDMs, ids, subjects, distance) of {subject: RDMs}, matched by id, in the order of the first."""
+    found: dict[str, xr.DataArray] = {}
+    for name, entry in given.items():
+        if hasattr(entry, "to_rdm_data"):
+            systems = entry.to_rdm_data()
+            if len(systems) != 1:
+                raise InputError(
+                    f"{who}: the RDMs of {str(name)!r} are of {len(systems)} systems ({', '.join(systems)}); choose one "
+                    "with .to_rdm_data()[system].",
+                    code="bad-rdm",
+                )
+            entry = next(iter(systems.values()))
+        checked = check_rdm_data(entry, who=who, name=f"rdms[{name!r}]")
+        if "subject" in checked.coords and np.unique(checked["subject"].values).size > 1:
+            raise InputError(
+                f"{who}: rdms[{name!r}] has RDMs of {np.unique(checked['subject'].values).size} subjects; give one "
+                "subject under each name, or that array as it is.",
+                code="bad-rdm",
+            )
+        found[str(name)] = checked
+    if len(found) < max(1, len(given)):
+        raise InputError(f"{who}: rdms must have at least one entry, under different names.", code="too-few")
+    said = {str(data.attrs.get("distance", "unknown")) for data in found.values()}
+    if len(said) > 1 or (distance != "unknown" and said - {distance, "unknown"}):
+        raise InputError(
+            f"{who}: RDMs of one system must be of one distance, got {', '.join(sorted(said | {distance}))}; make them "
+            "alike.",
+            code="bad-rdm",
+        )
+    common_ids(found, join="exact", who=who)
+    ids = next(iter(found.values()))["stimulus"].values
+    subjects = np.repeat(list(found), [data.sizes["rdm"] for data in found.values()])
+    values = np.concatenate([select_ids(data, ids).values for data in found.values()])
+    return values, ids, subjects, distance if distance != "unknown" else said.pop()
 
 
 def _square(values: np.ndarray, who: str) -> np.ndarray:

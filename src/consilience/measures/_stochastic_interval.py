@@ -53,7 +53,7 @@ def stochastic_shape_interval(
     groups of stimuli (delete-a-group jackknife), each found from the rotation of all stimuli; t with G - 1 degrees
     of freedom. It covers the distance that new stimuli and new trials of these numbers would have on average, which
     few trials raise: the interval says nothing of that part, ``floor`` does. Simulated with 40 stimuli and 12 trials
-    (150 to 400 pairs of systems a case), 95 % intervals cover in 95 to 99 % where the covariances of the stimuli are
+    (120 to 400 pairs of systems a case), 95 % intervals cover in 95 to 99 % where the covariances of the stimuli are
     of a size, in 92 % where their sizes are skewed, and in 79 % where a few stimuli carry most of the distance; the
     intervals that miss then lie too low.
 

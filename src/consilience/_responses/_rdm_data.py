@@ -42,7 +42,8 @@ def rdm_data(
         Dissimilarities: symmetric, zero on the diagonal, finite.
         Or a mapping {subject: RDM data of one subject, or the result of `cs.rdms` of one system}: these are brought
         to the same stimuli **by id** (each may have them in another order), and know their ids and distance.
-    stimulus : n ids, all different, in the order of the rows. Without them ``stim0000...`` are made up (warning ``made-up-ids``).
+    stimulus : n ids, all different, in the order of the rows. Without them ``stim0000...`` are made up (warning
+        ``made-up-ids``).
     distance : what the entries are: "correlation", "sqeuclidean", "euclidean", "cosine", "mahalanobis",
         "crossnobis", "poisson", "poisson_crossvalidated" or "unknown". CKA needs one of the first two.
     subject, session : one entry per RDM. Sessions are averaged within a subject; ceilings and intervals go
@@ -186,8 +187,8 @@ def _of_subjects(
             systems = entry.to_rdm_data()
             if len(systems) != 1:
                 raise InputError(
-                    f"{who}: the RDMs of {str(name)!r} are of {len(systems)} systems ({', '.join(systems)}); choose one "
-                    "with .to_rdm_data()[system].",
+                    f"{who}: the RDMs of {str(name)!r} are of {len(systems)} systems ({', '.join(systems)}); choose "
+                    "one with .to_rdm_data()[system].",
                     code="bad-rdm",
                 )
             entry = next(iter(systems.values()))

@@ -21,6 +21,7 @@ from consilience.analyses._trial_rdms import (
     EVERY_DISTANCE,
     Reliability,
     check_draws,
+    check_size,
     checked_trials,
     fold_labels,
     half_rdms,
@@ -227,6 +228,7 @@ class _Reading:
             )
         assert system.x is not None
         given = noise if self.distance == "mahalanobis" else None
+        check_size(system.x, self.distance, given, who=who)
         return np.asarray(rdm(system.x, distance=self.distance, noise=given))  # type: ignore[arg-type]
 
 

@@ -13,7 +13,7 @@ from consilience._core._arrays import condensed_indices
 from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import check_count
 from consilience._core._seeds import Seed
-from consilience.linalg import noise_covariance, stimulus_residuals
+from consilience.linalg import noise_covariance, stimulus_residuals, to_safe_size
 from consilience.measures import rdm
 from consilience.measures._crossnobis import crossnobis_square
 from consilience.measures._poisson import poisson_crossvalidated_square
@@ -27,6 +27,7 @@ __all__ = [
     "EVERY_DISTANCE",
     "Reliability",
     "check_draws",
+    "check_size",
     "fold_labels",
     "reliability",
     "trial_rdm",
@@ -80,8 +81,25 @@ def checked_trials(
     return Trials(np.asarray(x, dtype=np.float64), stimuli, number, owner, np.arange(owner.max() + 1))
 
 
+def check_size(x: np.ndarray, distance: str, noise: Any, *, who: str) -> None:
+    """Refuses responses whose fourth powers a float64 cannot hold, where the distance has their unit."""
+    if distance not in ("euclidean", "sqeuclidean", "crossnobis", "mahalanobis") or (
+        distance in ("crossnobis", "mahalanobis") and isinstance(noise, str)
+    ):
+        return
+    top = max(float(x.max()), -float(x.min()))
+    if top > 0 and not 2.0**-200 < top < 2.0**200:
+        raise InputError(
+            f"{who}: values around {top:.0e} have squared distances that a float64 cannot work with; give the "
+            "responses in another unit (multiply them by a power of ten), or use noise='shrinkage' (crossnobis) or "
+            "distance='correlation', which have no unit.",
+            code="out-of-range",
+        )
+
+
 def trial_rdm(made: Trials, distance: str, noise: Any, *, who: str) -> np.ndarray:
     """Condensed RDM over the sorted stimuli of ``made``, of trials that may repeat."""
+    check_size(made.x, distance, noise, who=who)
     if distance in CROSS_VALIDATED:
         if distance == "crossnobis":
             d = crossnobis_square(made, noise, who=who)
@@ -95,8 +113,10 @@ def trial_rdm(made: Trials, distance: str, noise: Any, *, who: str) -> np.ndarra
     if distance != "mahalanobis":
         return np.asarray(rdm(means, distance=distance))  # type: ignore[arg-type]
     if isinstance(noise, str):
+        both = to_safe_size(np.concatenate([made.x, means]))  # the distance has no unit
+        trials, means = both[: len(made.x)], both[len(made.x) :]
         runs = made.fold if len(made.names) > 1 else None
-        residuals = stimulus_residuals(made.x, made.stimulus, runs=runs, who=who)
+        residuals = stimulus_residuals(trials, made.stimulus, runs=runs, who=who)
         noise = noise_covariance(residuals, method=noise)  # type: ignore[arg-type]
     return np.asarray(rdm(means, distance="mahalanobis", noise=noise))
 

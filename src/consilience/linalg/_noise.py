@@ -20,8 +20,11 @@ __all__ = [
     "NOISE_METHODS",
     "NoiseCovariance",
     "Residuals",
+    "identity_shrinkage",
     "noise_covariance",
+    "refuse_silent",
     "stimulus_residuals",
+    "towards_diagonal",
     "whitener",
 ]
 
@@ -244,7 +247,7 @@ def noise_covariance(
     n, p = r.shape
     variances = np.einsum("ij,ij->j", r, r) / free
     if method != "shrinkage":
-        _refuse_silent(variances, method)
+        refuse_silent(variances, method)
     if method == "diagonal":
         return NoiseCovariance(variances, 1.0, free, method)
     lacking = check_fits(8 * 3 * p * p) if p > _MANY else None
@@ -268,7 +271,7 @@ def noise_covariance(
             made = NoiseCovariance(*_towards_identity(r, free), free, method)
     else:
         s = r.T @ r / free
-        shrinkage = _towards_diagonal(r / np.sqrt(variances), free)
+        shrinkage = towards_diagonal(r / np.sqrt(variances), free)
         s *= 1 - shrinkage
         np.fill_diagonal(s, variances)
         made = NoiseCovariance(s, shrinkage, free, method)
@@ -276,7 +279,7 @@ def noise_covariance(
     return made
 
 
-def _refuse_silent(variances: np.ndarray, method: str) -> None:
+def refuse_silent(variances: np.ndarray, method: str) -> None:
     silent = np.flatnonzero(variances <= 1e-24 * variances.max(initial=0.0))
     if silent.size:
         listed = ", ".join(map(str, silent[:3].tolist()))
@@ -294,19 +297,24 @@ def _towards_identity(r: np.ndarray, dof: float) -> tuple[np.ndarray, float]:
 
     Taken as n independent rows, residuals would be shrunk too little (by about dof / n).
     """
-    n, p = r.shape
-    s = r.T @ r / dof
-    m = float(np.trace(s)) / p
-    squared = float(np.sum(s * s))
-    d2 = squared - p * m * m
-    fourth = n * float(np.sum(np.einsum("ij,ij->i", r, r) ** 2)) / (dof * dof)
-    shrinkage = 1.0 if d2 <= 0 else min(max((fourth - squared) / dof, 0.0), d2) / d2
-    s *= 1 - shrinkage
+    p = r.shape[1]
+    s = r.T @ r
+    shrinkage, m = identity_shrinkage(s, np.einsum("ij,ij->i", r, r), dof, p)
+    s *= (1 - shrinkage) / dof
     s[np.diag_indices(p)] += shrinkage * m
     return s, shrinkage
 
 
-def _towards_diagonal(z: np.ndarray, dof: float) -> float:
+def identity_shrinkage(product: np.ndarray, norms: np.ndarray, dof: float, p: int) -> tuple[float, float]:
+    """(shrinkage, mean variance m) from R'R or RR' (both have what it takes) and the squared norms (n,) of the rows."""
+    m = float(np.trace(product)) / dof / p
+    squared = float(np.sum(product * product)) / (dof * dof)
+    d2 = squared - p * m * m
+    fourth = norms.size * float(np.sum(norms * norms)) / (dof * dof)
+    return (1.0 if d2 <= 0 else min(max((fourth - squared) / dof, 0.0), d2) / d2), m
+
+
+def towards_diagonal(z: np.ndarray, dof: float) -> float:
     """Schaefer & Strimmer (2005), eq. 10, for columns z of variance 1: the sums over i != j of Var(c_ij) =
     (n sum_k w_kij^2 - (sum_k w_kij)^2) / dof^3 and of c_ij^2, w_kij = z_ki z_kj, c_ij = sum_k w_kij / dof.
 

@@ -9,15 +9,9 @@ import numpy as np
 from consilience._core._arrays import Array, as_same_library, condensed_indices
 from consilience._core._errors import InputError
 from consilience._core._params import check_option, shorten
-from consilience.linalg._noise import (
-    NOISE_METHODS,
-    NoiseCovariance,
-    noise_covariance,
-    stimulus_residuals,
-    whitened,
-    whitener,
-)
-from consilience.measures._repeats import Trials, as_trials, cross_distances, fold_means
+from consilience.linalg._noise import NOISE_METHODS, NoiseCovariance, stimulus_residuals, whitened, whitener
+from consilience.linalg._noise_rows import times_precision
+from consilience.measures._repeats import Trials, as_trials, cross_distances, in_range, safe_means
 
 __all__ = ["crossnobis", "crossnobis_square"]
 
@@ -67,7 +61,7 @@ def crossnobis(
     Raises
     ------
     InputError : a single trial or fold, two stimuli without 2 folds in common (code ``no-common-folds``), no
-        residuals to estimate noise from (``no-repeats``), singular noise, NaN.
+        residuals to estimate noise from (``no-repeats``), singular noise, NaN, distances beyond what a float holds.
 
     References
     ----------
@@ -90,32 +84,37 @@ def crossnobis(
 def crossnobis_square(made: Trials, noise: object, *, who: str) -> np.ndarray:
     """`crossnobis` of checked trials: (n, n)."""
     p = made.x.shape[1]
-    means = fold_means(made)
-    present = made.present
+    means, size = safe_means(made)
     b = None
     if isinstance(noise, str):
         check_option(noise, NOISE_METHODS, name="noise", who=who)
-        b = np.empty_like(means)
-        for m, root in enumerate(training_whiteners(made, noise, who)):
-            b[m] = means[m] * (root * root) if root.ndim == 1 else whitened(whitened(means[m], root), root.T)
+        b = _times_training_precision(made, means, noise, who, size)
+        size = 1.0  # the scale of the units is that of their noise
     elif noise is not None:
         root = whitener(noise, p, who=who)
         means = whitened(means.reshape(-1, p), root).reshape(means.shape)
-    return cross_distances(means, present, b=b, who=who, stimuli=made.stimuli.tolist()) / p
+    d = cross_distances(means, made.present, b=b, who=who, stimuli=made.stimuli.tolist()) / p
+    return in_range(d, size, who=who)
 
 
-def training_whiteners(made: Trials, method: str, who: str) -> list[np.ndarray]:
-    """For each fold the whitener of noise estimated from all other folds.
+def _times_training_precision(
+    made: Trials, means: np.ndarray, method: str, who: str, size: float
+) -> np.ndarray:
+    """For each fold its ``means`` times the precision of noise estimated from all other folds; trials are taken over
+    ``size``.
 
     A unit that is constant (silent) in all other folds adds 0 to x^-m, so its weight does not matter: it is 0.
     """
-    out = []
+    out = np.zeros_like(means)
     for m in range(len(made.names)):
         others = made.fold != m
-        x = made.x[others]
+        x = made.x[others] / size
         varies = np.ptp(x, axis=0) > 0
+        all_vary = bool(varies.all())
         try:
-            r = stimulus_residuals(x[:, varies], made.stimulus[others], runs=made.fold[others])
+            r = stimulus_residuals(
+                x if all_vary else x[:, varies], made.stimulus[others], runs=made.fold[others]
+            )
         except InputError as error:
             if error.code != "no-repeats":
                 raise
@@ -125,14 +124,8 @@ def training_whiteners(made: Trials, method: str, who: str) -> list[np.ndarray]:
                 "residuals, a baseline).",
                 code="no-repeats",
             ) from None
-        out.append(_among(noise_covariance(r, method=method).whitener, varies))  # type: ignore[arg-type]
-    return out
-
-
-def _among(root: np.ndarray, units: np.ndarray) -> np.ndarray:
-    """A whitener of some units as one of all, 0 for the others."""
-    if units.all():
-        return root
-    out = np.zeros((units.size,) * root.ndim)
-    out[np.ix_(*[np.flatnonzero(units)] * root.ndim)] = root
+        if all_vary:
+            out[m] = times_precision(means[m], r, method=method)
+        else:
+            out[m][:, varies] = times_precision(means[m][:, varies], r, method=method)
     return out

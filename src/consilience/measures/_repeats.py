@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +13,16 @@ from consilience._core._errors import InputError
 from consilience._core._params import check_count, shorten
 from consilience.linalg._noise import labelled
 
-__all__ = ["MOST_FOLDS", "Trials", "as_trials", "cross_distances", "dealt_folds", "fold_means"]
+__all__ = [
+    "MOST_FOLDS",
+    "Trials",
+    "as_trials",
+    "cross_distances",
+    "dealt_folds",
+    "fold_means",
+    "in_range",
+    "safe_means",
+]
 
 MOST_FOLDS = 10  # the variance of a distance falls as M / (M - 1): beyond this it is work for nothing
 
@@ -101,6 +111,33 @@ def fold_means(trials: Trials, *, centre: bool = True) -> np.ndarray:
         if centre and has.any():
             fold[has] -= fold[has].mean(axis=0)
     return means
+
+
+def safe_means(trials: Trials) -> tuple[np.ndarray, float]:
+    """`fold_means` over a power of two so that squares neither overflow nor vanish, and that power: 1 for most."""
+    top = max(float(trials.x.max()), -float(trials.x.min()))
+    if top == 0 or 2.0**-100 < top < 2.0**100:
+        return fold_means(trials), 1.0
+    size = math.ldexp(1.0, min(math.frexp(top)[1], 1023))
+    return fold_means(replace(trials, x=trials.x / size)), size
+
+
+def in_range(d: np.ndarray, size: float, *, who: str) -> np.ndarray:
+    """Distances of patterns that were divided by ``size``, in the units that came; refused where a float cannot hold
+    them.
+    """
+    if size == 1.0:
+        return d
+    with np.errstate(over="ignore", under="ignore"):
+        out = d * size * size
+    largest = float(np.abs(d).max(initial=0.0))
+    if not np.isfinite(out).all() or (largest > 0 and np.abs(out).max() < np.finfo(np.float64).tiny * 1e16):
+        raise InputError(
+            f"{who}: values around {size:.0e} have squared distances that a float64 cannot hold; give the responses in "
+            "another unit (multiply them by a power of ten).",
+            code="out-of-range",
+        )
+    return out
 
 
 def cross_distances(

@@ -187,3 +187,68 @@ def test_chance_and_refusals():
     rdm = cs.rdm_data(cs.measures.rdm(small[:11])[None], stimulus=np.arange(11), distance="correlation")
     with pytest.raises(cs.InputError, match="needs at least 12 stimuli, got 11"):
         cs.compare(rdm, rdm, measure="mutual_knn", n_boot=0, n_perm=0, rng=0)
+
+
+# ------------------------------------------------------------------------------- patterns that are nearly the same one
+
+
+def _half_chords(x):
+    """1 - cosine as half the squared difference of rows at length 1, in extended precision."""
+    wide = np.asarray(x, dtype=np.longdouble)
+    unit = wide / np.sqrt((wide * wide).sum(axis=1, keepdims=True))
+    rows, columns = np.triu_indices(len(x), 1)
+    return (((unit[rows] - unit[columns]) ** 2).sum(axis=1) / 2).astype(float)
+
+
+@pytest.mark.parametrize(("offset", "dtype"), [(1e3, "f4"), (1e4, "f4"), (1e8, "f8")])
+def test_cosine_distances_keep_their_digits_where_patterns_are_almost_one(offset, dtype):
+    x = (np.random.default_rng(0).normal(size=(40, 20)) + offset).astype(dtype)
+    assert np.allclose(cs.measures.rdm(x, distance="cosine"), _half_chords(x), rtol=1e-7, atol=0)
+    square = cs.measures.rdm(x, distance="cosine", square=True)
+    assert (square == square.T).all()
+    assert (np.diag(square) == 0).all()
+
+
+def test_correlation_distances_keep_their_digits_where_units_differ_in_level():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 20)) + 1e7 * rng.normal(size=20)
+    wide = x.astype(np.longdouble)
+    expected = _half_chords(wide - wide.mean(axis=1, keepdims=True))
+    assert np.allclose(cs.measures.rdm(x), expected, rtol=1e-7, atol=0)
+
+
+@pytest.mark.parametrize("distance", ["cosine", "correlation"])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_values_do_not_depend_on_the_dtype_of_patterns_almost_one(distance, lazy):
+    rng = np.random.default_rng(0)
+    s = rng.normal(size=(50, 4))
+    x = (s @ rng.normal(size=(4, 20)) + 1e4 * (1 + rng.normal(size=20))).astype("f4")
+    y = s @ rng.normal(size=(4, 12)) + 0.5 * rng.normal(size=(50, 12))
+
+    def value(x, name):
+        data = cs.responses(x, stimulus=range(50), system="a")
+        if lazy:
+            data = data.copy(data=pytest.importorskip("dask.array").from_array(x, chunks=(50, 7)))
+        chosen = partial(getattr(cs.measures, name), distance=distance)
+        other = cs.responses(y, stimulus=range(50), system="b")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", cs.ConsilienceWarning)
+            return float(cs.compare(data, other, measure=chosen, n_boot=0, n_perm=0, rng=0).value)
+
+    assert value(x, "mutual_knn") == pytest.approx(value(x.astype("f8"), "mutual_knn"), abs=2e-3)
+    assert value(x, "rsa") == pytest.approx(value(x.astype("f8"), "rsa"), abs=1e-3)
+
+
+def test_block_wise_means_over_repeats_of_patterns_almost_one():
+    array = pytest.importorskip("dask.array")
+    rng = np.random.default_rng(0)
+    s = np.repeat(rng.normal(size=(30, 20)), 2, axis=0)
+    x = s + 0.3 * rng.normal(size=s.shape) + 1e7
+    y = cs.responses(rng.normal(size=(30, 9)), stimulus=range(30), system="b")
+    data = cs.responses(x, stimulus=np.repeat(np.arange(30), 2), repeat=np.tile([0, 1], 30), system="a")
+    chosen = partial(cs.measures.rsa, distance="cosine")
+    values = [
+        float(cs.compare(d, y, measure=chosen, n_boot=0, n_perm=0, rng=0).value)
+        for d in (data, data.copy(data=array.from_array(x, chunks=(60, 7))))
+    ]
+    assert values[0] == pytest.approx(values[1], abs=1e-5)

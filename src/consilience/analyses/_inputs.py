@@ -27,6 +27,7 @@ from consilience._responses import (
     stable_order,
 )
 from consilience.analyses._patterns import GramKind, Products, Responses
+from consilience.linalg._gram import unit_gram
 from consilience.measures._rdm import DISTANCES, GRAM_OF, FlatPatternError, rdm_of_gram
 
 __all__ = ["Responses", "System", "aligned_systems", "condensed", "people_of"]
@@ -79,10 +80,13 @@ class System:
                 name = "correlation" if kind == "rows" else "cosine"
                 raise FlatPatternError.of(np.flatnonzero(flat).tolist(), name, who="rdm")
         k = self.responses.gram(found, trials)
-        diagonal = k.diagonal()
+        along = self.responses.along(found, trials)
+        squares = k.diagonal() if along is None else k.diagonal() + 2.0 * along + found.common
         # squares of float32 that neither vanished nor overflowed
-        fits = (diagonal.max() if kind == "columns" else diagonal.min()) > _LOW and diagonal.max() < _HIGH
-        return k if fits else None
+        fits = (squares.max() if kind == "columns" else squares.min()) > _LOW and squares.max() < _HIGH
+        if not fits:
+            return None
+        return k if kind == "columns" else np.asarray(unit_gram(k, along, found.common))
 
     def distances(self, distance: str, trials: np.ndarray | None = None) -> np.ndarray | None:
         """The RDM (n(n-1)/2,) by ``distance`` where a Gram matrix gives it (see `gram`), else None."""

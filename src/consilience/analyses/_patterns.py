@@ -21,6 +21,7 @@ __all__ = ["GramKind", "Products", "Responses"]
 GramKind = Literal["columns", "rows", "origin"]
 
 _ENTRIES = 1 << 22  # of a matrix looked at in one go
+_NEAR = 0.05  # of the mean square of patterns left without their mean: less, and it is taken off
 _WIDE = 4  # times as many where chunks hold whole rows, since each block then reads all of them
 
 
@@ -28,13 +29,16 @@ _WIDE = 4  # times as many where chunks hold whole rows, since each block then r
 class Products:
     """Gram matrix of the trials of a system, float64, and what tells patterns without direction.
 
-    trials : (trials, trials).   size, scale : (n,) of the patterns: |mean over units| where that was taken off, else
-        0, and the largest entry of what is left, in absolute value.
+    trials : (trials, trials).   along, common : where patterns are so alike that their mean m was taken off, the
+        products (trials,) with m, and |m|^2; else None and 0.   size, scale : (n,) of the patterns: |mean over units|
+        where that was taken off, else 0, and the largest entry of what is left, in absolute value.
     """
 
     trials: np.ndarray
     size: np.ndarray
     scale: np.ndarray
+    along: np.ndarray | None = None
+    common: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -158,22 +162,56 @@ class Responses:
         """Read in blocks of units, so that it takes trials x trials numbers and a block, however many units there
         are. "columns": less what centring takes off (see `centred_gram`); "rows": of the patterns minus their mean
         over units, which is found in float64 by a first pass, so that no digits are lost to it; "origin": as they are.
+        Of these two less the mean pattern as well, in float64, where most of every pattern is that mean.
         """
         m = self.matrix.shape[0] if self.rows is None else len(self.rows)
         n, p = self.shape
         means, total = np.zeros(m), np.zeros((m, m))
+        squares, mean_sum, mean_squares = np.zeros(m), 0.0, 0.0
         low, high = np.full(n, np.inf), np.full(n, -np.inf)
         if kind != "columns":
             for block in self._used():
                 means += block.sum(axis=1, dtype=np.float64) / p
                 mine = self.averaged(block)
                 low, high = np.minimum(low, mine.min(axis=1)), np.maximum(high, mine.max(axis=1))
+                with np.errstate(over="ignore"):
+                    pattern = block.mean(axis=0, dtype=np.float64)
+                    squares += np.einsum("ij,ij->i", block, block, dtype=np.float64)
+                    mean_squares += float(pattern @ pattern)
+                    mean_sum += float(pattern.sum())
         if kind != "rows":
-            means[:] = 0.0
+            means[:] = mean_sum = 0.0
+        common = mean_squares - mean_sum**2 / p
+        length = float(np.mean(squares - p * means**2))
+        if kind != "columns" and np.isfinite(length) and common > (1.0 - _NEAR) * length > 0:
+            return self._products_less_mean(means, low, high)
         for block in self._used():
             total += centred_gram(block) if kind == "columns" else gram(_minus(block, means))
         size = self.averaged(means[:, None])[:, 0]
         return Products(total, np.abs(size), np.maximum(high - size, size - low))
+
+    def _products_less_mean(self, means: np.ndarray, low: np.ndarray, high: np.ndarray) -> Products:
+        """`products` of patterns less ``means`` (trials,) over units and less their mean pattern."""
+        total, along, common = np.zeros((means.size, means.size)), np.zeros(means.size), 0.0
+        for block in self._used():
+            wide = block.astype(np.float64) - means[:, None]
+            pattern = wide.mean(axis=0)
+            wide -= pattern
+            total += wide @ wide.T
+            along += wide @ pattern
+            common += float(pattern @ pattern)
+        size = self.averaged(means[:, None])[:, 0]
+        return Products(total, np.abs(size), np.maximum(high - size, size - low), along, common)
+
+    def along(self, products: Products, trials: np.ndarray | None = None) -> np.ndarray | None:
+        """Products (n,) of the patterns, means over trials as in `gram`, with the mean pattern taken off; or None."""
+        values, owner = products.along, self.owner
+        if values is None or owner is None:
+            return values
+        if trials is not None:
+            values, owner = values[trials], owner[trials]
+        starts, counts = _runs(owner)
+        return np.asarray(np.add.reduceat(values, starts) / counts)
 
     def gram(self, products: Products, trials: np.ndarray | None = None) -> np.ndarray:
         """Gram matrix (n, n) of the patterns, means over trials: of all, or of those of a bool mask (trials,)."""

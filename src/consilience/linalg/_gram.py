@@ -5,7 +5,15 @@ from __future__ import annotations
 from consilience._core._arrays import Array, array_namespace, float64
 from consilience.linalg._centre import centre_columns
 
-__all__ = ["centred_gram", "cross", "distances_of_gram", "gram", "squared_distances"]
+__all__ = [
+    "centred_gram",
+    "chord_gram",
+    "cross",
+    "distances_of_gram",
+    "gram",
+    "squared_distances",
+    "unit_gram",
+]
 
 _COLUMNS = 1 << 14
 _ROWS = 1 << 14
@@ -47,6 +55,47 @@ def centred_gram(x: Array) -> Array:
         part = gram(block - average @ block)
         total = part if total is None else total + part
     return total
+
+
+def chord_gram(x: Array) -> Array:
+    """Gram matrix (n, n), float64, of the rows of ``x`` (n, p) at length 1 less their mean: half the squared distances
+    that it gives are 1 - cosine, with the digits that 1 minus a cosine near 1 loses. All of it in float64, by blocks.
+    """
+    xp = array_namespace(x)
+    n, p = x.shape
+    step = max(1, _CENTRED_VALUES * 4 // n)
+    starts = range(0, p, step)
+    squares = xp.zeros((n, 1), dtype=xp.float64, device=x.device)
+    for start in starts:
+        block = float64(x[:, start : min(start + step, p)])
+        squares = squares + xp.sum(block * block, axis=1, keepdims=True)
+    short, total = 1.0 / xp.sqrt(squares), None
+    for start in starts:
+        block = float64(x[:, start : min(start + step, p)]) * short
+        block = block - xp.mean(block, axis=0, keepdims=True)
+        total = block @ block.T if total is None else total + block @ block.T
+    return total
+
+
+def unit_gram(k: Array, along: Array | None = None, common: float = 0.0) -> Array:
+    """Gram matrix (n, n) of rows at length 1, from that of the rows as they are.
+
+    along, common : where ``k`` is of rows less a vector m, their products (n,) with m, and |m|^2. The result is then
+    of x_i / |x_i| - m / |m|, whose differences keep their digits however long m is.
+    """
+    xp = array_namespace(k)
+    diagonal = xp.linalg.diagonal(k)
+    if along is None:
+        short = 1.0 / xp.sqrt(diagonal)
+        return k * short[:, None] * short[None, :]
+    size = common**0.5
+    longer = diagonal + 2.0 * along
+    length = xp.sqrt(longer + common)
+    # |x_i| - |m|, and the part of the row along m
+    excess, part = longer / (length + size), along / size
+    turned = k - excess[:, None] * part[None, :] - part[:, None] * excess[None, :]
+    turned = turned + excess[:, None] * excess[None, :]
+    return turned / (length[:, None] * length[None, :])
 
 
 def cross(x: Array, y: Array) -> Array:

@@ -107,7 +107,8 @@ class PairParts:
     from_gram : (Gram matrix (n, n), float64; rounding of the dtype of the responses) -> pair vector, for responses
         that are read in blocks of units; None = they are read whole.
     gram : of which patterns that Gram matrix is: "columns" = less about the mean of each unit, "rows" = less the
-        mean of each stimulus over units, "origin" = as they are.
+        mean of each stimulus over units, "origin" = as they are; of "rows" and "origin" at length 1 and less one
+        vector, so that half the squared distances are 1 - cosine.
 
     A class of its own overrides what a cosine does not give: ``channels`` numbers per pair, one channel after
     the other in the vector; ``has_ceiling``: the value between halves of the repeats says what noise allows.

@@ -19,14 +19,23 @@ from consilience._core._arrays import (
 from consilience._core._errors import InputError
 from consilience._core._params import check_option
 from consilience.linalg import NoiseCovariance, centre_columns, gram, squared_distances
-from consilience.linalg._gram import distances_of_gram
+from consilience.linalg._gram import chord_gram, distances_of_gram
 from consilience.linalg._noise import whitener
 from consilience.measures._poisson import poisson_distances
 
-__all__ = ["ALL_DISTANCES", "DISTANCES", "GRAM_OF", "FlatPatternError", "rdm", "rdm_of_gram"]
+__all__ = [
+    "ALL_DISTANCES",
+    "DISTANCES",
+    "GRAM_OF",
+    "FlatPatternError",
+    "rdm",
+    "rdm_of_gram",
+    "spread_of_rounding",
+]
 
 DISTANCES = ("correlation", "euclidean", "sqeuclidean", "cosine")  # of patterns alone
 ALL_DISTANCES = (*DISTANCES, "mahalanobis", "poisson")
+_NEAR = 0.05  # 1 - cosine below this on average: found from differences of patterns instead
 # of which patterns a Gram matrix gives the distances, see `PairParts`
 GRAM_OF: dict[str, Literal["columns", "rows", "origin"]] = {
     "correlation": "rows",
@@ -142,10 +151,14 @@ def rdm(
             x = centre_columns(float64(x))
             d = squared_distances(x * root if root.ndim == 1 else x @ root) / p
         return (d + d.T) / 2 if square else _condensed(d)
-    k = gram(_long_rows(x, distance, who))
+    work = _long_rows(x, distance, who)
+    k = gram(work)
     # the length of a row is in its product with itself: no pass over the data for it
     short = 1.0 / xp.sqrt(xp.linalg.diagonal(k))
     k = k * short[:, None] * short[None, :]
+    if float(xp.mean(k)) > 1.0 - _NEAR:
+        d = xp.clip(distances_of_gram(chord_gram(work)) / 2.0, 0.0, 2.0)
+        return (d + d.T) / 2 if square else _condensed(d)
     if not square:
         return xp.clip(1.0 - _condensed(k), 0.0, 2.0)
     d = xp.clip(1.0 - k, 0.0, 2.0)
@@ -154,13 +167,19 @@ def rdm(
 
 
 def rdm_of_gram(k: np.ndarray, distance: str, units: float = 1.0) -> np.ndarray:
-    """The condensed RDM (n(n-1)/2,) of the patterns whose Gram matrix (n, n) is ``k``, see `GRAM_OF`; ``units``: how
-    many there are, for "euclidean".
+    """The condensed RDM (n(n-1)/2,) of the patterns whose Gram matrix (n, n) is ``k``, see `GRAM_OF`: for correlation
+    and cosine of patterns at length 1, less any vector. ``units``: how many there are, for "euclidean".
     """
     if distance in ("euclidean", "sqeuclidean"):
         return np.asarray(_condensed(distances_of_gram(k)) / (units if distance == "euclidean" else 1.0))
-    short = 1.0 / np.sqrt(np.diagonal(k))
-    return np.clip(1.0 - _condensed(k * short[:, None] * short[None, :]), 0.0, 2.0)
+    return np.asarray(np.clip(_condensed(distances_of_gram(k)) / 2.0, 0.0, 2.0))
+
+
+def spread_of_rounding(d: np.ndarray, eps: float) -> float:
+    """How much of the spread of correlation or cosine distances ``d`` may be rounding of patterns: it is relative to
+    how far apart these are, the root of d.
+    """
+    return 16.0 * eps * float(np.sqrt(d.max(initial=0.0)))
 
 
 def _condensed(d: Array) -> Array:

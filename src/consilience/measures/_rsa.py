@@ -15,7 +15,7 @@ from consilience.measures._compare_rdms import PREPARE, Method, check_method, ch
 from consilience.measures._contract import Claims, PairParts, SubsampleParts, measure
 from consilience.measures._held_out import scores
 from consilience.measures._procrustes import procrustes_null
-from consilience.measures._rdm import DISTANCES, GRAM_OF, rdm, rdm_of_gram
+from consilience.measures._rdm import DISTANCES, GRAM_OF, rdm, rdm_of_gram, spread_of_rounding
 
 __all__ = ["rsa"]
 
@@ -110,10 +110,10 @@ def _claims(*, distance: str = "correlation", method: str = "spearman") -> Claim
     )
 
 
-def _rounding(x: Array, absolute: bool) -> float:
-    """Spread of distances that is rounding, not structure: that of correlations, or any if no unit varies."""
+def _rounding(x: Array, d: np.ndarray, absolute: bool) -> float:
+    """Spread of distances ``d`` that is rounding, not structure: that of correlations, or any if no unit varies."""
     if not absolute:
-        return 16 * float(array_namespace(x).finfo(x.dtype).eps)
+        return spread_of_rounding(d, float(array_namespace(x).finfo(x.dtype).eps))
     return np.inf if to_numpy(constant_columns(x)).all() else 0.0
 
 
@@ -122,7 +122,7 @@ def _parts(*, distance: str = "correlation", method: str = "spearman") -> PairPa
         absolute = distance in ("euclidean", "sqeuclidean")
         work = to_safe_size(x) if absolute else x
         made = to_numpy(rdm(work, distance=distance))  # type: ignore[arg-type]
-        return check_varies(made, made, rounding=_rounding(x, absolute))
+        return check_varies(made, made, rounding=_rounding(x, made, absolute))
 
     if method == "bures":
 
@@ -134,7 +134,7 @@ def _parts(*, distance: str = "correlation", method: str = "spearman") -> PairPa
 
     def from_gram(gram: np.ndarray, eps: float) -> np.ndarray:
         made = rdm_of_gram(gram, distance)
-        rounding = 0.0 if distance in ("euclidean", "sqeuclidean") else 16 * eps
+        rounding = 0.0 if distance in ("euclidean", "sqeuclidean") else spread_of_rounding(made, eps)
         return np.asarray(PREPARE[method](check_varies(made, made, rounding=rounding)))
 
     parts = rdm_parts(method, lambda x: PREPARE[method](vector(x)), rdm_distance=lambda other: distance)

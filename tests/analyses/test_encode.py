@@ -314,3 +314,36 @@ def test_bad_data_say_so():
         cs.encode(made(x, "x"), made(y, "y"), groups="scene")
     with pytest.raises(cs.InputError, match="are left to train on"):
         cs.encode(made(x, "x"), made(y, "y"), gap=400)
+
+
+def test_what_encode_refuses_of_draws_models_and_gaps():
+    from sklearn.cluster import KMeans
+    from sklearn.model_selection import GroupKFold
+
+    rng = np.random.default_rng(0)
+    x = cs.responses(rng.normal(size=(40, 5)), stimulus=range(40), system="x")
+    y = cs.responses(rng.normal(size=(40, 3)), stimulus=range(40), system="y")
+    for options in ({"n_boot": 1}, {"n_perm": 1}):
+        with pytest.raises(cs.InputError, match=f"cs.encode: {next(iter(options))}=1 says nothing"):
+            cs.encode(x, y, **options)
+    with pytest.raises(cs.InputError, match="must be a regressor, .* got KMeans"):
+        cs.encode(x, y, model=KMeans(3))
+    with pytest.raises(cs.InputError, match="gap= is for series"):
+        cs.encode(x, y, gap=3)
+    with pytest.raises(cs.InputError, match=r"splits by groups, .*cs.encode\(..., groups='label'\)"):
+        cs.encode(x, y, model=cs.models.RidgeCV(cv=GroupKFold(3)))
+
+    class Sum:
+        def fit(self, x, y):
+            return self
+
+        def predict(self, x):
+            return x.sum(axis=1)
+
+        def get_params(self, deep=True):
+            return {}
+
+    with pytest.raises(
+        cs.InputError, match=r"Sum predicts an array of shape \(32,\) for 32 rows and 3 units"
+    ):
+        cs.encode(x, y, model=Sum())

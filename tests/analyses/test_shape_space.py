@@ -177,3 +177,8 @@ def test_few_relabellings_are_told():
         cs.ConsilienceWarning, match=r"few-systems.*in 3 ways only, so p cannot fall below 0.33"
     ):
         cs.shape_space(x, "cka", labels={k: k[0] for k in x}, n_boot=0, n_perm=20, rng=0)
+
+
+def test_one_resample_is_refused_in_the_name_of_the_verb():
+    with pytest.raises(cs.InputError, match="cs.shape_space: n_boot=1 says nothing"):
+        cs.shape_space({}, n_boot=1)

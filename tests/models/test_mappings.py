@@ -232,3 +232,50 @@ def test_clone_keeps_options():
     model = clone(BandedRidgeCV([2, 3], n_iter=7, rng=4))
     assert model.get_params()["n_iter"] == 7
     assert model.get_params()["bands"] == [2, 3]
+
+
+@pytest.mark.parametrize("p", [20, 90])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(
+    "model",
+    [RidgeCV(), BandedRidgeCV(n_iter=3), KernelRidgeCV(), PLSCV(), OneToOne()],
+    ids=lambda m: type(m).__name__,
+)
+def test_what_does_not_vary_is_predicted_by_its_mean(model, dtype, p):
+    x, y = (z.astype(dtype) for z in planted(p=p))
+    for value in (1.0, 0.1):
+        one = np.full(60, value, dtype)
+        np.testing.assert_allclose(clone(model).fit(x, one).predict(x), value, rtol=1e-5)
+        np.testing.assert_allclose(clone(model).fit(x, one[:, None]).predict(x), value, rtol=1e-5)
+        np.testing.assert_allclose(clone(model).fit(x, np.tile(one[:, None], 2)).predict(x), value, rtol=1e-5)
+        mixed = np.c_[one, y[:, 0]].astype(dtype)
+        found = clone(model).fit(x, mixed).predict(x)
+        np.testing.assert_allclose(found[:, 0], value, rtol=1e-4)
+        alone = clone(model).fit(x, y[:, :1]).predict(x)
+        np.testing.assert_allclose(found[:, 1], alone[:, 0], rtol=1e-3, atol=1e-3)
+        flat = np.full_like(x, value)
+        np.testing.assert_allclose(
+            clone(model).fit(flat, y).predict(flat), np.tile(y.mean(0), (60, 1)), atol=1e-4
+        )
+
+
+def test_options_that_make_no_sense_are_refused():
+    from sklearn.model_selection import GroupKFold
+
+    x, y = planted()
+    for options in ({"gamma": -1.0}, {"gamma": 0.0}, {"degree": 0}, {"coef0": np.nan}):
+        with pytest.raises(cs.InputError, match=f"KernelRidgeCV: {next(iter(options))} must be"):
+            KernelRidgeCV("poly", **options).fit(x, y)
+    with pytest.raises(cs.InputError, match="cv=61 folds need at least 61 rows, got 60; use a smaller cv"):
+        RidgeCV(cv=61).fit(x, y)
+    with pytest.raises(cs.InputError, match="cv=5 folds need at least 5 groups, got 2"):
+        RidgeCV().fit(x, y, groups=np.arange(60) % 2)
+    with pytest.raises(cs.InputError, match="cv must be at least 2 folds, got 1"):
+        RidgeCV(cv=1).fit(x, y)
+    with pytest.raises(
+        cs.InputError, match=r"splits by groups, and none were given; .*fit\(X, y, groups=labels\)"
+    ):
+        RidgeCV(cv=GroupKFold(3)).fit(x, y)
+    assert RidgeCV(cv=GroupKFold(3)).fit(x, y, groups=np.arange(60) // 6).alpha_.shape == (6,)
+    with pytest.raises(cs.InputError, match="n_components may go up to 20 here"):
+        PLSCV([1, 99]).fit(x, y)

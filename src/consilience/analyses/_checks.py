@@ -20,11 +20,11 @@ _LARGE = 100_000_000  # bytes worth a word
 MeasureLike = str | Callable[..., Any] | Measure
 
 
-def check_resamples(count: object, name: str) -> None:
-    check_count(count, name=name, who=WHO, minimum=0)
+def check_resamples(count: object, name: str, *, who: str = WHO) -> None:
+    check_count(count, name=name, who=who, minimum=0)
     if count == 1:
         raise InputError(
-            f"{WHO}: {name}=1 says nothing; use 0 for none, or some hundreds.", code="bad-parameter"
+            f"{who}: {name}=1 says nothing; use 0 for none, or some hundreds.", code="bad-parameter"
         )
 
 

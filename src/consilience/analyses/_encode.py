@@ -8,11 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from sklearn.base import is_regressor
 
 from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import resolve_seed
 from consilience._results import Encoding
+from consilience.analyses._checks import check_resamples
 from consilience.analyses._encode_design import EncodingData, from_series, from_trials
 from consilience.analyses._encode_fit import HeldOut, Predicted, with_bands
 from consilience.models import BandedRidgeCV, RidgeCV
@@ -105,8 +107,8 @@ def encode(
     True
     """
     cv = check_count(cv, name="cv", who=WHO, minimum=2)
-    n_boot = check_count(n_boot, name="n_boot", who=WHO)
-    n_perm = check_count(n_perm, name="n_perm", who=WHO)
+    check_resamples(n_boot, "n_boot", who=WHO)
+    check_resamples(n_perm, "n_perm", who=WHO)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=WHO)
     if not isinstance(y, xr.DataArray):
@@ -178,6 +180,12 @@ def _data(x: Any, y: xr.DataArray, **options: Any) -> EncodingData:
         raise InputError(
             f"{WHO}: delays= is for series ('time', 'unit'); y has dims {y.dims}.", code="bad-dims"
         )
+    if options["gap"] != "auto":
+        raise InputError(
+            f"{WHO}: gap= is for series ('time', 'unit'); y has dims {y.dims}, and its stimuli are dealt into folds at "
+            "random; keep related ones together with groups='label'.",
+            code="bad-dims",
+        )
     kept = {k: options[k] for k in ("by", "join", "cv", "groups", "seed")}
     return from_trials(x, y, who=WHO, **kept)
 
@@ -189,6 +197,12 @@ def _model(model: Any, sizes: list[int]) -> Any:
         raise InputError(
             f"{WHO}: model must be an estimator such as cs.models.RidgeCV() or a scikit-learn regressor, got "
             f"{shorten(model)}.",
+            code="bad-parameter",
+        )
+    if hasattr(model, "__sklearn_tags__") and not is_regressor(model):
+        raise InputError(
+            f"{WHO}: model must be a regressor, whose predict gives one value per row and unit of y; got "
+            f"{shorten(model)}, which is none. Use cs.models.RidgeCV() or a scikit-learn regressor.",
             code="bad-parameter",
         )
     return with_bands(model, sizes, WHO)

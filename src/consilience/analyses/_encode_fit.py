@@ -52,7 +52,14 @@ class _Any(Solver):
     def solve(self, y: np.ndarray) -> Solution:
         fitted = clone(self.model).fit(self.x, y if y.shape[1] > 1 else y[:, 0])
         mean = y.mean(axis=0, dtype=np.float64)
-        inside = np.asarray(fitted.predict(self.x)).reshape(y.shape) - mean
+        found = np.asarray(fitted.predict(self.x))
+        if found.size != y.size:
+            raise InputError(
+                f"cs.encode: {type(self.model).__name__} predicts an array of shape {found.shape} for {len(y)} rows and "
+                f"{y.shape[1]} units of y; a model must predict one value per row and unit.",
+                code="bad-parameter",
+            )
+        inside = found.reshape(y.shape) - mean
         return Solution(mean, np.sqrt((inside**2).mean(axis=0)), inner=fitted)
 
     def operator(self, x: np.ndarray) -> np.ndarray:

@@ -116,8 +116,8 @@ def _shape_space(
     rng: Any,
     cautions: list[Any],
 ) -> ShapeSpace:
-    check_resamples(n_boot, "n_boot")
-    check_resamples(n_perm, "n_perm")
+    check_resamples(n_boot, "n_boot", who=WHO)
+    check_resamples(n_perm, "n_perm", who=WHO)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     if not isinstance(held_out, (bool, np.bool_)):
         raise InputError(f"{WHO}: held_out must be True or False, got {held_out!r}.", code="bad-parameter")

@@ -273,7 +273,10 @@ def _few_functions(
     ten penalties are about five functions to the digits of float32. Each then costs a sum, not a product with
     the data.
     """
-    scale = np.sqrt(np.mean(np.square(coordinates, dtype=np.float64), axis=1)) + 1e-300
+    scale = np.sqrt(np.mean(np.square(coordinates, dtype=np.float64), axis=1))
+    top = scale.max(initial=0.0)
+    # nothing to fit (constant targets or predictors): any scale will do
+    scale = np.maximum(scale / top, float(np.finfo(dtype).eps) ** 1.25) if top > 0 else np.ones_like(scale)
     rows = weights * scale
     size = np.linalg.norm(rows, axis=1, keepdims=True)
     left, singular, right = np.linalg.svd(rows / size, full_matrices=False)

@@ -122,22 +122,33 @@ def check_alphas(alphas: Sequence[float] | float | None, who: str) -> np.ndarray
 def inner_splits(cv: Any, x: np.ndarray, groups: Any, who: str) -> list[Split]:
     """(training rows, test rows) of the inner folds; ``cv`` is an int, a splitter, or the pairs themselves.
 
-    An int makes consecutive folds, whole groups where there are groups; at most one fold per row or group.
+    An int makes consecutive folds, whole groups where there are groups.
     """
     if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         owner = np.arange(len(x)) if groups is None else np.unique(groups, return_inverse=True)[1]
         kinds = int(owner.max()) + 1
-        if cv < 2 or kinds < 2:
+        what = "rows" if groups is None else "groups"
+        if cv < 2:
             raise InputError(
-                f"{who}: cv must be at least 2, and needs as many rows (groups); got cv={cv} and {kinds}.",
+                f"{who}: cv must be at least 2 folds, got {cv}; 5 is usual.", code="bad-parameter"
+            )
+        if cv > kinds:
+            raise InputError(
+                f"{who}: cv={cv} folds need at least {cv} {what}, got {kinds}; use a smaller cv, or more {what}.",
                 code="bad-parameter",
             )
-        count = min(int(cv), kinds)
+        count = int(cv)
         fold = np.arange(kinds) * count // kinds
         return [(np.flatnonzero(fold[owner] != k), np.flatnonzero(fold[owner] == k)) for k in range(count)]
     try:
         pairs = list(check_cv(cv).split(x, None, groups))
     except (TypeError, ValueError) as error:
+        if groups is None and "groups" in str(error):
+            way = "cs.encode(..., groups='label')" if who == "cs.encode" else "fit(X, y, groups=labels)"
+            raise InputError(
+                f"{who}: cv={shorten(cv)} splits by groups, and none were given; give one label per row: {way}.",
+                code="bad-groups",
+            ) from None
         raise InputError(
             f"{who}: cv must be an int, a scikit-learn splitter or a list of (training rows, test rows); got "
             f"{shorten(cv)}: {error}",

@@ -11,7 +11,7 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils.validation import check_is_fitted
 
 from consilience._core._errors import InputError
-from consilience._core._params import check_option
+from consilience._core._params import check_count, check_number, check_option
 from consilience.linalg import DualRidge
 from consilience.models._base import Mapping, Solution, Solver, Split, check_alphas
 from consilience.models._ridge import RidgeOf, relative
@@ -110,8 +110,13 @@ class KernelRidgeCV(Mapping):
                 f"KernelRidgeCV: kernel='precomputed' needs a square matrix in fit, got {x.shape}.",
                 code="bad-parameter",
             )
-        variance = float(np.var(x, dtype=np.float64))
-        gamma = self.gamma or 1.0 / (x.shape[1] * (variance if variance > 0 else 1.0))
+        if self.gamma is None:
+            variance = float(np.var(x, dtype=np.float64))
+            gamma = 1.0 / (x.shape[1] * (variance if variance > 0 else 1.0))
+        else:
+            gamma = check_number(self.gamma, name="gamma", who="KernelRidgeCV", low=0.0)
+        check_count(self.degree, name="degree", who="KernelRidgeCV", minimum=1)
+        check_number(self.coef0, name="coef0", who="KernelRidgeCV")
         options = {
             "rbf": {"gamma": gamma},
             "poly": {"gamma": gamma, "degree": self.degree, "coef0": self.coef0},

@@ -161,6 +161,12 @@ class PLSCV(Mapping):
                 code="bad-parameter",
             )
         most = max(1, min(x.shape[1], min((len(train) for train, _ in splits), default=len(x)) - 1))
+        if grid[-1] > most and not np.array_equal(grid, COMPONENTS):
+            raise InputError(
+                f"PLSCV: n_components may go up to {most} here, the features or the rows of the smallest training fold "
+                f"less 1; got {shorten(self.n_components)}.",
+                code="bad-parameter",
+            )
         return _PLS(x, np.unique(np.minimum(grid, most)), splits, self.per_target)
 
     def _store(self, solver: Any, solution: Solution) -> None:

@@ -96,19 +96,57 @@ def at_the_ceiling(count: int, s: int, n: int) -> float:
     return float(np.mean(hits))
 
 
-def contrast(count: int, n: int, measure: Any, shared: float) -> float:
-    """`Comparison.contrasts` of two equal networks, stimuli as the only factor."""
+def contrast(count: int, n: int, measure: Any, shared: float | None) -> float:
+    """`Comparison.contrasts` of two equal networks, stimuli as the only factor. None: both unrelated to the brain."""
     hits = []
     for k in range(count):
         rng = np.random.default_rng([k, n, 3])
         common, one, two = rng.normal(size=(3, n, UNITS))
         ids = [f"i{j}" for j in range(n)]
-        a, b = (cs.responses(shared * common + x, stimulus=ids) for x in (one, two))
-        target = np.concatenate([shared * common, one, two], axis=1)
-        it = cs.responses(target + rng.normal(size=target.shape), stimulus=ids)
+        common = (shared or 0.0) * common
+        a, b = (cs.responses(common + x, stimulus=ids) for x in (one, two))
+        target = np.concatenate([common, one, two], axis=1)
+        it = cs.responses(rng.normal(size=target.shape) + target * (shared is not None), stimulus=ids)
         found = cs.compare({"A": a, "B": b}, it, measure=measure, n_boot=BOOT, n_perm=0, rng=k)
         hits.append(found.contrasts().to_frame()["p"][0] < 0.05)
     return float(np.mean(hits))
+
+
+def contrast_over_subjects(count: int, shared: float, s: int, n: int) -> float:
+    """`Comparison.contrasts` of two equal models of the RDMs of subjects."""
+    hits = []
+    for k in range(count):
+        models, people = draw(np.random.default_rng([k, n, s, 11]), n, s, shared, 0.4)
+        two = {name: models[name] for name in "AB"}
+        found = cs.compare(two, people, measure="rsa", n_boot=BOOT, n_perm=0, rng=k)
+        hits.append(found.contrasts().to_frame()["p"][0] < 0.05)
+    return float(np.mean(hits))
+
+
+def equivalence(count: int, n: int, measure: str) -> dict[str, float]:
+    """A model that is worse than an animal by just the margin, three animals: how often is it called equivalent, and
+    how often does the interval cover the population's difference?
+    """
+    rows = []
+    for k in range(count):
+        rng = np.random.default_rng([k, n, 13])
+        truth = rng.normal(size=(n, UNITS))
+        ids = [f"i{j}" for j in range(n)]
+        animals = {
+            f"a{j}": cs.responses(truth + rng.normal(size=truth.shape), stimulus=ids) for j in range(3)
+        }
+        model = cs.responses(truth + 2 * rng.normal(size=truth.shape), stimulus=ids)
+        found = cs.equivalence(model, animals, measure, margin=0.1, n_boot=BOOT, rng=k)
+        row = found.data.isel(model=0).sel(target="all")
+        rows.append([float(row[name]) for name in ("difference", "ci_low", "ci_high")])
+    difference, low, high = np.array(rows).T
+    truth = difference.mean()
+    variance = ((high - low) / 2 / stats.t.ppf(0.975, n - 1)) ** 2
+    called = cs.stats.equivalence_p(difference, variance, abs(truth), df=n - 1) < 0.05
+    return {
+        "equivalent at the margin": float(np.mean(called)),
+        "coverage of the difference": float(np.mean((low <= truth) & (truth <= high))),
+    }
 
 
 def main() -> None:
@@ -117,7 +155,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     warnings.simplefilter("ignore", cs.ConsilienceWarning)
     start = time.process_time()
-    count, fits = (40, 10) if quick else (300, 60)
+    count, fits = (30, 10) if quick else (200, 60)
     print("| case | stimuli x subjects | what | rate | n | band of the nominal rate |")
     print("|---|---|---|---|---|---|", flush=True)
     for fitted, shared, s, n in (
@@ -137,9 +175,21 @@ def main() -> None:
         f"| model at the ceiling | 30 x 8 | below it | {rate:.3f} | {count} | at most {band(count, 0.05)} |",
         flush=True,
     )
-    m = count // 2
-    for measure in ("rsa", "cka", "linear_predictivity"):
-        for shared, word in ((0, "unrelated"), (2, "correlated")):
+    for shared, word in ((0, "unrelated models"), (2, "correlated models")):
+        m = count // 2
+        rate = contrast_over_subjects(m, shared, 8, 30)
+        print(f"| contrasts, rsa, {word} | 30 x 8 | A = B | {rate:.3f} | {m} | {band(m, 0.05)} |", flush=True)
+    for measure in ("rsa", "linear_predictivity"):
+        m = count // 2
+        for what, rate in equivalence(m, 40, measure).items():
+            level = 0.95 if what.startswith("coverage") else 0.05
+            print(
+                f"| equivalence, {measure} | 40 x 1 | {what} | {rate:.3f} | {m} | {band(m, level)} |",
+                flush=True,
+            )
+    for measure in ("rsa", "cka", "linear_predictivity", "procrustes"):
+        m = count // 2 if measure == "procrustes" else count
+        for shared, word in ((None, "unrelated"), (0, "equally related"), (2, "correlated")):
             rate = contrast(m, 40, measure, shared)
             print(
                 f"| contrasts, {measure}, {word} | 40 x 1 | A = B | {rate:.3f} | {m} | {band(m, 0.05)} |",

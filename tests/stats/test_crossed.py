@@ -13,6 +13,7 @@ from consilience.stats import (
     once_counted_variance,
     weighted_cosines,
 )
+from consilience.stats._crossed import sampled_components
 
 
 @pytest.mark.parametrize("diagonal", [False, True])
@@ -116,6 +117,25 @@ def test_planted_components_count_once(kind: str) -> None:
     assert (
         0.9 < np.mean(both) / TRUE[kind] < 1.5
     )  # the bounds cost something where one component is all there is
+
+
+def test_sampled_components_are_those_of_many_draws() -> None:
+    rng = np.random.default_rng(5)
+    values, out, x = sample(rng, "pairs x subjects")
+    two, more, y = sample(rng, "stimuli x subjects")
+    values, out, x = (
+        np.concatenate([values, two]),
+        np.concatenate([out, more]),
+        np.concatenate([x, y], axis=1),
+    )
+    w = multinomial_weights(N, 20000, rng)
+    v = w[:, ROWS] * w[:, COLUMNS]
+    draws = np.einsum("skp,mp->ksm", x, v, optimize=True) / ROWS.size
+    known = crossed_components(values, out, x, n_stimuli=N)
+    found = sampled_components(values, out, draws, n_stimuli=N)
+    scale = np.abs(known.first + known.second).max()
+    for name in ("first", "second", "shared", "subjects"):
+        assert np.allclose(getattr(found, name), getattr(known, name), atol=0.06 * scale), name
 
 
 def test_components_of_combinations_and_one_subject() -> None:

@@ -132,7 +132,10 @@ class Comparison(Result):
         draws; in-sample measures: delete-d jackknife), over stimuli, and over stimuli and subjects
         (`cs.stats.two_factor_variance`, less what it counts more than once) where the other side has several;
         intervals and p from Student's t.
-@SIM@
+        In simulations of 400 pairs of equal systems (CKA, 40 stimuli) 12 differences had p < 0.05 where the systems
+        were unrelated to the other side, 28 where both were related to it, 22 where they correlated too. With 8
+        subjects tests are conservative, 0 to 3 %.
+
         reference : a system of the side that the others are held against; None = all pairs.
         against : one system of the other side; None = each in turn.
         correction : within one measure and one system of the other side: "holm", "fdr" (Benjamini-Hochberg), "max"

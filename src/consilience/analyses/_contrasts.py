@@ -18,6 +18,7 @@ from consilience.stats import (
     t_test,
     two_factor_variance,
 )
+from consilience.stats._crossed import crossed_degrees
 
 __all__ = ["contrasts", "variance_of"]
 
@@ -76,9 +77,12 @@ def contrasts(
         "against": against,
         "correction": correction,
     }
+    if comparison.leave_one_out is not None:
+        common["references"] = tuple(dict.fromkeys([*comparison.references, "efron1981jackknife"]))
     common["methods"] = (
         *comparison.methods,
-        "Differences between systems were tested with the draws that they share and Student's t; p-values were "
+        "Differences between systems were tested with the draws that they share (for measures of pairs of stimuli, and "
+        "the values without each stimulus) and Student's t; p-values were "
         f"corrected ({correction}) within one measure and one system of the other side.",
     )
     data = {
@@ -113,6 +117,7 @@ def _family(
     if without is not None:
         without = without[:, first] - without[:, second]
     variance = variance_of(rule, away, without, n)
+    once = variance
     test = t_test(difference, variance, df=n - 1, level=level)
     blank = np.full(difference.shape, np.nan)
     out = {
@@ -136,9 +141,11 @@ def _family(
             # single subjects count once already: at most a third of what resampling both adds to each alone
             single = of_stimuli - jackknife_variance(without)
             single -= np.maximum(of_both - of_stimuli - of_subjects, 0.0) / 3
-            least = np.maximum(once_counted_variance(jackknife_variance(without), of_stimuli, n=n), of_subjects)
-            variance = np.maximum(variance - 2 * np.maximum(np.nan_to_num(single), 0.0), np.nan_to_num(least))
-        test, away = t_test(difference, variance, df=min(n, count) - 1, level=level), two
+            least = np.maximum(once, of_subjects)
+            variance = np.maximum(variance - 2 * np.maximum(np.nan_to_num(single), 0.0), least)
+        sizes = {"n_stimuli": n, "n_subjects": count}
+        df = crossed_degrees(stimuli=once, subjects=of_subjects, both=variance, **sizes)
+        test, away = t_test(difference, variance, df=df, level=level), two
         out |= {"ci_both_low": test.low, "ci_both_high": test.high, "p": test.p}
     out["p_corrected"] = adjust(test.p, correction, draws=away if correction == "max" else None)
     return out

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from consilience.measures._compare_rdms import PREPARE, rdm_parts
 from consilience.models._rdm import FixedRDM, RDMModel
 from consilience.stats import crossed_components, permuted_cosines, weighted_grams
-from consilience.stats._crossed import Components
+from consilience.stats._crossed import Components, sampled_components
 
 __all__ = ["EXACT", "Folds", "Scores", "Table"]
 
@@ -61,6 +62,7 @@ class Table:
         self.vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True) * np.sqrt(vectors.shape[1])
         self.k, self.s = len(parts), len(subjects)
         self.sizes = np.linalg.norm(parts, axis=1)
+        self._last: tuple[Any, Any] = (None, None)  # weights and what they gave: two factors ask for the same
         self.pairs = rdm_parts(method, lambda x: x, lambda d: d)
 
     @property
@@ -86,8 +88,14 @@ class Table:
         g = self.grams(weights)
         return Scores(_cosines(g, self.k), *_ceilings(g[:, self.k :, self.k :], subject_weights))
 
-    def components(self) -> Components:
-        """Variance components of the values of models as fitted to all stimuli and subjects, for cosines."""
+    def components(self, weights: np.ndarray) -> Components:
+        """Variance components of the values of models as fitted to all stimuli and subjects."""
+        if not self.cosines:
+            draws, left_out = (
+                np.moveaxis(self._by_parts(w).models, 0, -1) for w in (weights, 1.0 - np.eye(self.n))
+            )
+            value = self._by_parts(np.ones((1, self.n))).models[0]
+            return sampled_components(value, left_out, draws, n_stimuli=self.n)
         mix = np.zeros((len(self.models), self.k))
         gram = self.grams(np.ones((1, self.n)))[0]
         target = (gram[: self.k, self.k :] / np.sqrt(np.diagonal(gram)[self.k :])).sum(axis=1)
@@ -115,6 +123,8 @@ class Table:
     def _by_parts(self, weights: np.ndarray) -> Scores:
         """Kendall's tau-a and rho-a: the means of ranks that make the ceilings are those of all subjects."""
         everyone = np.stack([self.pairs.bound(self.people)])
+        if weights is self._last[0]:
+            return self._last[1]
         plain = bool((weights == 1).all())
         w = weights[:1] if plain else weights
 
@@ -127,9 +137,12 @@ class Table:
             others = self.pairs.pool(np.delete(self.people, t, 0))[None]
             low[:, t] = of(others, self.people[t : t + 1])[:, 0, 0]
         size = len(weights)
-        return Scores(
+        found = Scores(
             *(np.broadcast_to(v, (size, *v.shape[1:])) for v in (of(self.parts, self.people), low, high))
         )
+        if not plain:
+            self._last = (weights, found)
+        return found
 
     def permuted(self, orders: np.ndarray) -> np.ndarray:
         """Means over subjects of fixed models with stimuli relabelled: (permutations, models)."""

@@ -18,9 +18,11 @@ from consilience.stats._pairs import _BLOCK, weighted_cosines
 __all__ = [
     "Components",
     "crossed_components",
+    "crossed_degrees",
     "jackknife_variance",
     "left_out_cosines",
     "once_counted_variance",
+    "sampled_components",
 ]
 
 
@@ -51,10 +53,15 @@ def once_counted_variance(jackknife: np.ndarray, bootstrap: np.ndarray, *, n: in
     1.5
     """
     j, t = np.asarray(jackknife, dtype=np.float64), np.asarray(bootstrap, dtype=np.float64)
+    single = _single(j, t, n)
+    return np.asarray(np.clip(j - 2 * single / ((n - 1) * (n - 2)), np.minimum(t / 3, j), j))
+
+
+def _single(j: np.ndarray, t: np.ndarray, n: int) -> np.ndarray:
+    """s2_d, the variance of single pairs."""
     pairs = n * (n - 1) / 2
     squares = (t - ((n - 2) / n) ** 3 * j) * n / (n - 1) * pairs**2
-    single = (squares - (n - 2) * pairs * j / 2) / (n * (n - 3) / 2)
-    return np.asarray(np.clip(j - 2 * single / ((n - 1) * (n - 2)), np.minimum(t / 3, j), j))
+    return np.asarray((squares - (n - 2) * pairs * j / 2) / (n * (n - 3) / 2))
 
 
 def left_out_cosines(a: np.ndarray, b: np.ndarray, n: int, *, diagonal: bool = False) -> np.ndarray:
@@ -132,11 +139,18 @@ class Components:
         1946), between those of the smaller sample and of the two together.
         """
         found = self.variances(contrasts)
-        n, s = n_stimuli, n_subjects
-        below = found["stimuli"] ** 2 / (n - 1) + found["subjects"] ** 2 / max(1, s - 1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            df = np.where(below > 0, found["both"] ** 2 / below, 0.0)
-        return np.asarray(np.clip(df, max(1, min(n, s) - 1), n + s - 2))
+        return crossed_degrees(**found, n_stimuli=n_stimuli, n_subjects=n_subjects)
+
+
+def crossed_degrees(
+    *, stimuli: np.ndarray, subjects: np.ndarray, both: np.ndarray, n_stimuli: int, n_subjects: int
+) -> np.ndarray:
+    """Degrees of freedom of the variance ``both``; see `Components.degrees`."""
+    n, s = n_stimuli, n_subjects
+    below = stimuli**2 / (n - 1) + subjects**2 / max(1, s - 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        df = np.where(below > 0, both**2 / below, 0.0)
+    return np.asarray(np.clip(df, max(1, min(n, s) - 1), n + s - 2))
 
 
 def crossed_components(
@@ -188,6 +202,31 @@ def crossed_components(
     size = s * (s - 1)
     of_first, of_pairs = _moments(one / size, two / size, (products - s * mean @ mean.T) / size, n)
     return Components(a, b, of_first + of_pairs, np.cov(values).reshape(k, k) / s)
+
+
+def sampled_components(
+    values: np.ndarray, left_out: np.ndarray, draws: np.ndarray, *, n_stimuli: int
+) -> Components:
+    """`crossed_components` where the influence of single pairs is not known (tau-a, rho-a): from draws over stimuli.
+
+    values : (k, s).   left_out : (k, s, n).   draws : (k, s, m), with multinomial weights of the stimuli.
+    """
+    n, (k, s) = n_stimuli, values.shape
+
+    def parts(out: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        j, t = np.cov(out, ddof=0).reshape(k, k) * (n - 1), np.cov(drawn).reshape(k, k)
+        single = _single(j, t, n)
+        return j - 4 * single / (n * (n - 2)), 2 * single / (n * (n - 1))
+
+    a, b = parts(left_out.mean(axis=1), draws.mean(axis=1))
+    if s == 1:
+        blank = np.full((k, k), np.nan)
+        return Components(a, b, blank, blank)
+    apart = [v - v.mean(axis=1, keepdims=True) for v in (left_out, draws)]
+    shared = np.zeros((k, k))
+    for t in range(s):
+        shared += np.sum(parts(apart[0][:, t], apart[1][:, t]), axis=0) / (s * (s - 1))
+    return Components(a, b, shared, np.cov(values).reshape(k, k) / s)
 
 
 def _moments(first: np.ndarray, rows: np.ndarray, pairs: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:

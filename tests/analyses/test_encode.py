@@ -324,9 +324,9 @@ def test_what_encode_refuses_of_draws_models_and_gaps():
     x = cs.responses(rng.normal(size=(40, 5)), stimulus=range(40), system="x")
     y = cs.responses(rng.normal(size=(40, 3)), stimulus=range(40), system="y")
     for options in ({"n_boot": 1}, {"n_perm": 1}):
-        with pytest.raises(cs.InputError, match=f"cs.encode: {next(iter(options))}=1 says nothing"):
+        with pytest.raises(cs.InputError, match=rf"cs\.encode: {next(iter(options))}=1 says nothing"):
             cs.encode(x, y, **options)
-    with pytest.raises(cs.InputError, match="must be a regressor, .* got KMeans"):
+    with pytest.raises(cs.InputError, match=r"must be a regressor, .* got KMeans"):
         cs.encode(x, y, model=KMeans(3))
     with pytest.raises(cs.InputError, match="gap= is for series"):
         cs.encode(x, y, gap=3)

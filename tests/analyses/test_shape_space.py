@@ -180,5 +180,5 @@ def test_few_relabellings_are_told():
 
 
 def test_one_resample_is_refused_in_the_name_of_the_verb():
-    with pytest.raises(cs.InputError, match="cs.shape_space: n_boot=1 says nothing"):
+    with pytest.raises(cs.InputError, match=r"cs\.shape_space: n_boot=1 says nothing"):
         cs.shape_space({}, n_boot=1)

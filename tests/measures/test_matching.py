@@ -152,3 +152,21 @@ def test_an_approximate_coupling_is_told(monkeypatch):
         cs.ConsilienceWarning, match="transport-not-exact.*31 and 20 units.*raise the value by up to"
     ):
         m.soft_match(x, y)
+
+
+@pytest.mark.parametrize(
+    "name", ["one_to_one", "one_to_one_held_out", "soft_match", "soft_match_held_out", "soft_match_distance"]
+)
+def test_more_pairs_of_units_than_fit_are_refused_before_any_work(name):
+    x = np.random.default_rng(0).normal(size=(12, 100_000)).astype("f4")
+    with pytest.raises(
+        cs.InputError, match=rf"{name}: 100000 and 100000 units are 1e\+10 pairs, .* 3.2e\+02 GB"
+    ):
+        getattr(m, name)(x, x)
+    if not name.endswith("distance"):
+        data = cs.responses(x, stimulus=range(12))
+        held_out = name.endswith("held_out")
+        with pytest.raises(cs.InputError, match="draw some thousand units of each side at random"):
+            cs.compare(
+                data, data, measure=name.removesuffix("_held_out"), held_out=held_out, n_boot=0, n_perm=0
+            )

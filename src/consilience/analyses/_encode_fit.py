@@ -55,8 +55,8 @@ class _Any(Solver):
         found = np.asarray(fitted.predict(self.x))
         if found.size != y.size:
             raise InputError(
-                f"cs.encode: {type(self.model).__name__} predicts an array of shape {found.shape} for {len(y)} rows and "
-                f"{y.shape[1]} units of y; a model must predict one value per row and unit.",
+                f"cs.encode: {type(self.model).__name__} predicts an array of shape {found.shape} for {len(y)} rows "
+                f"and {y.shape[1]} units of y; a model must predict one value per row and unit.",
                 code="bad-parameter",
             )
         inside = found.reshape(y.shape) - mean

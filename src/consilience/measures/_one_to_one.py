@@ -11,6 +11,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from consilience._core._arrays import Array, as_same_library, float64, to_numpy
+from consilience._core._errors import InputError
+from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_count
 from consilience.linalg import centre_columns, to_safe_size
 from consilience.measures._cka import warn_null
@@ -22,6 +24,7 @@ __all__ = [
     "CouplingPlan",
     "UNIT_WISE",
     "centred",
+    "check_pairs",
     "matching_null",
     "one_to_one",
     "one_to_one_held_out",
@@ -30,6 +33,7 @@ __all__ = [
 ]
 
 UNIT_WISE = frozenset({"translation", "scaling", "permutation", "unit_scaling"})
+_MOST_PAIRS = 400_000_000  # 20000 units on either side
 _MOST_UNITS = 150  # of a simulated null; larger systems are scaled down to it
 Couple = Callable[[np.ndarray], np.ndarray]  # correlations (p, q) -> mass between units (p, q)
 
@@ -47,6 +51,21 @@ def standardised(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return z * gain, gain
 
 
+def check_pairs(p: int, q: int, who: str) -> None:
+    """Refuses numbers of units of which every pair cannot be held in memory, or matched in a day's work."""
+    needed = 32 * p * q  # correlations, a cost, mass, and what the search keeps
+    free = check_fits(needed)
+    if free is None and p * q <= _MOST_PAIRS:
+        return
+    lacking = "takes hours for each matching" if free is None else f"{free} is free"
+    raise InputError(
+        f"{who}: {p} and {q} units are {p * q:.2g} pairs, which need about {gigabytes(needed)} of memory, and "
+        f"{lacking}; draw some thousand units of each side at random, or use a measure that does not pair units (cka, "
+        "procrustes_held_out, linear_predictivity).",
+        code="too-large",
+    )
+
+
 def one_each(correlations: np.ndarray) -> np.ndarray:
     """Mass 1/min(p, q) on each pair of the assignment with the highest sum of correlations."""
     rows, columns = linear_sum_assignment(correlations, maximize=True)
@@ -55,7 +74,8 @@ def one_each(correlations: np.ndarray) -> np.ndarray:
     return mass
 
 
-def coupled_correlation(x: np.ndarray, y: np.ndarray, couple: Couple) -> float:
+def coupled_correlation(x: np.ndarray, y: np.ndarray, couple: Couple, *, who: str = "one_to_one") -> float:
+    check_pairs(x.shape[1], y.shape[1], who)
     correlations = standardised(x)[0].T @ standardised(y)[0]
     mass = couple(correlations)
     return float(np.clip(np.sum(mass * correlations) / mass.sum(), -1.0, 1.0))
@@ -136,7 +156,8 @@ def one_to_one(x: Array, y: Array, /) -> Array:
 
     Raises
     ------
-    InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, no variation.
+    InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, no variation, more pairs of units
+        than fit in memory (or than 4e8).
     ConsilienceWarning ``null-not-zero`` : independent data of this size would score above 0.1.
 
     References
@@ -151,6 +172,7 @@ def one_to_one(x: Array, y: Array, /) -> Array:
     1.0
     """
     x, y = two_systems(x, y, who="one_to_one")
+    check_pairs(x.shape[1], y.shape[1], "one_to_one")
     warn_null(_claims(), x.shape[0], x.shape[1], y.shape[1], "cs.measures.one_to_one_held_out")
     return as_same_library(np.asarray(coupled_correlation(centred(x), centred(y), one_each)), x)
 
@@ -165,8 +187,10 @@ class CouplingPlan:
     either side under its share of the mass.
     """
 
-    def __init__(self, x: np.ndarray, folds: list[np.ndarray], couple: Couple) -> None:
-        self.n, self.folds, self.couple = x.shape[0], folds, couple
+    def __init__(
+        self, x: np.ndarray, folds: list[np.ndarray], couple: Couple, *, who: str = "one_to_one_held_out"
+    ) -> None:
+        self.n, self.folds, self.couple, self.who = x.shape[0], folds, couple, who
         self.sides = [self._side(x, test) for test in folds]
 
     def _side(self, z: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -175,6 +199,7 @@ class CouplingPlan:
         return inside, outside * gain
 
     def predict(self, y: np.ndarray) -> Predictions:
+        check_pairs(self.sides[0][0].shape[1], y.shape[1], self.who)
         top, left, right = (np.zeros((self.n, 1)) for _ in range(3))
         for (x_in, a), test in zip(self.sides, self.folds):
             y_in, b = self._side(y, test)

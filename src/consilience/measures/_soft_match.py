@@ -20,6 +20,7 @@ from consilience.measures._one_to_one import (
     UNIT_WISE,
     CouplingPlan,
     centred,
+    check_pairs,
     coupled_correlation,
     held_out_claims,
     simulated_null,
@@ -115,9 +116,8 @@ def _claims(*, mass: float = 1.0) -> Claims:
 
 def _parts(*, mass: float = 1.0) -> SubsampleParts:
     _check_mass(mass, "soft_match")
-    return SubsampleParts(
-        centred, lambda x, y: coupled_correlation(x, y, functools.partial(couple, mass=mass))
-    )
+    how = functools.partial(couple, mass=mass)
+    return SubsampleParts(centred, lambda x, y: coupled_correlation(x, y, how, who="soft_match"))
 
 
 @measure(claims=_claims, parts=_parts)
@@ -161,9 +161,12 @@ def soft_match(x: Array, y: Array, /, *, mass: float = 1.0) -> Array:
     """
     _check_mass(mass, "soft_match")
     x, y = two_systems(x, y, who="soft_match")
+    check_pairs(x.shape[1], y.shape[1], "soft_match")
     claims = _claims(mass=mass)
     warn_null(claims, x.shape[0], x.shape[1], y.shape[1], "cs.measures.soft_match_held_out")
-    value = coupled_correlation(centred(x), centred(y), functools.partial(couple, mass=mass))
+    value = coupled_correlation(
+        centred(x), centred(y), functools.partial(couple, mass=mass), who="soft_match"
+    )
     return as_same_library(np.asarray(value), x)
 
 
@@ -199,6 +202,7 @@ def soft_match_distance(x: Array, y: Array, /) -> Array:
     0.0
     """
     x, y = two_systems(x, y, who="soft_match_distance")
+    check_pairs(x.shape[1], y.shape[1], "soft_match_distance")
     a, b = (to_numpy(float64(centre_columns(z))).T for z in (x, y))
     squared = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1)[None, :] - 2 * a @ b.T
     found = transport(np.maximum(squared, 0.0))
@@ -234,7 +238,9 @@ def _held_out_parts(*, mass: float = 1.0, folds: int = 5, **split: Any) -> Predi
     _check_mass(mass, "soft_match_held_out")
     check_count(folds, name="folds", who="soft_match_held_out", minimum=2)
     how = functools.partial(couple, mass=mass, who="soft_match_held_out")
-    return PredictionParts(centred, lambda x, tests, owner: CouplingPlan(x, tests, how), folds=folds)
+    return PredictionParts(
+        centred, lambda x, tests, owner: CouplingPlan(x, tests, how, who="soft_match_held_out"), folds=folds
+    )
 
 
 @measure(claims=_held_out_claims, parts=_held_out_parts)

@@ -40,10 +40,11 @@ EXTRA: dict[str, dict[str, Any]] = {  # options that make another measure of one
 }
 TARGET = Path(__file__).with_suffix(".md")
 DESIGN = (
-    "The design was settled after scores had been seen: networks were trained for 30 epochs rather than 12 (cka 0.84 rather than "
-    "0.77 to 0.81 on 3 to 5 networks), and test images went from 300 to 60 for time. cka and in-sample Procrustes hardly moved with "
-    "either (0.81 to 0.84 and 0.83 to 0.88); `cca_held_out` on three networks was 0.44 at 80 and 120 images, so its place hangs on the "
-    "design. In-sample CCA finds nothing where units outnumber stimuli: it is 1 for all layers, as are its weighted forms. Held-out "
+    "The design was settled after scores had been seen: networks were trained for 30 epochs rather than 12 "
+    "(cka 0.84 rather than 0.77 to 0.81 on 3 to 5 networks), and test images went from 300 to 60 for time. "
+    "cka and in-sample Procrustes hardly moved with either (0.81 to 0.84 and 0.83 to 0.88); `cca_held_out` on "
+    "three networks was 0.44 at 80 and 120 images, so its place hangs on the design. In-sample CCA finds "
+    "nothing where units outnumber stimuli: it is 1 for all layers, as are its weighted forms. Held-out "
     "alignments of thousands of units fitted on 48 images find less than CKA does, Procrustes least of all."
 )
 

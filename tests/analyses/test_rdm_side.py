@@ -1,5 +1,7 @@
 """RDMs from trials and what is made of them: what a first-time user with repeats got wrong in silence."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,96 @@ def test_rdms_of_any_size_or_a_sentence(scale):
         with pytest.raises(cs.InputError, match=r"system 'area': values around .* in another unit") as error:
             cs.rdms(other, **options)
         assert error.value.code == "out-of-range"
+
+
+# -- nothing that was asked for is passed over in silence
+
+PLACES = {"x": ("unit", np.arange(20.0))}
+OFF = {"n_boot": 0}
+
+
+def refused(code, match, call):
+    with pytest.raises(cs.InputError, match=match) as error:
+        call()
+    assert error.value.code == code
+
+
+def test_a_misspelt_label_or_noise_is_refused_whatever_the_distance():
+    one = trials()
+    movie = cs.responses(
+        one.values[:, None, :].repeat(2, 1),
+        dims=("trial", "time", "unit"),
+        stimulus=one["stimulus"].values,
+        repeat="count",
+        time=[0.0, 0.1],
+        run=one["run"].values,
+    )
+    near = one.assign_coords(PLACES)
+    plain = {"distance": "correlation", **OFF}
+    refused("unknown-label", "no system has a label 'rnu'.*'run'", lambda: cs.rdms(one, folds="rnu", **plain))
+    refused("unknown-label", "'rnu'", lambda: cs.searchlight(near, model(), radius=2, folds="rnu", **plain))
+    refused("unknown-label", "'rnu'", lambda: cs.rdm_movie(movie, folds="rnu", **plain))
+    for verb, data in ((cs.rdms, one), (cs.rdm_movie, movie)):
+        for noise, code, text in (
+            ("shrinkag", "unknown-option", "noise"),
+            ("diagonal", "bad-noise", "leave noise= out"),
+        ):
+            refused(code, text, functools.partial(verb, data, noise=noise, **plain))
+    refused(
+        "bad-parameter",
+        "folds='run' is for distance='crossnobis'",
+        lambda: cs.searchlight(near, model(), radius=2, folds="run", **plain),
+    )
+    refused("needs-responses", "RDM data has no trials", lambda: cs.rdms(model(), folds="run"))
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_folds_or_noise_without_repeats_do_not_change_the_distance_in_silence():
+    one = trials(drop=[8, 16, 24])  # of s0 the first run alone is left
+    text = r"folds= is for trials that repeat, and 1 stimulus of 'area' has a single valid trial \('s0'\)"
+    refused("no-repeats", text, lambda: cs.rdms(one, folds="run"))
+    refused("no-repeats", "noise= is for trials", lambda: cs.rdms(one, noise="diagonal"))
+    near = one.assign_coords(PLACES)
+    refused("no-repeats", text, lambda: cs.searchlight(near, model(), radius=2, folds="run"))
+    assert cs.rdms(one, **OFF).settings["distance"] == "correlation"
+    assert cs.rdms(one, distance="correlation", folds="run", **OFF).settings["folds"] == "run"
+
+
+def test_the_advice_on_single_trials_works():
+    one = trials(drop=[8, 16, 24])
+    with pytest.warns(cs.ConsilienceWarning) as seen:
+        cs.rdms(one, **OFF)
+    said = next(w.message for w in seen if w.message.code == "ceiling-missing")
+    rest = eval(said.remedy.split(": ", 1)[1].rstrip("."), {"data": one})
+    found = cs.rdms(rest, folds="run", noise="diagonal", **OFF)
+    assert found.settings["distance"] == "crossnobis"
+    assert "s0" not in found.rdms["stimulus"].values
+
+
+# -- searchlight
+
+
+def test_spheres_that_are_too_small_are_said():
+    far = trials().assign_coords(x=("unit", 10.0 * np.arange(20)))
+    options = {"distance": "correlation", "n_boot": 0, "n_perm": 0}
+    refused(
+        "small-spheres",
+        "no sphere has the 3 units.*largest has 1.*nearest two units are 10 apart",
+        lambda: cs.searchlight(far, model(), radius=2, **options),
+    )
+    edge = trials().assign_coords(x=("unit", np.r_[np.arange(19.0), 50.0]))
+    with pytest.warns(cs.ConsilienceWarning, match="3 of 20 spheres have fewer than the 3 units"):
+        found = cs.searchlight(edge, model(), radius=1, **options)
+    assert int(np.isnan(found.data["value"]).sum()) == 3
+    assert [w.code for w in found.warnings] == ["small-spheres"]
+    with pytest.warns(cs.ConsilienceWarning, match="holds one unit alone"):
+        cs.searchlight(far, model(), radius=2, folds="run", n_boot=0, n_perm=0)
+
+
+def test_a_place_that_is_nan_is_named():
+    lost = trials().assign_coords(x=("unit", np.r_[np.nan, np.arange(19.0)]))
+    refused(
+        "nan-values",
+        "coordinate 'x' is nan for 1 of 20 units, the first is unit .*; drop them",
+        lambda: cs.searchlight(lost, model(), radius=2),
+    )

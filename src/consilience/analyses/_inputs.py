@@ -310,15 +310,17 @@ def _repeated(name: str, data: xr.DataArray) -> xr.DataArray | None:
     if "repeat" not in data.coords:
         return None
     keep = data["valid"].values if "valid" in data.coords else np.ones(data.sizes["trial"], bool)
-    _, counts = np.unique(data["stimulus"].values[keep], return_counts=True)
+    ids, counts = np.unique(data["stimulus"].values[keep], return_counts=True)
     if counts.min() >= 2:
         return data[keep]
     if counts.max() >= 2:
+        single = ids[counts < 2]
+        listed = ", ".join(repr(one) for one in single[:3].tolist()) + (", ..." if single.size > 3 else "")
         warn(
             "ceiling-missing",
             f"{shorten(name, 40)}: {int((counts < 2).sum())} of {counts.size} stimuli have a single valid trial, so "
             "there is no noise ceiling for it.",
-            "Leave those stimuli out (join='inner') to get one.",
+            f"Leave those stimuli out to get one: data[~data['stimulus'].isin([{listed}])].",
         )
     return None
 

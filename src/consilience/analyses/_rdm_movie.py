@@ -19,10 +19,13 @@ from consilience.analyses._trial_rdms import (
     CROSS_VALIDATED,
     EVERY_DISTANCE,
     check_draws,
+    check_noise,
     checked_trials,
+    chosen_distance,
     fold_labels,
     half_rdms,
     reliability,
+    single_trials,
     trial_rdm,
 )
 from consilience.measures._rdm import FlatPatternError
@@ -105,6 +108,7 @@ def rdm_movie(
     """
     if distance is not None:
         check_option(distance, EVERY_DISTANCE, name="distance", who=WHO)
+    check_noise(noise, distance, who=WHO)
     check_option(method, RDM_METHODS, name="method", who=WHO)
     check_count(n_splits, name="n_splits", who=WHO)
     check_draws(n_boot=n_boot, n_perm=n_perm, who=WHO)
@@ -128,9 +132,13 @@ def rdm_movie(
     name = str(checked.attrs.get("system") or "data")
     counts = np.unique(checked["stimulus"].values, return_counts=True)[1]
     repeated = bool(counts.min() >= 2)
-    if distance is None:
-        distance = "crossnobis" if repeated else "correlation"
     given = fold_labels(checked, folds, who=WHO, name=name)
+    if distance is None:
+        asked = {
+            "folds=": folds is not None,
+            "noise=": noise is not None and not (isinstance(noise, str) and noise == "shrinkage"),
+        }
+        distance = chosen_distance(asked, {} if repeated else {name: single_trials(checked)}, who=WHO)
     moving = _Movie(checked, slices, given, repeated, distance, noise, seed)
     vectors = np.stack([moving.rdm(t) for t in range(len(slices))])
     split = [moving.halves(t, n_splits) if repeated else None for t in range(len(slices))]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions
-from consilience._core._params import check_count, check_number, check_option
+from consilience._core._errors import (
+    ConsilienceWarning,
+    InputError,
+    UnknownNameError,
+    collect_cautions,
+    nearest,
+)
+from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import iterate_systems
 from consilience._results import RDMs
@@ -21,12 +27,15 @@ from consilience.analyses._trial_rdms import (
     EVERY_DISTANCE,
     Reliability,
     check_draws,
+    check_noise,
     check_size,
     checked_trials,
+    chosen_distance,
     fold_labels,
     half_rdms,
     noise_of,
     reliability,
+    single_trials,
     trial_rdm,
 )
 from consilience.linalg import classical_mds, rotate_onto
@@ -61,13 +70,14 @@ def rdms(
     distance : for responses. "correlation", "euclidean", "sqeuclidean", "cosine", "mahalanobis" or "poisson", of
         patterns averaged over repeats (see `cs.measures.rdm`); "crossnobis" or "poisson_crossvalidated" (see there),
         of single trials. None: "crossnobis" where every stimulus has at least 2 valid trials in every system, so that
-        noise adds nothing to a distance on average; else "correlation".
+        noise adds nothing to a distance on average; else "correlation", unless ``folds`` or ``noise`` ask for repeats,
+        which then have to be there.
     by, join : see `cs.compare`.
-    folds : label on trial (``"run"``) by which trials are held out, and halved; None deals the repeats of each
-        stimulus into folds at random, which takes trials as independent.
-    noise : for "crossnobis" and "mahalanobis": "shrinkage", "shrinkage_diagonal", "diagonal" (units that were not
-        recorded at once) or "full", estimated from residuals of the trials; None (crossnobis only); a precision or
-        `cs.linalg.NoiseCovariance` from other data; or a mapping {system: any of these}.
+    folds : label on trial (``"run"``) by which trials are held out, and (for any distance) halved; None deals the
+        repeats of each stimulus into folds at random, which takes trials as independent.
+    noise : for "crossnobis" and "mahalanobis" (refused elsewhere): "shrinkage", "shrinkage_diagonal", "diagonal"
+        (units that were not recorded at once) or "full", estimated from residuals of the trials; None (crossnobis
+        only); a precision or `cs.linalg.NoiseCovariance` from other data; or a mapping {system: any of these}.
     n_splits, n_boot, level : for the reliability of each RDM: halves of the trials, draws of stimuli, level of the
         interval. n_splits=0 gives none.
     rng : seed of folds, halves and draws
@@ -84,7 +94,8 @@ def rdms(
 
     Raises
     ------
-    InputError : ids that do not match, NaN, a flat pattern; no repeats where the distance needs them, no such label.
+    InputError : ids that do not match, NaN, a flat pattern; no repeats where the distance, ``folds`` or ``noise`` needs
+        them, no such label, noise that the distance does not use.
 
     References
     ----------
@@ -100,6 +111,7 @@ def rdms(
     who = "cs.rdms"
     if distance is not None:
         check_option(distance, EVERY_DISTANCE, name="distance", who=who)
+    check_noise(noise, distance, who=who)
     check_count(n_splits, name="n_splits", who=who)
     check_draws(n_boot=n_boot, who=who)
     check_number(level, name="level", who=who, low=0.0, high=1.0)
@@ -108,13 +120,21 @@ def rdms(
         found, ids, _, references = aligned_systems({"systems": systems}, by=by, join=join, who=who)
         made = found["systems"]
         with_trials = [s for s in made if s.responses is not None]
+        given = dict(iterate_systems(systems, who=who, side="systems"))
+        _check_folds(folds, [given[s.name] for s in with_trials], who)
         if distance is None:
-            repeated = bool(with_trials) and all(s.trials is not None for s in with_trials)
-            distance = "crossnobis" if repeated else "correlation"
+            single = {s.name: single_trials(given[s.name]) for s in with_trials if s.trials is None}
+            asked = {
+                "folds=": folds is not None,
+                "noise=": noise is not None and not (isinstance(noise, str) and noise == "shrinkage"),
+            }
+            distance = (
+                chosen_distance(asked, single, who=who) if with_trials and by == "stimulus" else "correlation"
+            )
         reading = _Reading(distance, folds, noise, n_splits, n_boot, level, seed, who)
         each = [reading.of(s, ids) for s in made]
         vectors = np.stack([vector for vector, _, _ in each])
-        order = _given_order(next(iterate_systems(systems, who=who, side="systems"))[1], by, ids)
+        order = _given_order(next(iter(given.values())), by, ids)
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     names = [s.name for s in made]
@@ -230,6 +250,23 @@ class _Reading:
         given = noise if self.distance == "mahalanobis" else None
         check_size(system.x, self.distance, given, who=who)
         return np.asarray(rdm(system.x, distance=self.distance, noise=given))  # type: ignore[arg-type]
+
+
+def _check_folds(folds: str | None, responses: Sequence[xr.DataArray], who: str) -> None:
+    """Refuses a label that no system has; systems with repeats are each asked for it later."""
+    if folds is None:
+        return
+    if not responses:
+        raise InputError(
+            f"{who}: folds= holds trials out, and RDM data has no trials; leave it out, or give responses.",
+            code="needs-responses",
+        )
+    known = sorted({str(n) for data in responses for n, c in data.coords.items() if c.dims == ("trial",)})
+    if folds not in known:
+        raise UnknownNameError(
+            f"{who}: no system has a label {shorten(folds)} on trial to hold out by.{nearest(folds, known)}",
+            code="unknown-label",
+        )
 
 
 def _n_trials(system: System) -> float:

@@ -10,21 +10,25 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 from scipy.sparse import csr_matrix
-from scipy.spatial import cKDTree
 
 from consilience._core._errors import (
     ConsilienceWarning,
     InputError,
-    UnknownNameError,
     collect_cautions,
-    nearest,
 )
-from consilience._core._params import check_count, check_number, check_option, shorten
+from consilience._core._params import check_number, check_option
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._results import Searchlight
 from consilience.analyses._inputs import System, aligned_systems
 from consilience.analyses._models import RDM_METHODS, model_vectors, unit_rows
-from consilience.analyses._trial_rdms import check_draws, checked_trials, fold_labels
+from consilience.analyses._spheres import WHO, check_spheres, places_of_units, spheres_of
+from consilience.analyses._trial_rdms import (
+    check_draws,
+    checked_trials,
+    chosen_distance,
+    fold_labels,
+    single_trials,
+)
 from consilience.linalg import noise_covariance, stimulus_residuals
 from consilience.measures import rdm
 from consilience.measures._rdm import FlatPatternError
@@ -41,7 +45,6 @@ from consilience.stats._permutation import false_discovery_q
 
 __all__ = ["searchlight"]
 
-WHO = "cs.searchlight"
 DISTANCES = ("crossnobis", "euclidean", "correlation")
 _NUMBERS = 1 << 24  # of pairs x units, and of pairs x centres, held at once
 
@@ -124,12 +127,27 @@ def searchlight(
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     kept = np.ones(data.sizes["unit"], bool) if system.responses.units is None else system.responses.units
-    names, places = _places(data, coordinates, kept)
-    spheres = _spheres(places, radius, n_units)
+    names, places = places_of_units(data, coordinates, kept)
+    spheres = spheres_of(places, radius, n_units)
+    fold_labels(data, folds, who=WHO, name=system.name)
     if distance is None:
-        distance = "crossnobis" if system.trials is not None else "correlation"
+        asked = {"folds=": folds is not None, "noise=": noise is not None}
+        single = {} if system.trials is not None else {system.name: single_trials(data)}
+        distance = chosen_distance(asked, single, who=WHO)
     if noise is not None and distance != "crossnobis":
-        raise InputError(f"{WHO}: noise={noise!r} is for distance='crossnobis'.", code="bad-noise")
+        raise InputError(
+            f"{WHO}: noise={noise!r} is for distance='crossnobis'; leave it out.", code="bad-noise"
+        )
+    if folds is not None and distance != "crossnobis":
+        raise InputError(
+            f"{WHO}: folds={folds!r} is for distance='crossnobis', and {distance!r} is of averages; leave it out.",
+            code="bad-parameter",
+        )
+    with collect_cautions() as said:
+        check_spheres(spheres, places, 3 if distance == "correlation" else 1, distance)
+    cautions += said
+    for caution in said:
+        warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     rdms_of = _maker(system, distance, folds, noise, seed)
     columns = _scan(
         rdms_of, spheres, next(iter(targets.values())), method, n_boot, n_perm, level, seed, len(ids)
@@ -165,51 +183,6 @@ def searchlight(
             f"A searchlight compared ({method}) the representational dissimilarity matrix ({distance}) of the units "
             "around each unit with that of the target; family-wise p by the maximum statistic over centres.",
         ),
-    )
-
-
-def _places(
-    data: xr.DataArray, coordinates: Sequence[str] | None, kept: np.ndarray
-) -> tuple[list[str], np.ndarray]:
-    known = [str(n) for n, c in data.coords.items() if c.dims == ("unit",)]
-    default = sorted(n for n in known if n in ("x", "y", "z"))
-    names = default if coordinates is None else list(coordinates)
-    lacking = [n for n in names if n not in known]
-    if lacking or not names:
-        raise UnknownNameError(
-            f"{WHO}: data has no coordinate {shorten(lacking[0]) if lacking else 'x, y or z'} on unit; say where units "
-            f"are with data.assign_coords(x=('unit', values)).{nearest(lacking[0], known) if lacking else ''}",
-            code="unknown-label",
-        )
-    columns = [np.asarray(data[n].values)[kept] for n in names]
-    for name, column in zip(names, columns):
-        if column.dtype.kind not in "iuf" or not np.isfinite(column).all():
-            raise InputError(
-                f"{WHO}: coordinate {name!r} on unit must be finite numbers, got {column.dtype}.",
-                code="not-numeric",
-            )
-    return names, np.stack(columns, axis=1).astype(np.float64)
-
-
-def _spheres(places: np.ndarray, radius: float | None, n_units: int | None) -> csr_matrix:
-    """Which units (columns) are around which centre (rows)."""
-    if (radius is None) == (n_units is None):
-        raise InputError(
-            f"{WHO}: give radius= or n_units=, one of them, got radius={radius} and n_units={n_units}.",
-            code="bad-parameter",
-        )
-    tree = cKDTree(places)
-    if radius is not None:
-        reach = check_number(radius, name="radius", who=WHO, low=0.0)
-        members = [sorted(m) for m in tree.query_ball_point(places, reach * (1 + 1e-9))]
-    else:
-        count = check_count(n_units, name="n_units", who=WHO, minimum=1, maximum=len(places))
-        members = [sorted(np.atleast_1d(m).tolist()) for m in tree.query(places, k=count)[1]]
-    counts = [len(m) for m in members]
-    pointers = np.concatenate([[0], np.cumsum(counts)])
-    return csr_matrix(
-        (np.ones(pointers[-1]), np.concatenate(members).astype(np.int64), pointers),
-        shape=(len(places), len(places)),
     )
 
 

@@ -11,9 +11,10 @@ import xarray as xr
 
 from consilience._core._arrays import condensed_indices
 from consilience._core._errors import InputError, UnknownNameError, nearest
-from consilience._core._params import check_count
+from consilience._core._params import check_count, check_option, shorten
 from consilience._core._seeds import Seed
 from consilience.linalg import noise_covariance, stimulus_residuals, to_safe_size
+from consilience.linalg._noise import NOISE_METHODS
 from consilience.measures import rdm
 from consilience.measures._crossnobis import crossnobis_square
 from consilience.measures._poisson import poisson_crossvalidated_square
@@ -27,9 +28,12 @@ __all__ = [
     "EVERY_DISTANCE",
     "Reliability",
     "check_draws",
+    "check_noise",
     "check_size",
+    "chosen_distance",
     "fold_labels",
     "reliability",
+    "single_trials",
     "trial_rdm",
 ]
 
@@ -57,6 +61,51 @@ def fold_labels(data: xr.DataArray, folds: str | None, *, who: str, name: str) -
             code="unknown-label",
         )
     return np.asarray(data[folds].values)
+
+
+def check_noise(noise: Any, distance: str | None, *, who: str) -> None:
+    """Refuses a noise method that does not exist, and noise of one's own for a distance that has none."""
+    for one in noise.values() if isinstance(noise, Mapping) else [noise]:
+        if isinstance(one, str):
+            check_option(one, NOISE_METHODS, name="noise", who=who)
+    plain = distance not in (None, "crossnobis", "mahalanobis")
+    if plain and not (noise is None or (isinstance(noise, str) and noise == "shrinkage")):
+        raise InputError(
+            f"{who}: noise= is for distance='crossnobis' or 'mahalanobis', and {distance!r} knows no noise covariance; "
+            "leave noise= out, or change the distance.",
+            code="bad-noise",
+        )
+
+
+def chosen_distance(asked: Mapping[str, bool], single: Mapping[str, np.ndarray], *, who: str) -> str:
+    """The distance where none was named: crossnobis where every system repeats every stimulus, else correlation.
+
+    asked : {option: was it given?} of options that speak of repeats, which then are not passed over in silence.
+    single : {system: ids of the stimuli with fewer than 2 valid trials}, of systems without repeats of all.
+    """
+    if not single:
+        return "crossnobis"
+    given = [option for option, is_given in asked.items() if is_given]
+    if given:
+        name, ids = next(iter(single.items()))
+        listed = ", ".join(shorten(i, 40) for i in ids[:3].tolist())
+        count = "1 stimulus" if ids.size == 1 else f"{ids.size} stimuli"
+        raise InputError(
+            f"{who}: {' and '.join(given)} {'is' if len(given) == 1 else 'are'} for trials that repeat, and {count} of "
+            f"{shorten(name, 40)} {'has' if ids.size == 1 else 'have'} a single valid trial ({listed}"
+            f"{', ...' if ids.size > 3 else ''}); drop them, e.g. "
+            "data[~data['stimulus'].isin([...])], or choose distance='correlation', of averages.",
+            code="no-repeats",
+        )
+    return "correlation"
+
+
+def single_trials(data: xr.DataArray) -> np.ndarray:
+    """Ids of the stimuli with fewer than 2 valid trials."""
+    ids = data["stimulus"].values
+    valid = data["valid"].values if "valid" in data.coords else np.ones(ids.size, bool)
+    names, number = np.unique(ids, return_inverse=True)
+    return np.asarray(names[np.bincount(number, weights=valid) < 2])
 
 
 def noise_of(noise: Any, name: str, who: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from consilience._core._threads import one_thread_if_small
 from consilience.analyses._design import REFIT_GROUPS, Block, Design, ceiling_of_halves, half_means
 from consilience.analyses._inputs import System
 from consilience.measures import Measure
@@ -47,15 +48,16 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
     for i, x in enumerate(prepared_x):
         plan = parts.plan(x, folds, design.groups)
         for j, y in enumerate(prepared_y):
-            found = predictions[i, j] = plan.predict(y)
-            out.values[i, j] = found.score()
-            out.ceiling_low[i, j], out.ceiling_high[i, j] = ceilings[j]
-            if out.draws is not None:
-                out.draws[:, i, j] = found.score(design.weights)
-            if design.refit and design.n_boot:
-                low[i, j], high[i, j] = _refit_interval(parts, x, y, out.values[i, j], design, folds, who)
-            if out.null is not None and design.orders is not None:
-                out.null[:, i, j] = _permuted(plan, y, design.orders)
+            with one_thread_if_small(x.shape, y.shape):
+                found = predictions[i, j] = plan.predict(y)
+                out.values[i, j] = found.score()
+                out.ceiling_low[i, j], out.ceiling_high[i, j] = ceilings[j]
+                if out.draws is not None:
+                    out.draws[:, i, j] = found.score(design.weights)
+                if design.refit and design.n_boot:
+                    low[i, j], high[i, j] = _refit_interval(parts, x, y, out.values[i, j], design, folds, who)
+                if out.null is not None and design.orders is not None:
+                    out.null[:, i, j] = _permuted(plan, y, design.orders)
     if out.draws is not None:
         out.draws = spread(out.draws, out.values)
         out.interval = (
@@ -82,9 +84,11 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
                 inner = _folds_within(design.owners[rows], count, design.seed.stream(f"half{k}"), who)
                 values = np.empty((len(weights), *shape, 2 if mode == "draws" else 1))
                 for i, x in enumerate(prepared_x):
-                    plan = parts.plan(x[rows], inner, None if design.groups is None else design.groups[rows])
-                    for j, y in enumerate(prepared_y):
-                        values[:, i, j] = plan.predict(y[rows]).score(weights[:, rows])[:, None]
+                    inside = None if design.groups is None else design.groups[rows]
+                    with one_thread_if_small(x.shape, *(y.shape for y in prepared_y)):
+                        plan = parts.plan(x[rows], inner, inside)
+                        for j, y in enumerate(prepared_y):
+                            values[:, i, j] = plan.predict(y[rows]).score(weights[:, rows])[:, None]
                 pair.append(values)
             yield pair[0], pair[1]
 

@@ -183,3 +183,80 @@ def test_a_place_that_is_nan_is_named():
         "coordinate 'x' is nan for 1 of 20 units, the first is unit .*; drop them",
         lambda: cs.searchlight(lost, model(), radius=2),
     )
+
+
+# -- names in messages
+
+
+def test_an_rdm_without_structure_is_named():
+    flat = cs.rdm_data(1 - np.eye(8), stimulus=IDS, system="flat")
+    text = "RDM of system 'flat' are equal .1., so that it has no structure"
+    refused("constant-rdm", text, lambda: cs.compare(flat, model(), n_boot=0, n_perm=0))
+    near = trials().assign_coords(PLACES)
+    text = r"cs.searchlight: all entries of the RDM of target\['flat'\]"
+    refused("constant-rdm", text, lambda: cs.searchlight(near, flat, radius=2, n_boot=0, n_perm=0))
+
+
+def test_a_result_of_rdms_is_told_how_to_go_on():
+    found = cs.rdms(trials(), n_splits=0, n_boot=0)
+    text = r"is a result of cs.rdms; hand its RDMs on with .to_rdm_data\(\)"
+    near = trials().assign_coords(PLACES)
+    for call in (
+        lambda: cs.compare(model(), found),
+        lambda: cs.compare(model(), {"V1": found}),
+        lambda: cs.partition(model(), {"V1": found}),
+        lambda: cs.partition(model(), found),
+        lambda: cs.searchlight(near, found, radius=2),
+    ):
+        refused("not-responses", text, call)
+
+
+def test_negative_counts_and_milliseconds_are_doubted():
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    with pytest.warns(cs.ConsilienceWarning, match="kind='count' and values below 0") as seen:
+        cs.responses(x, stimulus=list("abcd"), kind="count")
+    assert [w.message.code for w in seen] == ["negative-counts"]
+    cs.responses(np.abs(x), stimulus=list("abcd"), kind="count")
+    epochs = {"stimulus": list("abcd"), "dims": ("trial", "time", "unit")}
+    with pytest.warns(cs.ConsilienceWarning, match="from -200 to 400 s within a trial.*divide") as seen:
+        cs.responses(x[:, :, None], time=[-200, 100, 400], **epochs)
+    assert [w.message.code for w in seen] == ["long-epoch"]
+    cs.responses(x[:, :, None], time=[-0.2, 0.1, 0.4], **epochs)
+
+
+# -- RDMs that were saved are data
+
+
+def test_saved_rdms_are_read_as_rdm_data(tmp_path):
+    from consilience.sources import read_array
+
+    one, two = trials(0), trials(1)
+    cs.rdms(one, folds="run", noise="diagonal", **OFF).save(tmp_path / "one.nc")
+    got = read_array(tmp_path / "one.nc", system="area")
+    expected = cs.rdms(one, folds="run", noise="diagonal", **OFF).to_rdm_data()["area"]
+    np.testing.assert_array_equal(got.values, expected.values)
+    assert got.attrs["distance"] == "crossnobis"
+    cs.rdms({"a": one, "b": two}, folds="run", noise="diagonal", **OFF).save(tmp_path / "two.nc")
+    assert read_array(tmp_path / "two.nc", member="b").attrs["system"] == "b"
+    refused("which-member", "are of 'a', 'b': it has 2 systems", lambda: read_array(tmp_path / "two.nc"))
+    refused("which-member", "no system 'c'", lambda: read_array(tmp_path / "two.nc", member="c"))
+    refused("ids-differ", "ids of their own", lambda: read_array(tmp_path / "one.nc", ids=IDS[::-1]))
+    refused("bad-rdm", "not 'cosine'", lambda: read_array(tmp_path / "one.nc", rdm="cosine"))
+    refused("bad-label", "leave labels out", lambda: read_array(tmp_path / "one.nc", labels={"run": [1]}))
+    other = cs.compare(one, two, n_boot=0, n_perm=0)
+    other.save(tmp_path / "other.nc")
+    refused("is-a-result", "is a result", lambda: read_array(tmp_path / "other.nc"))
+    np.save(tmp_path / "x.npy", one.values)
+    refused("bad-system", "leave it out", lambda: read_array(tmp_path / "x.npy", member="a"))
+
+
+def test_a_study_reads_saved_rdms(tmp_path):
+    cs.rdms({"a": trials(0), "b": trials(1)}, folds="run", noise="diagonal", **OFF).save(tmp_path / "r.nc")
+    model().to_netcdf(tmp_path / "m.nc", engine="h5netcdf")
+    (tmp_path / "s.yaml").write_text(
+        "seed: 0\noutput: out\nsystems:\n  area: {read: r.nc, system: b}\n  model: {read: m.nc}\n"
+        "analyses:\n  - partition: {data: area, models: model, n_boot: 0, n_perm: 0}\n"
+    )
+    run = cs.study.run(tmp_path / "s.yaml", report=False)
+    assert run.exit_code == 0
+    assert not run.failures

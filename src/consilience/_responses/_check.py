@@ -20,6 +20,16 @@ def is_rdm_data(data: object) -> bool:
     return isinstance(data, xr.DataArray) and "stimulus_" in data.dims
 
 
+def refuse_result(data: object, *, who: str, name: str) -> None:
+    """Refuses a result of `cs.rdms` where its RDMs are meant, and says how to hand these on."""
+    if hasattr(data, "to_rdm_data"):
+        raise InputError(
+            f"{who}: {name} is a result of cs.rdms; hand its RDMs on with .to_rdm_data(), a mapping "
+            "{system: RDM data}, or .to_rdm_data()[system] for one.",
+            code="not-responses",
+        )
+
+
 def recorded_cautions(data: xr.DataArray) -> tuple[Caution, ...]:
     """What was said when the array was made."""
     return cautions_from_json(data.attrs[WARNINGS]) if WARNINGS in data.attrs else ()
@@ -33,6 +43,7 @@ def check_responses(data: object, *, who: str, name: str = "responses", lazy: bo
     ``lazy``: values of a dask array (and of a file of which some trials are not valid) stay where they are, and the
     caller looks for NaN when it reads them; else a dask array is loaded.
     """
+    refuse_result(data, who=who, name=name)
     if not isinstance(data, xr.DataArray):
         raise InputError(
             f"{who}: {name} must be responses (an xarray.DataArray), got {type(data).__name__}; make them "

@@ -23,6 +23,8 @@ from consilience._responses._ids import check_ids, check_text, made_up_ids, repe
 from consilience._responses._places import places
 from consilience._responses._schema import DIMS, KINDS, MISSING
 
+LONGEST_EPOCH = 100.0  # seconds of a trial beyond which times are taken to be milliseconds
+
 
 def responses(
     array: object,
@@ -101,6 +103,14 @@ def responses(
                 code="bad-time",
             )
         coords["time"] = ("time", times)
+        if "trial" in names and times[-1] - times[0] > LONGEST_EPOCH:
+            cautions.append(
+                Caution(
+                    "long-epoch",
+                    f"Times of {system or 'this array'} go from {times[0]:g} to {times[-1]:g} s within a trial.",
+                    "Times are in seconds: divide milliseconds by 1000.",
+                )
+            )
     elif time is not None:
         raise InputError(f"{who}: time= is given, and dims {names} have no time.", code="bad-time")
     units = np.arange(sizes["unit"]) if unit is None else check_ids(unit, sizes["unit"], who=who, what="unit")
@@ -132,6 +142,14 @@ def responses(
     data = xr.DataArray(values, dims=names, coords=coords, attrs={"kind": kind, "system": system or ""})
     data, said = _apply_missing(data, missing, who)
     cautions += said
+    if kind == "count" and isinstance(values, np.ndarray) and values.dtype.kind != "u" and (values < 0).any():
+        cautions.append(
+            Caution(
+                "negative-counts",
+                f"{system or 'This array'} has kind='count' and values below 0, down to {np.nanmin(values):.3g}.",
+                "Counts are not centred or scaled; give what was counted, or another kind.",
+            )
+        )
     for caution in cautions:
         warn(caution.code, caution.message, caution.remedy, stacklevel=2)
     if cautions:

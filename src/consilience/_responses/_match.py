@@ -13,7 +13,7 @@ from consilience._core._errors import (
     warn,
 )
 from consilience._core._params import check_option, shorten
-from consilience._responses._check import check_rdm_data, check_responses, is_rdm_data
+from consilience._responses._check import check_rdm_data, check_responses, is_rdm_data, refuse_result
 from consilience._responses._ids import check_text, examples, kind_word, stable_order
 
 
@@ -134,6 +134,7 @@ def align(*systems: xr.DataArray, join: Literal["exact", "inner"] = "exact") -> 
 
 def iterate_systems(systems: object, *, who: str, side: str) -> Iterator[tuple[str, xr.DataArray]]:
     """The (name, array) pairs of one side: a single array, or a mapping name -> array."""
+    refuse_result(systems, who=who, name=side)
     if isinstance(systems, xr.DataArray):
         name = str(systems.attrs.get("system") or systems.name or side)
         check_text([name], who=who, what=f"the name of {side}")

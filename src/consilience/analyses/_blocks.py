@@ -12,12 +12,15 @@ from __future__ import annotations
 from typing import Any
 
 from consilience._core._errors import InputError
+from consilience._core._params import shorten
 from consilience.analyses._by_pairs import PairsBlock
 from consilience.analyses._by_predictions import predictions_block
 from consilience.analyses._by_subsets import whole_block
 from consilience.analyses._design import Block, Design
 from consilience.analyses._inputs import System
+from consilience.analyses._models import constant_rdm
 from consilience.measures import Measure
+from consilience.measures._rdm_door import check_varies
 
 __all__ = ["run_block"]
 
@@ -35,7 +38,24 @@ def run_block(
             code="needs-responses",
         )
     if rule == "pairs":
-        return PairsBlock(measure, a, b, design, device).block()
+        try:
+            return PairsBlock(measure, a, b, design, device).block()
+        except InputError as error:
+            if error.code != "constant-rdm":
+                raise
+            raise _named(error, [*a, *b], who) from None
     if rule == "predictions":
         return predictions_block(measure, a, b, design, who)
     return whole_block(measure, a, b, design)
+
+
+def _named(error: InputError, systems: list[System], who: str) -> InputError:
+    """The same error with the name of the system whose RDM has no structure."""
+    for system in systems:
+        known = system.rdms if system.rdms is not None else list(system._rdms.values())
+        for one in known:
+            try:
+                check_varies(one, one)
+            except InputError:
+                return constant_rdm(one, who, f"system {shorten(system.name, 60)}")
+    return error

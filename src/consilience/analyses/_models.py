@@ -9,10 +9,11 @@ import xarray as xr
 
 from consilience._core._errors import InputError
 from consilience._responses import check_rdm_data, is_rdm_data, select_ids, stimulus_ids
+from consilience._responses._check import refuse_result
 from consilience.analyses._inputs import condensed
 from consilience.measures._compare_rdms import PREPARE, check_varies
 
-__all__ = ["RDM_METHODS", "model_vectors", "unit_rows"]
+__all__ = ["RDM_METHODS", "constant_rdm", "model_vectors", "unit_rows"]
 
 RDM_METHODS = ("spearman", "pearson", "cosine")
 
@@ -21,6 +22,7 @@ def model_vectors(models: object, ids: np.ndarray, *, who: str, what: str) -> di
     """{name: condensed RDM over ``ids``} of RDM data, or of a mapping {name: RDM data}; subjects are averaged."""
     if isinstance(models, xr.DataArray):
         models = {str(models.attrs.get("system") or models.name or "model"): models}
+    refuse_result(models, who=who, name=what)
     if not isinstance(models, Mapping) or not models:
         raise InputError(
             f"{who}: {what} must be RDM data or a mapping {{name: RDM data}}, got {type(models).__name__}; make it "
@@ -29,6 +31,7 @@ def model_vectors(models: object, ids: np.ndarray, *, who: str, what: str) -> di
         )
     out = {}
     for name, given in models.items():
+        refuse_result(given, who=who, name=f"{what}[{name!r}]")
         if not is_rdm_data(given):
             raise InputError(
                 f"{who}: {what}[{name!r}] must be RDM data; make it with cs.rdm_data(d, stimulus=ids), so that stimuli "
@@ -45,8 +48,19 @@ def model_vectors(models: object, ids: np.ndarray, *, who: str, what: str) -> di
                 code="ids-differ",
             )
         vector = condensed(np.asarray(select_ids(data, ids).values, dtype=np.float64)).mean(axis=0)
-        out[str(name)] = check_varies(vector, vector)
+        try:
+            out[str(name)] = check_varies(vector, vector)
+        except InputError:
+            raise constant_rdm(vector, who, f"{what}[{name!r}]") from None
     return out
+
+
+def constant_rdm(vector: np.ndarray, who: str, name: str) -> InputError:
+    return InputError(
+        f"{who}: all entries of the RDM of {name} are equal ({float(vector.flat[0]):.4g}), so that it has no structure "
+        "to compare; check its data, or leave it out.",
+        code="constant-rdm",
+    )
 
 
 def unit_rows(vectors: np.ndarray, method: str) -> np.ndarray:

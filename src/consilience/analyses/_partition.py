@@ -12,6 +12,7 @@ import xarray as xr
 from consilience._core._errors import Caution, ConsilienceWarning, InputError, collect_cautions
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import resolve_seed
+from consilience._responses._check import refuse_result
 from consilience._results import VariancePartition
 from consilience.analyses._inputs import System, aligned_systems
 from consilience.analyses._variance_parts import VarianceParts
@@ -116,6 +117,7 @@ def _partition(
                 f"{WHO}: {name}=1 says nothing; use 0 for none, or some hundreds.", code="bad-parameter"
             )
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
+    refuse_result(models, who=WHO, name="models")
     if not isinstance(models, Mapping) or not 1 <= len(models) <= MOST_MODELS:
         raise InputError(
             f"{WHO}: models must be a mapping {{name: responses or RDM data}} of 1 to {MOST_MODELS}, got "

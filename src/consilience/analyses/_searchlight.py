@@ -130,25 +130,26 @@ def searchlight(
     names, places = places_of_units(data, coordinates, kept)
     spheres = spheres_of(places, radius, n_units)
     fold_labels(data, folds, who=WHO, name=system.name)
-    if distance is None:
+    used: str | None = distance
+    if used is None:
         asked = {"folds=": folds is not None, "noise=": noise is not None}
         single = {} if system.trials is not None else {system.name: single_trials(data)}
-        distance = chosen_distance(asked, single, who=WHO)
-    if noise is not None and distance != "crossnobis":
+        used = chosen_distance(asked, single, who=WHO)
+    if noise is not None and used != "crossnobis":
         raise InputError(
             f"{WHO}: noise={noise!r} is for distance='crossnobis'; leave it out.", code="bad-noise"
         )
-    if folds is not None and distance != "crossnobis":
+    if folds is not None and used != "crossnobis":
         raise InputError(
-            f"{WHO}: folds={folds!r} is for distance='crossnobis', and {distance!r} is of averages; leave it out.",
+            f"{WHO}: folds={folds!r} is for distance='crossnobis', and {used!r} is of averages; leave it out.",
             code="bad-parameter",
         )
     with collect_cautions() as said:
-        check_spheres(spheres, places, 3 if distance == "correlation" else 1, distance)
+        check_spheres(spheres, places, 3 if used == "correlation" else 1, used)
     cautions += said
     for caution in said:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
-    rdms_of = _maker(system, distance, folds, noise, seed)
+    rdms_of = _maker(system, used, folds, noise, seed)
     columns = _scan(
         rdms_of, spheres, next(iter(targets.values())), method, n_boot, n_perm, level, seed, len(ids)
     )
@@ -162,7 +163,7 @@ def searchlight(
             "verb": "searchlight",
             "system": system.name,
             "target": next(iter(targets)),
-            "distance": distance,
+            "distance": used,
             "folds": folds,
             "noise": noise,
             "method": method,
@@ -180,7 +181,7 @@ def searchlight(
             dict.fromkeys(["kriegeskorte2006information", "kriegeskorte2008representational", *references])
         ),
         methods=(
-            f"A searchlight compared ({method}) the representational dissimilarity matrix ({distance}) of the units "
+            f"A searchlight compared ({method}) the representational dissimilarity matrix ({used}) of the units "
             "around each unit with that of the target; family-wise p by the maximum statistic over centres.",
         ),
     )

@@ -122,7 +122,7 @@ def write(
     path: str | os.PathLike[str],
     results: Mapping[str, Result],
     *,
-    title: str,
+    title: str = "Results",
     question: str | None = None,
     study: str | None = None,
     stimuli: xr.DataArray | None = None,

@@ -77,6 +77,7 @@ def read_array(
     session: Sequence[str] | None = None,
     labels: Mapping[str, LabelSource] | None = None,
     missing: Literal["raise", "omit", "mask"] | None = None,
+    member: str | None = None,
 ) -> xr.DataArray:
     """Reads responses (or RDM data) from one file.
 
@@ -85,8 +86,8 @@ def read_array(
     path : a regular file, or a zarr store; what a file is, is decided by its first bytes.
         .npy: array (trial, unit). .npz: member ``responses``, ``data`` or the only one, with ``stimulus``,
         ``unit``, ``time`` members if any.
-        .nc: one DataArray that follows the schema. .h5: what rsatoolbox wrote. .csv: first column ids, header
-        unit names. A folder that is a zarr store: an array, or a group in which xarray wrote one DataArray; its values
+        .nc: one DataArray that follows the schema, or a saved result of `cs.rdms`. .h5: what rsatoolbox wrote.
+        .csv: first column ids, header unit names. A folder that is a zarr store: an array, or a group in which xarray wrote one DataArray; its values
         stay on disk (a dask array) until they are used.
     ids : list of stimulus ids, one per trial, or a file with them (.txt, .json, .yaml, .npy); replaces
         those in the file.
@@ -99,10 +100,12 @@ def read_array(
         label is masked.
     rdm : the distance of the entries ("correlation"...), where the file holds RDMs: (n, n), (rdm, n, n) or
         condensed (rdm, n(n-1)/2). Then ``subject`` and ``session`` give one label per RDM.
+    member : which system, where the file is a result of `cs.rdms` of several
 
     Returns
     -------
-    xarray.DataArray : responses, or RDM data where a .nc file holds dims (rdm, stimulus, stimulus_).
+    xarray.DataArray : responses, or RDM data where a .nc file holds dims (rdm, stimulus, stimulus_) or a result of
+        `cs.rdms`.
 
     Raises
     ------
@@ -111,6 +114,25 @@ def read_array(
     """
     zarr = is_zarr(path, who="read")
     who = f"reading {show(Path(path) if zarr else check_file(path, who='read'))}"
+    if not zarr and signature(Path(path), who="read") == "netcdf":
+        from consilience.sources._result import is_rdms_result, read_rdms_result
+
+        if is_rdms_result(Path(path)):
+            given_ids = None if ids is None else read_ids(ids, who=who)
+            return read_rdms_result(
+                Path(path),
+                member=member,
+                system=system,
+                rdm=rdm,
+                ids=given_ids,
+                labelled=bool(labels),
+                who=who,
+            )
+    if member is not None:
+        raise InputError(
+            f"{who}: a system is chosen from a result of cs.rdms, and this file is none; leave it out.",
+            code="bad-system",
+        )
     if zarr:
         raw = read_zarr(path, who="read")
     else:

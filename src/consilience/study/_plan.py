@@ -171,6 +171,7 @@ def _file_system(system: ReadSystem) -> xr.DataArray:
         session=system.session,
         labels=system.labels,
         missing=system.missing,
+        member=system.member,
     )
 
 

@@ -66,6 +66,7 @@ class ReadSystem:
     session: tuple[str, ...] | None = None
     labels: Mapping[str, Path | tuple[Any, ...]] = field(default_factory=dict)
     missing: Literal["raise", "omit", "mask"] | None = None
+    member: str | None = None
 
 
 System = NetworkSystem | Dataset | ReadSystem
@@ -117,6 +118,7 @@ _READ = {
     "session": Key(many(read_name)),
     "labels": Key(_labels),
     "missing": Key(one_of("raise", "omit", "mask")),
+    "system": Key(read_text),
     "epoch": Key(plain),
 }
 _SYSTEMS: dict[str, tuple[Mapping[str, Key], str]] = {
@@ -153,6 +155,8 @@ def read_system(name: str, node: Node, folder: Path) -> System:
             code="not-yet",
         )
     values["read"] = folder / values["read"]
+    if "system" in values:  # of several in a result of rdms
+        values["member"] = values.pop("system")
     if isinstance(values.get("ids"), str):
         values["ids"] = folder / values["ids"]
     if "labels" in values:

@@ -283,3 +283,27 @@ def test_results_keep_their_promises_and_are_drawn(tmp_path):
         ax = result.plot()
         assert ax.get_title(loc="left")
         ax.figure.savefig(tmp_path / "one.png")
+
+
+def test_deciding_between_layers_of_one_network_tells_them_apart():
+    rng = np.random.default_rng(0)
+    x, y, z = (rng.normal(size=(20, 6)) for _ in range(3))
+
+    def layer(values, **attrs):
+        data = cs.responses(values, stimulus=range(20), system="net")
+        return data.assign_attrs(attrs)
+
+    brain = cs.responses(z, stimulus=range(20), system="brain")
+    found = cs.deciding_stimuli(layer(x, layer="conv1"), layer(y, layer="fc"), brain)
+    assert (found.settings["first"], found.settings["second"]) == ("conv1", "fc")
+    assert "conv1" in repr(found)
+    found = cs.deciding_stimuli(layer(x), layer(y), brain)
+    assert (found.settings["first"], found.settings["second"]) == ("first", "second")
+    found = cs.deciding_stimuli({"a": layer(x)}, {"b": layer(y)}, brain)
+    assert (found.settings["first"], found.settings["second"]) == ("a", "b")
+    same = cs.deciding_stimuli(layer(x), layer(x), brain)
+    assert "there is no difference to decide" in repr(same)
+    assert np.isnan(float(same.data["n_to_flip"]))
+    assert any("there is no difference" in text.get_text() for text in same.plot().texts)
+    with pytest.raises(cs.InputError, match="a measure is a name or a function, got a list; give one of its"):
+        cs.deciding_stimuli(layer(x), layer(y), brain, ["cka"])

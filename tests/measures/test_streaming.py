@@ -177,3 +177,36 @@ def test_minibatch_cka_of_more_units_than_stimuli_and_its_refusals():
         cs.measures.MinibatchCKA().interval()
     with pytest.raises(cs.InputError, match="batch_size=256 is more than the 64 stimuli"):
         cs.measures.minibatch_cka(x, x)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-60, 1e90])
+def test_streams_of_very_small_and_very_large_numbers(size):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 5))
+    y = x[:, :3] + rng.normal(size=(80, 3))
+    for kind, whole in (
+        (cs.measures.StreamingCKA, cs.measures.cka),
+        (cs.measures.StreamingCCA, cs.measures.cca),
+    ):
+        one, two = kind(groups=2), kind(groups=2)
+        one.update(size * x[:30], y[:30])
+        two.update(x[30:50] * size, y[30:50]).update(x[50:] * size, y[50:])
+        assert one.merge(two).value() == pytest.approx(float(whole(x, y)), abs=1e-10)
+    ordinary = cs.measures.StreamingCKA().update(x[:40], y[:40])
+    if size > 1e-100:  # another size within one stream, through merge
+        small = cs.measures.StreamingCKA().update(size * x[40:], y[40:])
+        expected = cs.measures.cka(np.concatenate([x[:40], size * x[40:]]), y)
+        assert ordinary.merge(small).value() == pytest.approx(float(expected), abs=1e-6)
+
+
+def test_what_an_interval_of_a_stream_lacks_is_said_in_its_own_name():
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    for kind in (cs.measures.StreamingCKA, cs.measures.StreamingCCA):
+        single = kind(groups=1).update(x, x).update(x, x)
+        with pytest.raises(cs.InputError, match=rf"{kind.__name__}\.interval: groups=1 keeps a single sum"):
+            single.interval()
+        few = kind(groups=4).update(x, x)
+        with pytest.raises(cs.InputError, match=rf"4 batches are needed, .* or {kind.__name__}\(groups="):
+            few.interval()
+    with pytest.raises(cs.InputError, match="x"):
+        cs.measures.StreamingCKA().update(x[:0], x[:0])

@@ -25,7 +25,8 @@ class DecidingStimuli(Result):
         winner are removed, 0, 1, 2, ... of them; held_out_share: of the difference, what so many stimuli carry,
         chosen with one half of the other stimuli and scored with the other half (NaN as above).
     data : Dataset () with value_first, value_second, difference, se (jackknife), n_to_flip (fewest removed after
-        which the other system is ahead; NaN if there are none up to half of the stimuli), n_stimuli, n_deciding.
+        which the other system is ahead; NaN if there are none up to half of the stimuli, or no difference), n_stimuli,
+        n_deciding.
     """
 
     data: xr.Dataset
@@ -55,7 +56,9 @@ class DecidingStimuli(Result):
         ]
         flips = float(at["n_to_flip"])
         lines.append(
-            f"  {cell(ahead, 24).strip()} stays ahead without the {len(self.curve['removed']) - 1} stimuli that "
+            "  the two values are equal: there is no difference to decide"
+            if abs(self.difference) <= 1e-12
+            else f"  {cell(ahead, 24).strip()} stays ahead without the {len(self.curve['removed']) - 1} stimuli that "
             "speak for it most"
             if np.isnan(flips)
             else f"  without {int(flips)} of {n} stimuli {cell(ahead, 24).strip()} is not ahead any more"

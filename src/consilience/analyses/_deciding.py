@@ -28,6 +28,7 @@ __all__ = ["deciding_stimuli"]
 
 WHO = "cs.deciding_stimuli"
 FEWEST, SPLITS = 8, 20
+EQUAL = 1e-12  # a difference of values that is rounding
 
 
 def deciding_stimuli(
@@ -59,7 +60,9 @@ def deciding_stimuli(
 
     Parameters
     ----------
-    first, second : two systems, each responses or RDM data, or a mapping with one entry (its name is used).
+    first, second : two systems, each responses or RDM data, or a mapping with one entry (its name is used). Where both
+        have one name, as two layers of one network, they are told apart by ``attrs["layer"]``, else as first and
+        second.
     b : what both are compared with.   measure, by, join, held_out : see `cs.compare`; one measure.
     correction : of p over stimuli: "holm" (any false one), "fdr" (Benjamini-Hochberg), or "none".
     level : of the intervals, each for itself.   rng : seed of the halves, and of folds of held-out measures.
@@ -112,7 +115,7 @@ def deciding_stimuli(
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     dropped, refit = len(table["curve"]) - 1, False
-    names = {side: found[0].name for side, found in systems.items()}
+    names = _names(sides, systems)
     models = {"a": [*systems["first"], *systems["second"]], "b": systems["b"]}
     settings = settings_of(measures, models, ids, by, join, 0, 0, level, held_out, refit, [])
     return DecidingStimuli(
@@ -139,6 +142,17 @@ def deciding_stimuli(
             one.claims.method,
         ),
     )
+
+
+def _names(sides: Mapping[str, Any], systems: Mapping[str, list[System]]) -> dict[str, str]:
+    """What the three are called: two of one name (layers of one network, say) by their layer, else by their place."""
+    names = {side: found[0].name for side, found in systems.items()}
+    if names["first"] == names["second"]:
+        given = (next(iter(s.values())) if isinstance(s, Mapping) else s for s in sides.values())
+        layers = [str(data.attrs.get("layer") or "") for data in given][:2]
+        told = layers if all(layers) and layers[0] != layers[1] else ["first", "second"]
+        names.update(zip(("first", "second"), told))
+    return names
 
 
 def _decide(
@@ -176,7 +190,7 @@ def _decide(
     after = values(kept)
     curve = after[:, 0] - after[:, 1]
     scale = 2.0 if one.claims.resample == "predictions" else 1.0  # as `cross_validated_draws`
-    flips = np.flatnonzero(sign * curve[1:] <= 0)
+    flips = np.flatnonzero(sign * curve[1:] <= 0) if abs(point[0] - point[1]) > EQUAL else np.empty(0)
     share = np.full(most + 1, np.nan)
     if rows is not None:
         halves = half_splits(n, SPLITS, design.seed.stream("halves"))

@@ -100,6 +100,20 @@ class Moments:
             + 4 * ee * ey,
         )
 
+    def scaled(self, c: float, d: float) -> Moments:
+        """The sums of c x and d y."""
+        powers = {"x": c, "y": d, "xx": c * c, "xy": c * d, "yy": d * d, "ax": c**3, "ay": c * c * d}
+        powers |= {
+            "bx": c * d * d,
+            "by": d**3,
+            "a": c * c,
+            "b": d * d,
+            "aa": c**4,
+            "ab": (c * d) ** 2,
+            "bb": d**4,
+        }
+        return Moments(n=self.n, **{name: getattr(self, name) * power for name, power in powers.items()})
+
     def centred(self) -> Moments:
         """The sums of x and y less their means."""
         return self.shifted(-self.x / self.n, -self.y / self.n)

@@ -359,8 +359,9 @@ def as_measure(
             return _user_measure(spec, options)
         entry = found[0]
     else:
+        what = "a list; give one of its entries" if isinstance(spec, (list, tuple)) else shorten(spec)
         raise InputError(
-            f"{who}: measure must be a name, a function or a list of them, got {shorten(spec)}.",
+            f"{who}: a measure is a name or a function, got {what}.",
             code="bad-measure",
         )
     _check_options(entry, options, who)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, TypeVar
 
 import numpy as np
@@ -33,6 +34,13 @@ def _batch(x: object, y: object, who: str) -> tuple[np.ndarray, np.ndarray]:
     return to_numpy(one), to_numpy(two)
 
 
+def _power_of(x: np.ndarray) -> float:
+    """1, or the power of two that brings ``x`` to about 1 where its squares would overflow or vanish."""
+    top = float(np.abs(x).max())
+    limit = 2.0**100 if x.dtype == np.float64 else 2.0**30
+    return 1.0 if top == 0 or 1 / limit < top < limit else math.ldexp(1.0, math.frexp(top)[1])
+
+
 class _Stream:
     """Moments of the batches so far, dealt in turn to ``groups`` sums."""
 
@@ -43,6 +51,7 @@ class _Stream:
             groups, name="groups", who=self._who, minimum=1
         )
         self._shift: tuple[np.ndarray, np.ndarray] | None = None
+        self._size = 1.0, 1.0  # powers of two by which batches are divided
         self._batches = 0
 
     @property
@@ -51,8 +60,14 @@ class _Stream:
         return sum(group.n for group in self._groups if group is not None)
 
     def update(self: S, x: Array, y: Array, /) -> S:
-        """Adds the stimuli of a batch, ``x`` (m, p) and ``y`` (m, q): any m, the same p and q each time."""
+        """Adds the stimuli of a batch, ``x`` (m, p) and ``y`` (m, q): any m from 1 on, the same p and q each
+        time.
+        """
         x, y = _batch(x, y, f"{self._who}.update")
+        if self._shift is None:
+            self._size = _power_of(x), _power_of(y)
+        if self._size != (1.0, 1.0):
+            x, y = x / x.dtype.type(self._size[0]), y / y.dtype.type(self._size[1])
         if self._shift is None:
             self._shift = to_numpy(shift_of(x)), to_numpy(shift_of(y))
         if (x.shape[1], y.shape[1]) != tuple(map(len, self._shift)):
@@ -84,17 +99,31 @@ class _Stream:
         if other._shift is None:
             return self
         if self._shift is None:
-            self._shift = other._shift
+            self._shift, self._size = other._shift, other._size
         if [len(s) for s in self._shift] != [len(s) for s in other._shift]:
             raise InputError(
                 f"{self._who}.merge: the two have seen other numbers of units.", code="units-differ"
             )
-        moved = [theirs.astype(np.float64) - mine for mine, theirs in zip(self._shift, other._shift)]
+        self._resize(tuple(max(pair) for pair in zip(self._size, other._size)))
+        factors = [theirs / mine for mine, theirs in zip(self._size, other._size)]
+        moved = [
+            theirs.astype(np.float64) * factor - mine
+            for mine, theirs, factor in zip(self._shift, other._shift, factors)
+        ]
         for place, part in enumerate(other._groups):
             if part is not None:
+                part = part if factors == [1.0, 1.0] else part.scaled(*factors)
                 self._into((self._batches + place) % len(self._groups), part.shifted(*moved))
         self._batches += other._batches
         return self
+
+    def _resize(self, size: Any) -> None:
+        """Divides by ``size``, no smaller than what was divided by so far."""
+        factors = [mine / new for mine, new in zip(self._size, size)]
+        if factors != [1.0, 1.0] and self._shift is not None:
+            self._groups = [part and part.scaled(*factors) for part in self._groups]
+            one, two = (shift.astype(np.float64) * factor for shift, factor in zip(self._shift, factors))
+            self._shift, self._size = (one, two), size
 
     def _like(self, other: Any) -> bool:
         return True
@@ -130,11 +159,17 @@ class _Stream:
         each other (frames of a film) must not be spread over batches. There must be as many batches as groups.
         """
         level = check_number(level, name="level", who=f"{self._who}.interval", low=0.0, high=1.0)
-        full = [place for place, part in enumerate(self._groups) if part is not None]
-        if len(full) < len(self._groups) or len(full) < 2:
+        if len(self._groups) == 1:
             raise InputError(
-                f"{self._who}.interval: at least {max(2, len(self._groups))} batches are needed, one per group, got "
-                f"{self._batches}; use smaller batches, or StreamingCKA(groups=...).",
+                f"{self._who}.interval: groups=1 keeps a single sum, of which none can be left out; make it with "
+                f"{self._who}(groups=10).",
+                code="too-few",
+            )
+        full = [place for place, part in enumerate(self._groups) if part is not None]
+        if len(full) < len(self._groups):
+            raise InputError(
+                f"{self._who}.interval: at least {len(self._groups)} batches are needed, one per group, got "
+                f"{self._batches}; use smaller batches, or {self._who}(groups=...) with fewer groups.",
                 code="too-few",
             )
         without = np.array([self._of(self._total(place)) for place in full])

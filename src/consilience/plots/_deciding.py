@@ -59,7 +59,9 @@ def plot_deciding(deciding: DecidingStimuli, ax: Axes | None = None) -> Axes:
             f"{label(deciding.settings['measure'], 30)} with {label(deciding.settings['b'], 24)}: "
             f"{number(float(at['value_first']))} and {number(float(at['value_second']))}"
         )
-        if np.isfinite(float(at["n_to_flip"])):
+        if abs(deciding.difference) <= 1e-12:
+            said += "; there is no difference"
+        elif np.isfinite(float(at["n_to_flip"])):
             said += f"; without {int(at['n_to_flip'])} stimuli the order turns"
         ax.text(0, 1.02, said, transform=ax.transAxes, fontsize=8, color=MUTED, va="bottom")
         if np.isfinite(deciding.curve["held_out_share"].values).any():

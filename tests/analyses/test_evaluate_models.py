@@ -158,7 +158,8 @@ def test_settings_do_what_they_say() -> None:
     }
     moved = cs.evaluate_models(shuffled, brain(people), n_boot=0, n_perm=0, rng=0)
     assert np.allclose(moved.data["value"], first.data["value"])
-    one = cs.evaluate_models(mapping(parts), brain(people[:1]), n_boot=60, n_perm=0, rng=0)
+    with pytest.warns(cs.ConsilienceWarning, match="ceiling-missing"):
+        one = cs.evaluate_models(mapping(parts), brain(people[:1]), n_boot=60, n_perm=0, rng=0)
     assert np.isnan(one.ceilings["value"].sel(bound="low"))
     assert np.isfinite(one.pairs_frame()["p"]).all()
     assert np.isnan(one.data["ci_both_low"].values).all()
@@ -213,3 +214,35 @@ def test_result_and_plot() -> None:
     assert [t.get_text() for t in ax.get_xticklabels()] == ["m0", "m1", "m2", "m3"]
     with pytest.raises(cs.InputError, match="must be a ModelEvaluation"):
         cs.plots.plot_evaluation(1)
+
+
+EIGHT = [f"s{k}" for k in range(8)]
+FLAT = 1.0 - np.eye(8)
+
+
+def _random(seed):
+    return cs.measures.rdm(np.random.default_rng(seed).normal(size=(8, 20)), square=True)
+
+
+@pytest.mark.parametrize("fit", [False, True])
+def test_a_model_without_structure_is_refused_by_name(fit):
+    d = cs.rdm_data(np.stack([_random(k) for k in range(3)]), stimulus=EIGHT, subject=list("ABC"))
+    flat, good = cs.rdm_data(FLAT, stimulus=EIGHT), cs.rdm_data(_random(9), stimulus=EIGHT)
+    model = cs.models.WeightedRDM({"good": good, "flat": flat}) if fit else flat
+    with pytest.raises(cs.InputError, match=r"model 'm'.*equal"):
+        cs.evaluate_models({"m": model, "good": good}, d, method="pearson", n_boot=0, n_perm=0, rng=0)
+
+
+def test_a_subject_without_structure_is_refused_by_name():
+    d = cs.rdm_data(np.stack([_random(0), FLAT]), stimulus=EIGHT, subject=["A", "B"])
+    with pytest.raises(cs.InputError, match="subject 'B'"):
+        cs.evaluate_models(
+            {"m": cs.rdm_data(_random(9), stimulus=EIGHT)}, d, method="pearson", n_boot=0, n_perm=0, rng=0
+        )
+
+
+def test_one_rdm_has_no_ceiling_and_says_so():
+    d, m = (cs.rdm_data(_random(k), stimulus=EIGHT) for k in (0, 1))
+    with pytest.warns(cs.ConsilienceWarning, match="ceiling-missing"):
+        found = cs.evaluate_models({"m": m}, d, n_boot=50, n_perm=0, rng=0)
+    assert np.isnan(found.ceilings["value"].values).all()

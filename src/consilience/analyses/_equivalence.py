@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -31,6 +31,7 @@ def equivalence(
     measure: MeasureLike = "rsa",
     *,
     margin: float,
+    join: Literal["exact", "inner"] = "exact",
     n_boot: int = 1000,
     level: float = 0.95,
     held_out: bool = True,
@@ -55,6 +56,7 @@ def equivalence(
     animals : {name: responses or RDM data}, at least 2, or RDM data with subjects.
     measure : as in `compare`, with an interval.
     margin : > 0, the difference that does not matter, in units of the measure.
+    join : as in `compare`.
     n_boot : resamples.   level : of the intervals.   rng : seed; None draws one and records it.
     held_out : as in `compare`.
 
@@ -96,6 +98,7 @@ def equivalence(
             {**named, **people},
             people,
             measure,
+            join=join,
             n_boot=n_boot,
             n_perm=0,
             level=level,

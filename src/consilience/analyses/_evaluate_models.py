@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from sklearn.base import clone
 
-from consilience._core._errors import Caution, ConsilienceWarning, InputError, collect_cautions
+from consilience._core._errors import Caution, ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._results import ModelEvaluation
@@ -19,6 +19,7 @@ from consilience.analyses._checks import check_resamples
 from consilience.analyses._evaluation import EXACT, Table
 from consilience.analyses._evaluation_tables import FACTORS, Draws, tables_of
 from consilience.analyses._inputs import System, aligned_systems
+from consilience.analyses._models import constant_rdm
 from consilience.measures import rdm
 from consilience.measures._compare_rdms import check_method
 from consilience.models._rdm import FixedRDM, RDMModel
@@ -154,6 +155,13 @@ def _evaluate(
         )
     n, s = len(ids), len(people.rdms) if people.rdms is not None else 0
     assert people.rdms is not None
+    _check_structure(estimators, people, method)
+    if s == 1:
+        warn(
+            "ceiling-missing",
+            "No noise ceiling and no interval over subjects: the data have one RDM.",
+            "Give the RDMs of several subjects, or of parts of the data (runs, sessions) as {part: RDM data}.",
+        )
     table = Table(list(estimators.values()), people.rdms, n, method)
     folds = _fold_counts(cv, n, s) if fitted else (0, 0)
     w = multinomial_weights(n, n_boot, seed.stream("stimuli")) if n_boot else None
@@ -161,6 +169,10 @@ def _evaluate(
     orders = permutations(n, n_perm, seed.stream("permutations")) if n_perm else None
     run = _cross_validated if fitted else _plain
     draws, null, each = run(table, w, u, orders, seed, *folds)
+    if s == 1:  # one RDM is its own mean: 1, which bounds nothing
+        draws.value[-1] = np.nan
+        for found in draws.factors.values():
+            found[..., -1] = np.nan
     p = p_value(draws.value[: len(estimators)], null) if null is not None else None
     names = list(estimators)
     parts = tables_of(names, draws, p, null, level=level, correction=correction, n=n, s=s)
@@ -267,6 +279,23 @@ def _ready(
         )
     people = System("data", "rdm", rdms=rows, subjects=tuple(one.name for one in brain), distance=distance)
     return out, people, ids, references
+
+
+def _check_structure(models: Mapping[str, RDMModel], people: System, method: str) -> None:
+    """Refuses RDMs that have nothing to compare: all zeros for a cosine, all entries equal for the others."""
+    assert people.rdms is not None
+    named = [
+        (f"model {name!r}" + (f" (part {k + 1})" if len(model.components()) > 1 else ""), vector)
+        for name, model in models.items()
+        for k, vector in enumerate(model.components())
+    ]
+    subjects = people.subjects or tuple(map(str, range(len(people.rdms))))
+    named += [(f"subject {who!r}", vector) for who, vector in zip(subjects, people.rdms)]
+    for name, vector in named:
+        size = float(np.max(np.abs(vector)))
+        spread = size if method in ("cosine", "whitened_cosine") else float(np.ptp(vector))
+        if spread <= 1e-12 * size:
+            raise constant_rdm(vector, _WHO, name)
 
 
 def _rdms_of(system: System, distance: str) -> np.ndarray:

@@ -210,3 +210,13 @@ def test_rdm_data_takes_square_stacked_and_condensed():
         r = cs.rdm_data(given, stimulus=IDS)
         assert r.dims == ("rdm", "stimulus", "stimulus_")
         np.testing.assert_array_equal(r.values[0], D)
+
+
+def test_masked_entries_are_said_to_be_masked():
+    x = np.ma.masked_array(np.arange(12.0).reshape(4, 3), mask=np.eye(4, 3, k=1, dtype=bool))
+    with pytest.raises(cs.InputError, match=r"cs\.responses: the array has 2 masked entries") as error:
+        cs.responses(x, stimulus=list("abcd"))
+    assert error.value.code == "masked-values"
+    with pytest.warns(cs.ConsilienceWarning):
+        assert cs.responses(x, stimulus=list("abcd"), missing="omit").sizes["trial"] == 2
+    assert cs.responses(np.ma.masked_array(x.data), stimulus=list("abcd")).sizes["trial"] == 4

@@ -93,3 +93,30 @@ def test_every_exported_measure_is_registered():
         "minibatch_cka",
     }
     assert functions - helpers == set(cs.measures.names()), "add the export line, or the @measure decorator"
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [
+        ("CKA", "'cka'"),
+        ("RSA", "'rsa'"),
+        ("kernelCCA", "'kernel_cca'"),
+        ("linear_cka", "'cka'"),
+        ("cka_debiased", "'cka'"),
+        ("knn", "'mutual_knn'"),
+        ("pls", "cs.models.PLSCV"),
+        ("ridge", "'linear_predictivity'"),
+        ("dcor", "'distance_correlation'"),
+        ("bures", "method='bures'"),
+        ("cosine_cov", "method='whitened_cosine'"),
+        ("crossnobis", "cs.rdms"),
+        ("soft_matching", "'soft_match'"),
+        ("permutation", "'one_to_one'"),
+        ("procrustes_distance", "shape_distance"),
+        ("nothing like it at all", "'rsa'"),
+    ],
+)
+def test_names_of_other_packages_are_answered_with_ours(asked, meant):
+    with pytest.raises(cs.UnknownNameError) as error:
+        cs.measures.claims(asked)
+    assert meant in str(error.value)

@@ -125,15 +125,18 @@ def warn(code: str, message: str, remedy: str = "", *, stacklevel: int = 2) -> N
 
 
 def nearest(name: object, known: Iterable[object], *, most: int = 3) -> str:
-    """``" Did you mean 'cka'?"`` or, with nothing near, the list of what exists; empty when nothing
-    exists.
+    """``" Did you mean 'cka'?"``, capitals or not, or, with nothing near, the list of what exists; empty when
+    nothing exists.
     """
     names = [str(entry) for entry in known]
     close = difflib.get_close_matches(str(name), names, n=most, cutoff=0.6)
+    if not close:
+        lower = {entry.lower(): entry for entry in reversed(names)}
+        close = [lower[k] for k in difflib.get_close_matches(str(name).lower(), lower, n=most, cutoff=0.6)]
     if close:
         return " Did you mean " + " or ".join(repr(entry) for entry in close) + "?"
     if not names:
         return ""
-    shown = ", ".join(repr(entry) for entry in names[:12])
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    shown = ", ".join(repr(entry) for entry in names[:20])
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
     return f" Known: {shown}{more}."

@@ -83,6 +83,12 @@ def responses(
         stimulus = array["stimulus"].values if stimulus is None and "stimulus" in array.coords else stimulus
         array = array.data if array.chunks is not None else array.values
     check_text([str(system or "")], who=who, what="system")
+    if missing == "raise" and isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise InputError(
+            f"{who}: the array has {int(np.ma.count_masked(array))} masked entries, which are not data; pass "
+            "missing='omit' to drop those trials or 'mask' to mark them, or fill them yourself.",
+            code="masked-values",
+        )
     values = as_numeric(array, who)
     names = _dims_for(values, dims, who)
     cautions: list[Caution] = []

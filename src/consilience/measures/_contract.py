@@ -22,6 +22,7 @@ import numpy as np
 from consilience._core._arrays import Array
 from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
+from consilience.measures._other_names import suggestion
 from consilience.stats import left_out_cosines, permuted_cosines, spearman_brown, weighted_cosines
 from consilience.stats._pairs import square
 
@@ -350,7 +351,7 @@ def as_measure(
     if isinstance(spec, str):
         if spec not in _REGISTRY:
             raise UnknownNameError(
-                f"{who}: no measure {spec!r}.{nearest(spec, names())}", code="unknown-measure"
+                f"{who}: no measure {spec!r}.{suggestion(spec, names())}", code="unknown-measure"
             )
         entry = _REGISTRY[spec]
     elif callable(spec):
@@ -391,7 +392,7 @@ def claims(name: str, **options: Any) -> Claims:
     """
     if name not in _REGISTRY:
         raise UnknownNameError(
-            f"claims: no measure {name!r}.{nearest(name, names())}", code="unknown-measure"
+            f"claims: no measure {name!r}.{suggestion(name, names())}", code="unknown-measure"
         )
     _check_options(_REGISTRY[name], options, "claims")
     return _REGISTRY[name].claims(**options)

@@ -37,6 +37,7 @@ def models():
     }
 
 
+@pytest.mark.filterwarnings(r"ignore:\[few-relabellings\]")
 def test_planted_structure_is_found_in_its_time():
     movie = cs.rdm_movie(movie_data(), folds="run", models=models(), rng=0)
     group = movie.data.sel(model="group")
@@ -86,6 +87,7 @@ def test_windows_average_before_distances():
         cs.rdm_movie(data, step=0.1)
 
 
+@pytest.mark.filterwarnings(r"ignore:\[few-relabellings\]")
 def test_without_repeats():
     data = movie_data().isel(trial=slice(0, N)).drop_vars("repeat")
     movie = cs.rdm_movie(data, models=models(), n_boot=0, n_perm=20)

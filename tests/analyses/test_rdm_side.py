@@ -260,3 +260,22 @@ def test_a_study_reads_saved_rdms(tmp_path):
     run = cs.study.run(tmp_path / "s.yaml", report=False)
     assert run.exit_code == 0
     assert not run.failures
+
+
+# -- models with few different relabellings
+
+
+def test_the_smallest_p_of_a_model_of_one_against_the_rest_is_said():
+    house = (np.arange(8) == 0).astype(float)
+    rest = cs.rdm_data(np.abs(np.subtract.outer(house, house)), stimulus=IDS, system="house")
+    text = r"Model 'house' has 8 relabellings that differ: its p is at least 0.12"
+    near = trials().assign_coords(PLACES)
+    for call in (
+        lambda: cs.partition(model(), {"house": rest}, n_boot=0, n_perm=50, rng=0),
+        lambda: cs.searchlight(near, rest, radius=2, folds="run", n_boot=0, n_perm=50),
+    ):
+        with pytest.warns(cs.ConsilienceWarning, match=text):
+            found = call()
+        assert [w.code for w in found.warnings] == ["few-relabellings"]
+    cs.searchlight(near, rest, radius=2, folds="run", n_boot=0, n_perm=0)
+    cs.searchlight(near, model(), radius=2, folds="run", n_boot=0, n_perm=50)

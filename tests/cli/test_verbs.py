@@ -166,3 +166,37 @@ def test_missing_values_are_named_as_an_option(call, files):
     np.save("x.npy", values)
     refused(call("rdms", "x.npy", *IDS), "--missing omit")
     assert call("rdms", "x.npy", *IDS, "--missing", "omit").code == 0
+
+
+def test_compare_reads_rdms_labels_and_missing_as_the_other_commands_do(call, files):
+    np.save("d.npy", cs.measures.rdm(np.load("x.npy"), square=True))
+    draws = ("--n-boot", "0", "--n-perm", "0")
+    args = ("compare", "x.npy", "d.npy", "--ids", "ids.txt", "--rdm", "d=correlation", *draws)
+    outcome = call(*args, "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["results"][0]["value"] == pytest.approx(1)
+    x = np.load("x.npy")
+    x[3, 1] = np.nan
+    np.save("nan.npy", x)
+    (files / "trials.csv").write_text("half\n" + "a\nb\nc\nd\n" * 5)
+    both = ("compare", "nan.npy", "y.npy", "--ids", "ids.txt", "--label", "half=trials.csv", *draws)
+    assert call(*both).code == 2
+    outcome = call(*both, "--missing", "omit", "--join", "inner")
+    assert "19 stimuli" in outcome.out
+
+
+@pytest.mark.filterwarnings("default::consilience.ConsilienceWarning")
+def test_a_file_that_looks_like_an_rdm_is_doubted_once(call, files):
+    np.save("d.npy", cs.measures.rdm(np.load("x.npy"), square=True))
+    outcome = call("evaluate-models", "x.npy", "d.npy", *IDS, "--n-boot", "0", "--n-perm", "0")
+    assert outcome.err.count("[looks-like-rdm]") == 1
+    assert "pass --rdm correlation" in outcome.err
+
+
+def test_rdms_of_one_command_are_data_of_the_next(call, files):
+    np.save("d.npy", cs.measures.rdm(np.load("y.npy"), square=True))
+    assert call("rdms", "x.npy", *IDS, "--distance", "euclidean", "-o", "r.nc").code == 0
+    args = ("partition", "r.nc", "d.npy", "--ids", "d=ids.txt", "--rdm", "d=correlation")
+    outcome = call(*args, "--n-boot", "0", "--n-perm", "0", "--json")
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["settings"]["data"] == "r"

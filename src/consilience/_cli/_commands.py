@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from consilience._cli._options import DRAWS, SEED, WORKERS, call, debug
+from consilience._cli._options import DRAWS, LABEL, MISSING, RDM, SEED, WORKERS, call, debug
 from consilience._cli._verb_commands import COMMANDS
 
 __all__ = ["cli"]
@@ -95,6 +95,9 @@ def demo(**options: Any) -> int:
     help="count: rows of equal id are repeats of one stimulus, on either side; they are averaged, and give a ceiling.",
 )
 @click.option("--kind", help="What the values are: activation, count, rate, dff, bold, voltage, latent.")
+@RDM
+@LABEL
+@MISSING
 @click.option(
     "--join",
     type=click.Choice(["exact", "inner"]),

@@ -9,7 +9,7 @@ from typing import Any
 
 from consilience._cli._guard import tell
 from consilience._cli._text import clean, interval, number, table
-from consilience._cli._verb import as_json, names_of, said_as_options, target
+from consilience._cli._verb import as_json, names_of, read_files, said_as_options, target
 
 __all__ = ["command"]
 
@@ -23,6 +23,9 @@ def command(
     ids_b: str | None,
     repeat: str | None,
     kind: str | None,
+    rdm: tuple[str, ...],
+    labels: tuple[str, ...],
+    missing: str | None,
     join: Any,
     n_boot: int,
     n_perm: int,
@@ -31,18 +34,24 @@ def command(
     out: str | None,
     as_json_text: bool,
 ) -> int:
-    from consilience.sources import read_array
-
-    written = target(out, [a, b, ids, ids_b], option="--out")
+    listed = [source.partition("=")[2] for source in labels]
+    written = target(out, [a, b, ids, ids_b, *listed], option="--out")
     names = names_of([a, b])
-    with said_as_options():
-        one = read_array(a, ids=ids, kind=kind, system=names[0], repeat=repeat)
-        two = read_array(b, ids=ids_b or ids, kind=kind, system=names[1], repeat=repeat)
+    with said_as_options(["missing", "rdm"]):
+        files = read_files(
+            [a, b],
+            ids=[*([ids] if ids else []), *([f"{names[1]}={ids_b}"] if ids_b else [])],
+            labels=labels,
+            kind=[kind] if kind else [],
+            rdm=rdm,
+            repeat=repeat,
+            missing=missing,
+        )
         from consilience.analyses import compare
 
         result = compare(
-            {names[0]: one},
-            {names[1]: two},
+            {names[0]: files[names[0]]},
+            {names[1]: files[names[1]]},
             list(measures),
             join=join,
             n_boot=n_boot,

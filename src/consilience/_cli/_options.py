@@ -7,11 +7,27 @@ from typing import Any
 
 import click
 
-__all__ = ["DRAWS", "SEED", "WORKERS", "call", "debug"]
+__all__ = ["DRAWS", "LABEL", "MISSING", "RDM", "SEED", "WORKERS", "call", "debug"]
 
 SEED = click.IntRange(min=0, max=2**128 - 1)
 DRAWS = click.IntRange(min=0, max=10_000_000)
 WORKERS = click.IntRange(min=1, max=256)
+LABEL = click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    help="A label of trials: LABEL=FILE for all files, NAME:LABEL=FILE for one; of a .csv the column LABEL.",
+)
+RDM = click.option(
+    "--rdm",
+    multiple=True,
+    help="Files hold RDMs of this distance (correlation...): for all files, or NAME=DISTANCE for one.",
+)
+MISSING = click.option(
+    "--missing",
+    type=click.Choice(["raise", "omit", "mask"]),
+    help="Trials with NaN: refused (default), left out, or marked.",
+)
 
 
 def call(name: str, *args: Any, **options: Any) -> int:

@@ -13,6 +13,12 @@ _OPTIONS = (
     (re.compile(r"stimulus=\[\.\.\.\]"), "--ids FILE"),
     (re.compile(r"\bjoin=(['\"])(\w+)\1"), r"--join \2"),
     (re.compile(r"\bn_(boot|perm)=(\d+)"), r"--n-\1 \2"),
+    (
+        re.compile(
+            r"say rdm: correlation \(or its distance\) in the study file, or make it with cs\.rdm_data in Python"
+        ),
+        "pass --rdm correlation (or its distance, or unknown)",
+    ),
 )
 
 

@@ -156,10 +156,14 @@ def said_as_options(names: Sequence[str] = ()) -> Iterator[None]:
     """Errors and warnings that name an argument in Python name the option here instead."""
     with warnings.catch_warnings():
         show = warnings.showwarning
+        heard: set[tuple[str, str]] = set()
 
         def said(message: Warning | str, *args: Any, **kwargs: Any) -> None:
             if isinstance(message, ConsilienceWarning):
                 caution = message.caution
+                if (caution.code, caution.message) in heard:  # of reading a file, and again of using it
+                    return
+                heard.add((caution.code, caution.message))
                 message = ConsilienceWarning(
                     replace(
                         caution,

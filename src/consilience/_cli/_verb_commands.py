@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from consilience._cli._options import DRAWS, SEED, call, debug
+from consilience._cli._options import DRAWS, LABEL, MISSING, RDM, SEED, call, debug
 
 __all__ = ["COMMANDS"]
 
@@ -29,32 +29,19 @@ _files = _stack(
         multiple=True,
         help="Stimulus ids: FILE for all files, or NAME=FILE for one (.txt, .json, .yaml or .npy).",
     ),
-    click.option(
-        "--label",
-        "labels",
-        multiple=True,
-        help="A label of trials: LABEL=FILE for all files, NAME:LABEL=FILE for one; of a .csv the column LABEL.",
-    ),
+    LABEL,
     click.option(
         "--kind",
         multiple=True,
         help="What values are (activation, count, rate, dff, bold, voltage, latent): for all files, or NAME=KIND.",
     ),
-    click.option(
-        "--rdm",
-        multiple=True,
-        help="Files hold RDMs of this distance (correlation...): for all files, or NAME=DISTANCE for one.",
-    ),
+    RDM,
     click.option(
         "--repeat",
         type=click.Choice(["count"]),
         help="count: rows of equal id are repeats of one stimulus.",
     ),
-    click.option(
-        "--missing",
-        type=click.Choice(["raise", "omit", "mask"]),
-        help="Trials with NaN: refused (default), left out, or marked.",
-    ),
+    MISSING,
 )
 _written = _stack(
     click.option("--output", "-o", type=click.Path(), help="Write the result to this .nc file."),

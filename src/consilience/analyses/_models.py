@@ -7,13 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
+from consilience._core._params import shorten
 from consilience._responses import check_rdm_data, is_rdm_data, select_ids, stimulus_ids
 from consilience._responses._check import refuse_result
 from consilience.analyses._inputs import condensed
 from consilience.measures._compare_rdms import PREPARE, check_varies
+from consilience.stats import distinct_relabellings
+from consilience.stats._pairs import square
 
-__all__ = ["RDM_METHODS", "constant_rdm", "model_vectors", "unit_rows"]
+__all__ = ["RDM_METHODS", "caution_few_relabellings", "constant_rdm", "model_vectors", "unit_rows"]
+
+FEW_RELABELLINGS = 100  # different RDMs of a model, below which its smallest p is said
 
 RDM_METHODS = ("spearman", "pearson", "cosine")
 
@@ -68,3 +73,19 @@ def unit_rows(vectors: np.ndarray, method: str) -> np.ndarray:
     made = np.stack([PREPARE[method](v) for v in vectors])
     norm = np.linalg.norm(made, axis=1, keepdims=True)
     return made / np.where(norm > 1e-12 * np.abs(vectors).max(initial=1e-300), norm, np.nan)
+
+
+def caution_few_relabellings(models: Mapping[str, np.ndarray], n: int) -> None:
+    """Says of which models ({name: condensed RDM of ``n`` stimuli}) relabelling makes so few different RDMs that p is
+    bounded from below.
+    """
+    for name, vector in models.items():
+        count = distinct_relabellings(square(np.asarray(vector)[None], n)[0], most=FEW_RELABELLINGS)
+        if count < FEW_RELABELLINGS:
+            warn(
+                "few-relabellings",
+                f"Model {shorten(name, 30)} has {count} relabellings that differ: its p is at least "
+                f"{1 / count:.2g}.",
+                f"Of its {n} stimuli some are alike, so more permutations do not help; more stimuli, or a model that "
+                "tells more of them apart, would.",
+            )

@@ -15,6 +15,7 @@ from consilience._core._seeds import resolve_seed
 from consilience._responses._check import refuse_result
 from consilience._results import VariancePartition
 from consilience.analyses._inputs import System, aligned_systems
+from consilience.analyses._models import caution_few_relabellings
 from consilience.analyses._variance_parts import VarianceParts
 from consilience.measures import rdm
 from consilience.measures._rdm import DISTANCES, FlatPatternError
@@ -140,6 +141,8 @@ def _partition(
     y = _standard(_rdms(brain, distance, ids))
     x = _standard(np.stack([_rdms(s, distance, ids).mean(axis=0) for s in systems["models"]]))
     _refuse_mixtures(x, names)
+    if n_perm:
+        caution_few_relabellings(dict(zip(names, x)), n)
     parts = VarianceParts(x, y, n, names, method == "nnls", seed)
     table = parts.table(n_boot, n_perm, level)
     coefficients = parts.coefficients(level)

@@ -14,7 +14,7 @@ from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import check_responses
 from consilience._results import RDMMovie
-from consilience.analyses._models import RDM_METHODS, model_vectors, unit_rows
+from consilience.analyses._models import RDM_METHODS, caution_few_relabellings, model_vectors, unit_rows
 from consilience.analyses._trial_rdms import (
     CROSS_VALIDATED,
     EVERY_DISTANCE,
@@ -127,6 +127,8 @@ def rdm_movie(
         times, slices = _windows(checked["time"].values.astype(np.float64), window, step)
         ids = np.unique(checked["stimulus"].values)
         targets = {} if models is None else model_vectors(models, ids, who=WHO, what="models")
+        if n_perm:
+            caution_few_relabellings(targets, len(ids))
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     name = str(checked.attrs.get("system") or "data")

@@ -20,7 +20,7 @@ from consilience._core._params import check_number, check_option
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._results import Searchlight
 from consilience.analyses._inputs import System, aligned_systems
-from consilience.analyses._models import RDM_METHODS, model_vectors, unit_rows
+from consilience.analyses._models import RDM_METHODS, caution_few_relabellings, model_vectors, unit_rows
 from consilience.analyses._spheres import WHO, check_spheres, places_of_units, spheres_of
 from consilience.analyses._trial_rdms import (
     check_draws,
@@ -124,6 +124,8 @@ def searchlight(
         if system.responses is None:
             raise InputError(f"{WHO}: data must be responses, not RDM data.", code="needs-responses")
         targets = model_vectors(target, ids, who=WHO, what="target")
+        if n_perm:
+            caution_few_relabellings(targets, len(ids))
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     kept = np.ones(data.sizes["unit"], bool) if system.responses.units is None else system.responses.units

@@ -87,8 +87,8 @@ def read_array(
         .npy: array (trial, unit). .npz: member ``responses``, ``data`` or the only one, with ``stimulus``,
         ``unit``, ``time`` members if any.
         .nc: one DataArray that follows the schema, or a saved result of `cs.rdms`. .h5: what rsatoolbox wrote.
-        .csv: first column ids, header unit names. A folder that is a zarr store: an array, or a group in which xarray wrote one DataArray; its values
-        stay on disk (a dask array) until they are used.
+        .csv: first column ids, header unit names. A folder that is a zarr store: an array, or a group in which xarray
+        wrote one DataArray; its values stay on disk (a dask array) until they are used.
     ids : list of stimulus ids, one per trial, or a file with them (.txt, .json, .yaml, .npy); replaces
         those in the file.
     kind : what a value is (rate, count, bold...); default: what the file says, else activation.

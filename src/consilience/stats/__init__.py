@@ -23,10 +23,12 @@ from consilience.stats._multiple import adjust, fdr, holm, max_statistic
 from consilience.stats._paired import cross_validated_variance, equivalence_p, t_test, two_factor_variance
 from consilience.stats._pairs import permuted_cosines, weighted_cosines
 from consilience.stats._permutation import max_statistic_p, p_value, permutations
+from consilience.stats._relabellings import distinct_relabellings
 from consilience.stats._series import autocorrelation_time, block_weights, circular_shifts
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "distinct_relabellings",
     "adjust",
     "autocorrelation_time",
     "block_weights",

@@ -13,6 +13,7 @@ import synthetic_results as made
 from matplotlib.cbook import is_scalar_or_string
 from matplotlib.text import Text
 
+import consilience as cs
 from consilience import plots
 from consilience._core._errors import InputError, UnknownNameError
 from consilience._results import PLOTS, resolve
@@ -317,3 +318,43 @@ def test_the_look_ends_with_the_call_even_when_drawing_fails():
         raise ZeroDivisionError
     assert mpl.rcParams["font.size"] == before
     assert not drawing_svg()
+
+
+def _layers(rng, count):
+    signal = rng.normal(size=(30, 4))
+    return {
+        f"layer{k}": cs.responses(
+            signal @ rng.normal(size=(4, 6)) + (k + 1) * rng.normal(size=(30, 6)), stimulus=range(30)
+        )
+        for k in range(count)
+    }
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_what_has_several_measures_or_targets_shows_them_all():
+    rng = np.random.default_rng(0)
+    a, b = _layers(rng, 3), {"V1": _layers(rng, 1)["layer0"], "IT": _layers(rng, 1)["layer0"]}
+    found = cs.compare(a, b, measure=["cka", "rsa", "mutual_knn"], n_boot=20, n_perm=20, rng=0)
+    said = [ax.get_xlabel() for ax in found.contrasts().plot().figure.axes]
+    assert said[1:] == ["difference in cka", "difference in rsa", "difference in mutual_knn"]
+    assert found.contrasts().plot(measure="rsa").get_xlabel() == "difference in rsa"
+    with pytest.raises(cs.InputError, match="measure must be one of 'cka'"):
+        found.contrasts().plot(measure="ckaa")
+    titles = [ax.get_title() or ax.get_title(loc="left") for ax in found.agreement().plot().figure.axes]
+    assert [title.split()[-1] for title in titles[1:]] == ["V1", "IT"]
+    one = found.agreement().plot(b="IT")
+    assert len(one.figure.axes) == 1
+    alone = found.agreement().plot(b="IT").figure.add_axes((0, 0, 1, 1))
+    with pytest.raises(cs.InputError, match=r"plot_agreement: 2 pictures need an axis of plt.subplots"):
+        found.agreement().plot(alone)
+    assert "1 of 6 pairs; others: measure=, a=, b=" in cs.influence(a, b, "cka").plot().get_xlabel()
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_the_legend_of_a_shape_space_has_no_dots():
+    layers = _layers(np.random.default_rng(0), 5)
+    labels = {name: "early" if int(name[-1]) < 3 else "late" for name in layers}
+    ax = cs.shape_space(layers, "cka", labels=labels, n_boot=0, n_perm=20, rng=0).plot()
+    legend = next(panel.get_legend() for panel in ax.child_axes if panel.get_legend() is not None)
+    assert [text.get_text() for text in legend.get_texts()] == ["early", "late"]
+    assert not legend.get_lines()

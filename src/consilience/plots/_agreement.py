@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from consilience.plots._labels import interval_text, label, number, told_apart
+from consilience.plots._panels import stacked
 from consilience.plots._read import check_is, names, pick_names
 from consilience.plots._style import BAND, INK, MUTED, dress, ink_on, own_axes, style, tip, values_map
 
@@ -24,11 +25,22 @@ def plot_agreement(agreement: Agreement, ax: Axes | None = None, *, b: str | Non
 
     Parameters
     ----------
-    b : the system of side b; the first by default.
+    b : one system of side b; all of them by default, one triangle below the other.
     """
     who = "plot_agreement"
     check_is(agreement, "Agreement", who)
-    chosen = pick_names(agreement.data, "b", b, who)[0] if b is not None else names(agreement.data, "b")[0]
+    known = names(agreement.data, "b")
+    if b is None and len(known) > 1:
+        count = agreement.data.sizes["measure"]
+        return stacked(
+            ax,
+            lambda name, panel: plot_agreement(agreement, panel, b=name),
+            known,
+            option="b",
+            who=who,
+            size=(2.4 + 0.85 * count, 1.5 + 0.62 * count),
+        )
+    chosen = pick_names(agreement.data, "b", b, who)[0] if b is not None else known[0]
     at = agreement.data.sel(b=chosen)
     tau, low, high = (
         np.asarray(at[name].values, dtype=np.float64) for name in ("tau", "tau_low", "tau_high")

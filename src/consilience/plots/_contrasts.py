@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from consilience._core._params import check_option
 from consilience.plots._labels import label, number, probability
 from consilience.plots._marks import interval_lines, value_dot
+from consilience.plots._panels import stacked
 from consilience.plots._read import check_is
 from consilience.plots._style import FAINT, MUTED, PALETTE, dress, own_axes, style, tip
 
@@ -28,11 +30,23 @@ def plot_contrasts(
 
     Parameters
     ----------
-    measure : one of the measures; the first by default.
+    measure : one of the measures; all of them by default, one below the other, each with an axis of its own.
     """
-    check_is(contrasts, "Contrasts", "plot_contrasts")
+    who = "plot_contrasts"
+    check_is(contrasts, "Contrasts", who)
     frame = contrasts.to_frame()
-    measure = measure or str(frame["measure"].iloc[0])
+    known = list(dict.fromkeys(frame["measure"].tolist()))
+    if measure is None and len(known) > 1:
+        most = min(int(frame["measure"].value_counts().max()), MOST_ROWS)
+        return stacked(
+            ax,
+            lambda name, panel: plot_contrasts(contrasts, panel, measure=name, alpha=alpha),
+            known,
+            option="measure",
+            who=who,
+            size=(6.4, 1.3 + 0.32 * most),
+        )
+    measure = str(known[0]) if measure is None else str(check_option(measure, known, name="measure", who=who))
     frame = frame[frame["measure"] == measure]
     rows = frame.head(MOST_ROWS).to_dict("records")
     several = frame["against"].nunique() > 1

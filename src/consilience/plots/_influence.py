@@ -67,7 +67,9 @@ def plot_influence(
         low, high = min(values.min(), 0), max(values.max(), 0)
         room = 0.08 * (high - low or 1)
         ax.set_ylim(low - room, high + room)
-        ax.set_xlabel("stimuli, sorted")
+        pairs = influence.data["value"].size
+        others = f" (1 of {pairs} pairs; others: measure=, a=, b=)" if pairs > 1 else ""
+        ax.set_xlabel(f"stimuli, sorted{others}")
         ax.set_ylabel("value without it − value")
         ax.set_title(f"{label(chosen['measure'], 40)}: {label(chosen['a'])} and {label(chosen['b'])}", pad=18)
         said = (

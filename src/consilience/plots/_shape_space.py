@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience.plots._labels import label
+from consilience.plots._labels import label, told_apart
 from consilience.plots._read import check_is
 from consilience.plots._style import (
     INK,
@@ -138,6 +138,20 @@ def _heat(ax: Axes, whole: Axes, d: np.ndarray, names: list[str], place: tuple[f
     del image
 
 
+def _make_room(ax: Axes, points: np.ndarray, wide: float) -> float:
+    """Limits, of one scale on both axes, that leave ``wide`` page points beside the systems, so that no name runs into
+    the heat map; and that scale, page points per unit.
+    """
+    page = np.array([0.42 * 10.4, 0.79 * 5.4]) * 72
+    low, high = points.min(axis=0), points.max(axis=0)
+    inside = np.maximum(page - 2 * np.array([wide, 24.0]), 0.25 * page)
+    unit = max(float(((high - low) / inside).max()), 1e-9)
+    half, middle = unit * page / 2, (low + high) / 2
+    ax.set_xlim(middle[0] - half[0], middle[0] + half[0], auto=True)
+    ax.set_ylim(middle[1] - half[1], middle[1] + half[1], auto=True)
+    return 1 / unit
+
+
 def _map(ax: Axes, space: ShapeSpace, names: list[str]) -> None:
     dress(ax, grid="", spines=())
     points = np.asarray(space.map.values, dtype=np.float64)
@@ -145,7 +159,6 @@ def _map(ax: Axes, space: ShapeSpace, names: list[str]) -> None:
     kinds = list(dict.fromkeys(labels.values())) if labels else []
     ax.set(xticks=[], yticks=[])
     ax.set_aspect("equal", adjustable="datalim")
-    drawn: set[str] = set()
     for name, point in zip(names, points):
         kind = labels[name] if labels else None
         (dot,) = ax.plot(
@@ -156,12 +169,12 @@ def _map(ax: Axes, space: ShapeSpace, names: list[str]) -> None:
             markersize=7,
             markeredgecolor=PAPER,
             markeredgewidth=0.8,
-            label=label(kind, 20) if kind is not None and kind not in drawn else None,
         )
-        drawn.add(str(kind))
         tip(dot, label(name, 60))
-    ax.margins(x=0.3, y=0.15)
-    _names(ax, [label(name, 20) for name in names], points, np.asarray(np.isfinite(points).all(axis=1)))
+    words = told_apart(names, 20)
+    known = np.asarray(np.isfinite(points).all(axis=1))
+    if known.any():
+        _names(ax, words, points, known, scale=_make_room(ax, points[known], 4.6 * max(map(len, words)) + 12))
     ax.set_title("systems")
     ax.text(
         1.0,
@@ -174,4 +187,17 @@ def _map(ax: Axes, space: ShapeSpace, names: list[str]) -> None:
         color=MUTED,
     )
     if kinds and len(kinds) <= len(PALETTE):
-        ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.01), ncols=min(4, len(kinds)), handletextpad=0.2)
+        from matplotlib.patches import Patch
+
+        # patches, as dots would read as systems
+        said = [Patch(color=color, label=label(kind, 22)) for color, kind in zip(PALETTE, kinds)]
+        wide = max(len(label(kind, 22)) for kind in kinds)
+        ax.legend(
+            handles=said,
+            loc="upper left",
+            bbox_to_anchor=(0.0, -0.04),
+            ncols=max(1, min(4, len(kinds), 52 // (wide + 4))),
+            handlelength=1.0,
+            handleheight=0.8,
+            handletextpad=0.5,
+        )

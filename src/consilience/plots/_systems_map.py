@@ -67,12 +67,16 @@ def plot_systems_map(rdms: RDMs, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _names(ax: Axes, words: list[str], points: np.ndarray, known: np.ndarray) -> None:
-    """Greedy: each name takes the spot around its point that overlaps least, in rough points of the page."""
+def _names(
+    ax: Axes, words: list[str], points: np.ndarray, known: np.ndarray, *, scale: float | None = None
+) -> None:
+    """Greedy: each name takes the spot around its point that overlaps least, in rough points of the page; ``scale``:
+    how many a unit is, None = as many as fill the figure.
+    """
     inches = np.asarray(ax.figure.get_size_inches()) * 72 * 0.75  # type: ignore[union-attr]
     low = points[known].min(0)
     span = max(float((points[known].max(0) - low).max()), 1e-12)
-    place = (points - low) / span * inches.min()
+    place = (points - low) * (inches.min() / span if scale is None else scale)
     taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in place[known]]
     for k in np.flatnonzero(known)[:: -(-int(known.sum()) // _MOST_NAMES)]:
         wide, tall = 4.6 * len(words[k]), 9.0

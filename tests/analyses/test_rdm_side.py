@@ -279,3 +279,39 @@ def test_the_smallest_p_of_a_model_of_one_against_the_rest_is_said():
         assert [w.code for w in found.warnings] == ["few-relabellings"]
     cs.searchlight(near, rest, radius=2, folds="run", n_boot=0, n_perm=0)
     cs.searchlight(near, model(), radius=2, folds="run", n_boot=0, n_perm=50)
+
+
+# -- what is drawn and said
+
+
+def test_a_map_of_signed_values_parts_its_colours_at_zero():
+    from matplotlib.collections import PatchCollection
+
+    near = trials().assign_coords(x=("unit", np.arange(20.0) % 5), y=("unit", np.arange(20.0) // 5))
+    found = cs.searchlight(near, model(), radius=1, folds="run", n_boot=0, n_perm=0)
+    value = found.data["value"].values
+    assert value.min() < 0 < value.max()
+    box = found.plot().child_axes[0]
+    image = next(c for c in box.collections if isinstance(c, PatchCollection))
+    low, high = image.get_clim()
+    assert low == pytest.approx(-high)
+    assert high == pytest.approx(np.abs(value).max())
+    assert box.get_title(loc="left") == "area and model"
+
+
+def test_the_sentence_of_the_best_model_says_where_it_is_not_told_apart():
+    from consilience.report._sentences import SENTENCES
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 5))
+    near = [x + 0.3 * rng.normal(size=x.shape) for _ in range(6)]
+    rdms = [cs.measures.rdm(one, distance="euclidean", square=True) for one in near]
+    data = cs.rdm_data(np.stack(rdms[:4]), stimulus=IDS, subject=list("ABCD"), system="area")
+    models = {name: model(d) for name, d in zip(("one", "two"), rdms[4:])}
+    found = cs.evaluate_models(models, data, method="pearson", n_boot=200, n_perm=50, rng=0)
+    said = SENTENCES["ModelEvaluation"](found)
+    p = float(found.pairs_frame()["p_corrected"].iloc[0])
+    assert ("explains the data best" in said[0]) == (p < 0.05)
+    assert ("is not told apart from the next" in said[0]) == (p >= 0.05)
+    parts = SENTENCES["VariancePartition"](cs.partition(data, models, n_boot=0, n_perm=50, rng=0))
+    assert any("alone adds" in one and "to what the other model explains" in one for one in parts)

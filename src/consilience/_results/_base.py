@@ -155,6 +155,11 @@ def known(*values: float) -> tuple[float, ...] | None:
     return None if any(value != value for value in values) else values
 
 
+def counted(n: int | None, noun: str) -> str:
+    """``1 model``, ``2 models``."""
+    return f"{n} {noun}{'s' * (n != 1)}"
+
+
 def cell(text: object, width: int) -> str:
     clean = "".join(c if c.isprintable() else "?" for c in str(text))
     return clean[: width - 1] + "…" if len(clean) > width else clean.ljust(width)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import xarray as xr
 
-from consilience._results._base import Result, cell
+from consilience._results._base import Result, cell, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ class ModelEvaluation(Result):
     def _lines(self) -> list[str]:
         settings = self.settings
         lines = [
-            f"  {self.data.sizes['model']} models, {settings.get('n_subjects')} subjects, "
+            f"  {counted(self.data.sizes['model'], 'model')}, {counted(settings.get('n_subjects'), 'subject')}, "
             f"{settings.get('n_stimuli')} stimuli, {settings.get('method')}"
             f"{', cross-validated' if settings.get('cross_validated') else ''}"
         ]

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError
-from consilience._results._base import Result, cell
+from consilience._results._base import Result, cell, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,8 @@ class VariancePartition(Result):
     def _lines(self) -> list[str]:
         frame = self.to_frame()
         n = int(self.settings.get("n_stimuli", 0))
-        lines = [f"  {self.coefficients.sizes['model']} models; {n} stimuli; share of variance over pairs"]
+        models = counted(self.coefficients.sizes["model"], "model")
+        lines = [f"  {models}; {n} stimuli; share of variance over pairs"]
         for row in frame.head(14).to_dict("records"):
             text = f"  {cell(row['part'], 40)} {row['value']:7.3f}"
             if np.isfinite(row["ci_low"]):

@@ -66,7 +66,8 @@ def plot_rdms(
     )
     edge = {1: 4.6, 2: 4.2, 3: 3.0}.get(across, 2.3)
     with style():
-        ax = own_axes(ax, edge * across, (edge + 0.25) * down + 0.45)
+        beside = 0.0 if pictures else 0.06 * min(18, max(len(str(i)) for i in ids))  # inches of names of rows
+        ax = own_axes(ax, edge * across + beside, (edge + 0.25) * down + 0.45)
         ax.set_axis_off()
         ax.set_xlim(0, 1)
         ax.set_ylim(0, 1)
@@ -77,6 +78,8 @@ def plot_rdms(
             height = (1 - scale_height) / down
             inset = ax.inset_axes((column / across, 1 - (row + 1) * height, 0.95 / across, height * 0.9))
             image = _picture(inset, rdms.rdms.sel(system=system).values, label(system, 30), ids, pictures)
+            if down == 1:
+                inset.set_anchor("SW")  # beside the scale, where names of rows leave less room
             if column == 0 and not pictures:
                 _names(inset, ids, inches=0.95 * edge)
         if len(wanted) > len(shown):

@@ -145,6 +145,13 @@ def ranks_map() -> Any:
     return LinearSegmentedColormap.from_list("consilience_ranks", _RANKS).with_extremes(bad=BAND)
 
 
+def signed_map() -> Any:
+    """Brown over cream to blue: below, at and above 0, for limits of equal size."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("consilience_signed", _RANKS[::-1]).with_extremes(bad=BAND)
+
+
 def ink_on(color: tuple[float, ...]) -> str:
     """Black or white, whichever reads on ``color`` (WCAG relative luminance)."""
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]

@@ -93,7 +93,11 @@ def _partition(result: Any) -> tuple[str, ...]:
             if np.isfinite(row["p"])
             else ""
         )
-        said.append(f"Only {_name(row['models'])} explains {number(row['value'])}{chance}.")
+        if len(models) > 1:
+            said.append(
+                f"{_name(row['models'])} alone adds {number(row['value'])} to what the other"
+                f"{' models explain' if len(models) > 2 else ' model explains'}{chance}."
+            )
     return tuple(said)
 
 
@@ -239,11 +243,12 @@ def _evaluation(result: Any) -> tuple[str, ...]:
         "interval", f"interval over {over}"
     )
     fair = ", cross-validated" if s.get("cross_validated") else ""
-    said = [
-        f"Of {plural(len(frame), 'model')}, {_name(top['model'])} explains the data best: {_name(s.get('method'))} "
-        f"{number(top['value'])}{ends}{fair}."
-    ]
     pairs = result.pairs_frame()
+    of = f"Of {plural(len(frame), 'model')}, " if len(frame) > 1 else ""
+    said = [
+        f"{of}{_name(top['model'])} {_best_or_highest(frame, pairs)}: "
+        f"{_name(s.get('method'))} {number(top['value'])}{ends}{fair}."
+    ]
     tested = pairs[np.isfinite(pairs["p_corrected"].to_numpy(dtype=float))]
     if len(tested):
         worse = [
@@ -264,6 +269,25 @@ def _evaluation(result: Any) -> tuple[str, ...]:
     else:
         said.append("No noise ceiling exists for these data.")
     return tuple(said)
+
+
+def _best_or_highest(frame: Any, pairs: Any) -> str:
+    """What is said of the model with the highest value: is it told apart from the next one?"""
+    if len(frame) < 2:
+        return "explains the data"
+    both = {frame.iloc[0]["model"], frame.iloc[1]["model"]}
+    p = next(
+        (
+            float(p)
+            for one, other, p in zip(pairs["model"], pairs["other"], pairs["p_corrected"])
+            if {one, other} == both
+        ),
+        float("nan"),
+    )
+    if p < ALPHA:
+        return "explains the data best"
+    chance = probability(p) if np.isfinite(p) else "no test was made"
+    return f"has the highest value, but is not told apart from the next, {_name(frame.iloc[1]['model'])} ({chance})"
 
 
 def _contrasts(result: Any) -> tuple[str, ...]:
@@ -289,11 +313,14 @@ def _equivalence(result: Any) -> tuple[str, ...]:
     margin, said = float(result.settings["margin"]), []
     for row in frame[frame["target"] == "all"].head(4).to_dict("records"):
         if row["p_equivalent"] < ALPHA:
-            verdict = f"as close to an animal as the other animals are, within {number(margin)}"
+            verdict = f"shown to be as close to an animal as the other animals are, within {number(margin)}, on average"
         elif row["p_below"] < ALPHA:
-            verdict = "less close to an animal than the other animals are"
+            verdict = "shown to be less close to an animal than the other animals are"
         elif row["p_not_inferior"] < ALPHA:
-            verdict = f"not less close to an animal by {number(margin)} than the other animals are"
+            verdict = (
+                f"shown to be no less close to an animal by {number(margin)} than the other animals are, but not to be "
+                "as close"
+            )
         else:
             verdict = (
                 "neither shown to be as close to an animal as the other animals are nor to be less close"
@@ -303,6 +330,15 @@ def _equivalence(result: Any) -> tuple[str, ...]:
             f"{number(row['value_animals'])}, difference {number(row['difference'])}"
             f"{_span(row['ci_low'], row['ci_high'], _percent(result))}."
         )
+        each = frame[(frame["model"] == row["model"]) & (frame["target"] != "all")]
+        if len(each):
+            worst = each.sort_values("difference").iloc[0]
+            shown = int((each["p_equivalent"] < ALPHA).sum())
+            said.append(
+                f"Taken one by one, equivalence was shown for {shown} of {plural(len(each), 'animal')}; the worst is "
+                f"{_name(worst['target'])}, difference {number(worst['difference'])}"
+                f"{_span(worst['ci_low'], worst['ci_high'], _percent(result))}."
+            )
     return tuple(said)
 
 

@@ -132,7 +132,18 @@ def write_output(run: StudyRun, plan: Plan, outcomes: Mapping[str, Outcome], *, 
             frame = result.to_frame()
             frame.insert(0, "analysis", name)
             tables.append(frame)
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"analysis": []})
+    if not tables:  # no values in common: which table belongs to which analysis
+        others = [name for name in run.results if not plan.products[name].picture]
+        tables = [
+            pd.DataFrame(
+                {
+                    "analysis": others,
+                    "result": [type(run.results[name]).__name__ for name in others],
+                    "table": [f"results/{Path(files[name]).with_suffix('.csv').name}" for name in others],
+                }
+            )
+        ]
+    table = pd.concat(tables, ignore_index=True)
     write_atomic(output / "table.csv", _safe_table(table))
     record = _record(run, plan, outcomes, files)
     if report:

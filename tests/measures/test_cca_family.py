@@ -175,3 +175,27 @@ def test_compare_gives_them_interval_and_p():
     assert (frame["ci_low"] < frame["value"]).all()
     assert (frame["value"] < frame["ci_high"]).all()
     assert (frame["p"] < 0.05).all()
+
+
+@pytest.mark.filterwarnings("ignore:.*null-not-zero")
+def test_more_components_than_there_are_is_said():
+    x = np.random.default_rng(0).normal(size=(50, 60))
+    y = np.random.default_rng(1).normal(size=(50, 7))
+    for name, options, said in (
+        ("svcca", {"k": 100}, r"\[components-cut\] k=100 is more than the 49 directions"),
+        ("svcca_held_out", {"k": 100}, r"\[components-cut\] k=100 is more than the 49 directions"),
+        (
+            "kernel_cca",
+            {"components": 500},
+            r"\[components-cut\] components=500 is more than the 49 directions",
+        ),
+    ):
+        with pytest.warns(cs.ConsilienceWarning, match=said):
+            getattr(cs.measures, name)(x, y, **options)
+    a, b = (cs.responses(z, stimulus=range(50)) for z in (x, y))
+    for name, options in (("svcca", {"k": 100}), ("kernel_cca", {"components": 500})):
+        chosen = partial(getattr(cs.measures, name), **options)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", cs.ConsilienceWarning)
+            found = cs.compare(a, b, measure=chosen, n_boot=10, n_perm=10, rng=0)
+        assert [caution.code for caution in found.warnings].count("components-cut") == 1

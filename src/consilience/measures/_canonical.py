@@ -8,12 +8,20 @@ from collections.abc import Callable
 import numpy as np
 
 from consilience._core._arrays import Array, array_namespace
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
 from consilience.measures._contract import Predictions
 from consilience.measures._held_out import deviations
 
-__all__ = ["CanonicalPlan", "canonical_null", "mean_correlation", "squared_null", "varying_scores", "whiten"]
+__all__ = [
+    "CanonicalPlan",
+    "canonical_null",
+    "mean_correlation",
+    "squared_null",
+    "varying_scores",
+    "warn_cut",
+    "whiten",
+]
 
 
 def varying_scores(x: Array, *, who: str) -> Array:
@@ -78,6 +86,17 @@ def squared_null(n: int, p: float, q: float) -> float:
     return min(1.0, max(p, q) / (n - 1))
 
 
+def warn_cut(asked: int, there: int, option: str) -> None:
+    """Says that more components were asked for than there are."""
+    if asked > there:
+        warn(
+            "components-cut",
+            f"{option}={asked} is more than the {there} directions that there are; all of them are taken.",
+            f"Use a smaller {option}, or more stimuli or units.",
+            stacklevel=5,
+        )
+
+
 # -- held out ----------------------------------------------------------------------------------------------
 
 
@@ -85,7 +104,8 @@ class CanonicalPlan:
     """Canonical directions fitted on the training stimuli of each fold, both sides projected on the others.
 
     ``whitener``: deviations of the training stimuli (n_train, p) -> matrix (p, r) that whitens them.
-    ``components``: how many of the directions, those that fit best; None = all.
+    ``components``: how many of the directions, those that fit best; None = all.   ``kept``: how many components of a
+    system the whitener keeps, where that number was asked for.
     """
 
     def __init__(
@@ -94,9 +114,11 @@ class CanonicalPlan:
         folds: list[np.ndarray],
         whitener: Callable[[np.ndarray], np.ndarray],
         components: int | None = None,
+        kept: int | None = None,
     ) -> None:
         self.n, self.rank = x.shape
         self.folds, self.whitener, self.components = folds, whitener, components
+        self.kept = kept
         self.sides = [self._whitened(x, test) for test in folds]
 
     def _whitened(self, z: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -105,6 +127,10 @@ class CanonicalPlan:
         return inside @ w, outside @ w
 
     def predict(self, y: np.ndarray) -> Predictions:
+        if self.components is not None:
+            warn_cut(self.components, min(self.rank, y.shape[1]), "components")
+        if self.kept is not None:
+            warn_cut(self.kept, max(self.rank, y.shape[1]), "k")
         pieces = []
         for (x_in, x_out), test in zip(self.sides, self.folds):
             y_in, y_out = self._whitened(y, test)

@@ -118,7 +118,7 @@ def kernel_cca(
     kernel : ``"rbf"`` exp(-|x_i - x_j|^2 / (2 m)), m the median squared distance over all stimuli, or
         ``"linear"``.
     regularization : kappa in (0, 1); towards 1 covariance is maximised (partial least squares).
-    components : number of pairs of directions averaged.
+    components : largest number of pairs of directions averaged.
     folds : number of folds.   groups : n labels never split.   rng : seed of the deal into folds.
 
     Returns
@@ -129,6 +129,7 @@ def kernel_cca(
     ------
     InputError : other numbers of rows, not 2-D, NaN, fewer stimuli (groups) than folds, more than half of the
         stimuli alike (rbf).
+    ConsilienceWarning ``components-cut`` : more components than directions there are.
 
     References
     ----------

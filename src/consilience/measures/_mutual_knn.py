@@ -162,7 +162,9 @@ def mutual_knn(
     Parameters
     ----------
     x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows, n >= k + 2
-    k : neighbours per stimulus.   distance : by which they are found, see `rdm`.
+    k : neighbours per stimulus.   distance : by which they are found, see `rdm`. The cosine is of the responses as
+        they are: a level that all stimuli share (units after a ReLU, baselines) moves the value; it does not with
+        ``"euclidean"``, which takes differences of patterns.
 
     Returns
     -------

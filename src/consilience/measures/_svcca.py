@@ -17,6 +17,7 @@ from consilience.measures._canonical import (
     mean_correlation,
     squared_null,
     varying_scores,
+    warn_cut,
     whiten,
 )
 from consilience.measures._cka import warn_null
@@ -112,6 +113,8 @@ def _parts(*, threshold: float = 0.99, k: int | None = None) -> SubsampleParts:
     _check_truncation(threshold, k, "svcca")
 
     def value(x: np.ndarray, y: np.ndarray) -> float:
+        if k is not None:
+            warn_cut(k, max(x.shape[1], y.shape[1]), "k")
         a, b = (whiten(_leading(z, threshold, k)) for z in (x, y))
         return float(mean_correlation(a, b))
 
@@ -161,6 +164,8 @@ def svcca(x: Array, y: Array, /, *, threshold: float = 0.99, k: int | None = Non
     _check_truncation(threshold, k, "svcca")
     x, y = two_systems(x, y, who="svcca")
     a, b = _leading(x, threshold, k), _leading(y, threshold, k)
+    if k is not None:
+        warn_cut(k, max(a.shape[1], b.shape[1]), "k")
     warn_null(_claims(threshold=1.0), x.shape[0], a.shape[1], b.shape[1], "cs.measures.svcca_held_out")
     return mean_correlation(whiten(a), whiten(b))
 
@@ -197,7 +202,7 @@ def _held_out_parts(
     _check_truncation(threshold, k, "svcca_held_out")
     whitener = _whitener(threshold, k)
     return alignment_parts(
-        lambda x, tests: CanonicalPlan(x, tests, whitener), folds=folds, who="svcca_held_out"
+        lambda x, tests: CanonicalPlan(x, tests, whitener, kept=k), folds=folds, who="svcca_held_out"
     )
 
 

@@ -29,25 +29,24 @@ def plot_agreement(agreement: Agreement, ax: Axes | None = None, *, b: str | Non
     """
     who = "plot_agreement"
     check_is(agreement, "Agreement", who)
-    known = names(agreement.data, "b")
-    if b is None and len(known) > 1:
-        count = agreement.data.sizes["measure"]
+    targets = names(agreement.data, "b")
+    count = agreement.data.sizes["measure"]
+    if b is None and len(targets) > 1:
         return stacked(
             ax,
             lambda name, panel: plot_agreement(agreement, panel, b=name),
-            known,
+            targets,
             option="b",
             who=who,
             size=(2.4 + 0.85 * count, 1.5 + 0.62 * count),
         )
-    chosen = pick_names(agreement.data, "b", b, who)[0] if b is not None else known[0]
+    chosen = pick_names(agreement.data, "b", b, who)[0] if b is not None else targets[0]
     at = agreement.data.sel(b=chosen)
     tau, low, high = (
         np.asarray(at[name].values, dtype=np.float64) for name in ("tau", "tau_low", "tau_high")
     )
     measures = names(agreement.data, "measure")
     words = told_apart(measures, 24)
-    count = len(measures)
     with style():
         from matplotlib.colors import Normalize
         from matplotlib.patches import Rectangle

@@ -41,8 +41,8 @@ def stacked(
         ax.set_axis_off()
         laid_out = ax.figure.get_layout_engine() is not None  # else room for names must be kept by hand
         rows = place.subgridspec(len(shown), 1, hspace=0.05 if laid_out else 0.5)
-        for row, entry in zip(rows, shown):
-            draw(entry, ax.figure.add_subplot(row))
+        for k, entry in enumerate(shown):
+            draw(entry, ax.figure.add_subplot(rows[k]))
         if len(entries) > len(shown):
             words = f"{len(entries) - len(shown)} more not drawn: pass {option}="
             ax.text(1, 1, words, transform=ax.transAxes, ha="right", va="bottom", fontsize=8, color=MUTED)

@@ -135,21 +135,13 @@ def split_rdms(trials: xr.DataArray, folds: str, parts: int, **options: Any) -> 
     """One crossnobis RDM for each of ``parts`` sets of folds, as RDM data whose "subjects" are those sets: what an RDM
     of so many folds can be explained to (a ceiling), with measurements as a second factor beside stimuli."""
     names = np.unique(trials[folds].values)
-    made, labels = [], []
+    made = {}
     for part in range(parts):
         kept = names[part::parts]
         some = trials[np.isin(trials[folds].values, kept)]
-        found = cs.rdms(some, distance="crossnobis", folds=folds, n_splits=0, **options)
-        made.append(found.rdms.sortby("stimulus").sortby("stimulus_").values[0])
-        labels.append(f"{folds}s {', '.join(map(str, kept))}")
-    ids = np.sort(found.rdms["stimulus"].values)
-    return cs.rdm_data(
-        np.stack(made),
-        stimulus=ids,
-        subject=labels,
-        distance="crossnobis",
-        system=trials.attrs["system"],
-    )
+        name = f"{folds}s {', '.join(map(str, kept))}"
+        made[name] = cs.rdms(some, distance="crossnobis", folds=folds, n_splits=0, **options)
+    return cs.rdm_data(made, system=trials.attrs["system"])
 
 
 # -- what is asked of each recording

@@ -20,7 +20,9 @@ __all__ = [
     "NOISE_METHODS",
     "NoiseCovariance",
     "Residuals",
+    "estimated_covariance",
     "identity_shrinkage",
+    "lower_factor",
     "noise_covariance",
     "refuse_silent",
     "stimulus_residuals",
@@ -59,7 +61,7 @@ class NoiseCovariance:
         """W with W W' = precision, (p, p) upper triangular, or (p,) for method "diagonal": x @ W has white noise."""
         if self.covariance.ndim == 1:
             return 1.0 / np.sqrt(self.covariance)
-        lower = _cholesky(self.covariance)
+        lower = lower_factor(self.covariance)
         return solve_triangular(lower, np.eye(lower.shape[0]), lower=True).T
 
     def whiten(self, x: np.ndarray) -> np.ndarray:
@@ -75,7 +77,7 @@ class Residuals:
     dof: int
 
 
-def _cholesky(matrix: np.ndarray) -> np.ndarray:
+def lower_factor(matrix: np.ndarray) -> np.ndarray:
     try:
         lower = np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
@@ -234,6 +236,13 @@ def noise_covariance(
     >>> made.covariance.shape, 0.9 < made.shrinkage <= 1
     ((100, 100), True)
     """
+    made = estimated_covariance(residuals, method, dof)
+    _ = made.whitener  # refused here, not where it is used
+    return made
+
+
+def estimated_covariance(residuals: Array | Residuals, method: str, dof: float | None) -> NoiseCovariance:
+    """`noise_covariance` that has not been asked for its inverse."""
     who = "noise_covariance"
     check_option(method, NOISE_METHODS, name="method", who=who)
     if isinstance(residuals, Residuals):
@@ -275,7 +284,6 @@ def noise_covariance(
         s *= 1 - shrinkage
         np.fill_diagonal(s, variances)
         made = NoiseCovariance(s, shrinkage, free, method)
-    _ = made.whitener  # refused here, not where it is used
     return made
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from consilience._core._params import check_option
 from consilience.linalg._noise import (
     NOISE_METHODS,
     Residuals,
+    estimated_covariance,
     identity_shrinkage,
-    noise_covariance,
+    lower_factor,
     refuse_silent,
     towards_diagonal,
-    whitened,
 )
 
 __all__ = ["times_precision"]
@@ -33,8 +34,12 @@ def times_precision(x: np.ndarray, residuals: Residuals, /, *, method: str) -> n
         found = _by_rows(x, r, dof, method)
         if found is not None:
             return found
-    root = noise_covariance(residuals, method=method).whitener  # type: ignore[arg-type]
-    return x * (root * root) if root.ndim == 1 else whitened(whitened(x, root), root.T)
+    covariance = estimated_covariance(residuals, method, None).covariance
+    if covariance.ndim == 1:
+        return x / covariance
+    lower = lower_factor(covariance)
+    half = solve_triangular(lower, x.T, lower=True, check_finite=False)
+    return solve_triangular(lower, half, lower=True, trans="T", check_finite=False).T
 
 
 def _by_rows(x: np.ndarray, r: np.ndarray, dof: float, method: str) -> np.ndarray | None:

@@ -199,3 +199,25 @@ def test_more_components_than_there_are_is_said():
             warnings.simplefilter("ignore", cs.ConsilienceWarning)
             found = cs.compare(a, b, measure=chosen, n_boot=10, n_perm=10, rng=0)
         assert [caution.code for caution in found.warnings].count("components-cut") == 1
+
+
+@pytest.mark.parametrize("side", ["x", "y"])
+def test_draws_of_held_out_pwcca_draw_its_weights_too(side):
+    x, y = systems(n=60, p=7, q=5)
+    parts = as_measure(partial(cs.measures.pwcca, weights_from=side)).parts
+    folds = group_folds(np.arange(60), 5, np.random.default_rng(0), who="test")
+    found = parts.plan(parts.prepare(x), folds, None).predict(parts.prepare_y(y))
+    assert found.draws(np.ones((2, 60))) == pytest.approx(float(found.score()), abs=1e-12)
+    weights = np.random.default_rng(1).multinomial(60, np.full(60, 1 / 60), size=300).astype(float)
+    given, drawn = found.score(weights), found.draws(weights)
+    # by the definition, for one draw
+    shares = []
+    for fold in found.folds:
+        w = weights[0, fold.train]
+        one = np.array([[abs((w * h) @ u) for u in fold.units.T] for h in fold.variates.T]).sum(axis=1)
+        all_of_them = np.abs(fold.variates.T @ fold.units).sum(axis=1)
+        shares.append(one / one.sum() - all_of_them / all_of_them.sum())
+    k = found.top.shape[1]
+    change = found.columns(weights[:1])[0] @ np.mean([s[:k] for s in shares], axis=0)
+    assert drawn[0] - given[0] == pytest.approx(change / np.sqrt(2), abs=1e-12)
+    assert drawn.std() > given.std()

@@ -53,7 +53,7 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
                 out.values[i, j] = found.score()
                 out.ceiling_low[i, j], out.ceiling_high[i, j] = ceilings[j]
                 if out.draws is not None:
-                    out.draws[:, i, j] = found.score(design.weights)
+                    out.draws[:, i, j] = found.draws(design.weights)
                 if design.refit and design.n_boot:
                     low[i, j], high[i, j] = _refit_interval(parts, x, y, out.values[i, j], design, folds, who)
                 if out.null is not None and design.orders is not None:

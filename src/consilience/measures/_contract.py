@@ -203,6 +203,10 @@ class Predictions:
         value = each.mean(axis=1) if self.share is None else each @ self.share
         return value[0] if weights is None else value
 
+    def draws(self, weights: np.ndarray) -> np.ndarray:
+        """Values (draws,) of resamples of the stimuli: `score`, unless more of the value hangs on who was drawn."""
+        return self.score(weights)
+
     def columns(self, weights: np.ndarray) -> np.ndarray:
         """Value of each column, (draws, k), under weights (draws, n)."""
         below = np.sqrt((weights @ self.left) * (weights @ self.right))

@@ -18,7 +18,7 @@ from consilience._results import ModelEvaluation
 from consilience.analyses._checks import check_resamples
 from consilience.analyses._evaluation import EXACT, Table
 from consilience.analyses._evaluation_runs import ASSIGNMENTS, cross_validated, plain
-from consilience.analyses._evaluation_tables import tables_of
+from consilience.analyses._evaluation_tables import Draws, tables_of
 from consilience.analyses._inputs import System, aligned_systems
 from consilience.analyses._models import constant_rdm
 from consilience.measures import rdm
@@ -29,6 +29,7 @@ from consilience.stats import multinomial_weights, p_value, permutations
 __all__ = ["evaluate_models"]
 
 _WHO = "cs.evaluate_models"
+_LOST = 0.05  # share of draws without a value that is worth saying
 
 
 def evaluate_models(
@@ -173,6 +174,7 @@ def _evaluate(
         draws.value[-1] = np.nan
         for found in draws.factors.values():
             found[..., -1] = np.nan
+    _say_of_flat_draws(list(estimators), draws)
     p = p_value(draws.value[: len(estimators)], null) if null is not None else None
     names = list(estimators)
     parts = tables_of(names, draws, p, null, level=level, correction=correction, n=n, s=s)
@@ -279,6 +281,21 @@ def _ready(
         )
     people = System("data", "rdm", rdms=rows, subjects=tuple(one.name for one in brain), distance=distance)
     return out, people, ids, references
+
+
+def _say_of_flat_draws(names: list[str], draws: Draws) -> None:
+    """Warns of models that many resamples of the stimuli leave without structure."""
+    if "stimuli" not in draws.factors:
+        return
+    lost = 1 - np.isfinite(draws.factors["stimuli"]).mean(axis=(0, 1))[: len(names)]
+    for name, share in zip(names, lost):
+        if share > _LOST:
+            warn(
+                "draws-undefined",
+                f"In {share:.0%} of the resamples model {shorten(name, 40)} has no structure left, for want of the "
+                "stimuli that it tells apart; they were left out of its intervals and tests.",
+                "Read them with care, or use more stimuli of each kind.",
+            )
 
 
 def _check_structure(models: Mapping[str, RDMModel], people: System, method: str) -> None:

@@ -22,6 +22,7 @@ __all__ = ["EXACT", "Folds", "Scores", "Table"]
 
 EXACT = ("cosine", "pearson")  # centred anew in every draw; what may be fitted and cross-validated
 _DRAWS = 256
+_FLAT = 1e-10  # share of its squared length below which an RDM has no structure left in a draw
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ class Table:
         if not self.cosines:
             return self._by_parts(weights)
         g = self.grams(weights)
-        return Scores(_cosines(g, self.k), *_ceilings(g[:, self.k :, self.k :], subject_weights))
+        flat = _FLAT * self.vectors.shape[1]
+        return Scores(_cosines(g, self.k, flat), *_ceilings(g[:, self.k :, self.k :], subject_weights, flat))
 
     def components(self, weights: np.ndarray) -> Components:
         """Variance components of the values of models as fitted to all stimuli and subjects."""
@@ -187,8 +189,9 @@ class Table:
         out = np.zeros((draws, len(self.models)))
         low, high = np.zeros(draws), np.zeros(draws)
         own = np.einsum("dfii->dfi", test)
-        own_s = np.sqrt(own[..., k:])
-        norm = np.sqrt(np.einsum("dfii->dfi", train)[..., k:])
+        flat = _FLAT * self.vectors.shape[1]
+        own_s = _lengths(own[..., k:], flat)
+        norm = _lengths(np.einsum("dfii->dfi", train)[..., k:], flat)
         with np.errstate(invalid="ignore", divide="ignore"):
             between = test[..., k:, k:] / own_s[..., :, None] / own_s[..., None, :]
             for p in range(subject_count):
@@ -201,7 +204,7 @@ class Table:
                     at = slice(int(self.rows[j]), int(self.rows[j + 1]))
                     w = self._weights(model, at, train[..., at, at], target[..., at])
                     top = np.einsum("dfk,dfks->dfs", w, test[..., at, k:])
-                    below = np.sqrt(np.einsum("dfi,dfij,dfj->df", w, test[..., at, at], w))
+                    below = np.sqrt(np.maximum(np.einsum("dfi,dfij,dfj->df", w, test[..., at, at], w), 0.0))
                     value = np.where(below[..., None] > 0, top / below[..., None] / own_s, 0.0)
                     out[:, j] += np.einsum("dfs,ds->d", value, share)
                 for total, pool in ((low, uses), (high, subject_weights)):
@@ -241,20 +244,26 @@ class Table:
         return pair[0], pair[1]
 
 
-def _cosines(g: np.ndarray, k: int) -> np.ndarray:
-    """(draws, models, subjects) from inner products."""
+def _lengths(own: np.ndarray, flat: float) -> np.ndarray:
+    """Square roots; NaN where an RDM is flat: a draw without the stimuli that give it structure."""
+    return np.sqrt(np.where(own > flat, own, np.nan))
+
+
+def _cosines(g: np.ndarray, k: int, flat: float) -> np.ndarray:
+    """(draws, models, subjects) from inner products; NaN where an RDM is flat."""
     own = np.einsum("dii->di", g)
+    own = np.where(own > flat, own, np.nan)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(g[:, :k, k:] / np.sqrt(own[:, :k, None] * own[:, None, k:]))
 
 
-def _ceilings(g: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _ceilings(g: np.ndarray, weights: np.ndarray, flat: float) -> tuple[np.ndarray, np.ndarray]:
     """(draws, s) x 2: cosine of each subject with the mean of the other, and of all, normalised RDMs.
 
     g : (draws, s, s).   weights : (draws, s), how often each subject was drawn; leaving one out leaves out all
     of its copies.
     """
-    own = np.sqrt(np.einsum("dii->di", g))
+    own = _lengths(np.einsum("dii->di", g), flat)
     with np.errstate(invalid="ignore", divide="ignore"):
         c = g / own[:, :, None] / own[:, None, :]
         w = weights

@@ -19,7 +19,7 @@ def _mean(each: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Weighted mean over the last axis, (draws, ..., s) by (draws, s); entries of weight 0 may be NaN."""
     shape = (len(weights), *[1] * (each.ndim - 2), weights.shape[1])
     w = weights.reshape(shape)
-    return np.asarray(np.where(w > 0, each * w, 0.0).sum(axis=-1) / w.sum(axis=-1))
+    return np.asarray((np.where(w > 0, each, 0.0) * w).sum(axis=-1) / w.sum(axis=-1))
 
 
 def plain(

@@ -67,7 +67,7 @@ def _variance(draws: np.ndarray) -> np.ndarray:
     """Over axis 0, NaN left out; NaN where fewer than 2 are left."""
     known = np.isfinite(draws)
     enough = known.sum(axis=0) > 1
-    filled = np.where(enough, draws, 0.0)
+    filled = np.where(enough, np.where(known, draws, np.nan), 0.0)
     return np.where(enough, np.nanvar(filled, axis=0, ddof=1), np.nan)
 
 

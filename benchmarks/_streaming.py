@@ -14,8 +14,20 @@ __all__ = ["rows"]
 
 STIMULI, UNITS, BATCH, LIMIT = 1_000_000, 1024, 4000, 500
 
-_STREAM = f"""
+# peak resident memory of this process in MB; ru_maxrss would keep that of the process it was started from
+_PEAK = """
 import resource
+def peak():
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+"""
+
+_STREAM = (
+    _PEAK
+    + f"""
 import numpy as np
 import consilience as cs
 rng = np.random.default_rng(0)
@@ -27,8 +39,9 @@ for _ in range({STIMULI} // {BATCH}):
     x += np.float32(1000)
     stream.update(x, y)
 low, high = stream.interval()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, stream.value(), low, high)
+print(peak(), stream.value(), low, high)
 """
+)
 
 
 def _stream(threads: int) -> list[float]:
@@ -44,8 +57,10 @@ def _stream(threads: int) -> list[float]:
 OUT_OF_CORE = {"memmap": 400, "dask": 400, "zarr": 500}  # most MB in all, of 400 MB of data
 _STIMULI, _UNITS, _CHUNK = 400, 250_000, 5000
 
-_COMPARE = f"""
-import resource, sys, tempfile, time, warnings
+_COMPARE = (
+    _PEAK
+    + f"""
+import sys, tempfile, time, warnings
 import numpy as np
 import dask.array as da
 import consilience as cs
@@ -77,9 +92,10 @@ with tempfile.TemporaryDirectory() as folder:
         data = cs.responses(x, stimulus=np.arange(n))
     found = cs.compare(data, other, measure=["rsa", "cka"], n_boot=1000, n_perm=1000, rng=0).data
     seconds = time.perf_counter() - start
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, seconds, *found["value"].values.ravel(),
+print(peak(), seconds, *found["value"].values.ravel(),
       *found["p"].values.ravel())
 """
+)
 
 
 def _compare(kind: str, threads: int) -> list[float]:

@@ -19,6 +19,7 @@ from consilience._core._errors import (
 )
 from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import Seed, resolve_seed
+from consilience._core._threads import one_thread_if_small
 from consilience._responses import iterate_systems
 from consilience._results import RDMs
 from consilience.analyses._inputs import System, aligned_systems, condensed
@@ -230,11 +231,12 @@ class _Reading:
             made = checked_trials(
                 system.trials.values, system.trials["stimulus"].values, given, seed, who=who
             )
-            vector = trial_rdm(made, self.distance, noise, who=who)
-            pairs = half_rdms(
-                made, given is not None, self.distance, noise, n_splits=self.n_splits, seed=seed
-            )
-            found = reliability(pairs, len(ids), n_boot=self.n_boot, level=self.level, seed=self.seed)
+            with one_thread_if_small((min(made.x.shape),)):  # what is factored is of trials or of units
+                vector = trial_rdm(made, self.distance, noise, who=who)
+                pairs = half_rdms(
+                    made, given is not None, self.distance, noise, n_splits=self.n_splits, seed=seed
+                )
+                found = reliability(pairs, len(ids), n_boot=self.n_boot, level=self.level, seed=self.seed)
             return vector, len(made.names) if self.distance in CROSS_VALIDATED else 0, found
         except FlatPatternError as error:
             raise error.named(ids, who=who) from None

@@ -103,9 +103,10 @@ def main() -> int:
                 print(f"{row.name} ...", end=" ", file=sys.stderr, flush=True)
                 outcomes.append(run(row))
                 print("done", file=sys.stderr, flush=True)
+                if output is not None:  # after each row, so that a run that is stopped leaves something
+                    parts = [machine(load), *sections, table(outcomes, threads)]
+                    output.write_text("\n\n".join(parts) + "\n")
         sections.append(table(outcomes, threads))
-        if output is not None:  # after each number of threads, so that a run that is stopped leaves something
-            output.write_text("\n\n".join([machine(load), *sections]) + "\n")
     print("\n\n".join([machine(load), *sections]))
     return 0
 

@@ -20,7 +20,7 @@ from consilience.analyses._evaluation import EXACT, Table
 from consilience.analyses._evaluation_runs import ASSIGNMENTS, cross_validated, plain
 from consilience.analyses._evaluation_tables import Draws, tables_of
 from consilience.analyses._inputs import System, aligned_systems
-from consilience.analyses._models import constant_rdm
+from consilience.analyses._models import caution_few_relabellings, constant_rdm
 from consilience.measures import rdm
 from consilience.measures._compare_rdms import check_method
 from consilience.models._rdm import FixedRDM, RDMModel
@@ -135,8 +135,8 @@ def _evaluate(
     cautions: list[Caution],
 ) -> ModelEvaluation:
     method = check_method(method, _WHO)
-    check_resamples(n_boot, "n_boot")
-    check_resamples(n_perm, "n_perm")
+    check_resamples(n_boot, "n_boot", who=_WHO)
+    check_resamples(n_perm, "n_perm", who=_WHO)
     level = check_number(level, name="level", who=_WHO, low=0.0, high=1.0)
     check_option(correction, ("holm", "fdr", "max", "none"), name="correction", who=_WHO)
     seed = resolve_seed(rng, who=_WHO)
@@ -157,6 +157,9 @@ def _evaluate(
     n, s = len(ids), len(people.rdms) if people.rdms is not None else 0
     assert people.rdms is not None
     _check_structure(estimators, people, method)
+    if n_perm:
+        fixed = {name: m.components()[0] for name, m in estimators.items() if len(m.components()) == 1}
+        caution_few_relabellings(fixed, n)
     if s == 1:
         warn(
             "ceiling-missing",

@@ -180,7 +180,9 @@ def _deciding(result: Any) -> tuple[str, ...]:
         f"{number(float(at['value_second']))} (jackknife standard error of the difference {number(float(at['se']))})."
     ]
     flips = float(at["n_to_flip"])
-    if np.isfinite(flips):
+    if abs(result.difference) <= 1e-12:
+        said.append("There is no difference to decide.")
+    elif np.isfinite(flips):
         said.append(f"Without {int(flips)} of {plural(n, 'stimulus')}, {ahead} is not ahead any more.")
     else:
         said.append(

@@ -117,7 +117,11 @@ def test_noise_for_each_system():
 @pytest.mark.parametrize(
     ("options", "text", "code"),
     [
-        ({"folds": "runs"}, r"has a label 'runs' on trial to hold out by\. Did you mean 'run'", "unknown-label"),
+        (
+            {"folds": "runs"},
+            r"has a label 'runs' on trial to hold out by\. Did you mean 'run'",
+            "unknown-label",
+        ),
         ({"distance": "crossnobi"}, "Did you mean 'crossnobis'", "unknown-option"),
         ({"noise": "ledoit"}, "noise must be one of", "unknown-option"),
         ({"distance": "poisson"}, "values below 0", "negative-counts"),

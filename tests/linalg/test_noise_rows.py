@@ -36,7 +36,9 @@ def test_centred_data_count_n_minus_one_degrees_of_freedom():
 
 
 def test_a_covariance_near_singular_goes_the_long_way():
-    one = np.outer(np.tile([1.0, -1.0], 15), np.arange(1.0, 41.0))  # all rows alike: nothing asks for shrinkage
+    one = np.outer(
+        np.tile([1.0, -1.0], 15), np.arange(1.0, 41.0)
+    )  # all rows alike: nothing asks for shrinkage
     assert _by_rows(one[:2], one, 29.0, "shrinkage") is None
     with pytest.raises(cs.InputError, match="must be"):
         times_precision(one, Residuals(one, 29), method="ledoit")

@@ -75,7 +75,9 @@ def test_two_factor_variance_of_independent_parts() -> None:
     found = two_factor_variance((w @ b).var(), (u @ a).var(), both, n_stimuli=40, n_subjects=12)
     assert np.isclose(found, a.var(ddof=1) / 12 + b.var(ddof=1) / 40, rtol=0.05)
     assert two_factor_variance(1.0, 2.0, 100.0, n_stimuli=50, n_subjects=50) >= 2.0  # bounded below
-    assert two_factor_variance(1.0, 1.0, 1.5, n_stimuli=50, n_subjects=50) <= 1.5 * 50 / 49 + 1e-9  # and above
+    assert (
+        two_factor_variance(1.0, 1.0, 1.5, n_stimuli=50, n_subjects=50) <= 1.5 * 50 / 49 + 1e-9
+    )  # and above
 
 
 def test_cross_validated_variance_takes_the_folds_away() -> None:

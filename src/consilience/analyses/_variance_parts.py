@@ -53,7 +53,9 @@ class VarianceParts:
         gram, cross, variance = moments(self.x, self.y, weights).centred()
         r2, beta = fit_subsets(gram, cross, variance, nonnegative=self.nonnegative)
         # weights per standard deviation, of the draw's own pairs
-        own = np.maximum(np.einsum("mjj->mj", gram), 0.0)  # rounding takes a model that a draw leaves flat below 0
+        own = np.maximum(
+            np.einsum("mjj->mj", gram), 0.0
+        )  # rounding takes a model that a draw leaves flat below 0
         spread = np.sqrt(own)[:, None, :] / np.sqrt(np.maximum(variance, 0.0))[:, :, None]
         return r2, beta[:, :, -1] * spread
 

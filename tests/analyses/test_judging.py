@@ -305,5 +305,5 @@ def test_deciding_between_layers_of_one_network_tells_them_apart():
     assert "there is no difference to decide" in repr(same)
     assert np.isnan(float(same.data["n_to_flip"]))
     assert any("there is no difference" in text.get_text() for text in same.plot().texts)
-    with pytest.raises(cs.InputError, match="a measure is a name or a function, got a list; give one of its"):
+    with pytest.raises(cs.InputError, match="one measure is asked for, got a list; give one of its"):
         cs.deciding_stimuli(layer(x), layer(y), brain, ["cka"])

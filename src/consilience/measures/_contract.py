@@ -364,11 +364,14 @@ def as_measure(
             return _user_measure(spec, options)
         entry = found[0]
     else:
-        what = "a list; give one of its entries" if isinstance(spec, (list, tuple)) else shorten(spec)
-        raise InputError(
-            f"{who}: a measure is a name or a function, got {what}.",
-            code="bad-measure",
+        several = isinstance(spec, (list, tuple))
+        said = (
+            "one measure is asked for, got a list"
+            if several
+            else "measure must be a name, a function or a list"
         )
+        what = "; give one of its entries" if several else f" of them, got {shorten(spec)}"
+        raise InputError(f"{who}: {said}{what}.", code="bad-measure")
     _check_options(entry, options, who)
     claims = entry.claims(**options)
     if held_out and claims.held_out is not None:

@@ -55,6 +55,7 @@ WITHOUT_EXAMPLE = {
     "cs.Comparison",
     "cs.RDMs",
     "cs.measures.StochasticFloor",
+    "cs.measures.StochasticInterval",
     "cs.measures.MeanShape",
     "cs.ShapeSpace",
     "cs.Agreement",

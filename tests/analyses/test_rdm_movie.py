@@ -116,6 +116,7 @@ def test_models_are_matched_by_id():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*few-relabellings:consilience.ConsilienceWarning")
 def test_family_wise_error_over_times():
     """99.9 % binomial band of 200 null movies at 0.05: [0.000, 0.101]."""
     target = models()["group"]

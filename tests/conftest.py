@@ -4,6 +4,16 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 _PEERS = Path(os.environ.get("CONSILIENCE_PEERS") or Path(__file__).resolve().parents[1] / ".peers")
 if _PEERS.is_dir() and str(_PEERS) not in sys.path:
     sys.path.append(str(_PEERS))  # last, so that nothing of the environment is shadowed
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures():
+    """No test leaves figures open for the next one: matplotlib warns of more than 20."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 
@@ -20,12 +22,23 @@ def is_rdm_data(data: object) -> bool:
     return isinstance(data, xr.DataArray) and "stimulus_" in data.dims
 
 
-def refuse_result(data: object, *, who: str, name: str) -> None:
-    """Refuses a result of `cs.rdms` where its RDMs are meant, and says how to hand these on."""
-    if hasattr(data, "to_rdm_data"):
+def refuse_result(data: object, *, who: str, name: str, expected: str = "responses or RDM data") -> None:
+    """Refuses a result of a verb, or one in a mapping, where data are meant, and says what to hand on.
+
+    ``expected`` : what is meant here; "responses" where RDMs would not do.
+    """
+    for key, entry in data.items() if isinstance(data, Mapping) else ():
+        refuse_result(entry, who=who, name=f"{name}[{key!r}]", expected=expected)
+    if hasattr(data, "to_rdm_data") and expected != "responses":
         raise InputError(
             f"{who}: {name} is a result of cs.rdms; hand its RDMs on with .to_rdm_data(), a mapping "
             "{system: RDM data}, or .to_rdm_data()[system] for one.",
+            code="not-responses",
+        )
+    if hasattr(data, "citations") and hasattr(data, "to_frame"):
+        raise InputError(
+            f"{who}: {name} is a result ({type(data).__name__}), and not data; give {expected}, such as those "
+            "that it was made of.",
             code="not-responses",
         )
 

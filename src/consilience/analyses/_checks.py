@@ -12,6 +12,7 @@ import xarray as xr
 from consilience._core._errors import InputError, warn
 from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_count, require, shorten
+from consilience._responses._check import refuse_result
 from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure, as_measure
 
@@ -69,6 +70,7 @@ def _told_apart(found: list[Measure]) -> list[Measure]:
 def baseline_sides(baseline: Any, a: Any) -> dict[str, Any]:
     if baseline is None:
         return {}
+    refuse_result(baseline, who=WHO, name="baseline")
     if not isinstance(baseline, Mapping) or not baseline:
         raise InputError(
             f"{WHO}: baseline must be a mapping {{seed: {{name: responses}}}}, got {shorten(baseline)}.",

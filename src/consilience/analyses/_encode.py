@@ -13,6 +13,7 @@ from sklearn.base import is_regressor
 from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import resolve_seed
+from consilience._responses._check import refuse_result
 from consilience._results import Encoding
 from consilience.analyses._checks import check_resamples
 from consilience.analyses._encode_design import EncodingData, from_series, from_trials
@@ -111,6 +112,8 @@ def encode(
     check_resamples(n_perm, "n_perm", who=WHO)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=WHO)
+    for side, given in (("x", x), ("y", y)):
+        refuse_result(given, who=WHO, name=side, expected="responses")
     if not isinstance(y, xr.DataArray):
         raise InputError(
             f"{WHO}: y must be the responses of one system, got {type(y).__name__}.", code="not-responses"

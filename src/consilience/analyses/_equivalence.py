@@ -12,6 +12,7 @@ import xarray as xr
 from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions
 from consilience._core._params import check_number, shorten
 from consilience._responses import is_rdm_data
+from consilience._responses._check import refuse_result
 from consilience._results import Equivalence
 from consilience.analyses._checks import MeasureLike
 from consilience.analyses._compare import compare
@@ -83,6 +84,8 @@ def equivalence(
     array([ True])
     """
     margin = check_number(margin, name="margin", who=_WHO, low=0.0)
+    for side, given in (("models", models), ("animals", animals)):
+        refuse_result(given, who=_WHO, name=side)
     named = models if isinstance(models, Mapping) else {_name(models): models}
     people = _animals(animals)
     clash = sorted(set(map(str, named)) & set(people))

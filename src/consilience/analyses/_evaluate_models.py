@@ -14,6 +14,7 @@ from sklearn.base import clone
 from consilience._core._errors import Caution, ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import resolve_seed
+from consilience._responses._check import refuse_result
 from consilience._results import ModelEvaluation
 from consilience.analyses._checks import check_resamples
 from consilience.analyses._evaluation import EXACT, Table
@@ -140,6 +141,7 @@ def _evaluate(
     level = check_number(level, name="level", who=_WHO, low=0.0, high=1.0)
     check_option(correction, ("holm", "fdr", "max", "none"), name="correction", who=_WHO)
     seed = resolve_seed(rng, who=_WHO)
+    refuse_result(models, who=_WHO, name="models")
     if not isinstance(models, Mapping) or not models:
         raise InputError(
             f"{_WHO}: models must be a mapping {{name: model}}, got {shorten(models)}.", code="bad-models"
@@ -236,6 +238,7 @@ def _ready(
     flat: dict[str, Any] = {}
     for name, model in models.items():
         given = model._given() if isinstance(model, RDMModel) else model
+        refuse_result(given, who=_WHO, name=f"models[{name!r}]")
         several = given if isinstance(given, Mapping) else {"": given}
         for part, entry in several.items():
             if not isinstance(entry, xr.DataArray):

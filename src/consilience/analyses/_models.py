@@ -27,7 +27,7 @@ def model_vectors(models: object, ids: np.ndarray, *, who: str, what: str) -> di
     """{name: condensed RDM over ``ids``} of RDM data, or of a mapping {name: RDM data}; subjects are averaged."""
     if isinstance(models, xr.DataArray):
         models = {str(models.attrs.get("system") or models.name or "model"): models}
-    refuse_result(models, who=who, name=what)
+    refuse_result(models, who=who, name=what, expected="RDM data")
     if not isinstance(models, Mapping) or not models:
         raise InputError(
             f"{who}: {what} must be RDM data or a mapping {{name: RDM data}}, got {type(models).__name__}; make it "
@@ -36,7 +36,6 @@ def model_vectors(models: object, ids: np.ndarray, *, who: str, what: str) -> di
         )
     out = {}
     for name, given in models.items():
-        refuse_result(given, who=who, name=f"{what}[{name!r}]")
         if not is_rdm_data(given):
             raise InputError(
                 f"{who}: {what}[{name!r}] must be RDM data; make it with cs.rdm_data(d, stimulus=ids), so that stimuli "

@@ -13,6 +13,7 @@ from consilience._core._errors import ConsilienceWarning, InputError, collect_ca
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import check_responses
+from consilience._responses._check import refuse_result
 from consilience._results import RDMMovie
 from consilience.analyses._models import RDM_METHODS, caution_few_relabellings, model_vectors, unit_rows
 from consilience.analyses._trial_rdms import (
@@ -106,6 +107,7 @@ def rdm_movie(
     >>> cs.rdm_movie(data, noise=None, n_boot=0, n_perm=0).rdms.shape
     (3, 4, 4)
     """
+    refuse_result(data, who=WHO, name="data", expected="responses")
     if distance is not None:
         check_option(distance, EVERY_DISTANCE, name="distance", who=WHO)
     check_noise(noise, distance, who=WHO)

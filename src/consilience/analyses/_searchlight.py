@@ -18,6 +18,7 @@ from consilience._core._errors import (
 )
 from consilience._core._params import check_number, check_option
 from consilience._core._seeds import Seed, resolve_seed
+from consilience._responses._check import refuse_result
 from consilience._results import Searchlight
 from consilience.analyses._inputs import System, aligned_systems
 from consilience.analyses._models import RDM_METHODS, caution_few_relabellings, model_vectors, unit_rows
@@ -110,6 +111,7 @@ def searchlight(
     >>> int(found.data["value"].values.argmax())
     12
     """
+    refuse_result(data, who=WHO, name="data", expected="responses")
     check_option(method, RDM_METHODS, name="method", who=WHO)
     if distance is not None:
         check_option(distance, DISTANCES, name="distance", who=WHO)

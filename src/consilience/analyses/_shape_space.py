@@ -16,6 +16,7 @@ from scipy.spatial.distance import squareform
 from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_number, shorten
 from consilience._core._seeds import Seed, resolve_seed
+from consilience._responses._check import refuse_result
 from consilience._results import ShapeSpace
 from consilience.analyses._blocks import run_block
 from consilience.analyses._checks import MeasureLike, check_resamples
@@ -121,6 +122,7 @@ def _shape_space(
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     if not isinstance(held_out, (bool, np.bool_)):
         raise InputError(f"{WHO}: held_out must be True or False, got {held_out!r}.", code="bad-parameter")
+    refuse_result(systems, who=WHO, name="systems")
     if not isinstance(systems, Mapping) or len(systems) < 3:
         count = len(systems) if isinstance(systems, Mapping) else type(systems).__name__
         raise InputError(

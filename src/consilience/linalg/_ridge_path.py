@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,18 +32,25 @@ class RidgeSolution:
     spread: np.ndarray
 
 
-class _Ridge:
+class _Ridge(ABC):
     """What the two forms share: the choice of the penalty and the solution in the eigenbasis."""
 
-    alphas: np.ndarray  # (a,) ascending
-    splits: list[Split]
     values: np.ndarray  # (r,) eigenvalues
-    dtype: np.dtype
-    n: int
-    intercept: bool
 
+    def __init__(
+        self,
+        n: int,
+        alphas: Sequence[float] | np.ndarray,
+        splits: list[Split],
+        intercept: bool,
+        dtype: np.dtype | type,
+    ) -> None:
+        self.n, self.intercept, self.dtype = n, intercept, np.dtype(dtype)
+        self.alphas, self.splits = np.sort(np.asarray(alphas, dtype=np.float64)), splits
+
+    @abstractmethod
     def coordinates(self, y: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """(r, t) centred targets (n, t) in the eigenbasis."""
 
     def totals(self, y: np.ndarray) -> np.ndarray:
         """(t,) summed squares of held-out targets around the mean of their training rows."""
@@ -82,11 +90,13 @@ class _Ridge:
         ]
         return np.concatenate(blocks, axis=1)
 
+    @abstractmethod
     def _errors(self, z: np.ndarray, coordinates: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """(alphas, t) summed squared errors on the held-out rows."""
 
+    @abstractmethod
     def _fitted_scale(self) -> np.ndarray:
-        raise NotImplementedError
+        """(r,) what weights are times to be predictions of training rows, in an orthonormal basis."""
 
 
 class DualRidge(_Ridge):
@@ -111,8 +121,7 @@ class DualRidge(_Ridge):
         intercept: bool = True,
         dtype: np.dtype | type = np.float64,
     ) -> None:
-        self.n, self.intercept, self.dtype = kernel.shape[0], intercept, np.dtype(dtype)
-        self.alphas, self.splits = np.sort(np.asarray(alphas, dtype=np.float64)), splits
+        super().__init__(kernel.shape[0], alphas, splits, intercept, dtype)
         self.mean = kernel.mean(axis=0) if intercept else np.zeros(self.n)
         values, vectors = _without_constant(kernel) if intercept else _eigen(np.array(kernel, np.float64))
         self.values = np.maximum(values, 0.0)
@@ -180,8 +189,7 @@ class PrimalRidge(_Ridge):
         intercept: bool = True,
         dtype: np.dtype | type = np.float64,
     ) -> None:
-        self.n, self.intercept, self.dtype = x.shape[0], intercept, np.dtype(dtype)
-        self.alphas, self.splits = np.sort(np.asarray(alphas, dtype=np.float64)), splits
+        super().__init__(x.shape[0], alphas, splits, intercept, dtype)
         self.mean = x.mean(axis=0, dtype=np.float64) if intercept else np.zeros(x.shape[1])
         self.x = (x - self.mean).astype(self.dtype, copy=False)
         whole = (self.x.T @ self.x).astype(np.float64, copy=False)

@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.linalg import DualRidge, PrimalRidge, centre_columns, gram
-from consilience.models._base import ALPHAS, Mapping, Solution, Solver, Split, check_alphas, held_out_r2
+from consilience.models._base import (
+    ALPHAS,
+    Linear,
+    Penalised,
+    Solution,
+    Solver,
+    Split,
+    at_edge,
+    check_alphas,
+    held_out_r2,
+)
 
 __all__ = ["BandedRidgeCV"]
 
@@ -89,9 +98,7 @@ class _Banded(Solver):
                 ridge.u @ weights if self.dual else self._roots(g)[:, None] * (ridge.v @ weights)
             )
         mean = y.mean(axis=0, dtype=np.float64) if self.intercept else np.zeros(t)
-        last = self.alphas.size - 1
-        edge = (index == 0) | (index == last) if last > 1 else np.zeros(t, bool)
-        return Solution(mean, spread, alpha, edge, scores, _Found(mixture, coef))
+        return Solution(mean, spread, alpha, at_edge(index, self.alphas.size), scores, _Found(mixture, coef))
 
     def operator(self, x: np.ndarray) -> list[np.ndarray]:
         z = ((x - self.mean) / self.scale).astype(self.x.dtype, copy=False)
@@ -109,7 +116,7 @@ class _Banded(Solver):
             return [k @ (g.astype(k.dtype) * found.coef) for k, g in zip(operator, found.mixture)]
         return [z @ found.coef[band] for z, band in zip(operator, self.bands)]
 
-    def coefficients(self, solution: Solution) -> np.ndarray:
+    def coef(self, solution: Solution) -> np.ndarray:
         found: _Found = solution.inner
         out = np.empty((self.x.shape[1], found.coef.shape[1]))
         for band, g in zip(self.bands, found.mixture):
@@ -117,7 +124,7 @@ class _Banded(Solver):
         return out / self.scale[:, None]
 
 
-class BandedRidgeCV(Mapping):
+class BandedRidgeCV(Linear, Penalised):
     """Ridge regression with one penalty per band of features and per target.
 
     w_u = argmin ||y_u - sum_b X_b w_b||^2 + sum_b (alpha_u / g_bu) ||w_b||^2, each band divided by the root mean
@@ -197,21 +204,8 @@ class BandedRidgeCV(Mapping):
         return np.stack([np.full(bands, 1.0 / bands), *drawn])
 
     def _store(self, solver: Any, solution: Solution) -> None:
-        self.alphas_ = solver.alphas
-        self.alpha_ = self._own(solution.alpha)
+        super()._store(solver, solution)
         self.mixture_ = self._own(solution.inner.mixture)
-        self.cv_scores_ = self._own(solution.scores)
-
-    @property
-    def coef_(self) -> np.ndarray:
-        check_is_fitted(self, "alpha_")
-        coef = self._solver.coefficients(self._solution).T
-        return coef[0] if self._flat else coef
-
-    @property
-    def intercept_(self) -> Any:
-        check_is_fitted(self, "alpha_")
-        return self._own(self._solution.mean - self._solver.mean @ self._solver.coefficients(self._solution))
 
 
 def columns_of(bands: Sequence[Any] | None, p: int, who: str) -> list[np.ndarray]:

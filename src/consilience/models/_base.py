@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
 
-__all__ = ["ALPHAS", "Mapping", "Solution", "check_alphas", "inner_splits"]
+__all__ = [
+    "ALPHAS",
+    "Linear",
+    "Mapping",
+    "Penalised",
+    "Solution",
+    "Solver",
+    "at_edge",
+    "check_alphas",
+    "held_out_r2",
+    "inner_splits",
+]
 
 ALPHAS = tuple(10.0 ** np.arange(-5, 5))  # times the mean squared length of a centred row
 Split = tuple[np.ndarray, np.ndarray]
@@ -37,24 +49,25 @@ class Solution:
     inner: Any = None
 
 
-class Solver:
+class Solver(ABC):
     """Prepared predictors. ``joint``: a target's prediction depends on the other targets."""
 
     joint = False
 
+    @abstractmethod
     def solve(self, y: np.ndarray) -> Solution:
-        raise NotImplementedError
+        """The fit to targets (n, t)."""
 
+    @abstractmethod
     def operator(self, x: np.ndarray) -> Any:
         """What of new rows a prediction needs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def predict(self, operator: Any, solution: Solution) -> np.ndarray:
         """Deviations from ``solution.mean``, (m, t)."""
-        raise NotImplementedError
 
 
-class Mapping(MultiOutputMixin, RegressorMixin, BaseEstimator):
+class Mapping(MultiOutputMixin, RegressorMixin, BaseEstimator, ABC):
     """Base of the estimators: `fit` checks, prepares and solves; `_prepare` is the estimator's own."""
 
     cv: Any
@@ -62,8 +75,9 @@ class Mapping(MultiOutputMixin, RegressorMixin, BaseEstimator):
     _solution: Any
     _flat: bool
 
+    @abstractmethod
     def _prepare(self, x: np.ndarray, splits: list[Split]) -> Solver:
-        raise NotImplementedError
+        """The predictors, prepared for any targets."""
 
     def _store(self, solver: Solver, solution: Solution) -> None:
         """Sets fitted attributes; ``self._flat`` says that y was one column."""
@@ -100,6 +114,35 @@ class Mapping(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _own(self, values: Any) -> Any:
         """(t,) or (k, t) -> a number or (k,) where y was one column."""
         return values[..., 0] if self._flat else values
+
+
+class Penalised(Mapping):
+    """A mapping whose solver chooses among penalties, its ``alphas``."""
+
+    def _store(self, solver: Any, solution: Solution) -> None:
+        self.alphas_ = solver.alphas
+        self.alpha_ = self._own(solution.alpha)
+        self.cv_scores_ = self._own(solution.scores)
+
+
+class Linear:
+    """Coefficients, made when asked for, of a mapping whose solver has ``coef(solution)`` (p, t) and ``mean`` (p,)."""
+
+    _solver: Any
+    _solution: Any
+    _flat: bool
+
+    @property
+    def coef_(self) -> np.ndarray:
+        check_is_fitted(self, "_solution")
+        coef = self._solver.coef(self._solution).T
+        return coef[0] if self._flat else coef
+
+    @property
+    def intercept_(self) -> Any:
+        check_is_fitted(self, "_solution")
+        out = self._solution.mean - self._solver.mean @ self._solver.coef(self._solution)
+        return out[0] if self._flat else out
 
 
 def check_alphas(alphas: Sequence[float] | float | None, who: str) -> np.ndarray | None:
@@ -161,3 +204,8 @@ def held_out_r2(errors: np.ndarray, total: np.ndarray) -> np.ndarray:
     """1 - errors / total, (grid, t); NaN for targets that do not vary."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(total > 0, 1.0 - errors / total, np.nan)
+
+
+def at_edge(index: np.ndarray, size: int) -> np.ndarray:
+    """(t,) whether a choice is the first or the last of a grid of more than two."""
+    return (index == 0) | (index == size - 1) if size > 2 else np.zeros(index.size, bool)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number, check_option
 from consilience.linalg import DualRidge
-from consilience.models._base import Mapping, Solution, Solver, Split, check_alphas
+from consilience.models._base import Penalised, Solver, Split, check_alphas
 from consilience.models._ridge import RidgeOf, relative
 
 __all__ = ["KernelRidgeCV"]
@@ -45,7 +45,7 @@ class _KernelRidge(RidgeOf):
         return self.ridge.operator(self.kernel(x, self.x))
 
 
-class KernelRidgeCV(Mapping):
+class KernelRidgeCV(Penalised):
     """Kernel ridge regression, the penalty of each target chosen by cross-validation.
 
     f_u(x) = b_u + sum_i a_iu k(x, x_i), with (K + alpha_u I) a_u = y_u in the space centred on the training rows;
@@ -124,13 +124,8 @@ class KernelRidgeCV(Mapping):
         kernel = Kernel(self.kernel, options.get(self.kernel, {}))
         return _KernelRidge(x, kernel, check_alphas(self.alphas, "KernelRidgeCV"), splits, self)
 
-    def _store(self, solver: Any, solution: Solution) -> None:
-        self.alphas_ = solver.ridge.alphas
-        self.alpha_ = self._own(solution.alpha)
-        self.cv_scores_ = self._own(solution.scores)
-
     @property
     def dual_coef_(self) -> np.ndarray:
-        check_is_fitted(self, "alpha_")
+        check_is_fitted(self, "_solution")
         dual = self._solver.ridge.dual(self._solution.inner)
         return dual[:, 0] if self._flat else dual

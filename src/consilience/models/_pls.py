@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
 from consilience.linalg import centre_columns, principal_scores
-from consilience.models._base import Mapping, Solution, Solver, Split, held_out_r2
+from consilience.models._base import Linear, Mapping, Solution, Solver, Split, held_out_r2
 
 __all__ = ["PLSCV"]
 
@@ -114,8 +113,11 @@ class _PLS(Solver):
     def predict(self, operator: np.ndarray, solution: Solution) -> np.ndarray:
         return operator @ solution.inner
 
+    def coef(self, solution: Solution) -> np.ndarray:
+        return solution.inner
 
-class PLSCV(Mapping):
+
+class PLSCV(Linear, Mapping):
     """Partial least squares regression, the number of components chosen by cross-validation.
 
     Components t_k = X r_k have the largest covariance with Y, one after the other; with k of them Y is predicted by
@@ -172,13 +174,3 @@ class PLSCV(Mapping):
     def _store(self, solver: Any, solution: Solution) -> None:
         self.n_components_ = self._own(solution.alpha)
         self.cv_scores_ = None if solution.scores is None else self._own(solution.scores)
-
-    @property
-    def coef_(self) -> np.ndarray:
-        check_is_fitted(self, "n_components_")
-        return self._solution.inner[:, 0] if self._flat else self._solution.inner.T
-
-    @property
-    def intercept_(self) -> Any:
-        check_is_fitted(self, "n_components_")
-        return self._own(self._solution.mean - self._solver.mean @ self._solution.inner)

@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from consilience.linalg import DualRidge, centre_columns, ridge_solver
-from consilience.models._base import ALPHAS, Mapping, Solution, Solver, Split, check_alphas, held_out_r2
+from consilience.models._base import (
+    ALPHAS,
+    Linear,
+    Penalised,
+    Solution,
+    Solver,
+    Split,
+    at_edge,
+    check_alphas,
+    held_out_r2,
+)
 
 __all__ = ["RidgeCV"]
 
@@ -19,11 +28,11 @@ class RidgeOf(Solver):
 
     def __init__(self, ridge: Any, per_target: bool) -> None:
         self.ridge, self.per_target = ridge, per_target
+        self.alphas: np.ndarray = ridge.alphas
 
     def solve(self, y: np.ndarray) -> Solution:
         found = self.ridge.solve(y, per_target=self.per_target)
-        last = self.ridge.alphas.size - 1
-        edge = (found.index == 0) | (found.index == last) if last > 1 else np.zeros(found.index.size, bool)
+        edge = at_edge(found.index, self.alphas.size)
         scores = held_out_r2(found.errors, found.total)
         return Solution(found.mean, found.spread, found.alpha, edge, scores, found)
 
@@ -59,7 +68,7 @@ def relative(scale: float) -> np.ndarray:
     return np.array(ALPHAS) * (scale if scale > 0 else 1.0)
 
 
-class RidgeCV(Mapping):
+class RidgeCV(Linear, Penalised):
     """Ridge regression, the penalty of each target chosen by cross-validation.
 
     For target u, w_u = argmin ||y_u - X w - b||^2 + alpha_u ||w||^2, alpha_u the penalty with the least summed
@@ -111,19 +120,3 @@ class RidgeCV(Mapping):
     def _prepare(self, x: np.ndarray, splits: list[Split]) -> Solver:
         alphas = check_alphas(self.alphas, "RidgeCV")
         return _LinearRidge(x, alphas, splits, self.fit_intercept, self.per_target)
-
-    def _store(self, solver: Any, solution: Solution) -> None:
-        self.alphas_ = solver.ridge.alphas
-        self.alpha_ = self._own(solution.alpha)
-        self.cv_scores_ = self._own(solution.scores)
-
-    @property
-    def coef_(self) -> np.ndarray:
-        check_is_fitted(self, "alpha_")
-        coef = self._solver.coef(self._solution).T
-        return coef[0] if self._flat else coef
-
-    @property
-    def intercept_(self) -> Any:
-        check_is_fitted(self, "alpha_")
-        return self._own(self._solution.mean - self._solver.mean @ self._solver.coef(self._solution))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from consilience._core._threads import one_thread_if_small
+from consilience._core._threads import one_thread, one_thread_if_small
 
 
 def blas():
@@ -24,3 +27,47 @@ def test_small_matrices_get_one_thread_and_large_ones_what_there_is():
         assert blas() == before
         with one_thread_if_small((50, 20), (50, 4000)):
             assert blas() == before
+
+
+def test_the_last_of_concurrent_uses_restores():
+    with threadpool_limits(2):
+        before = blas()
+        inside, leave, seen = threading.Event(), threading.Event(), []
+
+        def other():
+            with one_thread():
+                inside.set()
+                leave.wait(10)
+            seen.append(blas())
+
+        thread = threading.Thread(target=other)
+        with one_thread():
+            thread.start()
+            assert inside.wait(10)
+            leave.set()
+            thread.join()
+            assert seen == [{1}]  # this use still holds them
+            with one_thread_if_small((5, 5)):
+                assert blas() == {1}
+            assert blas() == {1}
+        assert blas() == before
+
+
+def test_an_error_restores_too():
+    with threadpool_limits(2):
+        before = blas()
+        with pytest.raises(ZeroDivisionError), one_thread():
+            1 / 0  # noqa: B018
+        assert blas() == before
+
+
+def test_torch_is_held_and_restored():
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with one_thread(), one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -1,38 +1,74 @@
-"""One BLAS thread where matrices are so small that handing them out costs more than the products."""
+"""One thread: in a study, whose bytes must not depend on their number, and around matrices so small that handing them
+out costs more than the products.
+"""
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["one_thread_if_small"]
+__all__ = ["one_thread", "one_thread_if_small"]
 
 _SMALL = 300  # rows and columns up to which a second thread does not pay
-_lock = threading.Lock()
-_state: dict[str, Any] = {"depth": 0, "limits": None}
+
+
+class _Hold:
+    """Thread pools held at one thread. Nested and concurrent uses count; the last one out restores what was set before.
+
+    user_api : "blas", or None for every pool.   torch : torch's own threads too, if it is there.
+    """
+
+    def __init__(self, user_api: str | None, *, torch: bool) -> None:
+        self.user_api, self.torch = user_api, torch
+        self.lock, self.depth = threading.Lock(), 0
+        self.limits: Any = None
+        self.torch_before: int | None = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        from threadpoolctl import threadpool_limits
+
+        torch = sys.modules.get("torch") if self.torch else None
+        with self.lock:
+            if torch is not None and self.torch_before is None:
+                self.torch_before = torch.get_num_threads()  # before its pool is held with the others
+            if self.depth == 0:
+                self.limits = threadpool_limits(1, user_api=self.user_api)
+            self.depth += 1
+        if torch is not None:
+            torch.set_num_threads(1)  # per thread in some builds, so in each use
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.depth -= 1
+                if self.depth == 0:
+                    limits, before = self.limits, self.torch_before
+                    self.limits = self.torch_before = None
+                    if before is not None:
+                        sys.modules["torch"].set_num_threads(before)
+                    limits.restore_original_limits()
+
+
+_all_pools = _Hold(None, torch=True)
+_blas = _Hold("blas", torch=False)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Holds every thread pool, and torch, at one thread: the bytes of a result depend on how a product is split."""
+    with _all_pools():
+        yield
 
 
 @contextmanager
 def one_thread_if_small(*shapes: tuple[int, ...]) -> Iterator[None]:
-    """Holds every BLAS at one thread if no matrix of these shapes is large. Nested and concurrent uses count; the last
-    one out restores what was set before.
-    """
+    """Holds every BLAS at one thread if no matrix of these shapes is large."""
     if max(max(shape, default=0) for shape in shapes) > _SMALL:
         yield
-        return
-    from threadpoolctl import threadpool_limits
-
-    with _lock:
-        if _state["depth"] == 0:
-            _state["limits"] = threadpool_limits(1, user_api="blas")
-        _state["depth"] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _state["depth"] -= 1
-            if _state["depth"] == 0:
-                limits, _state["limits"] = _state["limits"], None
-                limits.restore_original_limits()
+    else:
+        with _blas():
+            yield

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from consilience._core._errors import collect_cautions
+from consilience._core._threads import one_thread
 from consilience.sources._files import show
 from consilience.study._blocks import BLOCKS
 from consilience.study._outcomes import Failure, Outcome, failure_of
 from consilience.study._plan import Block
 from consilience.study._room import Room, give_back
 from consilience.study._store import Store, StoreError, disk_fault
-from consilience.study._threads import one_thread
 
 __all__ = ["execute", "registered"]
 

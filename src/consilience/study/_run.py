@@ -12,6 +12,7 @@ from typing import Any
 
 from consilience._core._errors import ConsilienceWarning, collect_cautions, warn
 from consilience._core._params import check_count
+from consilience._core._threads import one_thread
 from consilience._results import Result
 from consilience.sources._files import show
 from consilience.study._blocks import load_result
@@ -22,7 +23,6 @@ from consilience.study._outcomes import Failure, Outcome, Progress, StudyRun, fa
 from consilience.study._plan import Plan, make_plan
 from consilience.study._schema import load
 from consilience.study._store import Store, StoreError, disk_fault
-from consilience.study._threads import one_thread
 from consilience.study._write import prepare_output, write_output
 
 __all__ = ["run"]

@@ -38,14 +38,18 @@ def centre_columns(x: Array) -> Array:
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=0)
 
 
-def to_safe_size(x: Array) -> Array:
-    """``x`` itself, or, where products of its squares could overflow or vanish, ``x`` over a power of two."""
+def safe_power(x: Array) -> float:
+    """1, or the power of two that brings ``x`` to about 1 where products of its squares could overflow or vanish."""
     xp = array_namespace(x)
     top = max(float(xp.max(x)), -float(xp.min(x)))
     limit = 2.0**100 if x.dtype == xp.float64 else 2.0**30
-    if top == 0 or 1 / limit < top < limit:
-        return x
-    return x / math.ldexp(1.0, math.frexp(top)[1])
+    return 1.0 if top == 0 or 1 / limit < top < limit else math.ldexp(1.0, math.frexp(top)[1])
+
+
+def to_safe_size(x: Array) -> Array:
+    """``x`` itself, or, where products of its squares could overflow or vanish, ``x`` over a power of two."""
+    power = safe_power(x)
+    return x if power == 1.0 else x / power
 
 
 def constant_columns(x: Array, *, tolerance: float = 8.0) -> Array:

@@ -24,6 +24,7 @@ from consilience.measures._crossnobis import crossnobis
 from consilience.measures._distance_correlation import distance_correlation
 from consilience.measures._kernel_cca import kernel_cca
 from consilience.measures._mean_shape import MeanShape, mean_shape
+from consilience.measures._minibatch_cka import MinibatchCKA, minibatch_cka
 from consilience.measures._mutual_knn import mutual_knn
 from consilience.measures._one_to_one import one_to_one, one_to_one_held_out
 from consilience.measures._partial_rdms import partial_compare_rdms
@@ -38,7 +39,8 @@ from consilience.measures._soft_match import soft_match, soft_match_distance, so
 from consilience.measures._stochastic_floor import StochasticFloor, stochastic_shape_floor
 from consilience.measures._stochastic_interval import StochasticInterval, stochastic_shape_interval
 from consilience.measures._stochastic_shape import stochastic_shape_distance
-from consilience.measures._streaming import MinibatchCKA, StreamingCCA, StreamingCKA, minibatch_cka
+from consilience.measures._streaming_cca import StreamingCCA
+from consilience.measures._streaming_cka import StreamingCKA
 from consilience.measures._svcca import svcca, svcca_held_out
 
 __all__ = [

@@ -9,6 +9,7 @@ import numpy as np
 
 from consilience._core._arrays import Array, array_namespace
 from consilience._core._errors import InputError, warn
+from consilience._core._params import check_number
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
 from consilience.measures._contract import Predictions
 from consilience.measures._held_out import deviations
@@ -16,7 +17,9 @@ from consilience.measures._held_out import deviations
 __all__ = [
     "CanonicalPlan",
     "canonical_null",
+    "check_regularization",
     "mean_correlation",
+    "nothing_to_correlate",
     "squared_null",
     "varying_scores",
     "warn_cut",
@@ -24,15 +27,24 @@ __all__ = [
 ]
 
 
+def check_regularization(regularization: float, who: str) -> None:
+    check_number(regularization, name="regularization", who=who, low=0.0, high=1.0 - 1e-12, closed=True)
+
+
 def varying_scores(x: Array, *, who: str) -> Array:
     """Principal scores of ``x`` (n, p): (n, rank), orthogonal columns, the largest first; refuses rank 0."""
     z = principal_scores(centre_columns(to_safe_size(x)))
     if z.shape[1] == 0:
-        raise InputError(
-            f"{who}: a system has the same pattern for all stimuli, so there is nothing to correlate.",
-            code="no-structure",
-        )
+        raise nothing_to_correlate(who)
     return z
+
+
+def nothing_to_correlate(who: str) -> InputError:
+    """The error of a system that does not vary over stimuli."""
+    return InputError(
+        f"{who}: a system has the same pattern for all stimuli, so there is nothing to correlate.",
+        code="no-structure",
+    )
 
 
 def whiten(z: Array, *, regularization: float = 0.0) -> Array:

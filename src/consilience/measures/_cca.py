@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from consilience._core._arrays import Array
-from consilience._core._params import check_number
 from consilience.linalg import ledoit_wolf
 from consilience.measures._canonical import (
     CanonicalPlan,
     canonical_null,
+    check_regularization,
     mean_correlation,
     squared_null,
     varying_scores,
@@ -24,10 +24,6 @@ from consilience.measures._door import two_systems
 from consilience.measures._held_out import alignment_claims, alignment_parts, held_out_score, scores
 
 __all__ = ["cca", "cca_held_out"]
-
-
-def _check_regularization(regularization: float, who: str) -> None:
-    check_number(regularization, name="regularization", who=who, low=0.0, high=1.0 - 1e-12, closed=True)
 
 
 # -- in-sample ---------------------------------------------------------------------------------------------
@@ -60,7 +56,7 @@ def _claims(*, regularization: float = 0.0) -> Claims:
 
 
 def _parts(*, regularization: float = 0.0) -> SubsampleParts:
-    _check_regularization(regularization, "cca")
+    check_regularization(regularization, "cca")
     return SubsampleParts(scores, lambda x, y: float(_value(x, y, regularization)))
 
 
@@ -100,7 +96,7 @@ def cca(x: Array, y: Array, /, *, regularization: float = 0.0) -> Array:
     >>> float(cs.measures.cca(x, x @ rng.normal(size=(3, 3))).round(6))
     1.0
     """
-    _check_regularization(regularization, "cca")
+    check_regularization(regularization, "cca")
     x, y = two_systems(x, y, who="cca")
     claims = _claims(regularization=regularization)
     warn_null(claims, x.shape[0], x.shape[1], y.shape[1], "cs.measures.cca_held_out")
@@ -139,7 +135,7 @@ def _held_out_claims(**options: Any) -> Claims:
 
 def _held_out_parts(*, regularization: float | None = None, folds: int = 5, **split: Any) -> PredictionParts:
     if regularization is not None:
-        _check_regularization(regularization, "cca_held_out")
+        check_regularization(regularization, "cca_held_out")
     whitener = _whitener(regularization)
     return alignment_parts(
         lambda x, tests: CanonicalPlan(x, tests, whitener), folds=folds, who="cca_held_out"

@@ -10,8 +10,8 @@ import numpy as np
 from consilience._core._arrays import Array, as_same_library, float64, to_numpy
 from consilience._core._params import check_count, check_option
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
-from consilience.measures._canonical import canonical_null, squared_null
-from consilience.measures._cca import _check_regularization, _whitener
+from consilience.measures._canonical import canonical_null, check_regularization, squared_null
+from consilience.measures._cca import _whitener
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import (
     SIMILARITIES,
@@ -250,7 +250,7 @@ def _held_out_parts(
     check_option(weights_from, SIDES, name="weights_from", who="pwcca_held_out")
     check_count(folds, name="folds", who="pwcca_held_out", minimum=2)
     if regularization is not None:
-        _check_regularization(regularization, "pwcca_held_out")
+        check_regularization(regularization, "pwcca_held_out")
     whitener = _whitener(regularization)
     return PredictionParts(
         _units, lambda x, tests, owner: _WeightedPlan(x, tests, weights_from, whitener), folds=folds

@@ -18,15 +18,14 @@ from consilience._core._params import check_number, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses._check import refuse_result
 from consilience._results import ShapeSpace
-from consilience.analyses._blocks import run_block
+from consilience.analyses._angles import angle, expected_angles, metric_of, similarities
 from consilience.analyses._checks import MeasureLike, check_resamples
-from consilience.analyses._design import SUBSETS, Design
-from consilience.analyses._inputs import System, aligned_systems
+from consilience.analyses._inputs import aligned_systems
 from consilience.linalg import classical_mds
-from consilience.measures import Measure, as_measure
+from consilience.measures import as_measure
 from consilience.measures._held_out import scores
 from consilience.measures._mean_shape import mean_of_scores
-from consilience.stats import jackknife_interval, p_value, percentile_interval, subset_rows
+from consilience.stats import p_value
 
 __all__ = ["shape_space"]
 
@@ -140,31 +139,31 @@ def _shape_space(
             f"{WHO}: measure {one.key!r} needs at least {max(4, one.claims.min_stimuli)} stimuli, got {n}.",
             code="too-few",
         )
-    similarity, draws, interval = _similarities(one, sides, n, seed, n_boot, level, ids)
+    similarity, draws, interval = similarities(one, sides, n, seed, n_boot, level, ids, WHO)
     if np.nanmax(np.abs(similarity)) > 1 + 1e-6:
         raise InputError(
             f"{WHO}: measure {one.key!r} has values outside [-1, 1] (up to {np.nanmax(np.abs(similarity)):.3g}), which "
             "have no arccos; give a normalised one.",
             code="bad-measure",
         )
-    distance = _angle(similarity)
-    null = _expected(one, sides, n)
+    distance = angle(similarity)
+    null = expected_angles(one, sides, n)
     tree, drawn = linkage(squareform(distance, checks=False), "average"), None
     if draws is not None:
-        drawn = _angle(draws)
+        drawn = angle(draws)
     triples, violations, worst = _triangles(distance)
     points, explained = classical_mds(distance, 2)
     low, high = (
         (np.full(distance.shape, np.nan),) * 2
         if interval is None
-        else (_angle(interval[1]), _angle(interval[0]))
+        else (angle(interval[1]), angle(interval[0]))
     )
     mean = None
     if all(s.responses is not None for s in sides):
         shape = mean_of_scores([scores(s.x) for s in sides], 1e-8, who=WHO).shape[:, :_AXES]
         mean = xr.DataArray(shape, dims=("stimulus", "axis"), coords={"stimulus": ids})
     dims, coords = ("system", "system_"), {"system": names, "system_": names}
-    metric = _metric(one)
+    metric = metric_of(one)
     return ShapeSpace(
         data=xr.Dataset(
             {
@@ -204,7 +203,7 @@ def _shape_space(
             "held_out": bool(held_out),
             "labels": None
             if group is None
-            else {name: str(g) for name, g in zip(names, labels_of(labels, names))},
+            else {name: str(g) for name, g in zip(names, _labels_of(labels, names))},
             "by": by,
             "join": join,
             "n_boot": int(n_boot),
@@ -232,111 +231,6 @@ def _shape_space(
             "clustered by average linkage.",
         ),
     )
-
-
-# -- similarities ------------------------------------------------------------------------------------------
-
-
-def _similarities(
-    one: Measure, sides: list[System], n: int, seed: Seed, n_boot: int, level: float, ids: np.ndarray
-) -> tuple[np.ndarray, np.ndarray | None, tuple[np.ndarray, np.ndarray] | None]:
-    """Values (k, k), draws (m, k, k) that spread as the values do over new stimuli, and the interval."""
-    if one.claims.resample == "subsample":
-        return _by_subsets(one, sides, n, seed, n_boot, level)
-    design = Design.draw(n, seed=seed, n_boot=n_boot, n_perm=0, level=level, refit=False, ids=ids)
-    block = run_block(one, sides, sides, design, who=WHO)
-    draws = None if block.draws is None else _even(block.draws)
-    values = _even(block.values)
-    if draws is None:
-        if n_boot:
-            warn(
-                "no-interval",
-                f"{one.key} states no way of resampling stimuli, so distances get no interval and clusters no support.",
-                "Register it with parts (docs: extending) to get them.",
-            )
-        return values, None, None
-    return values, draws, percentile_interval(draws, values, level)
-
-
-def _by_subsets(
-    one: Measure, sides: list[System], n: int, seed: Seed, n_boot: int, level: float
-) -> tuple[np.ndarray, np.ndarray | None, tuple[np.ndarray, np.ndarray] | None]:
-    parts, k = one.parts, len(sides)
-    if any(s.responses is None for s in sides):
-        named = next(s.name for s in sides if s.responses is None)
-        raise InputError(
-            f"{WHO}: measure {one.key!r} needs responses, and {named!r} is known by its RDM only; use 'rsa' or 'cka'.",
-            code="needs-responses",
-        )
-    prepared = [parts.prepare(s.x) for s in sides]
-    say_null(one, sides, n)
-
-    def values(systems: list[np.ndarray]) -> np.ndarray:
-        if hasattr(parts, "matrix"):
-            return parts.matrix(systems)
-        out = np.ones((k, k))
-        for i in range(k):
-            for j in range(k):
-                if i < j or (i > j and not one.claims.symmetric):
-                    out[i, j] = parts.value(systems[i], systems[j])
-                    if one.claims.symmetric:
-                        out[j, i] = out[i, j]
-        return _even(out)
-
-    whole = values(prepared)
-    if not n_boot:
-        return whole, None, None
-    d = max(1, round(n / 10))
-    subsets = subset_rows(n, n - d, min(n_boot, SUBSETS), seed.stream("subsets"))
-    found = np.stack([values([z[rows] for z in prepared]) for rows in subsets])
-    low, high = jackknife_interval(whole, found, n=n, left_out=d, level=level)
-    bottom, top = one.claims.range
-    # subsets that leave out d of n stimuli vary less than new stimuli would, by this much (delete-d jackknife)
-    spread = whole + math.sqrt((n - d) / d) * (found - found.mean(axis=0))
-    return whole, np.clip(spread, bottom, top), (np.clip(low, bottom, top), np.clip(high, bottom, top))
-
-
-def say_null(one: Measure, sides: list[System], n: int) -> None:
-    sizes = sorted((s.responses.shape[1] for s in sides if s.responses is not None), reverse=True)
-    if one.claims.inflated(n, sizes[0], sizes[1]):
-        null = one.claims.null(n, sizes[0], sizes[1])
-        warn(
-            "null-not-zero",
-            f"{one.claims.label}: {sizes[0]} and {sizes[1]} units over {n} stimuli would score {null:.2f} "
-            "even if unrelated.",
-            "Such distances are too short: leave held_out=True, or read them against null_expected.",
-        )
-
-
-def _even(values: np.ndarray) -> np.ndarray:
-    """The mean of both directions; a system with itself is 1."""
-    out = (values + np.swapaxes(values, -1, -2)) / 2
-    out[..., np.arange(out.shape[-1]), np.arange(out.shape[-1])] = 1.0
-    return out
-
-
-def _angle(similarity: np.ndarray) -> np.ndarray:
-    out = np.arccos(np.clip(similarity, -1.0, 1.0))
-    out[..., np.arange(out.shape[-1]), np.arange(out.shape[-1])] = 0.0
-    return out
-
-
-def _expected(one: Measure, sides: list[System], n: int) -> np.ndarray:
-    k = len(sides)
-    out = np.zeros((k, k))
-    for i in range(k):
-        for j in range(i + 1, k):
-            p, q = (1 if s.responses is None else s.responses.shape[1] for s in (sides[i], sides[j]))
-            out[i, j] = out[j, i] = np.arccos(np.clip(one.claims.null(n, p, q), -1, 1))
-    return out
-
-
-def _metric(one: Measure) -> str:
-    if one.claims.resample == "pairs":
-        return "yes" if one.claims.itself == 1 else "no: a system is not at distance 0 of itself"
-    if hasattr(one.parts, "matrix"):  # an angle between shapes
-        return "yes"
-    return "no: held-out values are no angles" if one.claims.resample == "predictions" else "not known"
 
 
 # -- space -------------------------------------------------------------------------------------------------
@@ -379,7 +273,7 @@ def _support(tree: np.ndarray, draws: np.ndarray | None) -> np.ndarray:
 # -- groups ------------------------------------------------------------------------------------------------
 
 
-def labels_of(labels: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
+def _labels_of(labels: Mapping[str, Any], names: Sequence[str]) -> list[Any]:
     by_text = {str(key): value for key, value in labels.items()}
     return [by_text[str(name)] for name in names]
 
@@ -392,7 +286,7 @@ def _labels(labels: Any, names: list[str]) -> np.ndarray | None:
             f"{WHO}: labels must be a mapping with one label for each system, got {shorten(labels)}.",
             code="bad-groups",
         )
-    group = np.unique([str(v) for v in labels_of(labels, names)], return_inverse=True)[1]
+    group = np.unique([str(v) for v in _labels_of(labels, names)], return_inverse=True)[1]
     counts = np.bincount(group)
     if counts.size < 2 or counts.max() < 2:
         raise InputError(

@@ -1,12 +1,10 @@
-"""What `record` does with the network: probe it with one stimulus, then run all stimuli in batches that fit
-in memory; the first batch tells which axis counts stimuli.
+"""What `record` does with the network: all stimuli run in batches that fit in memory; the first batch tells which
+axis counts stimuli.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +15,11 @@ from consilience._core._errors import InputError, warn
 from consilience._core._memory import available_memory, check_fits, gigabytes
 from consilience._core._params import shorten
 from consilience.networks._cache import Store
-from consilience.networks._forward import capturing, evaluation, leaves, run_block, without_statistics
-from consilience.networks._layout import Leaf, axis_names, resolve_layers
-from consilience.networks._network import OUTPUT, Network, block_of
+from consilience.networks._forward import evaluation, without_statistics
+from consilience.networks._layout import Leaf
+from consilience.networks._network import Network
 from consilience.networks._outputs import inexact, plain, shape, unfit
+from consilience.networks._probe import Key, Probe, first_of_one, stimulus_axis
 from consilience.networks._progress import progress_bar
 
 __all__ = ["Pass"]
@@ -31,8 +30,6 @@ _BUDGET = 2_000_000_000  # bytes of activations in flight at most
 _LARGEST_BATCH = 256
 # bytes; on a CPU larger blocks are given back to the system after each layer (measured: 5 times slower)
 _LARGEST_OUTPUT = 32 << 20
-
-Key = tuple[str, int, str]  # layer, number of the call, suffix of the array in its output
 
 
 class _Came(NamedTuple):
@@ -50,14 +47,11 @@ class Pass:
     def __init__(
         self, net: Network, stimuli: xr.DataArray, layers: Any, spatial: str, device: str | None
     ) -> None:
-        self.net, self.stimuli, self.layers, self.spatial, self.device = net, stimuli, layers, spatial, device
+        self.net, self.device = net, device
         self.ids = stimuli["stimulus"].values
-        self.kind = str(stimuli.attrs.get("kind", "array"))
+        self.bytes_each = stimuli.nbytes // self.ids.size
         self.rounded = False  # whether it was said that whole numbers were rounded
-        if net.is_module:
-            resolve_layers(
-                net, layers, net.layer_names, who=_WHO
-            )  # a wrong name is said before anything runs
+        self.probe = Probe(net, stimuli, layers, spatial)
 
     def run(
         self, store: Store, batch_size: int | None, progress: bool | None
@@ -74,176 +68,23 @@ class Pass:
         with evaluation(self.net, self.device, who=_WHO) as target:
             if store.folder is None:
                 found = self._all(None, target, batch_size, progress)
-                return [(self.wanted[key], values) for key, values in found.items()]
-            self._probe(target)
-            self._settle(self._axes_of_two(target))
+                return [(self.probe.wanted[key], values) for key, values in found.items()]
+            self.probe.look(target)
+            self.probe.settle(self.probe.axes_of_two(target))
             found = {
                 key: values
-                for key, leaf in self.wanted.items()
+                for key, leaf in self.probe.wanted.items()
                 if (values := store.read(leaf, self.ids.size)) is not None
             }
-            lacking = {key: leaf for key, leaf in self.wanted.items() if key not in found}
+            lacking = {key: leaf for key, leaf in self.probe.wanted.items() if key not in found}
             if lacking:
                 found.update(self._all(lacking, target, batch_size, progress))
         for key, leaf in lacking.items():
             store.write(leaf, found[key])
-        return [(leaf, found[key]) for key, leaf in self.wanted.items()]
-
-    def _forward(
-        self, rows: list[int] | slice, names: list[str], target: Any, take: Callable[[Key, Any], Any]
-    ) -> dict[Key, Any]:
-        """What ``take`` makes of each array, taken as soon as the layer has run: nothing that follows in
-        place can change it.
-        """
-        taken: dict[Key, Any] = {}
-        calls = dict.fromkeys(names, 0)
-
-        def keep(name: str, output: Any) -> None:
-            for suffix, value in leaves(output):
-                taken[name, calls[name], suffix] = take((name, calls[name], suffix), value)
-            calls[name] += 1
-
-        with capturing(self.net, names, keep):
-            output = run_block(self.net, block_of(self.stimuli, rows), self.kind, target, who=_WHO)
-        if not self.net.is_module:
-            parts = output if isinstance(output, Mapping) else {OUTPUT: output}
-            calls = {str(name): 0 for name in parts}
-            for name, part in parts.items():
-                keep(str(name), part)
-        self._calls = calls
-        return taken
-
-    # -- probing
-
-    def _probe(self, target: Any) -> None:
-        """The shape of every array for one stimulus, and the layers that are meant."""
-        self._prepare()
-
-        def shape_of(key: Key, value: Any) -> tuple[int, ...]:
-            odd = unfit(value)
-            if odd is not None:
-                self.odd[key] = odd
-            return shape(value)
-
-        self.one = self._forward([0], self.every, target, shape_of)
-        self.calls = self._calls
-        self._name()
-        if self.net.is_module and self.kind != "text" and not self.odd:  # texts differ in length
-            self.net._probed = (self._signature(), self.one, self.calls)
-
-    def _recall(self) -> bool:
-        """Takes the probe of an earlier call with stimuli of this shape, if there was one. It is a guess: the
-        module may have changed since, which the first batch shows.
-        """
-        probed = self.net._probed
-        self._prepare()
-        if probed is None or probed[0] != self._signature():
-            return False
-        _, self.one, self.calls = probed
-        self._name()
-        return True
-
-    def _prepare(self) -> None:
-        self.every = self.net.layer_names if self.net.is_module else []
-        self.odd: dict[Key, tuple[str, str, str]] = {}
-
-    def _signature(self) -> tuple[Any, ...]:
-        return self.kind, self.stimuli.shape[1:], str(self.stimuli.dtype), tuple(self.every)
-
-    def _name(self) -> None:
-        net = self.net
-        self.names = resolve_layers(
-            net,
-            self.layers if self.layers is not None or net.is_module else list(self.calls),
-            list(self.calls),
-            who=_WHO,
-        )
-        self.kinds = dict(zip(net.layers["name"], net.layers["type"]))
-        self.largest = max((math.prod(sizes) for sizes in self.one.values()), default=0) * 4
-
-    def _axes_of_two(self, target: Any) -> dict[Key, int | None]:
-        """The axis of each array that doubles when the first stimulus is given twice."""
-        two = self._forward([0, 0], self.every, target, lambda _key, value: shape(value))
-        return {key: _stimulus_axis(one, two[key], 2) for key, one in self.one.items() if key in two}
-
-    def _settle(self, axes: dict[Key, int | None]) -> None:
-        """What is recorded, now that it is known which axes count stimuli."""
-        self.wanted = self._leaves(axes)
-        self.net._shapes = {}
-        for key, axis in axes.items():
-            if axis is not None:
-                self.net._shapes.setdefault(key[0], _without(self.one[key], axis))
-        self._doubt_axes(self.wanted, self.kinds)
-
-    def _leaves(self, axes: dict[Key, int | None]) -> dict[Key, Leaf]:
-        wanted: dict[Key, Leaf] = {}
-        for name, exact in self.names.items():
-            mine = {key: axis for key, axis in axes.items() if key[0] == name and axis is not None}
-            kind = self.kinds.get(name, "callable")
-            for key, odd in self.odd.items():
-                if key in mine or (key[0] == name and not self.one[key]):
-                    raise self._unfit(name, kind, *odd)
-            if exact and not mine:
-                raise self._nothing(name, kind, self.calls[name])
-            suffixes = {key[2] for key in mine}
-            for key, axis in mine.items():
-                sizes = _without(self.one[key], axis)
-                label = (
-                    name
-                    + (f"#{key[1]}" if self.calls[name] > 1 else "")
-                    + (key[2] if len(suffixes) > 1 else "")
-                )
-                names = axis_names(sizes, self.kinds.get(name, ""))
-                wanted[key] = Leaf(label, axis, sizes, names, self.spatial)
-        if not wanted:
-            raise InputError(
-                f"{_WHO}: no layer of {self.net.name} that matches {shorten(self.layers)} is called and "
-                "returns an array per stimulus; see net.layers.",
-                code="never-called",
-            )
-        return wanted
-
-    def _doubt_axes(self, wanted: dict[Key, Leaf], kinds: Mapping[str, str]) -> None:
-        """(token, feature) and (channel, x) look alike; pooling over the wrong one must not pass unsaid."""
-        maps = any(kind.endswith("1d") for kind in kinds.values())
-        for leaf in wanted.values():
-            if maps and self.spatial != "flatten" and leaf.axes == ("token", "feature"):
-                first, second = leaf.shape
-                warn(
-                    "axes-assumed",
-                    f"{leaf.name} of {self.net.name} has {first} x {second} outputs, taken as (token, "
-                    "feature), so "
-                    f"spatial={self.spatial!r} went over the {first}; the network has 1-D layers with "
-                    "channels first.",
-                    "Record the 1-D layer itself, or use spatial='flatten'.",
-                )
-                return
-
-    def _unfit(self, name: str, kind: str, what: str, remedy: str, code: str) -> InputError:
-        return InputError(
-            f"{_WHO}: layer {name!r} ({kind}) of {self.net.name} returned {what}; {remedy}, or record another "
-            "layer.",
-            code=code,
-        )
-
-    def _nothing(self, name: str, kind: str, calls: int) -> InputError:
-        if not calls:
-            return InputError(
-                f"{_WHO}: layer {name!r} ({kind}) of {self.net.name} is never called by its forward pass; "
-                "record the layers inside or around it.",
-                code="never-called",
-            )
-        return InputError(
-            f"{_WHO}: {name!r} ({kind}) of {self.net.name} returned no array with one entry per stimulus "
-            "(None, text or a constant); it must "
-            "return its activations, or another layer must be recorded.",
-            code="no-output",
-        )
-
-    # -- running
+        return [(leaf, found[key]) for key, leaf in self.probe.wanted.items()]
 
     def _batch(self, wanted: dict[Key, Leaf], target: Any, batch_size: int | None) -> int:
-        n, largest = self.ids.size, self.largest
+        n, largest = self.ids.size, self.probe.largest
         units = sum(leaf.n_units for leaf in wanted.values())
         needed = units * (4 * n + 24)  # float32 values, and the coordinates of the units
         free = check_fits(needed)
@@ -254,7 +95,7 @@ class Pass:
                 "pass spatial='mean', fewer layers, or fewer stimuli at a time.",
                 code="too-large",
             )
-        per_stimulus = 4 * units + 4 * largest + self.stimuli.nbytes // n
+        per_stimulus = 4 * units + 4 * largest + self.bytes_each
         budget = min((available_memory() or 4 * _BUDGET) // 4, _BUDGET)
         most = min(budget // max(1, per_stimulus), _LARGEST_BATCH, n)
         if getattr(target, "type", "cpu") == "cpu":
@@ -284,15 +125,15 @@ class Pass:
         with progress_bar(f"Recording {self.net.name}", n, progress) as advance:
             done, out = 0, None
             if wanted is None:
-                if self._recall():
+                if self.probe.recall():
                     out, done = self._first(target, batch_size, sure=False)
                 if out is None:
-                    self._probe(target)
+                    self.probe.look(target)
                     out, done = self._first(target, batch_size, sure=True)
                 if out is None:
-                    self._settle(self._axes_of_two(target))
+                    self.probe.settle(self.probe.axes_of_two(target))
                 advance(done)
-                wanted = self.wanted
+                wanted = self.probe.wanted
             size = done or self._batch(wanted, target, batch_size)
             if out is None:
                 out = _Room(wanted, n)
@@ -336,7 +177,7 @@ class Pass:
                 )
             return _Came(shape(value), written, written and all_finite(out[key][start:stop]))
 
-        return self._forward(slice(start, stop), names, target, take)
+        return self.probe.forward(slice(start, stop), names, target, take)
 
     def _first(
         self, target: Any, batch_size: int | None, *, sure: bool
@@ -347,11 +188,11 @@ class Pass:
         are padded to another length; or a layer returned what cannot be recorded. ``sure``: the probe is of this
         call.
         """
-        if any(key[0] in self.names for key in self.odd):
+        if any(key[0] in self.probe.names for key in self.probe.odd):
             return None, 0
         n = self.ids.size
         try:
-            guess = self._leaves({key: _first_of_one(sizes) for key, sizes in self.one.items()})
+            guess = self.probe.leaves_of({key: first_of_one(sizes) for key, sizes in self.probe.one.items()})
             size = min(self._batch(guess, target, batch_size), n)
         except InputError:
             if sure:
@@ -360,18 +201,18 @@ class Pass:
         if size < 2:
             return None, 0
         out = _Room(guess, n)
-        came = self._write(guess, self.every, out, 0, size, target)
-        if came.keys() != self.one.keys():
+        came = self._write(guess, self.probe.every, out, 0, size, target)
+        if came.keys() != self.probe.one.keys():
             return None, 0
-        axes = {key: _stimulus_axis(one, came[key].shape, size) for key, one in self.one.items()}
+        axes = {key: stimulus_axis(one, came[key].shape, size) for key, one in self.probe.one.items()}
         for key, leaf in guess.items():
-            constant = came[key].shape == self.one[key]
+            constant = came[key].shape == self.probe.one[key]
             if not constant and not (came[key].written and axes[key] == leaf.stimulus_axis):
                 return None, 0
-        self._settle(axes)
-        for key, leaf in self.wanted.items():
+        self.probe.settle(axes)
+        for key, leaf in self.probe.wanted.items():
             self._check(leaf, came[key], out[key], 0, size)
-        return {key: out[key] for key in self.wanted}, size
+        return {key: out[key] for key in self.probe.wanted}, size
 
     def _check(self, leaf: Leaf, came: _Came | None, out: np.ndarray, start: int, stop: int) -> None:
         """Refuses a batch that gave ``leaf`` another shape, and NaN or infinity."""
@@ -396,19 +237,6 @@ class Pass:
             )
 
 
-def _stimulus_axis(one: tuple[int, ...], many: tuple[int, ...], n: int) -> int | None:
-    """The axis with 1 entry for one stimulus and ``n`` for n, all others being equal; None if there is none."""
-    if len(one) != len(many):
-        return None
-    changed = [axis for axis, (a, b) in enumerate(zip(one, many)) if a != b]
-    return changed[0] if len(changed) == 1 and (one[changed[0]], many[changed[0]]) == (1, n) else None
-
-
-def _first_of_one(sizes: tuple[int, ...]) -> int | None:
-    """The first axis with one entry, which for one stimulus is most often the axis that counts them."""
-    return sizes.index(1) if 1 in sizes else None
-
-
 class _Room(dict[Key, np.ndarray]):
     """An array (n, units) for each layer, made when its first batch comes: it then takes up the memory that the
     forward pass has just given back, where arrays made beforehand would all be on new pages.
@@ -421,7 +249,3 @@ class _Room(dict[Key, np.ndarray]):
     def __missing__(self, key: Key) -> np.ndarray:
         self[key] = found = np.empty((self.n, self.wanted[key].n_units), np.float32)
         return found
-
-
-def _without(sizes: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return sizes[:axis] + sizes[axis + 1 :]

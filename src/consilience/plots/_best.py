@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience.plots._labels import label, number
-from consilience.plots._marks import interval_lines, legend_once, untrained_dots, value_dot
+from consilience.plots._marks import interval_lines, legend_once, margin_note, untrained_dots, value_dot
 from consilience.plots._read import check_is, field, names
 from consilience.plots._style import INK, MUTED, PALETTE, dress, own_axes, style, tip
 
@@ -92,16 +92,7 @@ def _row(ax: Axes, best: Best, where: dict[str, Any], y: int, color: str) -> Non
     if np.isfinite(at["value"]):
         dot = value_dot(ax, at["value"], y, color, label="nested value" if y == 0 else None)
         tip(dot, f"{notes[0]}\n{number(at['value'], 3)}, plain maximum {number(at['naive_value'], 3)}")
-    ax.annotate(
-        "  ·  ".join(notes),
-        (1.015, y),
-        xycoords=("axes fraction", "data"),
-        va="center",
-        ha="left",
-        fontsize=8,
-        color=INK,
-        annotation_clip=False,
-    )
+    margin_note(ax, "  ·  ".join(notes), y)
 
 
 def _gain_interval(best: Best, where: dict[str, Any], k: int) -> str:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience.plots._labels import axis_labels
-from consilience.plots._style import FAINT, PAPER, axis_name_rotation
+from consilience.plots._style import FAINT, INK, PAPER, axis_name_rotation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["interval_lines", "legend_once", "name_columns", "untrained_dots", "value_dot"]
+__all__ = ["interval_lines", "legend_once", "margin_note", "name_columns", "untrained_dots", "value_dot"]
 
 
 def interval_lines(ax: Axes, at: Mapping[str, float], y: float, color: str) -> None:
@@ -45,6 +45,20 @@ def untrained_dots(ax: Axes, values: np.ndarray, y: float, words: str) -> None:
     values = np.atleast_1d(values)
     ys = np.full(values.shape, y)
     ax.plot(values, ys, "o", color=FAINT, markersize=4, linestyle="", zorder=2.5, label=words)
+
+
+def margin_note(ax: Axes, text: str, y: float) -> None:
+    """Words right of the axes, beside the row at ``y``."""
+    ax.annotate(
+        text,
+        (1.015, y),
+        xycoords=("axes fraction", "data"),
+        va="center",
+        ha="left",
+        fontsize=8,
+        color=INK,
+        annotation_clip=False,
+    )
 
 
 def legend_once(ax: Axes, **options: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from consilience.plots._labels import label, number, probability
-from consilience.plots._marks import interval_lines, legend_once
+from consilience.plots._marks import interval_lines, legend_once, margin_note
 from consilience.plots._read import check_is, names
 from consilience.plots._style import BAND, FAINT, INK, MUTED, PALETTE, PAPER, dress, own_axes, style, tip
 
@@ -74,16 +74,7 @@ def plot_partition(result: VariancePartition, ax: Axes | None = None) -> Axes:
                     label="held-out stimuli",
                 )
             text = number(row["value"]) + (f"  {probability(row['p'])}" if np.isfinite(row["p"]) else "")
-            ax.annotate(
-                text,
-                (1.015, y),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                ha="left",
-                fontsize=8,
-                color=INK,
-                annotation_clip=False,
-            )
+            margin_note(ax, text, y)
         ax.axvline(0, color=FAINT, linewidth=0.8, zorder=1.5)
         ax.set_yticks(range(len(words)), words)
         ax.set_ylim(len(words) - 0.4, -0.6)

@@ -7,7 +7,7 @@ import threading
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from consilience._core._threads import one_thread, one_thread_if_small
+from consilience._core._threads import blas_threads, each_in_a_thread, one_thread, one_thread_if_small
 
 
 def blas():
@@ -71,3 +71,18 @@ def test_torch_is_held_and_restored():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+def test_parts_each_have_a_thread_with_one_blas_thread_and_the_context_of_the_caller():
+    import numpy as np
+
+    with threadpool_limits(2):
+        assert blas_threads() == 2
+        with np.errstate(over="raise"):
+            found = each_in_a_thread(lambda part: (part, blas(), np.geterr()["over"]), [1, 2, 3])
+        assert found == [(part, {1}, "raise") for part in (1, 2, 3)]
+        assert blas() == {2}
+        assert each_in_a_thread(lambda part: (part, blas()), [7]) == [(7, {2})]
+        with pytest.raises(ZeroDivisionError):
+            each_in_a_thread(lambda part: 1 // part, [1, 0])
+        assert blas() == {2}

@@ -1,16 +1,21 @@
-"""One thread: in a study, whose bytes must not depend on their number, and around matrices so small that handing them
-out costs more than the products.
+"""Threads: one in a study, whose bytes must not depend on their number, and around matrices so small that handing them
+out costs more than the products; several, each with its own rows, where large data is passed over more than once.
 """
 
 from __future__ import annotations
 
+import contextvars
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["one_thread", "one_thread_if_small"]
+__all__ = ["blas_threads", "each_in_a_thread", "one_thread", "one_thread_if_small"]
+
+_Part = TypeVar("_Part")
+_Answer = TypeVar("_Answer")
 
 _SMALL = 300  # rows and columns up to which a second thread does not pay
 
@@ -72,3 +77,21 @@ def one_thread_if_small(*shapes: tuple[int, ...]) -> Iterator[None]:
     else:
         with _blas():
             yield
+
+
+def blas_threads() -> int:
+    """How many threads a product would use now; 1 where no BLAS says."""
+    from threadpoolctl import threadpool_info
+
+    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+
+
+def each_in_a_thread(work: Callable[[_Part], _Answer], parts: Sequence[_Part]) -> list[_Answer]:
+    """[work(part) for part in parts], all at once, with one BLAS thread each: for work that is more than products, of
+    which a BLAS would leave the rest to one thread.
+    """
+    if len(parts) == 1:
+        return [work(parts[0])]
+    with _blas(), ThreadPoolExecutor(len(parts)) as pool:  # numpy.errstate goes with the context
+        waiting = [pool.submit(contextvars.copy_context().run, work, part) for part in parts]
+        return [one.result() for one in waiting]

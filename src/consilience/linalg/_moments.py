@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from consilience._core._arrays import Array, array_namespace, float64
+from consilience._core._threads import blas_threads, each_in_a_thread
 
 __all__ = ["Moments", "moments_of", "shift_of"]
 
 _VALUES = 1 << 23  # of a block of rows
 _MOST = 1 << 14  # rows of a float32 product
 _SAMPLE = 512  # rows that estimate the mean
+_LARGE = 1 << 33  # multiplications from which rows are dealt to threads
+_WORKERS = 8
 
 
 @dataclass(frozen=True)
@@ -126,17 +131,25 @@ def shift_of(x: Array) -> Array:
     return xp.astype(xp.mean(some, axis=0), x.dtype)
 
 
-def moments_of(x: Array, y: Array, shift_x: Array, shift_y: Array) -> Moments:
+def moments_of(x: Array, y: Array, shift_x: Array, shift_y: Array, *, threads: bool = False) -> Moments:
     """`Moments` of ``x`` (n, p) less ``shift_x`` (p) and ``y`` (n, q) less ``shift_y`` (q), all of one dtype.
 
     Products of a block of rows are taken in the dtype of the data, while the block is in cache, and added in
     float64. A shift near the mean keeps the digits; any shift gives the same moments once they are `centred`.
+    threads : of NumPy arrays that are large, each thread takes rows of its own, with memory for a block and its sums.
     """
     xp = array_namespace(x, y)
     n, p, q = x.shape[0], x.shape[1], y.shape[1]
     step = max(64, min(n, _MOST, _VALUES // (p + q)))
     if isinstance(x, np.ndarray):
-        return _in_place(x, y, shift_x, shift_y, step)
+        workers = min(blas_threads(), _WORKERS) if threads and n * (p + q) ** 2 > _LARGE else 1
+        bounds = np.linspace(0, n, workers + 1).astype(int).tolist()
+
+        def of_rows(rows: slice) -> Moments:
+            return _in_place(x[rows], y[rows], shift_x, shift_y, min(step, rows.stop - rows.start))
+
+        parts = each_in_a_thread(of_rows, [slice(*pair) for pair in itertools.pairwise(bounds)])
+        return functools.reduce(Moments.add, parts)
     total: Moments | None = None
     for start in range(0, n, step):
         stop = min(start + step, n)

@@ -199,11 +199,11 @@ def _linear_in_feature_space(x: Array, y: Array) -> Array:
     """
     xp = array_namespace(x, y)
     with np.errstate(over="ignore", invalid="ignore"):
-        found = moments_of(x, y, shift_of(x), shift_of(y)).centred()
+        found = moments_of(x, y, shift_of(x), shift_of(y), threads=True).centred()
     low, high = (2.0**-200, 2.0**200) if x.dtype == xp.float64 else (2.0**-60, 2.0**100)
     if not (low < float(found.a) < high and low < float(found.b) < high):
         x, y = to_safe_size(centre_columns(to_safe_size(x))), to_safe_size(centre_columns(to_safe_size(y)))
-        found = moments_of(x, y, shift_of(x), shift_of(y)).centred()
+        found = moments_of(x, y, shift_of(x), shift_of(y), threads=True).centred()
     return debiased_cka(found)
 
 

@@ -1,9 +1,8 @@
-"""What CCA and SVCCA share: canonical correlations in-sample, the null they have, and a plan to hold out."""
+"""What CCA and its kin share in-sample: whitened scores, canonical correlations and the null they have."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 
@@ -11,11 +10,8 @@ from consilience._core._arrays import Array, array_namespace
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_number
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
-from consilience.measures._contract import Predictions
-from consilience.measures._held_out import deviations
 
 __all__ = [
-    "CanonicalPlan",
     "canonical_null",
     "check_regularization",
     "mean_correlation",
@@ -98,68 +94,12 @@ def squared_null(n: int, p: float, q: float) -> float:
     return min(1.0, max(p, q) / (n - 1))
 
 
-def warn_cut(asked: int, there: int, option: str) -> None:
+def warn_cut(asked: int, there: int, option: str, *, stacklevel: int = 5) -> None:
     """Says that more components were asked for than there are."""
     if asked > there:
         warn(
             "components-cut",
             f"{option}={asked} is more than the {there} directions that there are; all of them are taken.",
             f"Use a smaller {option}, or more stimuli or units.",
-            stacklevel=5,
+            stacklevel=stacklevel,
         )
-
-
-# -- held out ----------------------------------------------------------------------------------------------
-
-
-class CanonicalPlan:
-    """Canonical directions fitted on the training stimuli of each fold, both sides projected on the others.
-
-    ``whitener``: deviations of the training stimuli (n_train, p) -> matrix (p, r) that whitens them.
-    ``components``: how many of the directions, those that fit best; None = all.   ``kept``: how many components of a
-    system the whitener keeps, where that number was asked for.
-    """
-
-    def __init__(
-        self,
-        x: np.ndarray,
-        folds: list[np.ndarray],
-        whitener: Callable[[np.ndarray], np.ndarray],
-        components: int | None = None,
-        kept: int | None = None,
-    ) -> None:
-        self.n, self.rank = x.shape
-        self.folds, self.whitener, self.components = folds, whitener, components
-        self.kept = kept
-        self.sides = [self._whitened(x, test) for test in folds]
-
-    def _whitened(self, z: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        inside, outside = deviations(z, test)
-        w = self.whitener(inside)
-        return inside @ w, outside @ w
-
-    def predict(self, y: np.ndarray) -> Predictions:
-        if self.components is not None:
-            warn_cut(self.components, min(self.rank, y.shape[1]), "components")
-        if self.kept is not None:
-            warn_cut(self.kept, max(self.rank, y.shape[1]), "k")
-        pieces = []
-        for (x_in, x_out), test in zip(self.sides, self.folds):
-            y_in, y_out = self._whitened(y, test)
-            u, size, vt = np.linalg.svd(x_in.T @ y_in, full_matrices=False)
-            k = min(self.rank, y.shape[1], u.shape[1], x_in.shape[0] - 1, self.components or u.shape[1])
-            a, b = x_out @ u[:, :k], y_out @ vt[:k].T
-            # each fold in units of its own training spread, so that folds can be pooled
-            a = a / np.maximum(np.linalg.norm(x_in @ u[:, :k], axis=0), 1e-300)
-            b = b / np.maximum(np.linalg.norm(y_in @ vt[:k].T, axis=0), 1e-300)
-            piece = np.stack([a * b, a * a, b * b])
-            # directions that fit equally well (perfectly, once components outnumber the training stimuli) are
-            # not told apart by the data: each counts as their mean
-            tied = int(np.sum(size[:k] > size[0] * (1 - 1e-9)))
-            piece[:, :, :tied] = piece[:, :, :tied].mean(axis=2, keepdims=True)
-            pieces.append(piece)
-        k = min(piece.shape[2] for piece in pieces)
-        out = np.zeros((3, self.n, k))
-        for test, piece in zip(self.folds, pieces):
-            out[:, test] = piece[:, :, :k]
-        return Predictions(*out)

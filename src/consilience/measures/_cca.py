@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from consilience._core._arrays import Array
-from consilience.linalg import ledoit_wolf
 from consilience.measures._canonical import (
-    CanonicalPlan,
     canonical_null,
     check_regularization,
     mean_correlation,
@@ -18,6 +13,7 @@ from consilience.measures._canonical import (
     varying_scores,
     whiten,
 )
+from consilience.measures._canonical_plan import CanonicalPlan, shrunk_whitener
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import SIMILARITIES, Claims, PredictionParts, SubsampleParts, measure
 from consilience.measures._door import two_systems
@@ -106,21 +102,6 @@ def cca(x: Array, y: Array, /, *, regularization: float = 0.0) -> Array:
 # -- held out ----------------------------------------------------------------------------------------------
 
 
-def _whitener(regularization: float | None) -> Callable[[np.ndarray], np.ndarray]:
-    def whitener(z: np.ndarray) -> np.ndarray:
-        if regularization is None:
-            covariance = ledoit_wolf(z)[0]
-        else:
-            covariance = z.T @ z / z.shape[0]
-            mean = np.trace(covariance) / max(1, min(z.shape[1], z.shape[0] - 1))
-            covariance = (1 - regularization) * covariance + regularization * mean * np.eye(z.shape[1])
-        values, vectors = np.linalg.eigh(covariance)
-        keep = values > values[-1] * 1e-12
-        return vectors[:, keep] / np.sqrt(values[keep])
-
-    return whitener
-
-
 def _held_out_claims(**options: Any) -> Claims:
     return alignment_claims(
         label="mean canonical correlation (held out)",
@@ -134,9 +115,7 @@ def _held_out_claims(**options: Any) -> Claims:
 
 
 def _held_out_parts(*, regularization: float | None = None, folds: int = 5, **split: Any) -> PredictionParts:
-    if regularization is not None:
-        check_regularization(regularization, "cca_held_out")
-    whitener = _whitener(regularization)
+    whitener = shrunk_whitener(regularization, "cca_held_out")
     return alignment_parts(
         lambda x, tests: CanonicalPlan(x, tests, whitener), folds=folds, who="cca_held_out"
     )

@@ -33,14 +33,26 @@ def deviations(z: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return z[train] - mean, z[test] - mean
 
 
-def alignment_claims(*, label: str, itself: float | None, references: tuple[str, ...], method: str) -> Claims:
-    """Claims of an alignment (CCA, SVCCA, Procrustes) fitted on training stimuli and scored on the others."""
+def alignment_claims(
+    *,
+    label: str,
+    itself: float | None,
+    references: tuple[str, ...],
+    method: str,
+    symmetric: bool = True,
+    invariant: frozenset[str] = SIMILARITIES,
+    invariant_y: frozenset[str] | None = None,
+) -> Claims:
+    """Claims of an alignment (CCA, Procrustes, a matching of units) fitted on training stimuli and scored on the
+    others.
+    """
     return Claims(
         label=label,
         range=(-1.0, 1.0),
         itself=itself,
-        symmetric=True,
-        invariant=SIMILARITIES,
+        symmetric=symmetric,
+        invariant=invariant,
+        invariant_y=invariant_y,
         resample="predictions",
         min_stimuli=_FEWEST,
         converts=True,
@@ -50,11 +62,15 @@ def alignment_claims(*, label: str, itself: float | None, references: tuple[str,
 
 
 def alignment_parts(
-    plan: Callable[[np.ndarray, list[np.ndarray]], Any], *, folds: int, who: str
+    plan: Callable[[np.ndarray, list[np.ndarray]], Any],
+    *,
+    folds: int,
+    who: str,
+    prepare: Callable[[Array], np.ndarray] = scores,
 ) -> PredictionParts:
-    """Parts of an alignment; ``plan``: (scores of x, test rows of each fold) -> object with ``predict``."""
+    """Parts of an alignment; ``plan``: (prepared x, test rows of each fold) -> object with ``predict``."""
     check_count(folds, name="folds", who=who, minimum=2)
-    return PredictionParts(scores, lambda x, tests, owner: plan(x, tests), folds=folds)
+    return PredictionParts(prepare, lambda x, tests, owner: plan(x, tests), folds=folds)
 
 
 def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, who: str) -> np.ndarray | None:

@@ -11,9 +11,9 @@ from consilience._core._arrays import Array, condensed_indices, float64, to_nump
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number, check_option
 from consilience.linalg import centre_columns, principal_scores, squared_distances, to_safe_size
-from consilience.measures._canonical import CanonicalPlan
-from consilience.measures._contract import SIMILARITIES, Claims, PredictionParts, measure
-from consilience.measures._held_out import held_out_score
+from consilience.measures._canonical_plan import CanonicalPlan
+from consilience.measures._contract import Claims, PredictionParts, measure
+from consilience.measures._held_out import alignment_claims, alignment_parts, held_out_score
 
 __all__ = ["kernel_cca"]
 
@@ -53,15 +53,9 @@ def _claims(
 ) -> Claims:
     _check(kernel, regularization, components)
     words = "Gaussian kernel, width the median distance" if kernel == "rbf" else "linear kernel"
-    return Claims(
+    return alignment_claims(
         label=f"kernel CCA ({'Gaussian' if kernel == 'rbf' else 'linear'} kernel, held out)",
-        range=(-1.0, 1.0),
         itself=1.0,
-        symmetric=True,
-        invariant=SIMILARITIES,
-        resample="predictions",
-        min_stimuli=8,
-        converts=True,
         references=("hardoon2004canonical",),
         method=(
             f"Kernel canonical directions ({words}; kappa = {regularization:g}) were fitted with the stimuli of a fold "
@@ -74,7 +68,6 @@ def _parts(
     *, kernel: str = "rbf", regularization: float = 0.1, components: int = 1, folds: int = 5, **split: Any
 ) -> PredictionParts:
     _check(kernel, regularization, components)
-    check_count(folds, name="folds", who=_WHO, minimum=2)
 
     def whitener(z: np.ndarray) -> np.ndarray:
         """(1 - kappa) C + kappa trace(C) I, C the covariance in the space of the kernel."""
@@ -84,10 +77,11 @@ def _parts(
         root = cholesky(penalised, lower=True, check_finite=False)
         return solve_triangular(root, np.eye(len(root)), lower=True, check_finite=False).T
 
-    return PredictionParts(
-        lambda x: kernel_scores(x, kernel),
-        lambda x, tests, owner: CanonicalPlan(x, tests, whitener, components),
+    return alignment_parts(
+        lambda x, tests: CanonicalPlan(x, tests, whitener, components=components),
         folds=folds,
+        who=_WHO,
+        prepare=lambda x: kernel_scores(x, kernel),
     )
 
 

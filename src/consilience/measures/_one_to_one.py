@@ -13,12 +13,11 @@ from scipy.optimize import linear_sum_assignment
 from consilience._core._arrays import Array, as_same_library, float64, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._memory import check_fits, gigabytes
-from consilience._core._params import check_count
 from consilience.linalg import centre_columns, to_safe_size
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PredictionParts, Predictions, SubsampleParts, measure
 from consilience.measures._door import two_systems
-from consilience.measures._held_out import deviations, held_out_score
+from consilience.measures._held_out import alignment_claims, alignment_parts, deviations, held_out_score
 
 __all__ = [
     "CouplingPlan",
@@ -187,9 +186,7 @@ class CouplingPlan:
     either side under its share of the mass.
     """
 
-    def __init__(
-        self, x: np.ndarray, folds: list[np.ndarray], couple: Couple, *, who: str = "one_to_one_held_out"
-    ) -> None:
+    def __init__(self, x: np.ndarray, folds: list[np.ndarray], couple: Couple, *, who: str) -> None:
         self.n, self.folds, self.couple, self.who = x.shape[0], folds, couple, who
         self.sides = [self._side(x, test) for test in folds]
 
@@ -209,25 +206,11 @@ class CouplingPlan:
         return Predictions(top, left, right)
 
 
-def held_out_claims(*, label: str, references: tuple[str, ...], method: str, itself: float | None) -> Claims:
-    return Claims(
-        label=label,
-        range=(-1.0, 1.0),
-        itself=itself,
-        symmetric=True,
-        invariant=UNIT_WISE,
-        resample="predictions",
-        min_stimuli=8,
-        converts=True,
-        references=references,
-        method=method,
-    )
-
-
 def _held_out_claims(**options: Any) -> Claims:
-    return held_out_claims(
+    return alignment_claims(
         label="one-to-one matched correlation (held out)",
         itself=1.0,
+        invariant=UNIT_WISE,
         references=("li2016convergent", "williams2021generalized"),
         method=(
             "Each unit was matched to one unit of the other system with the stimuli of a fold held out; the value is "
@@ -237,8 +220,10 @@ def _held_out_claims(**options: Any) -> Claims:
 
 
 def _held_out_parts(*, folds: int = 5, **split: Any) -> PredictionParts:
-    check_count(folds, name="folds", who="one_to_one_held_out", minimum=2)
-    return PredictionParts(centred, lambda x, tests, owner: CouplingPlan(x, tests, one_each), folds=folds)
+    who = "one_to_one_held_out"
+    return alignment_parts(
+        lambda x, tests: CouplingPlan(x, tests, one_each, who=who), folds=folds, who=who, prepare=centred
+    )
 
 
 @measure(claims=_held_out_claims, parts=_held_out_parts)

@@ -8,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from consilience._core._arrays import Array, as_same_library, float64, to_numpy
-from consilience._core._params import check_count, check_option
+from consilience._core._params import check_option
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
-from consilience.measures._canonical import canonical_null, check_regularization, squared_null
-from consilience.measures._cca import _whitener
+from consilience.measures._canonical import canonical_null, squared_null
+from consilience.measures._canonical_plan import Variates, Whitener, joined, shrunk_whitener, whitened
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import (
     SIMILARITIES,
@@ -22,7 +22,7 @@ from consilience.measures._contract import (
     measure,
 )
 from consilience.measures._door import two_systems
-from consilience.measures._held_out import deviations, held_out_score
+from consilience.measures._held_out import alignment_claims, alignment_parts, deviations, held_out_score
 
 __all__ = ["pwcca", "pwcca_held_out"]
 
@@ -181,60 +181,41 @@ class _WeightedPlan:
     others.
     """
 
-    def __init__(self, x: np.ndarray, folds: list[np.ndarray], side: str, whitener: Any) -> None:
+    def __init__(self, x: np.ndarray, folds: list[np.ndarray], side: str, whitener: Whitener) -> None:
         self.n, self.folds, self.side, self.whitener = x.shape[0], folds, side, whitener
-        self.rank, self.sides = self._whitened(x)
+        low = _scores(x)
+        self.rank, self.sides = low.shape[1], list(whitened(low, folds, whitener))
+        self.units = self._training(x) if side == "x" else []
 
-    def _whitened(self, z: np.ndarray) -> tuple[int, list[tuple[np.ndarray, ...]]]:
-        low = _scores(z)
-        sides: list[tuple[np.ndarray, ...]] = []
-        for test in self.folds:
-            inside, outside = deviations(low, test)
-            w = self.whitener(inside)
-            sides.append((inside @ w, outside @ w, deviations(z, test)[0]))
-        return low.shape[1], sides
+    def _training(self, z: np.ndarray) -> list[np.ndarray]:
+        return [deviations(z, test)[0] for test in self.folds]
 
     def predict(self, y: np.ndarray) -> Predictions:
-        rank, sides = self._whitened(y)
-        pieces, shares, drawn = [], [], []
-        for (x_in, x_out, x_units), (y_in, y_out, y_units), test in zip(self.sides, sides, self.folds):
-            u, size, vt = np.linalg.svd(x_in.T @ y_in, full_matrices=False)
-            k = min(self.rank, rank, u.shape[1], x_in.shape[0] - 1)
-            one, two = x_in @ u[:, :k], y_in @ vt[:k].T
-            of_x, of_y = (np.maximum(np.linalg.norm(z, axis=0), 1e-300) for z in (one, two))
-            a, b = x_out @ u[:, :k] / of_x, y_out @ vt[:k].T / of_y
-            variates, units = (one / of_x, x_units) if self.side == "x" else (two / of_y, y_units)
+        low = _scores(y)
+        sides = zip(self.sides, whitened(low, self.folds, self.whitener))
+        found = [Variates.of(*pair, min(self.rank, low.shape[1])) for pair in sides]
+        shares, drawn = [], []
+        for fit, units, test in zip(found, self.units or self._training(y), self.folds):
+            variates = fit.x if self.side == "x" else fit.y
             share = _carried(variates, units)
-            piece = np.stack([a * b, a * a, b * b])
-            # directions that fit equally well are not told apart by the data: each counts as their mean
-            tied = int(np.sum(size[:k] > size[0] * (1 - 1e-9)))
-            piece[:, :, :tied] = piece[:, :, :tied].mean(axis=2, keepdims=True)
-            share[:tied] = share[:tied].mean()
+            share[: fit.tied] = share[: fit.tied].mean()
             some = units[:, :: -(-units.shape[1] // _UNITS)]
-            drawn.append(_Fold(np.setdiff1d(np.arange(self.n), test), variates, some, tied))
-            pieces.append(piece)
+            drawn.append(_Fold(np.setdiff1d(np.arange(self.n), test), variates, some, fit.tied))
             shares.append(share)
-        k = min(piece.shape[2] for piece in pieces)
-        out = np.zeros((3, self.n, k))
-        for test, piece in zip(self.folds, pieces):
-            out[:, test] = piece[:, :, :k]
-        share = np.mean([share[:k] for share in shares], axis=0)
+        out = joined([fit.terms() for fit in found], self.folds)
+        share = np.mean([share[: out.shape[2]] for share in shares], axis=0)
         return _Weighted(out[0], out[1], out[2], share / share.sum(), folds=tuple(drawn))
 
 
 def _held_out_claims(*, weights_from: str = "x", **options: Any) -> Claims:
     check_option(weights_from, SIDES, name="weights_from", who="pwcca_held_out")
     of_x, of_y = _order(_OF_UNITS, SIMILARITIES, weights_from)
-    return Claims(
+    return alignment_claims(
         label=f"PWCCA (held out, weighted by {weights_from})",
-        range=(-1.0, 1.0),
         itself=1.0,
         symmetric=False,
         invariant=of_x,
         invariant_y=of_y,
-        resample="predictions",
-        min_stimuli=8,
-        converts=True,
         references=("morcos2018insights", "hotelling1936relations", "ledoit2004well"),
         method=(
             "Canonical directions (covariances shrunk by Ledoit-Wolf) were fitted with the stimuli of a fold held "
@@ -248,12 +229,12 @@ def _held_out_parts(
     *, weights_from: str = "x", regularization: float | None = None, folds: int = 5, **split: Any
 ) -> PredictionParts:
     check_option(weights_from, SIDES, name="weights_from", who="pwcca_held_out")
-    check_count(folds, name="folds", who="pwcca_held_out", minimum=2)
-    if regularization is not None:
-        check_regularization(regularization, "pwcca_held_out")
-    whitener = _whitener(regularization)
-    return PredictionParts(
-        _units, lambda x, tests, owner: _WeightedPlan(x, tests, weights_from, whitener), folds=folds
+    whitener = shrunk_whitener(regularization, "pwcca_held_out")
+    return alignment_parts(
+        lambda x, tests: _WeightedPlan(x, tests, weights_from, whitener),
+        folds=folds,
+        who="pwcca_held_out",
+        prepare=_units,
     )
 
 

@@ -10,19 +10,18 @@ import numpy as np
 
 from consilience._core._arrays import Array, as_same_library, float64, to_numpy
 from consilience._core._errors import warn
-from consilience._core._params import check_count, check_number
+from consilience._core._params import check_number
 from consilience.linalg import centre_columns, transport
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PredictionParts, SubsampleParts, measure
 from consilience.measures._door import two_systems
-from consilience.measures._held_out import held_out_score
+from consilience.measures._held_out import alignment_claims, alignment_parts, held_out_score
 from consilience.measures._one_to_one import (
     UNIT_WISE,
     CouplingPlan,
     centred,
     check_pairs,
     coupled_correlation,
-    held_out_claims,
     simulated_null,
 )
 
@@ -223,9 +222,10 @@ def soft_match_distance(x: Array, y: Array, /) -> Array:
 
 
 def _held_out_claims(*, mass: float = 1.0, **options: Any) -> Claims:
-    return held_out_claims(
+    return alignment_claims(
         label="soft-matching correlation (held out)",
         itself=1.0,
+        invariant=UNIT_WISE,
         references=("khosla2024soft",) if mass == 1 else ("khosla2024soft", "kapoor2026partial"),
         method=(
             "Units were coupled by optimal transport with the stimuli of a fold held out; the value is the "
@@ -235,11 +235,11 @@ def _held_out_claims(*, mass: float = 1.0, **options: Any) -> Claims:
 
 
 def _held_out_parts(*, mass: float = 1.0, folds: int = 5, **split: Any) -> PredictionParts:
-    _check_mass(mass, "soft_match_held_out")
-    check_count(folds, name="folds", who="soft_match_held_out", minimum=2)
-    how = functools.partial(couple, mass=mass, who="soft_match_held_out")
-    return PredictionParts(
-        centred, lambda x, tests, owner: CouplingPlan(x, tests, how, who="soft_match_held_out"), folds=folds
+    who = "soft_match_held_out"
+    _check_mass(mass, who)
+    how = functools.partial(couple, mass=mass, who=who)
+    return alignment_parts(
+        lambda x, tests: CouplingPlan(x, tests, how, who=who), folds=folds, who=who, prepare=centred
     )
 
 

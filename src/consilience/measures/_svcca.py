@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from scipy.linalg import eigvalsh_tridiagonal
 from consilience._core._arrays import Array, array_namespace, to_numpy
 from consilience._core._params import check_count, check_number
 from consilience.measures._canonical import (
-    CanonicalPlan,
     canonical_null,
     mean_correlation,
     squared_null,
@@ -20,6 +18,7 @@ from consilience.measures._canonical import (
     warn_cut,
     whiten,
 )
+from consilience.measures._canonical_plan import CanonicalPlan, Whitener
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import SIMILARITIES, Claims, PredictionParts, SubsampleParts, measure
 from consilience.measures._door import two_systems
@@ -54,6 +53,13 @@ def _leading(x: Array, threshold: float, k: int | None) -> Array:
     z = varying_scores(x, who="svcca")
     values = to_numpy(array_namespace(z).sum(z * z, axis=0))
     return z[:, : _kept(values, threshold, k)]
+
+
+def _both(x: Array, y: Array, threshold: float, k: int | None) -> tuple[Array, Array]:
+    a, b = (_leading(z, threshold, k) for z in (x, y))
+    if k is not None:
+        warn_cut(k, max(a.shape[1], b.shape[1]), "k", stacklevel=4)
+    return a, b
 
 
 @functools.lru_cache(maxsize=1024)
@@ -113,10 +119,8 @@ def _parts(*, threshold: float = 0.99, k: int | None = None) -> SubsampleParts:
     _check_truncation(threshold, k, "svcca")
 
     def value(x: np.ndarray, y: np.ndarray) -> float:
-        if k is not None:
-            warn_cut(k, max(x.shape[1], y.shape[1]), "k")
-        a, b = (whiten(_leading(z, threshold, k)) for z in (x, y))
-        return float(mean_correlation(a, b))
+        a, b = _both(x, y, threshold, k)
+        return float(mean_correlation(whiten(a), whiten(b)))
 
     return SubsampleParts(scores, value)
 
@@ -163,9 +167,7 @@ def svcca(x: Array, y: Array, /, *, threshold: float = 0.99, k: int | None = Non
     """
     _check_truncation(threshold, k, "svcca")
     x, y = two_systems(x, y, who="svcca")
-    a, b = _leading(x, threshold, k), _leading(y, threshold, k)
-    if k is not None:
-        warn_cut(k, max(a.shape[1], b.shape[1]), "k")
+    a, b = _both(x, y, threshold, k)
     warn_null(_claims(threshold=1.0), x.shape[0], a.shape[1], b.shape[1], "cs.measures.svcca_held_out")
     return mean_correlation(whiten(a), whiten(b))
 
@@ -173,7 +175,7 @@ def svcca(x: Array, y: Array, /, *, threshold: float = 0.99, k: int | None = Non
 # -- held out ----------------------------------------------------------------------------------------------
 
 
-def _whitener(threshold: float, k: int | None) -> Callable[[np.ndarray], np.ndarray]:
+def _whitener(threshold: float, k: int | None) -> Whitener:
     def whitener(z: np.ndarray) -> np.ndarray:
         values, vectors = np.linalg.eigh(z.T @ z / z.shape[0])
         values, vectors = values[::-1], vectors[:, ::-1]

@@ -41,8 +41,9 @@ def machine(load: str) -> str:
             "answers before anything is timed; the sides are"
         ),
         (
-            "timed in turn within one process. Times are medians (least in brackets); a ratio above "
-            "1 means that we are faster."
+            "timed in turn within one process. Times are medians (least in brackets; `once`: a call of more "
+            "than 20 s, timed once); a ratio above 1 means that we are faster. Memory is what a first call took "
+            "above what was there before, at its peak, looked at every 2 ms."
         ),
         "",
         f"- {_processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}",
@@ -70,6 +71,12 @@ def _seconds(value: float) -> str:
     return f"{value:.3g} s" if value >= 0.1 else f"{value * 1e3:.3g} ms"
 
 
+def _bytes(value: int | None) -> str:
+    if value is None:
+        return ""
+    return "< 1 MB" if value < 1 << 20 else f"{value / (1 << 20):.0f} MB"
+
+
 def _goal(target: Target | None, outcome: Outcome) -> str:
     if target is None:
         return ""
@@ -83,8 +90,8 @@ def table(outcomes: list[Outcome], threads: int) -> str:
     lines = [
         f"## {threads} thread{'s' if threads > 1 else ''} (BLAS and torch)",
         "",
-        "| row | side | median (least) | ratio of medians (of least) | target | met |",
-        "|---|---|---|---|---|---|",
+        "| row | side | median (least) | ratio of medians (of least) | memory | target | met |",
+        "|---|---|---|---|---|---|---|",
     ]
     for outcome in outcomes:
         ours, least = outcome.median(OURS), outcome.least(OURS)
@@ -96,10 +103,11 @@ def table(outcomes: list[Outcome], threads: int) -> str:
             met = {True: "yes", False: "**no**", None: ""}[target.met(outcome) if target else None]
             lines.append(
                 f"| {outcome.row.name if side.name == OURS else ''} | {name} | "
-                f"{_seconds(median)} ({_seconds(best)}) | {ratio} | "
+                f"{_seconds(median)} ({_seconds(best) if len(outcome.times[side.name]) > 1 else 'once'}) | {ratio} | "
+                f"{_bytes(outcome.memory.get(side.name))} | "
                 f"{_goal(target, outcome)} | {met} |"
             )
-        lines += [f"| | {name} | not importable, left out | | | |" for name in outcome.row.missing]
+        lines += [f"| | {name} | not importable, left out | | | | |" for name in outcome.row.missing]
     lines.append("")
     for outcome in outcomes:
         notes = "".join(f" {note}" for note in outcome.row.notes)

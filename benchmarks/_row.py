@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import os
 import statistics
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Outcome", "Row", "Side", "Target", "close", "peer", "quiet", "run"]
+__all__ = ["Outcome", "Row", "Side", "Target", "close", "peer", "quiet", "resident_peak", "run"]
 
 OURS = "consilience"
+LONG = 20.0  # seconds of one call above which a side is timed once
 
 
 @dataclass(frozen=True)
@@ -75,9 +78,12 @@ class Row:
 
 @dataclass
 class Outcome:
+    """memory : bytes resident above what was before the call, at its peak; nothing where they cannot be read."""
+
     row: Row
     checked: str
     times: dict[str, list[float]] = field(default_factory=dict)
+    memory: dict[str, int] = field(default_factory=dict)
 
     def median(self, side: str) -> float:
         return statistics.median(self.times[side])
@@ -88,17 +94,62 @@ class Outcome:
 
 def run(row: Row) -> Outcome:
     """Checks, then times: every side once in each round, in turn, so that a change of load meets all of
-    them.
+    them. A side that took long when it was checked is not run again: that call is its time.
     """
     with quiet():
-        outcome = Outcome(row, row.check({side.name: side.call() for side in row.sides}))
-        outcome.times = {side.name: [] for side in row.sides}
+        answers, first, memory = {}, {}, {}
+        for side in row.sides:
+            with resident_peak() as peak:
+                start = time.perf_counter()
+                answers[side.name] = side.call()
+                first[side.name] = time.perf_counter() - start
+            memory |= {side.name: peak[0]} if peak else {}
+        outcome = Outcome(row, row.check(answers), memory=memory)
+        del answers
+        long = {side.name for side in row.sides if first[side.name] > LONG and row.repeats > 1}
+        outcome.times = {
+            side.name: [first[side.name] * side.factor] if side.name in long else [] for side in row.sides
+        }
         for _ in range(row.repeats):
             for side in row.sides:
-                start = time.perf_counter()
-                side.call()
-                outcome.times[side.name].append((time.perf_counter() - start) * side.factor)
+                if side.name not in long:
+                    start = time.perf_counter()
+                    side.call()
+                    outcome.times[side.name].append((time.perf_counter() - start) * side.factor)
     return outcome
+
+
+@contextlib.contextmanager
+def resident_peak() -> Iterator[list[int]]:
+    """Within the block, memory is looked at every 2 ms; after it, the list holds the bytes by which the largest
+    exceeded what was there before. Empty where /proc does not tell.
+    """
+    out: list[int] = []
+    if not os.path.exists("/proc/self/statm"):
+        yield out
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)  # what earlier calls left free would hide what this one takes
+    before, done = _resident(), threading.Event()
+    most = [before]
+
+    def look() -> None:
+        while not done.wait(0.002):
+            most[0] = max(most[0], _resident())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield out
+    finally:
+        done.set()
+        thread.join()
+        out.append(max(most[0], _resident()) - before)
+
+
+def _resident() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def peer(*modules: str) -> tuple[Any, ...] | None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import consilience as cs
+from consilience._cli._commands import cli
 from consilience._cli._text import as_options
-from consilience._cli._verb import names_of
+from consilience._cli._verb import file_and_system, names_of
 
 from .test_commands import IDS, QUICK, refused
 
@@ -200,3 +204,230 @@ def test_rdms_of_one_command_are_data_of_the_next(call, files):
     outcome = call(*args, "--n-boot", "0", "--n-perm", "0", "--json")
     assert outcome.code == 0, outcome.err
     assert json.loads(outcome.out)["settings"]["data"] == "r"
+
+
+# -- one system of several in the RDMs that a command wrote
+
+
+@pytest.fixture
+def two_rdms(call, files):
+    assert call("rdms", "x.npy", "y.npy", *IDS, "--distance", "euclidean", "-o", "r.nc").code == 0
+    return cs.load("r.nc").to_rdm_data()
+
+
+def test_a_system_is_chosen_by_its_name(call, files, two_rdms):
+    draws = ("--n-boot", 0, "--n-perm", 0, "--json")
+    direct = cs.measures.compare_rdms(*(d.values[0] for d in two_rdms.values()), method="spearman")
+    for command in (
+        ("compare", "r.nc:x", "r.nc:y"),
+        ("evaluate-models", "r.nc:x", "r.nc:y", "--method", "spearman"),
+    ):
+        outcome = call(*command, *draws)
+        assert outcome.code == 0, outcome.err
+        (row,) = json.loads(outcome.out)["results"]
+        assert row["value"] == pytest.approx(direct, rel=1e-12)
+    again = json.loads(call("rdms", "r.nc:y", "r.nc:x", "--json").out)
+    assert [row["system"] for row in again["results"]] == ["y", "x"]
+    mixed = call(
+        "evaluate-models", "r.nc:x", "y.npy", "--ids", "y=ids.txt", "--distance", "euclidean", *draws
+    )
+    assert json.loads(mixed.out)["settings"]["n_stimuli"] == 20
+
+
+def test_a_system_that_was_not_chosen_is_named(call, files, two_rdms):
+    rest = ("--n-boot", 0, "--n-perm", 0)
+    refused(
+        call("partition", "r.nc", "r.nc:y", *rest), "are of 'x', 'y': it has 2 systems; name one: r.nc:x."
+    )
+    refused(call("compare", "r.nc:z", "r.nc:y", *rest), "it has no system 'z'; name one: r.nc:")
+    refused(call("compare", "none.nc:z", "r.nc:y", *rest), "none.nc does not exist")
+    refused(call("compare", "x.npy:z", "r.nc:y", *rest), "this file is none; leave it out")
+    refused(call("rdms", "r.nc:x", "-o", "r.nc"), "--output r.nc is one of the inputs")
+    with pytest.raises(cs.InputError, match=r"name one: member='x' in Python, 'system: x' in a study file"):
+        cs.sources.read_array("r.nc")
+
+
+def test_names_of_systems_of_a_file(files, monkeypatch):
+    for name in ("r.nc", "q.nc", "odd:name.npy"):
+        (files / name).write_bytes(b"x")
+    assert names_of(["r.nc:V1", "q.nc:IT"]) == ["V1", "IT"]
+    assert names_of(["r.nc:V1", "q.nc:V1"]) == ["r.nc:V1", "q.nc:V1"]
+    assert file_and_system("r.nc:data: a:b") == ("r.nc", "data: a:b")
+    assert file_and_system("odd:name.npy") == ("odd:name.npy", None)
+    assert file_and_system("none.npy:V1") == ("none.npy:V1", None)
+    assert file_and_system("C:/none.nc:V1") == ("C:/none.nc", "V1")
+
+
+# -- rdm-movie, searchlight, influence, equivalence
+
+
+@pytest.fixture
+def trials(files):
+    """Trials in which a part of the units, and a part of the times, follow a model."""
+    rng = np.random.default_rng(4)
+    size = np.linspace(0, 1, 8)
+    names = np.tile(list("abcdefgh"), 4)
+    (files / "trials.txt").write_text("\n".join(names))
+    (files / "letters.txt").write_text("\n".join("abcdefgh"))
+    np.save("model.npy", np.abs(size[:, None] - size))
+    np.save("runs.npy", np.repeat([0, 1, 2, 3], 8))
+    signal = np.tile(3 * size[:, None] * rng.normal(size=6), (4, 1))
+    volume = rng.normal(size=(32, 12))
+    volume[:, :6] += signal
+    movie = rng.normal(size=(32, 3, 6))
+    movie[:, 1] += signal
+    np.save("volume.npy", volume)
+    np.save("movie.npy", movie)
+    (files / "places.csv").write_text("x,y\n" + "\n".join(f"{k},0" for k in range(12)))
+    (files / "times.txt").write_text("0.0\n0.1\n0.2")
+    return names, volume, movie, cs.rdm_data(np.load("model.npy"), stimulus=list("abcdefgh"))
+
+
+REPEATS = ("--repeat", "count", "--label", "run=runs.npy", "--folds", "run")
+TO_MODEL = ("--ids", "model=letters.txt", "--rdm", "correlation")
+
+
+def test_rdm_movie(call, files, trials):
+    names, _, movie, model = trials
+    args = ("rdm-movie", "movie.npy", "model.npy", *TO_MODEL, "--ids", "movie=trials.txt", *REPEATS)
+    args = (*args, "--noise", "none", "--method", "pearson", "--n-splits", 2, *QUICK)
+    outcome = call(*args, "--time", "times.txt", "-o", "r.nc")
+    assert outcome.code == 0, outcome.err
+    assert "result: r.nc" in outcome.out
+    found = cs.load("r.nc")
+    data = cs.responses(
+        movie,
+        dims=("trial", "time", "unit"),
+        time=[0, 0.1, 0.2],
+        stimulus=names,
+        repeat="count",
+        run=np.repeat([0, 1, 2, 3], 8),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        direct = cs.rdm_movie(
+            data, models={"model": model}, folds="run", noise=None, method="pearson", n_splits=2, n_boot=10,
+            n_perm=10, rng=0,
+        )  # fmt: skip
+    np.testing.assert_allclose(found.rdms, direct.rdms, rtol=1e-12)
+    np.testing.assert_allclose(found.data["value"], direct.data["value"], rtol=1e-12)
+    assert found.data["value"].values.argmax() == 1
+    assert "crossnobis" in outcome.out
+    windows = json.loads(call(*args, "--time", "times.txt", "--window", 0.2, "--step", 0.1, "--json").out)
+    assert [row["time"] for row in windows["results"]] == pytest.approx([0.1, 0.2])
+    refused(call(*args), "pass --time FILE with 3 times in seconds from the event")
+    refused(call(*args, "--time", "times.txt", "--window", 5), "a window of 5 is longer than the data")
+    refused(call(*args, "--time", "times.txt", "--step", 0.1), "--step")
+    refused(call("rdm-movie", "volume.npy", "--ids", "trials.txt"), "dims")
+
+
+def test_the_movie_of_a_file_that_knows_its_times(call, files, trials):
+    names, _, movie, _ = trials
+    np.savez("m.npz", responses=movie, stimulus=names, time=[0.0, 0.1, 0.2])
+    outcome = call("rdm-movie", "m.npz", "--repeat", "count", "--noise", "none", "--n-boot", 0, "--json")
+    assert outcome.code == 0, outcome.err
+    assert [row["time"] for row in json.loads(outcome.out)["results"]] == pytest.approx([0, 0.1, 0.2])
+    refused(
+        call("rdm-movie", "m.npz", "--repeat", "count", "--time", "times.txt"),
+        "the file has times of its own; leave it out",
+    )
+
+
+def test_searchlight(call, files, trials):
+    names, volume, _, model = trials
+    args = ("searchlight", "volume.npy", "model.npy", *TO_MODEL, "--ids", "volume=trials.txt", *REPEATS)
+    args = (*args, "--noise", "diagonal", *QUICK)
+    places = ("--label", "x=places.csv")
+    parsed = json.loads(call(*args, *places, "--radius", 1.5, "--json").out)
+    data = cs.responses(
+        volume,
+        stimulus=names,
+        repeat="count",
+        run=np.repeat([0, 1, 2, 3], 8),
+        x=np.arange(12),
+    )
+    direct = cs.searchlight(
+        data, model, radius=1.5, folds="run", noise="diagonal", n_boot=10, n_perm=10, rng=0
+    )
+    values = [row["value"] for row in parsed["results"]]
+    assert values == pytest.approx(direct.data["value"].values.tolist())
+    assert np.mean(values[:5]) > np.mean(values[7:]) + 0.3
+    for one in (("--n-units", 3), ("--coordinates", "x,y", "--radius", 1.5, "--label", "y=places.csv")):
+        assert call(*args, *places, *one).code == 0
+    refused(call(*args, *places), "radius")
+    refused(call(*args, "--radius", 1), "say where units are with --label x=FILE")
+    refused(call(*args, *places, "--radius", 1, "--coordinates", "x,q"), "q")
+
+
+def test_influence(call, files):
+    x, y = np.load("x.npy"), np.load("y.npy")
+    x[7], y[7] = 20 * x[7], 20 * x[7]
+    np.save("x.npy", x)
+    np.save("y.npy", y)
+    args = ("influence", "x.npy", "y.npy", *IDS, "-m", "rsa", "-m", "linear_predictivity", "-m", "cka")
+    outcome = call(*args, "-o", "r.nc")
+    assert outcome.code == 0, outcome.err
+    assert "20 stimuli, each left out once" in outcome.out
+    ids = [f"s{i}" for i in range(20)]
+    a, b = (cs.responses(v, stimulus=ids) for v in (x, y))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        direct = cs.influence({"x": a}, {"y": b}, ["rsa", "linear_predictivity", "cka"], rng=0)
+    np.testing.assert_allclose(
+        cs.load("r.nc").stimuli["influence"], direct.stimuli["influence"], rtol=1e-9, atol=1e-12
+    )
+    assert cs.load("r.nc").data["most"].sel(measure="cka").item() == "s7"
+    refused(call(*args, "--threshold", -1), "--threshold must be")
+    refused(call(*args, "-m", "rsa"), "listed more than once")
+    refused(call("influence", "x.npy", *IDS), "Missing argument 'B'")
+
+
+def test_equivalence(call, files):
+    rng = np.random.default_rng(6)
+    for name in ("one", "two", "three"):
+        np.save(f"{name}.npy", np.load("x.npy") + 0.3 * rng.normal(size=(20, 5)))
+    args = ("equivalence", "y.npy", "one.npy", "two.npy", "three.npy", *IDS, "--n-boot", 50)
+    parsed = json.loads(call(*args, "--margin", 0.3, "--and", "x.npy", "-m", "cka", "--json").out)
+    assert {row["model"] for row in parsed["results"]} == {"y", "x"}
+    assert [row["target"] for row in parsed["results"][:4]] == ["one", "two", "three", "all"]
+    ids = [f"s{i}" for i in range(20)]
+    read = {n: cs.responses(np.load(f"{n}.npy"), stimulus=ids) for n in ("x", "y", "one", "two", "three")}
+    models = {n: read.pop(n) for n in ("y", "x")}
+    direct = cs.equivalence(models, read, "cka", margin=0.3, n_boot=50, rng=0).to_frame()
+    assert [row["difference"] for row in parsed["results"]] == pytest.approx(direct["difference"].tolist())
+    refused(call(*args), "Missing option '--margin'")
+    refused(call(*args, "--margin", 0), "--margin must be")
+    refused(call("equivalence", "y.npy", "one.npy", *IDS, "--margin", 0.1), "at least 2 animals")
+
+
+def test_equivalence_with_the_subjects_of_one_file(call, files):
+    ids = [f"s{i}" for i in range(20)]
+    rng = np.random.default_rng(6)
+    each = [cs.measures.rdm(np.load("x.npy") + rng.normal(size=(20, 5)), square=True) for _ in range(3)]
+    animals = cs.rdm_data(np.stack(each), stimulus=ids, subject=list("abc"), distance="correlation")
+    animals.to_dataset(name="responses").to_netcdf("animals.nc", engine="h5netcdf")
+    args = ("equivalence", "x.npy", "animals.nc", "--ids", "x=ids.txt", "--margin", 0.2, "--n-boot", 20)
+    outcome = call(*args, "--json")
+    assert outcome.code == 0, outcome.err
+    assert [row["target"] for row in json.loads(outcome.out)["results"]] == ["a", "b", "c", "all"]
+
+
+def test_every_verb_is_a_command(call):
+    listed = call("--help").out
+    verbs = {name.replace("_", "-") for name in cs.analyses.__all__} - {"deciding-stimuli"}
+    for name in verbs:
+        assert f"\n  {name} " in listed
+        assert call(name, "--help").out.startswith(f"Usage: consilience {name} ")
+
+
+def lines_of_docs():
+    for page in sorted((Path(__file__).parents[2] / "docs").rglob("*.md")):
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            yield from (line for line in block.replace("\\\n", " ").splitlines() if line.startswith("consil"))
+
+
+@pytest.mark.parametrize("line", list(lines_of_docs()))
+def test_lines_of_the_docs_are_understood(line):
+    _, name, *args = shlex.split(line)
+    context = cli.commands[name].make_context(name, args)
+    assert context.params

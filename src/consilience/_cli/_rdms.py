@@ -6,16 +6,13 @@ from typing import Any
 
 from consilience._cli._verb import run_verb
 
-__all__ = ["command"]
+__all__ = ["command", "noise_given"]
 
 
 def command(
     *, files: tuple[str, ...], reading: dict[str, Any], output: str | None, as_json_text: bool, **options: Any
 ) -> int:
-    noise = options.pop("noise")
-    keyword: dict[str, Any] = {}
-    if noise is not None:  # none is a choice, and not given is another
-        keyword = {"noise": None if noise == "none" else noise}
+    keyword = noise_given(options.pop("noise"))
     return run_verb(
         "rdms",
         files,
@@ -25,3 +22,8 @@ def command(
         output=output,
         as_json_text=as_json_text,
     )
+
+
+def noise_given(noise: str | None) -> dict[str, Any]:
+    """The argument ``noise``: none is a choice, and not given is another."""
+    return {} if noise is None else {"noise": None if noise == "none" else noise}

@@ -9,9 +9,18 @@ from collections.abc import Iterable, Sequence
 __all__ = ["as_options", "clean", "counted", "interval", "number", "table"]
 
 _OPTIONS = (
+    (
+        re.compile(r"name one: member=.* in Python, 'system: .*' in a study file, (.*) on the command line"),
+        r"name one: \1",
+    ),
     (re.compile(r"cs\.responses\(\.\.\., repeat=(['\"])count\1\)|repeat=(['\"])count\2"), "--repeat count"),
     (re.compile(r"stimulus=\[\.\.\.\]"), "--ids FILE"),
     (re.compile(r"\bjoin=(['\"])(\w+)\1"), r"--join \2"),
+    (
+        re.compile(r"time must give (\d+) times in seconds"),
+        r"pass --time FILE with \1 times in seconds",
+    ),
+    (re.compile(r"data\.assign_coords\((\w+)=\('unit', values\)\)"), r"--label \1=FILE"),
     (re.compile(r"\bn_(boot|perm)=(\d+)"), r"--n-\1 \2"),
     (
         re.compile(

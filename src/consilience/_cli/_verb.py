@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +24,19 @@ from consilience._core._errors import ConsilienceWarning, InputError, nearest
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["as_json", "first_and_rest", "names_of", "read_files", "run_verb", "said_as_options", "target"]
+__all__ = [
+    "as_json",
+    "data_and_models",
+    "file_and_system",
+    "first_and_rest",
+    "names_of",
+    "read_files",
+    "run_verb",
+    "said_as_options",
+    "target",
+]
+
+_SYSTEM_OF_A_RESULT = re.compile(r"(.+?\.nc):(.*)", re.DOTALL)
 
 
 def run_verb(
@@ -47,9 +61,10 @@ def run_verb(
     listed = [
         source.partition("=")[2] or source for key in ("ids", "labels") for source in reading.get(key, ())
     ]
+    listed += [str(told["time"]) for told in reading.get("times", {}).values() if told["time"]]
     written = target(output, [*paths, *listed], option="--output")
     given = {key: value for key, value in options.items() if value is not None}
-    with said_as_options([*given, "missing", "rdm"]):
+    with said_as_options([*given, "missing", "rdm", "time"]):
         systems = read_files(paths, **reading)
         positional, keyword = arguments(systems)
         result = getattr(importlib.import_module("consilience.analyses"), verb)(
@@ -83,9 +98,11 @@ def read_files(
     rdm: Sequence[str] = (),
     repeat: str | None = None,
     missing: Any = None,
+    times: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, xr.DataArray]:
     """Files as arrays by name. ``ids``, ``kind`` and ``rdm`` are values for all files, or NAME=VALUE for one; labels
-    are LABEL=FILE for all, or NAME:LABEL=FILE for one."""
+    are LABEL=FILE for all, or NAME:LABEL=FILE for one. ``times``: {name: what `read_array` is told of the time axis}.
+    """
     from consilience.sources import read_array
 
     names = names_of(paths)
@@ -94,9 +111,11 @@ def read_files(
         for values, option in ((ids, "--ids"), (kind, "--kind"), (rdm, "--rdm"))
     )
     of_labels = _labels_of(labels, names)
+    split = [file_and_system(path) for path in paths]
     return {
         name: read_array(
             path,
+            member=member,
             ids=of_ids.get(name),
             kind=of_kind.get(name),
             rdm=of_rdm.get(name),
@@ -104,14 +123,46 @@ def read_files(
             repeat=None if name in of_rdm else repeat,
             missing=missing,
             labels=of_labels[name],
+            **(times or {}).get(name, {}),
         )
-        for name, path in zip(names, paths)
+        for name, (path, member) in zip(names, split)
     }
 
 
+def file_and_system(given: str) -> tuple[str, str | None]:
+    """FILE:SYSTEM, one system of the RDMs in a file, as the two; (``given``, None) where that is a file's name."""
+    if os.path.lexists(given):
+        return given, None
+    colons = [at for at, letter in enumerate(given) if letter == ":"]
+    for at in colons:
+        if os.path.isfile(given[:at]):
+            return given[:at], given[at + 1 :]
+    match = _SYSTEM_OF_A_RESULT.fullmatch(given)  # of a file that does not exist, which is then said
+    return (match[1], match[2]) if match else (given, None)
+
+
+def data_and_models(paths: Sequence[str], reading: Mapping[str, Any]) -> dict[str, Any]:
+    """``reading`` where the first file holds responses and the others RDMs: labels that name no file are of the first,
+    distances that name none of the others.
+    """
+    first, *others = names_of(paths)
+    named = tuple(f"{name}=" for name in (first, *others))
+    rdm = [
+        told
+        for value in reading.get("rdm", ())
+        for told in ([value] if value.startswith(named) else [f"{name}={value}" for name in others])
+    ]
+    labels = [
+        entry if ":" in entry.partition("=")[0] else f"{first}:{entry}" for entry in reading.get("labels", ())
+    ]
+    return {**reading, "rdm": rdm, "labels": labels}
+
+
 def names_of(paths: Sequence[str]) -> list[str]:
-    """A name for each file: its stem, or its path where two have one stem; a file given twice gets marks."""
-    stems = [Path(path).stem or f"file{i + 1}" for i, path in enumerate(paths)]
+    """A name for each file: its stem (of FILE:SYSTEM the system), or its path where two have one stem; a file given
+    twice gets marks."""
+    split = [file_and_system(path) for path in paths]
+    stems = [member or Path(path).stem or f"file{i + 1}" for i, (path, member) in enumerate(split)]
     told = [stem if stems.count(stem) == 1 else str(path) for stem, path in zip(stems, paths)]
     marks = "ab" if len(told) == 2 else [str(i + 1) for i in range(len(told))]
     return [name if told.count(name) == 1 else f"{name} ({mark})" for name, mark in zip(told, marks)]
@@ -193,7 +244,8 @@ def target(out: str | None, inputs: Sequence[str | None], *, option: str) -> Pat
     if path.is_symlink():
         raise click.UsageError(f"{option} {clean(out, 100)} is a symbolic link; give a file of its own.")
     check_target(path, who=option)
-    for source in inputs:
+    for given in inputs:
+        source = None if given is None else file_and_system(given)[0]
         if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
             raise click.UsageError(f"{option} {clean(out, 100)} is one of the inputs; give another name.")
     return path

@@ -61,6 +61,26 @@ _level = click.option(
 )
 _seed = click.option("--seed", "rng", type=SEED, default=0, show_default=True, help="Whole number.")
 _inference = _stack(_boot, _perm, _level, _seed)
+_folds = click.option("--folds", help="A label (run, session): its trials are held out together.")
+_noise = click.option(
+    "--noise",
+    type=click.Choice(["shrinkage", "shrinkage_diagonal", "diagonal", "full", "none"]),
+    help="Noise covariance of units, from the trials; diagonal where they were not recorded at once.  [default: "
+    "shrinkage]",
+)
+_splits = click.option(
+    "--n-splits", type=DRAWS, help="Halves of the trials for reliability; 0 = none.  [default: 10]"
+)
+_likeness = click.option(
+    "--method",
+    type=click.Choice(["spearman", "pearson", "cosine"]),
+    help="How RDMs are compared with those of models.  [default: spearman]",
+)
+_in_sample = click.option(
+    "--in-sample",
+    is_flag=True,
+    help="Score what a measure fits on the stimuli that it was fitted to: inflated.",
+)
 
 
 def _run(module: str, options: dict[str, Any]) -> int:
@@ -75,14 +95,9 @@ def _run(module: str, options: dict[str, Any]) -> int:
     help="crossnobis, poisson_crossvalidated (of single trials), correlation, euclidean, cosine, mahalanobis...  "
     "[default: crossnobis where there are repeats, else correlation]",
 )
-@click.option("--folds", help="A label (run, session): its trials are held out together.")
-@click.option(
-    "--noise",
-    type=click.Choice(["shrinkage", "shrinkage_diagonal", "diagonal", "full", "none"]),
-    help="Noise covariance of units, from the trials; diagonal where they were not recorded at once.  [default: "
-    "shrinkage]",
-)
-@click.option("--n-splits", type=DRAWS, help="Halves of the trials for reliability; 0 = none.  [default: 10]")
+@_folds
+@_noise
+@_splits
 @_by
 @_join
 @_boot
@@ -184,4 +199,121 @@ def evaluate_models(**options: Any) -> int:
     return _run("_evaluate_models", options)
 
 
-COMMANDS = (rdms, encode, evaluate_models, partition, shape_space)
+@click.command("rdm-movie")
+@click.argument("data", type=click.Path())
+@click.argument("models", type=click.Path(), nargs=-1)
+@click.option(
+    "--time",
+    type=click.Path(),
+    help="Times of the samples in seconds, one a line or .npy, where DATA (trial, time, unit) has none.",
+)
+@click.option(
+    "--distance",
+    help="crossnobis, correlation, euclidean...  [default: crossnobis where there are repeats, else correlation]",
+)
+@_folds
+@_noise
+@click.option("--window", type=float, help="Seconds that are averaged before distances are taken.")
+@click.option("--step", type=float, help="Seconds from one window to the next.  [default: the window]")
+@_likeness
+@_splits
+@_inference
+@_files
+@_written
+def rdm_movie(**options: Any) -> int:
+    """RDMs of DATA over time, their reliability, and when they look like RDMs of MODELS. Labels that name no file are
+    of DATA, and --rdm is of the models.
+    """
+    return _run("_rdm_movie", options)
+
+
+@click.command()
+@click.argument("data", type=click.Path())
+@click.argument("model", type=click.Path())
+@click.option("--radius", type=float, help="Of the spheres, in the unit of the coordinates; or --n-units.")
+@click.option("--n-units", type=click.IntRange(min=1), help="The nearest units, the centre included.")
+@click.option(
+    "--coordinates",
+    help="Labels of units, one for each axis of space: x,y.  [default: those of x, y, z that are there]",
+)
+@click.option(
+    "--distance",
+    type=click.Choice(["crossnobis", "euclidean", "correlation"]),
+    help="[default: crossnobis where there are repeats, else correlation]",
+)
+@_folds
+@click.option(
+    "--noise", type=click.Choice(["diagonal"]), help="For crossnobis: units by their noise variance."
+)
+@_likeness
+@_inference
+@_files
+@_written
+def searchlight(**options: Any) -> int:
+    """Where the units of DATA look like the RDM in MODEL: the units around each unit. Labels that name no file are of
+    DATA (of its units, such as --label x=places.csv, or trials), and --rdm is of the model.
+    """
+    return _run("_searchlight", options)
+
+
+@click.command()
+@click.argument("a", type=click.Path())
+@click.argument("b", type=click.Path())
+@click.option(
+    "--measure",
+    "-m",
+    "measures",
+    multiple=True,
+    default=("rsa",),
+    show_default=True,
+    help="May be given several times.",
+)
+@_in_sample
+@click.option("--threshold", type=float, help="Of abs z beyond which a stimulus is flagged.  [default: 4]")
+@click.option("--smallest", type=float, help="Change of the value that counts.  [default: 0.05]")
+@_by
+@_join
+@_seed
+@_files
+@_written
+def influence(**options: Any) -> int:
+    """How much each stimulus moves the likeness of A and B: each left out once."""
+    return _run("_influence", options)
+
+
+@click.command()
+@click.argument("model", type=click.Path())
+@click.argument("animals", type=click.Path(), nargs=-1, required=True)
+@click.option(
+    "--margin",
+    type=float,
+    required=True,
+    help="Difference that does not matter, in units of the measure, chosen before looking.",
+)
+@click.option("--and", "more", type=click.Path(), multiple=True, help="A further model beside MODEL.")
+@click.option("--measure", "-m", help="With an interval.  [default: rsa]")
+@_in_sample
+@_join
+@_boot
+@_level
+@_seed
+@_files
+@_written
+def equivalence(**options: Any) -> int:
+    """Is MODEL as close to an animal as another animal is? ANIMALS are files, or one that holds RDMs of several
+    subjects.
+    """
+    return _run("_equivalence", options)
+
+
+COMMANDS = (
+    rdms,
+    rdm_movie,
+    searchlight,
+    encode,
+    evaluate_models,
+    partition,
+    shape_space,
+    equivalence,
+    influence,
+)

@@ -78,6 +78,7 @@ def read_array(
     labels: Mapping[str, LabelSource] | None = None,
     missing: Literal["raise", "omit", "mask"] | None = None,
     member: str | None = None,
+    time: LabelSource | None = None,
 ) -> xr.DataArray:
     """Reads responses (or RDM data) from one file.
 
@@ -101,6 +102,7 @@ def read_array(
     rdm : the distance of the entries ("correlation"...), where the file holds RDMs: (n, n), (rdm, n, n) or
         condensed (rdm, n(n-1)/2). Then ``subject`` and ``session`` give one label per RDM.
     member : which system, where the file is a result of `cs.rdms` of several
+    time : times of the samples in seconds, a list or a file (as for labels), where the file has none.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def read_array(
                 system=system,
                 rdm=rdm,
                 ids=given_ids,
-                labelled=bool(labels),
+                labelled=bool(labels) or time is not None,
                 who=who,
             )
     if member is not None:
@@ -165,6 +167,12 @@ def read_array(
             f"{who}: the label {taken!r} has a meaning of its own; choose another name.", code="bad-label"
         )
     given = {name: read_label(source, name, who=who) for name, source in (labels or {}).items()}
+    if time is not None and (as_rdms or raw.time is not None):
+        raise InputError(
+            f"{who}: time is given, and {'RDM data have none' if as_rdms else 'the file has times of its own'}; "
+            "leave it out.",
+            code="bad-time",
+        )
     try:
         if as_rdms:
             raw = replace(raw, values=computed(raw.values, who=who)) if is_lazy(raw.values) else raw
@@ -177,7 +185,7 @@ def read_array(
             dims=names,
             stimulus=stimulus,
             unit=raw.unit,
-            time=raw.time,
+            time=raw.time if time is None else read_label(time, "time", who=who),
             system=system or raw.attrs.get("system") or os.path.basename(os.fspath(path)),
             repeat=repeat if repeat is not None else stored_repeat,
             missing=missing or ("mask" if "valid" in raw.labels else "raise"),

@@ -43,10 +43,13 @@ def read_rdms_result(
     chosen = member if member is not None else next(iter(found)) if len(found) == 1 else None
     if chosen is None or chosen not in found:
         what = f"has no system {shorten(member)}" if member is not None else f"has {len(found)} systems"
+        one = next(iter(found))
+        hint = "" if member is None else nearest(member, found)
         raise InputError(
             f"{who}: the RDMs in {show(path)} are of {', '.join(map(repr, list(found)[:6]))}"
-            f"{', ...' if len(found) > 6 else ''}: it {what}; name one ('system: ...' in a study file), or save each "
-            f"system by itself.{nearest(member, found) if member is not None else ''}",
+            f"{', ...' if len(found) > 6 else ''}: it {what}; name one: member={one!r} in Python, "
+            f"'system: {one}' in a study file, {show(path)}:{one} on the command line."
+            f"{hint if hint.startswith(' Did') else ''}",
             code="which-member",
         )
     data = found[chosen]

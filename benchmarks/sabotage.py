@@ -232,7 +232,7 @@ ALL = [
     ),
     Sabotage(
         "ceiling without its square root",
-        "measures/_contract.py",
+        "measures/_parts.py",
         "np.sqrt(spearman_brown(score))",
         "spearman_brown(score)",
         f"{COMPARE} -k ceiling",

@@ -77,9 +77,7 @@ class NeighbourParts(PairParts):
     def permute(
         self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None
     ) -> np.ndarray:
-        unit = self.normalise(b)
-        if groups is not None:
-            unit = np.stack([unit[groups == g].mean(axis=0) for g in range(groups.max() + 1)])
+        unit = self.averaged(b, groups)
         n = orders.shape[1]
         flat_a = _directed(self.normalise(a), n).reshape(len(a), n * n)
         out = np.empty((len(orders), len(a), len(unit)))

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 from consilience.measures._contract import PairParts
-from consilience.stats import permuted_concordance, permuted_cosines, weighted_concordance, weighted_cosines
+from consilience.stats import permuted_concordance, weighted_concordance, weighted_cosines
 
 __all__ = ["RhoParts", "TauParts", "rank", "tau_a", "untied_squares"]
 
@@ -88,14 +88,6 @@ class RhoParts(PairParts):
         if weights is None:
             return self.normalise(a) @ self.normalise(b).T
         return weighted_cosines(a, b, weights, squares=(untied_squares(a), untied_squares(b)))
-
-    def permute(
-        self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None
-    ) -> np.ndarray:
-        unit = self.normalise(b)
-        if groups is not None:
-            unit = np.stack([unit[groups == g].mean(axis=0) for g in range(groups.max() + 1)])
-        return permuted_cosines(self.normalise(a), unit, orders)
 
     def bound(self, vectors: np.ndarray) -> np.ndarray:
         return rank(vectors.mean(axis=0))

@@ -209,6 +209,42 @@ def test_series_with_planted_delay_is_found_and_blocks_keep_their_gap():
     assert longer.settings["gap_steps"] == 50
 
 
+def test_delays_do_not_reach_over_jumps_in_time_and_a_steady_clock_changes_nothing():
+    x, y, made = series()
+    y[4:, 0] = x[:-4, 1]
+    whole = cs.encode(made(x, "x"), made(y, "y"), delays=[0, 4], n_boot=0, n_perm=0, rng=0)
+    assert whole.settings["time_breaks"] == 0
+    assert whole.settings["step"] == 0.02
+    kept = np.r_[0:250, 300:600]
+    options = {"delays": [0, 4], "gap": 10, "n_boot": 0, "n_perm": 0, "rng": 0}
+    with pytest.warns(cs.ConsilienceWarning, match=r"jumps in time: 1; 8 of 550 samples are left out"):
+        pieces = cs.encode(made(x, "x")[kept], made(y, "y")[kept], **options)
+    expected = np.setdiff1d(kept, np.r_[0:4, 300:304]) * 0.02
+    np.testing.assert_allclose(pieces.predictions["time"].values, expected)
+    assert float(pieces.data["r"][0]) > 0.95
+    blind = cs.responses(x[kept], dims=("time", "unit"), time=np.arange(550) * 0.02, system="x")
+    other = cs.responses(y[kept], dims=("time", "unit"), time=np.arange(550) * 0.02, system="y")
+    joined = cs.encode(blind, other, **options)  # the jump hidden: delays mix the two pieces
+    assert float(joined.data["r"][0]) < float(pieces.data["r"][0])
+    jitter = np.arange(600) * 0.02 + np.random.default_rng(0).uniform(-0.002, 0.002, 600)
+    a, b = (cs.responses(v, dims=("time", "unit"), time=jitter, system=s) for v, s in ((x, "x"), (y, "y")))
+    np.testing.assert_array_equal(
+        cs.encode(a, b, **options).data["r"], cs.encode(made(x, "x"), made(y, "y"), **options).data["r"]
+    )
+
+
+def test_times_that_differ_by_rounding_are_the_same():
+    x, y, made = series()
+    b = made(y, "y")
+    single = cs.responses(x, dims=("time", "unit"), time=(np.arange(600) * 0.02).astype("f4"), system="x")
+    one = cs.encode(single, b, n_boot=0, n_perm=0, rng=0)
+    two = cs.encode(made(x, "x"), b, n_boot=0, n_perm=0, rng=0)
+    np.testing.assert_array_equal(one.data["r"], two.data["r"])
+    late = cs.responses(x, dims=("time", "unit"), time=np.arange(600) * 0.02 + 0.004, system="x")
+    with pytest.raises(cs.InputError, match=r"600 samples each, up to 0.004 s apart.*x.interp"):
+        cs.encode(late, b)
+
+
 def test_shuffled_folds_of_smooth_unrelated_series_leak_and_blocks_do_not():
     x, y, made = series(seed=4, width=6)
     lags = np.concatenate([np.roll(x, s, axis=0) for s in range(0, 120, 4)], axis=1)
@@ -308,8 +344,15 @@ def test_bad_data_say_so():
         cs.encode(layer, made(y, "y"))
     with pytest.raises(cs.InputError, match="delays must be different whole numbers"):
         cs.encode(made(x, "x"), made(y, "y"), delays=[1, 1])
-    with pytest.raises(cs.InputError, match="gap must be 'auto'"):
-        cs.encode(made(x, "x"), made(y, "y"), gap="none")
+    for gap in ("none", None, True, -1, -0.5, float("nan"), float("inf")):
+        with pytest.raises(cs.InputError, match=r"gap must be 'auto', .*a step is 0\.02"):
+            cs.encode(made(x, "x"), made(y, "y"), gap=gap)
+    with pytest.raises(cs.InputError, match="delays must be different whole numbers of steps"):
+        cs.encode(made(x, "x"), made(y, "y"), delays=[0, 0.1])
+    with pytest.raises(cs.InputError, match="at least 40 samples with all of their delays"):
+        cs.encode(made(x, "x"), made(y, "y"), delays=[0, 700])
+    with pytest.raises(cs.InputError, match=r"by= is for responses .*jumps in its times"):
+        cs.encode(made(x, "x"), made(y, "y"), by="run")
     with pytest.raises(cs.InputError, match="groups= is for responses"):
         cs.encode(made(x, "x"), made(y, "y"), groups="scene")
     with pytest.raises(cs.InputError, match="are left to train on"):

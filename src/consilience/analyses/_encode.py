@@ -60,8 +60,10 @@ def encode(
     groups : label on trial; stimuli of a group are on one side of every split, outer and inner, and are drawn and
         relabelled together.
     gap : of a series: what is left out of training beside a test stretch, in steps (int) or in units of ``time``
-        (float); "auto" = the longest measured autocorrelation time (90th percentile over units).
-    delays : of a series: steps by which x is delayed, side by side, e.g. range(10); positive = x comes first.
+        (float); "auto" = the longest measured autocorrelation time (90th percentile over units). What `delays` span
+        is added.
+    delays : of a series: steps by which x is delayed, side by side, e.g. range(10); positive = x comes first. They do
+        not reach over jumps in ``time`` of 1.5 steps or more (pieces of a recording): such samples are left out.
     n_boot : draws of held-out stimuli (groups, blocks of time); the fits are given, and the spread is corrected for
         the stimuli's part in them (`cs.stats.cross_validated_draws`). 0 = no intervals.
     n_perm : relabellings of stimuli (circular shifts of y for a series), everything fitted anew: cheap for ridge and
@@ -76,7 +78,7 @@ def encode(
     ------
     InputError : ids or times that do not match, too few stimuli, a model that cannot fit.
     ConsilienceWarning : ``penalty-at-edge``, ``ceiling-missing``, ``few-blocks``, ``few-relabellings``,
-        ``constant-units``.
+        ``constant-units``, ``time-breaks``.
 
     References
     ----------
@@ -160,10 +162,11 @@ def encode(
 def _data(x: Any, y: xr.DataArray, **options: Any) -> EncodingData:
     series = y.dims == ("time", "unit")
     if series:
-        for name in ("groups",):
-            if options[name] is not None:
+        for name, default in (("groups", None), ("by", "stimulus"), ("join", "exact")):
+            if options[name] != default:
                 raise InputError(
-                    f"{WHO}: {name}= is for responses (trial, unit); a series is split into stretches of time.",
+                    f"{WHO}: {name}= is for responses (trial, unit); a series is split into stretches of time, and its "
+                    "pieces (runs, sessions) are told apart by jumps in its times.",
                     code="bad-parameter",
                 )
         kept = {k: options[k] for k in ("cv", "gap", "delays", "seed")}

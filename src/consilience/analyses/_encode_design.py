@@ -143,28 +143,25 @@ def from_series(
                 f"{who}: y is a series ('time', 'unit'), x {name!r} has dims {checked.dims}; both must be series.",
                 code="bad-dims",
             )
-        if checked.sizes["time"] != target.sizes["time"] or not np.array_equal(
-            checked["time"].values, target["time"].values
-        ):
-            raise InputError(
-                f"{who}: x {name!r} and y do not have the same times ({checked.sizes['time']} and "
-                f"{target.sizes['time']} samples); bring them to one time base first.",
-                code="bad-time",
-            )
+        _same_times(checked, target, str(name), who)
         values = _varying(checked.values, name, who)[0]
         bands[str(name)] = values
     y_values, kept = _varying(target.values, "y", who)
     steps = _delays(delays, who)
     first, last = max(0, *steps), min(0, *steps)
-    n = len(y_values) + last - first
+    clock = _clock(target)
+    rows = _whole(clock, steps)
+    n = rows.size
     if n < 4 * FEWEST:
-        raise InputError(f"{who}: at least {4 * FEWEST} samples are needed, got {n}.", code="too-few")
-    rows = np.arange(first, len(y_values) + last)
+        raise InputError(
+            f"{who}: at least {4 * FEWEST} samples with all of their delays are needed, got {n} of {len(clock)}.",
+            code="too-few",
+        )
     parts = [np.concatenate([v[rows - d] for d in steps], axis=1) for v in bands.values()]
     y_rows = np.asarray(y_values[rows], dtype=np.float64)
     measured = max(float(np.quantile(autocorrelation_time(v), 0.9)) for v in (y_rows, *bands.values()))
     width = _gap(gap, measured, target, who) + (first - last)
-    splits = blocked_folds(np.arange(n), cv, width, who=who)
+    splits = blocked_folds(clock[rows], cv, width, who=who)
     length = max(width, int(np.ceil(2 * measured)), int(np.ceil(n ** (1 / 3))))
     if n < 10 * length:
         warn(
@@ -175,7 +172,7 @@ def from_series(
     least = max(1, width, int(np.ceil(2 * measured)))
 
     def inner(train: np.ndarray, count: int) -> list[Split]:
-        return blocked_folds(train, count, width, who=who)
+        return blocked_folds(clock[rows[train]], count, width, who=who)
 
     def orders(count: int, rng: np.random.Generator) -> np.ndarray:
         shifts = circular_shifts(n, least, count, rng)
@@ -187,6 +184,14 @@ def from_series(
             )
         return (np.arange(n) - shifts[:, None]) % n
 
+    breaks = int((np.diff(clock) > 1).sum())
+    if breaks:
+        warn(
+            "time-breaks",
+            f"jumps in time: {breaks}; {len(clock) - n} of {len(clock)} samples are left out, whose delays would reach "
+            "over a jump or an end.",
+            "Expected of a recording in pieces; else look for lost samples. Blocks and shifts run on over jumps.",
+        )
     names = target["unit"].values if "unit" in target.coords else np.arange(target.sizes["unit"])
     return EncodingData(
         x=np.concatenate(parts, axis=1),
@@ -208,7 +213,47 @@ def from_series(
             "block_steps": length,
             "delays": steps,
             "least_shift": least,
+            "step": float(f"{_step(target):.6g}"),
+            "time_breaks": breaks,
         },
+    )
+
+
+def _step(y: xr.DataArray) -> float:
+    return float(np.median(np.diff(y["time"].values))) if "time" in y.coords else 1.0
+
+
+def _clock(y: xr.DataArray) -> np.ndarray:
+    """(n,) int: the step of each sample, more than 1 after the last where time jumps by 1.5 steps or more."""
+    if "time" not in y.coords:
+        return np.arange(y.sizes["time"])
+    steps = np.floor(np.diff(y["time"].values) / _step(y) + 0.5)
+    return np.concatenate([[0], np.cumsum(np.maximum(steps, 1))]).astype(np.int64)
+
+
+def _whole(clock: np.ndarray, delays: list[int]) -> np.ndarray:
+    """Samples of which every delayed sample was recorded, exactly so many steps before."""
+    rows = np.arange(max(0, *delays), len(clock) + min(0, *delays))
+    for d in delays:
+        rows = rows[clock[rows] - clock[rows - d] == d]
+    return rows
+
+
+def _same_times(x: xr.DataArray, y: xr.DataArray, name: str, who: str) -> None:
+    """To a hundredth of a step: times made in float32, or by another sum, are the same."""
+    n, m = x.sizes["time"], y.sizes["time"]
+    if n == m:
+        one, two = (np.asarray(v["time"].values, np.float64) for v in (x, y))
+        away = float(np.abs(one - two).max())
+        if away <= 0.01 * _step(y):
+            return
+        said = f"{n} samples each, up to {away:.3g} s apart"
+    else:
+        said = f"{n} and {m} samples"
+    raise InputError(
+        f"{who}: x {name!r} and y do not have the same times ({said}); bring them to one time base first, e.g. "
+        "x.interp(time=y['time']) or means over the same bins.",
+        code="bad-time",
     )
 
 
@@ -243,7 +288,7 @@ def _delays(delays: Any, who: str) -> list[int]:
         return [0]
     try:
         listed = [check_count(d, name="delays", who=who, minimum=-(10**6)) for d in delays]
-    except TypeError:
+    except (TypeError, InputError):
         listed = []
     if not listed or len(set(listed)) < len(listed):
         raise InputError(
@@ -254,14 +299,13 @@ def _delays(delays: Any, who: str) -> list[int]:
 
 
 def _gap(gap: int | float | str, measured: float, y: xr.DataArray, who: str) -> int:
-    if isinstance(gap, str):
-        if gap != "auto":
-            raise InputError(
-                f"{who}: gap must be 'auto', a number of steps (int) or a time (float); got {shorten(gap)}.",
-                code="bad-parameter",
-            )
-        return int(np.ceil(measured))
-    if isinstance(gap, (float, np.floating)):
-        step = float(np.median(np.diff(y["time"].values))) if "time" in y.coords else 1.0
-        return check_count(int(np.ceil(gap / step)), name="gap", who=who)
-    return check_count(gap, name="gap", who=who)
+    steps: Any = int(np.ceil(measured)) if isinstance(gap, str) and gap == "auto" else gap
+    if isinstance(gap, (float, np.floating)) and np.isfinite(gap):
+        steps = int(np.ceil(gap / _step(y) - 1e-9))
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+        raise InputError(
+            f"{who}: gap must be 'auto', a number of steps (int, at least 0) or a time (float; a step is "
+            f"{_step(y):.4g}); got {shorten(gap)}.",
+            code="bad-parameter",
+        )
+    return int(steps)

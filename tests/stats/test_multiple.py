@@ -54,6 +54,13 @@ def test_max_statistic_is_the_published_step_down() -> None:
     assert (single[:3] >= expected[:3]).all()
 
 
+def test_adjust_goes_by_the_name_of_the_correction() -> None:
+    p = np.array([0.01, 0.04, 0.03, 0.005])
+    assert adjust(p, "holm") == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert adjust(p, "fdr") == pytest.approx([0.02, 0.04, 0.04, 0.02])
+    assert adjust(p, "none").tolist() == p.tolist()
+
+
 def test_max_is_sharper_than_holm_for_dependent_tests_only() -> None:
     rng = np.random.default_rng(2)
     shared = rng.normal(size=(4000, 1)) + 0.05 * rng.normal(size=(4000, 6))

@@ -20,8 +20,8 @@ from consilience.analyses._inputs import System, aligned_systems
 from consilience.analyses._on_subsets import values_on
 from consilience.analyses._words import references_of, settings_of
 from consilience.measures import Measure, PairParts
-from consilience.stats import half_splits
-from consilience.stats._contributions import corrected_p, held_out_shares, row_sums, row_tests
+from consilience.stats import adjust, half_splits
+from consilience.stats._contributions import held_out_shares, row_sums, row_tests
 from consilience.stats._pairs import square
 
 __all__ = ["deciding_stimuli"]
@@ -156,7 +156,10 @@ def _names(sides: Mapping[str, Any], systems: Mapping[str, list[System]]) -> dic
 
 
 def _decide(
-    one: Measure, systems: Mapping[str, list[System]], design: Design, correction: str
+    one: Measure,
+    systems: Mapping[str, list[System]],
+    design: Design,
+    correction: Literal["holm", "fdr", "none"],
 ) -> dict[str, Any]:
     """Contributions, their tests, and the curve; ``systems`` has first, second and b, one system each."""
     n = design.n
@@ -175,7 +178,7 @@ def _decide(
         each = row_sums(terms)
         rows: np.ndarray | None = terms[0] - terms[1]
         low, high, p = row_tests(terms[0] - terms[1], design.level)
-        corrected = corrected_p(p, correction)  # type: ignore[arg-type]
+        corrected = adjust(p, correction)
     else:
         each = (n * point[:, None] - (n - 1) * without.T) / n
         rows = None

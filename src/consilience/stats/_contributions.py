@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from scipy import stats
 
-__all__ = ["corrected_p", "held_out_shares", "row_sums", "row_tests"]
+__all__ = ["held_out_shares", "row_sums", "row_tests"]
 
 
 def row_sums(terms: np.ndarray) -> np.ndarray:
@@ -33,18 +31,6 @@ def row_tests(terms: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, 
     with np.errstate(divide="ignore", invalid="ignore"):
         p = np.where(se > 0, 2 * stats.t.sf(np.abs(total / se), n - 2), 1.0)
     return total - width, total + width, p
-
-
-def corrected_p(p: np.ndarray, correction: Literal["holm", "fdr", "none"]) -> np.ndarray:
-    """p (n,) corrected for n tests: by Holm (1979), or by Benjamini & Hochberg (1995)."""
-    if correction == "none":
-        return p
-    if correction == "fdr":
-        return np.asarray(stats.false_discovery_control(p, method="bh"))
-    order = np.argsort(p, kind="stable")
-    out = np.empty_like(p)
-    out[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
-    return out
 
 
 def held_out_shares(terms: np.ndarray, halves: np.ndarray) -> np.ndarray:

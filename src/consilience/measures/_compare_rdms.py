@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -29,16 +29,7 @@ Method = Literal[
     "whitened_pearson",
     "bures",
 ]
-METHODS = (
-    "cosine",
-    "pearson",
-    "spearman",
-    "kendall",
-    "rho_a",
-    "whitened_cosine",
-    "whitened_pearson",
-    "bures",
-)
+METHODS: tuple[str, ...] = get_args(Method)
 # what the methods are called elsewhere
 _ELSEWHERE = {
     "corr": "pearson",

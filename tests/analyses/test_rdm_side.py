@@ -1,6 +1,7 @@
 """RDMs from trials and what is made of them: what a first-time user with repeats got wrong in silence."""
 
 import functools
+import warnings
 
 import numpy as np
 import pytest
@@ -279,6 +280,34 @@ def test_the_smallest_p_of_a_model_of_one_against_the_rest_is_said():
         assert [w.code for w in found.warnings] == ["few-relabellings"]
     cs.searchlight(near, rest, radius=2, folds="run", n_boot=0, n_perm=0)
     cs.searchlight(near, model(), radius=2, folds="run", n_boot=0, n_perm=50)
+
+
+def test_compare_says_it_once_for_each_system_of_rdms():
+    house = (np.arange(8) == 0).astype(float)
+    rest = cs.rdm_data(np.abs(np.subtract.outer(house, house)), stimulus=IDS, system="house")
+    both = {"house": rest, "other": model()}
+    few = cs.rdm_data(
+        cs.measures.rdm(np.random.default_rng(0).normal(size=(4, 9))), stimulus=IDS[:4], system="few"
+    )
+    options = {"n_boot": 0, "n_perm": 50, "rng": 0}
+
+    def said(*sides, measure="rsa", **options):
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            found = cs.compare(*sides, measure, **options)
+        assert len(seen) == len(found.warnings)
+        return [(w.message, w.remedy) for w in found.warnings if w.code == "few-relabellings"]
+
+    ((message, remedy),) = said(
+        both, both, measure=["rsa", functools.partial(cs.measures.rsa, method="pearson")], **options
+    )
+    assert message == "RDM data 'house' has 8 relabellings that differ: its p is at least 0.12."
+    assert "some are alike" in remedy
+    ((message, remedy),) = said(few, few, **options)
+    assert "24 relabellings" in message
+    assert remedy == "4 stimuli have no more, so more permutations do not help; more stimuli would."
+    assert not said(both, both, **{**options, "n_perm": 0})
+    assert not said(model(), trials(), **options)
 
 
 # -- what is drawn and said

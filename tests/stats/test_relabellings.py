@@ -36,6 +36,8 @@ def test_it_is_the_count_over_all_permutations(d):
         (groups(1, 29), 30),
         (groups(1, 299), 100),
         (groups(4, 4), math.comb(8, 4) // 2),
+        (groups(1, 16), 17),
+        (groups(17, 1), 18),
         (groups(10, 10), 100),
         (groups(*[20] * 10), 100),
     ],

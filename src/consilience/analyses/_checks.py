@@ -14,6 +14,7 @@ from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_count, require, shorten
 from consilience._responses._check import refuse_result
 from consilience.analyses._inputs import System, people_of
+from consilience.analyses._models import caution_few_relabellings
 from consilience.measures import Measure, as_measure
 
 WHO = "cs.compare"
@@ -233,6 +234,15 @@ def say_what_lacks(
                 f"{int(x.n_units)} and {int(y.n_units)} units).",
                 f"{remedy}, or read each value against null_mean and null_expected.",
             )
+
+
+def say_of_few_relabellings(
+    measures: list[Measure], systems: Mapping[str, list[System]], n: int, n_perm: int
+) -> None:
+    """Of RDM data, whose null relabels stimuli: which have so few different relabellings that p is bounded."""
+    if n_perm and any(one.claims.resample == "pairs" for one in measures):
+        known = {s.name: s.rdms.mean(axis=0) for side in systems.values() for s in side if s.rdms is not None}
+        caution_few_relabellings(known, n, what="RDM data")
 
 
 FEWEST_GROUPS = 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -74,17 +75,20 @@ def unit_rows(vectors: np.ndarray, method: str) -> np.ndarray:
     return made / np.where(norm > 1e-12 * np.abs(vectors).max(initial=1e-300), norm, np.nan)
 
 
-def caution_few_relabellings(models: Mapping[str, np.ndarray], n: int) -> None:
+def caution_few_relabellings(models: Mapping[str, np.ndarray], n: int, *, what: str = "Model") -> None:
     """Says of which models ({name: condensed RDM of ``n`` stimuli}) relabelling makes so few different RDMs that p is
-    bounded from below.
+    bounded from below. ``what``: they are called.
     """
     for name, vector in models.items():
         count = distinct_relabellings(square(np.asarray(vector)[None], n)[0], most=FEW_RELABELLINGS)
         if count < FEW_RELABELLINGS:
+            alike = count < math.factorial(min(n, 6))
             warn(
                 "few-relabellings",
-                f"Model {shorten(name, 30)} has {count} relabellings that differ: its p is at least "
+                f"{what} {shorten(name, 30)} has {count} relabellings that differ: its p is at least "
                 f"{1 / count:.2g}.",
                 f"Of its {n} stimuli some are alike, so more permutations do not help; more stimuli, or a model that "
-                "tells more of them apart, would.",
+                "tells more of them apart, would."
+                if alike
+                else f"{n} stimuli have no more, so more permutations do not help; more stimuli would.",
             )

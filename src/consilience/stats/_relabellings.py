@@ -24,7 +24,15 @@ def distinct_relabellings(rdm: np.ndarray, /, *, most: int = 100) -> int:
     d = np.asarray(rdm, dtype=np.float64)
     n = len(d)
     scale = float(np.abs(d).max()) or 1.0
-    codes = np.unique(np.round(d / scale, 9), return_inverse=True)[1].reshape(n, n)
+    # those that move a few stimuli only are among them, and of most RDMs they are enough
+    if n > _PART and _count(d[:_PART, :_PART] / scale, most) == most:
+        return most
+    return _count(d / scale, most)
+
+
+def _count(d: np.ndarray, most: int) -> int:
+    n = len(d)
+    codes = np.unique(np.round(d, 9), return_inverse=True)[1].reshape(n, n)
     alike = np.unique(np.sort(codes, axis=1), axis=0, return_counts=True)[1]
     least = math.lgamma(n + 1) - sum(math.lgamma(m + 1) for m in alike)
     if least >= math.log(most) - 1e-9:

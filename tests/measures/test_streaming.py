@@ -199,6 +199,25 @@ def test_streams_of_very_small_and_very_large_numbers(size):
         assert ordinary.merge(small).value() == pytest.approx(float(expected), abs=1e-6)
 
 
+@pytest.mark.parametrize(("size", "dtype"), [(1e-200, "f8"), (1e90, "f8"), (3e8, "f4")])
+@pytest.mark.parametrize("units", [3, 60])
+def test_minibatches_of_very_small_and_very_large_numbers_count_alike(size, dtype, units):
+    """At 3e8 some batches of float32 pass the size beyond which they are divided, others do not."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, units)).astype(dtype)
+    y = x[:, :3] + 2 * rng.normal(size=(200, 3)).astype(dtype)
+
+    def fed_minibatches(scale):
+        one, two = cs.measures.MinibatchCKA(), cs.measures.MinibatchCKA()
+        for k, rows in enumerate(np.split(np.arange(200), 10)):
+            (one if k < 4 else two).update(x[rows] * np.asarray(scale, dtype), y[rows])
+        return one.merge(two)
+
+    plain, scaled = fed_minibatches(1.0), fed_minibatches(size)
+    assert scaled.value() == pytest.approx(plain.value(), abs=1e-6)
+    assert scaled.interval() == pytest.approx(plain.interval(), abs=1e-6)
+
+
 def test_what_an_interval_of_a_stream_lacks_is_said_in_its_own_name():
     x = np.random.default_rng(0).normal(size=(40, 3))
     for kind in (cs.measures.StreamingCKA, cs.measures.StreamingCCA):

@@ -10,7 +10,8 @@ from consilience._core._arrays import Array, float64, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
-from consilience.linalg import centre_columns, principal_scores, to_safe_size
+from consilience.linalg import centre_columns, principal_scores
+from consilience.linalg._centre import safe_power
 from consilience.linalg._moments import Moments, moments_of, shift_of
 from consilience.measures._cka import debiased_hsic
 from consilience.measures._door import two_systems
@@ -26,7 +27,7 @@ class MinibatchCKA:
     stimuli of a batch, each batch weighed alike. Each HSIC has the expectation of that over all stimuli, so that
     the value tends to the debiased CKA with the number of batches, whatever their size; it is noisier than
     `StreamingCKA`, which gives the value itself where units fit in memory squared. Batches must be random draws:
-    batches of one class each measure something else. Memory: three numbers per batch.
+    batches of one class each measure something else. Memory: five numbers per batch.
 
     Examples
     --------
@@ -46,15 +47,19 @@ class MinibatchCKA:
     """
 
     def __init__(self) -> None:
-        self._terms: list[tuple[float, float, float]] = []
+        self._terms: list[tuple[float, float, float]] = []  # HSIC of x and y, x and x, y and y
+        self._sizes: list[tuple[float, float]] = []  # powers of two by which x and y were divided
 
     def update(self, x: Array, y: Array, /) -> MinibatchCKA:
         """Adds a batch of at least 4 stimuli, ``x`` (m, p) and ``y`` (m, q)."""
         x, y = two_systems(x, y, who="MinibatchCKA.update")
-        n = x.shape[0]
-        found = debiased_hsic(_either_route(to_numpy(x), to_numpy(y)))
-        xy, xx, yy = (float(v) / (n * (n - 3)) for v in found)
+        x, y = to_numpy(x), to_numpy(y)
+        n, size = x.shape[0], (safe_power(x), safe_power(y))
+        if size != (1.0, 1.0):
+            x, y = x / x.dtype.type(size[0]), y / y.dtype.type(size[1])
+        xy, xx, yy = (float(v) / (n * (n - 3)) for v in debiased_hsic(_either_route(x, y)))
         self._terms.append((xy, xx, yy))
+        self._sizes.append(size)
         return self
 
     def merge(self, other: MinibatchCKA, /) -> MinibatchCKA:
@@ -65,7 +70,13 @@ class MinibatchCKA:
                 code="bad-parameter",
             )
         self._terms += other._terms
+        self._sizes += other._sizes
         return self
+
+    def _alike(self) -> np.ndarray:
+        """HSIC of each batch, (batches, 3), all in the size of the largest batch."""
+        x, y = np.transpose(np.array(self._sizes) / np.max(self._sizes, axis=0))
+        return np.array(self._terms) * np.stack([(x * y) ** 2, x**4, y**4], axis=1)
 
     def _ratio(self, sums: np.ndarray) -> np.ndarray:
         xy, xx, yy = np.moveaxis(sums, -1, 0)
@@ -81,17 +92,17 @@ class MinibatchCKA:
         """The value over the batches so far."""
         if not self._terms:
             raise InputError("MinibatchCKA: no batch yet; call update(x, y) first.", code="too-few")
-        return float(self._ratio(np.array(self._terms).sum(axis=0)))
+        return float(self._ratio(self._alike().sum(axis=0)))
 
     def interval(self, *, level: float = 0.95) -> tuple[float, float]:
         """(low, high): value +- t sd, by leaving out one batch at a time (jackknife); from 3 batches on."""
         level = check_number(level, name="level", who="MinibatchCKA.interval", low=0.0, high=1.0)
-        terms = np.array(self._terms)
-        if len(terms) < 3:
+        if len(self._terms) < 3:
             raise InputError(
-                f"MinibatchCKA.interval: at least 3 batches are needed, got {len(terms)}; use smaller batches.",
+                f"MinibatchCKA.interval: at least 3 batches are needed, got {len(self._terms)}; use smaller batches.",
                 code="too-few",
             )
+        terms = self._alike()
         without = self._ratio(terms.sum(axis=0) - terms)
         low, high = jackknife_interval(
             self.value(), without, n=len(terms), left_out=1, level=level, exhaustive=True
@@ -105,9 +116,7 @@ class MinibatchCKA:
 def _either_route(x: np.ndarray, y: np.ndarray) -> Moments:
     """Centred moments by products of units, or, with more units than stimuli, of the coordinates they span."""
     n = x.shape[0]
-    x, y = (
-        principal_scores(centre_columns(to_safe_size(z))) if z.shape[1] > n else float64(z) for z in (x, y)
-    )
+    x, y = (principal_scores(centre_columns(z)) if z.shape[1] > n else float64(z) for z in (x, y))
     return moments_of(x, y, shift_of(x), shift_of(y)).centred()
 
 

@@ -44,14 +44,14 @@ ALL = [
     ),
     Sabotage(
         "biased HSIC called debiased",
-        "measures/_cka.py",
+        "measures/_centred.py",
         "    off = k - xp.eye(n",
         "    off = k - 0 * xp.eye(n",
         VALUES,
     ),
     Sabotage(
         "diagonal vector taken from every row",
-        "measures/_cka.py",
+        "measures/_centred.py",
         "    off = k - xp.eye(n, dtype=k.dtype, device=k.device) * k\n",
         "    off = k - xp.linalg.diagonal(k)\n",
         VALUES,
@@ -98,8 +98,8 @@ ALL = [
     Sabotage(
         "compare by row",
         "analyses/_inputs.py",
-        '    rows = order[np.searchsorted(data["stimulus"].values[order], ids)]',
-        "    rows = np.arange(len(ids))",
+        "_unless_in_order(order[np.searchsorted(own[order], ids)], len(own))",
+        "_unless_in_order(np.arange(len(ids)), len(own))",
         COMPARE,
     ),
     Sabotage(
@@ -163,13 +163,13 @@ ALL = [
     Sabotage(
         "ranks skipped in Spearman",
         "measures/_compare_rdms.py",
-        '"spearman": _rank',
-        '"spearman": _centre',
+        '"spearman": rank,',
+        '"spearman": _centre,',
         VALUES,
     ),
     Sabotage(
         "tau-b for tau-a",
-        "measures/_compare_rdms.py",
+        "measures/_ranks.py",
         "    return tau_b * np.sqrt((n - ties[0]) * (n - ties[1])) / n",
         "    return tau_b",
         VALUES,

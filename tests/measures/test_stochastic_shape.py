@@ -246,6 +246,23 @@ def test_the_interval_of_copies_and_of_moments(metric):
         assert found.floor is None
 
 
+@pytest.mark.parametrize("metric", ["gaussian", "energy"])
+def test_what_stimuli_add_sums_to_the_distance_and_few_that_carry_it_are_said(metric):
+    from consilience.measures._stochastic_shape import solve, stochastic_problem
+
+    x, y = trials(0, n=16), trials(1, n=16)
+    problem = stochastic_problem(x, y, metric=metric, gamma=1.0, covariance="sample", who="test")
+    q, value = solve(problem, restarts=0, rng=0, who="test")
+    costs = problem.costs(q)
+    assert costs.shape == (16,)
+    assert costs.mean() == pytest.approx(value**2, rel=1e-6)
+    x, y = (z - z.mean(axis=1, keepdims=True) for z in (x, y))  # else the mean of all moves with the two
+    size = np.where(np.arange(16) < 2, 300.0, 1.0)[:, None, None]
+    with pytest.warns(cs.ConsilienceWarning, match=r"rests on about 2 of the 16 stimuli") as said:
+        m.stochastic_shape_interval(size * x, size * y, metric=metric, splits=0)
+    assert [w.message.code for w in said] == ["few-carry"]
+
+
 def test_the_interval_refuses_few_stimuli():
     x = trials(0, n=7)
     with pytest.raises(cs.InputError, match="at least 8 stimuli are needed, got 7"):

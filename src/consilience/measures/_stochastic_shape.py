@@ -292,6 +292,15 @@ class Gaussian:
         part = 1e-6 * float(np.linalg.norm(means)) / size if size > 0 else 0.0
         return polar(means + part * covariances)
 
+    def costs(self, q: np.ndarray) -> np.ndarray:
+        """What each stimulus adds to n d^2 at Q, (n,)."""
+        means = np.sum((self.mx - self.my @ q) ** 2, axis=1)
+        sizes = np.sum(self.left**2, axis=(1, 2)) + np.sum(self.right**2, axis=(1, 2))
+        if self.share == 0:
+            return np.asarray(self.gamma * means)
+        both = np.linalg.svd(self.left @ (q.T @ self.right), compute_uv=False).sum(axis=1)
+        return np.asarray(self.gamma * means + self.share * (sizes - 2 * both))
+
     def step(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         return self.curved(q)[:2]
 
@@ -337,6 +346,14 @@ class Energy:
         """The problem of some of the stimuli."""
         x, y = (_centred([side[i] for i in rows]) for side in (self.x, self.y))
         return Energy(x, y, self.who)
+
+    def costs(self, q: np.ndarray) -> np.ndarray:
+        """What each stimulus adds to n d^2 at Q, (n,)."""
+
+        def of(a: np.ndarray, b: np.ndarray) -> float:
+            return float(cdist(a, b @ q).mean() - (cdist(a, a).mean() + cdist(b, b).mean()) / 2)
+
+        return np.array([of(a, b) for a, b in zip(self.x, self.y)])
 
     def step(self, q: np.ndarray) -> tuple[float, np.ndarray]:
         value, pull = -self.own, np.zeros_like(q)

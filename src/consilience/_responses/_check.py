@@ -15,6 +15,10 @@ from consilience._responses._ids import check_ids, repeated
 from consilience._responses._places import places
 from consilience._responses._schema import DIMS, DISTANCES, KINDS
 
+READ_IN_BLOCKS = (
+    "read it in blocks with cs.compare by rsa, cka, distance_correlation or mutual_knn, or with cs.rdms by "
+    "correlation, euclidean, sqeuclidean or cosine"
+)
 WARNINGS = "consilience_warnings"  # attribute that carries what was said when the array was made
 
 
@@ -103,8 +107,8 @@ def loaded(data: xr.DataArray, who: str, name: str) -> xr.DataArray:
     free = check_fits(data.nbytes)
     if free is not None:
         raise InputError(
-            f"{who}: {name} takes {gigabytes(data.nbytes)} in memory, and {free} is free; cs.compare by rsa, cka, "
-            "distance_correlation or mutual_knn reads it in blocks, or choose fewer units.",
+            f"{who}: {name} takes {gigabytes(data.nbytes)} in memory, and {free} is free; {READ_IN_BLOCKS}, "
+            "or choose fewer units.",
             code="too-large",
         )
     return data.copy(data=computed(data.data, who=f"{who}: {name}"))

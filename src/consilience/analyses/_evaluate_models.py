@@ -324,7 +324,9 @@ def _check_structure(models: Mapping[str, RDMModel], people: System, method: str
 def _rdms_of(system: System, distance: str) -> np.ndarray:
     if system.rdms is not None:
         return system.rdms
-    return np.asarray(rdm(system.x, distance=distance), dtype=np.float64)[None]  # type: ignore[arg-type]
+    in_blocks = system.distances(distance)
+    found = rdm(system.x, distance=distance) if in_blocks is None else in_blocks  # type: ignore[arg-type]
+    return np.asarray(found, dtype=np.float64)[None]
 
 
 def _fold_counts(cv: Any, n: int, s: int) -> tuple[int, int]:

@@ -175,9 +175,10 @@ def _rdms(system: System, distance: str, ids: np.ndarray) -> np.ndarray:
     if system.rdms is not None:
         found = system.rdms
     else:
-        assert system.x is not None
         try:
-            found = np.asarray(rdm(system.x, distance=distance), dtype=np.float64)[None]  # type: ignore[arg-type]
+            in_blocks = system.distances(distance)
+            made = rdm(system.x, distance=distance) if in_blocks is None else in_blocks  # type: ignore[arg-type]
+            found = np.asarray(made, dtype=np.float64)[None]
         except FlatPatternError as error:
             raise error.named(ids, who=f"{WHO}, system {system.name!r}") from None
     for one in found:

@@ -12,6 +12,7 @@ import xarray as xr
 from consilience._core._arrays import all_finite
 from consilience._core._errors import InputError
 from consilience._core._memory import check_fits, computed, gigabytes, is_lazy, on_disk, out_of_core, release
+from consilience._responses._check import READ_IN_BLOCKS
 from consilience._responses._places import place_of
 from consilience.linalg import constant_columns
 from consilience.linalg._gram import centred_gram, gram
@@ -261,8 +262,8 @@ class Responses:
         free = check_fits(needed)
         if free is not None:
             raise InputError(
-                f"{self.who} takes {gigabytes(needed)} in memory, and {free} is free; use rsa, cka, "
-                "distance_correlation or mutual_knn, which read it in blocks, or choose fewer units.",
+                f"{self.who} takes {gigabytes(needed)} in memory, and {free} is free; {READ_IN_BLOCKS}, or "
+                "choose fewer units.",
                 code="too-large",
             )
         out, at = np.empty((n, p), out_type), 0

@@ -21,6 +21,7 @@ from consilience._core._params import check_count, check_number, check_option, s
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._core._threads import one_thread_if_small
 from consilience._responses import iterate_systems
+from consilience._responses._check import loaded
 from consilience._results import RDMs
 from consilience.analyses._inputs import System, aligned_systems, condensed
 from consilience.analyses._trial_rdms import (
@@ -34,6 +35,7 @@ from consilience.analyses._trial_rdms import (
     chosen_distance,
     fold_labels,
     half_rdms,
+    half_rdms_of_labels,
     noise_of,
     reliability,
     single_trials,
@@ -67,7 +69,9 @@ def rdms(
 
     Parameters
     ----------
-    systems : responses, RDM data (subjects are averaged; its own distance stays), or a mapping {name: either}
+    systems : responses, RDM data (subjects are averaged; its own distance stays), or a mapping {name: either}.
+        Files and dask arrays are read some units at a time for "correlation", "euclidean", "sqeuclidean" and "cosine",
+        and whole for the other distances.
     distance : for responses. "correlation", "euclidean", "sqeuclidean", "cosine", "mahalanobis" or "poisson", of
         patterns averaged over repeats (see `cs.measures.rdm`); "crossnobis" or "poisson_crossvalidated" (see there),
         of single trials. None: "crossnobis" where every stimulus has at least 2 valid trials in every system, so that
@@ -223,23 +227,49 @@ class _Reading:
             return system.rdms.mean(axis=0), 0, Reliability()
         who = f"{self.who}, system {system.name!r}"
         noise = noise_of(self.noise, system.name, self.who)
+        seed = self.seed.child(system.name)
         try:
+            found = self._in_blocks(system, seed)
+            if found is not None:
+                return found[0], 0, self._reliability(found[1], ids)
             if system.trials is None:
                 return self._of_averages(system, noise, who), 0, Reliability()
-            seed = self.seed.child(system.name)
             given = fold_labels(system.trials, self.folds, who=self.who, name=system.name)
-            made = checked_trials(
-                system.trials.values, system.trials["stimulus"].values, given, seed, who=who
+            trials = (
+                system.trials
+                if system.trials.chunks is None
+                else loaded(system.trials, self.who, system.name)
             )
+            made = checked_trials(trials.values, trials["stimulus"].values, given, seed, who=who)
             with one_thread_if_small((min(made.x.shape),)):  # what is factored is of trials or of units
                 vector = trial_rdm(made, self.distance, noise, who=who)
                 pairs = half_rdms(
                     made, given is not None, self.distance, noise, n_splits=self.n_splits, seed=seed
                 )
-                found = reliability(pairs, len(ids), n_boot=self.n_boot, level=self.level, seed=self.seed)
-            return vector, len(made.names) if self.distance in CROSS_VALIDATED else 0, found
+                agree = self._reliability(pairs, ids)
+            return vector, len(made.names) if self.distance in CROSS_VALIDATED else 0, agree
         except FlatPatternError as error:
             raise error.named(ids, who=who) from None
+
+    def _reliability(self, pairs: tuple[np.ndarray, np.ndarray] | None, ids: np.ndarray) -> Reliability:
+        return reliability(pairs, len(ids), n_boot=self.n_boot, level=self.level, seed=self.seed)
+
+    def _in_blocks(
+        self, system: System, seed: Seed
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None] | None:
+        """RDM, and those of halves of the trials, of responses that lie in a file or a dask array, which are read some
+        units at a time; None where they are in memory, or where the distance takes the units together.
+        """
+        vector = system.distances(self.distance)
+        if vector is None or system.trials is None:
+            return None if vector is None else (vector, None)
+        return vector, half_rdms_of_labels(
+            system.trials["stimulus"].values,
+            fold_labels(system.trials, self.folds, who=self.who, name=system.name),
+            lambda rows: system.distances(self.distance, rows),
+            n_splits=self.n_splits,
+            seed=seed,
+        )
 
     def _of_averages(self, system: System, noise: Any, who: str) -> np.ndarray:
         if self.distance in CROSS_VALIDATED or (self.distance == "mahalanobis" and isinstance(noise, str)):

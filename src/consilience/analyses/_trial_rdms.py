@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,6 +221,34 @@ def half_rdms(
             if error.code in ("no-repeats", "no-common-folds", "singular-noise"):
                 return None  # too few trials in a half: no reliability, and the docs say so
             raise
+    return np.stack(found[0]), np.stack(found[1])
+
+
+def half_rdms_of_labels(
+    stimulus: np.ndarray,
+    folds: np.ndarray | None,
+    rdm_of: Callable[[np.ndarray], np.ndarray | None],
+    *,
+    n_splits: int,
+    seed: Seed,
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The same halves as in `half_rdms`, for distances of averages, without the trials: ``rdm_of`` takes rows (trials,)
+    bool and gives the RDM of the means over these. None also where it gives none.
+    """
+    _, number = np.unique(stimulus, return_inverse=True)
+    names, owner = (np.zeros(1), number) if folds is None else np.unique(folds, return_inverse=True)
+    labels = Trials(np.empty((number.size, 0)), np.unique(stimulus), number, owner, names)
+    given = folds is not None
+    if n_splits == 0 or (given and names.size < 2) or np.bincount(number).min() < 2:
+        return None
+    found: list[list[np.ndarray]] = [[], []]
+    for mask in halves(labels, given, n_splits, seed):
+        for side, rows in zip(found, (mask, ~mask)):
+            lacks = np.bincount(number[rows], minlength=labels.stimuli.size).min() < 1
+            made = None if lacks else rdm_of(rows)
+            if made is None:
+                return None
+            side.append(made)
     return np.stack(found[0]), np.stack(found[1])
 
 

@@ -20,6 +20,22 @@ _Answer = TypeVar("_Answer")
 _SMALL = 300  # rows and columns up to which a second thread does not pay
 
 
+_found: tuple[int, Any] = (0, None)
+
+
+def _pools() -> Any:
+    """What controls the thread pools of this process. Libraries come with modules, so they are looked for again only
+    where more modules are there than at the last look, which takes 10 ms.
+    """
+    global _found
+    from threadpoolctl import ThreadpoolController
+
+    count = len(sys.modules)
+    if _found[0] != count:
+        _found = count, ThreadpoolController()
+    return _found[1]
+
+
 class _Hold:
     """Thread pools held at one thread. Nested and concurrent uses count; the last one out restores what was set before.
 
@@ -34,14 +50,12 @@ class _Hold:
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
-        from threadpoolctl import threadpool_limits
-
         torch = sys.modules.get("torch") if self.torch else None
         with self.lock:
             if torch is not None and self.torch_before is None:
                 self.torch_before = torch.get_num_threads()  # before its pool is held with the others
             if self.depth == 0:
-                self.limits = threadpool_limits(1, user_api=self.user_api)
+                self.limits = _pools().limit(limits=1, user_api=self.user_api)
             self.depth += 1
         if torch is not None:
             torch.set_num_threads(1)  # per thread in some builds, so in each use
@@ -81,9 +95,7 @@ def one_thread_if_small(*shapes: tuple[int, ...]) -> Iterator[None]:
 
 def blas_threads() -> int:
     """How many threads a product would use now; 1 where no BLAS says."""
-    from threadpoolctl import threadpool_info
-
-    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=1)
+    return max((pool["num_threads"] for pool in _pools().info() if pool["user_api"] == "blas"), default=1)
 
 
 def each_in_a_thread(work: Callable[[_Part], _Answer], parts: Sequence[_Part]) -> list[_Answer]:

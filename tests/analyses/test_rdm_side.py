@@ -132,6 +132,11 @@ def test_a_misspelt_label_or_noise_is_refused_whatever_the_distance():
         lambda: cs.searchlight(near, model(), radius=2, folds="run", **plain),
     )
     refused("needs-responses", "RDM data has no trials", lambda: cs.rdms(model(), folds="run"))
+    right = (
+        cs.rdms(one, folds="run", **OFF),
+        cs.searchlight(near, model(), radius=2, folds="run", n_boot=0, n_perm=0),
+    )
+    assert [found.settings["distance"] for found in right] == ["crossnobis", "crossnobis"]
 
 
 @pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
@@ -178,12 +183,15 @@ def test_spheres_that_are_too_small_are_said():
 
 
 def test_a_place_that_is_nan_is_named():
-    lost = trials().assign_coords(x=("unit", np.r_[np.nan, np.arange(19.0)]))
+    lost = trials().assign_coords(x=("unit", np.r_[np.arange(3.0), np.nan, np.arange(4.0, 20)]))
     refused(
         "nan-values",
-        "coordinate 'x' is nan for 1 of 20 units, the first is unit .*; drop them",
+        "coordinate 'x' is nan for 1 of 20 units, the first is unit 3; drop them",
         lambda: cs.searchlight(lost, model(), radius=2),
     )
+    kept = lost.isel(unit=np.isfinite(lost["x"].values))  # what is advised
+    found = cs.searchlight(kept, model(), radius=2, folds="run", n_boot=0, n_perm=0)
+    assert found.data.sizes["unit"] == 19
 
 
 # -- names in messages
@@ -196,20 +204,11 @@ def test_an_rdm_without_structure_is_named():
     near = trials().assign_coords(PLACES)
     text = r"cs.searchlight: all entries of the RDM of target\['flat'\]"
     refused("constant-rdm", text, lambda: cs.searchlight(near, flat, radius=2, n_boot=0, n_perm=0))
-
-
-def test_a_result_of_rdms_is_told_how_to_go_on():
-    found = cs.rdms(trials(), n_splits=0, n_boot=0)
-    text = r"is a result of cs.rdms; hand its RDMs on with .to_rdm_data\(\)"
-    near = trials().assign_coords(PLACES)
-    for call in (
-        lambda: cs.compare(model(), found),
-        lambda: cs.compare(model(), {"V1": found}),
-        lambda: cs.partition(model(), {"V1": found}),
-        lambda: cs.partition(model(), found),
-        lambda: cs.searchlight(near, found, radius=2),
-    ):
-        refused("not-responses", text, call)
+    both = {"flat": flat, "other": model()}
+    with pytest.raises(cs.InputError) as error:
+        cs.compare(both, model(), n_boot=0, n_perm=0)
+    assert "'flat'" in str(error.value)
+    assert "'other'" not in str(error.value)
 
 
 def test_negative_counts_and_milliseconds_are_doubted():

@@ -121,6 +121,7 @@ def test_a_folder_without_permission_is_refused(call, files, monkeypatch):
     refused(
         call("compare", "x.npy", "y.npy", *IDS, "--out", "r.nc"), "r.nc cannot be written (Permission denied)"
     )
+    assert not (files / "r.nc").exists()
 
 
 def test_rows_without_ids_are_a_warning(call, files):
@@ -377,7 +378,9 @@ def test_run_refuses(call, files):
 
 
 def test_unknown_commands(call):
-    refused(call("compair"), "there is no command 'compair'. Did you mean 'compare'?")
+    outcome = call("compair")
+    refused(outcome, "there is no command 'compair'. Did you mean 'compare'?")
+    assert outcome.err.rstrip().endswith("[usage]")
     refused(call("--nothing"), "No such option")
 
 

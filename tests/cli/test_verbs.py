@@ -154,14 +154,18 @@ def test_evaluate_models(call, files):
     ],
 )
 def test_refused_by_option(call, files, args, words):
+    before = sorted(path.name for path in files.iterdir())
     refused(call("rdms", "x.npy", *IDS, *args), words)
+    assert sorted(path.name for path in files.iterdir()) == before
 
 
 def test_an_input_is_never_overwritten(call, files):
     cs.responses(np.load("x.npy"), stimulus=[f"s{i}" for i in range(20)]).to_dataset(name="x").to_netcdf(
         "x.nc", engine="h5netcdf"
     )
+    before = (files / "x.nc").read_bytes()
     refused(call("rdms", "x.nc", "-o", "x.nc"), "--output x.nc is one of the inputs")
+    assert (files / "x.nc").read_bytes() == before
 
 
 def test_missing_values_are_named_as_an_option(call, files):

@@ -323,6 +323,13 @@ def test_rdm_movie(call, files, trials):
     refused(call(*args, "--time", "times.txt", "--window", 5), "a window of 5 is longer than the data")
     refused(call(*args, "--time", "times.txt", "--step", 0.1), "--step")
     refused(call("rdm-movie", "volume.npy", "--ids", "trials.txt"), "dims")
+    for wrong, words in (
+        (("--rdm", "modle=correlation"), "'modle' is none of the files. Did you mean 'model'"),
+        (("--label", "run"), "--label must be LABEL=FILE or NAME:LABEL=FILE, such as run=runs.npy; got run."),
+    ):
+        refused(call(*args, *wrong), words)
+    alone = ("rdm-movie", "movie.npy", "--ids", "trials.txt", "--rdm", "correlation")
+    assert call(*alone).code == 2
 
 
 def test_the_movie_of_a_file_that_knows_its_times(call, files, trials):

@@ -16,7 +16,7 @@ LABEL = click.option(
     "--label",
     "labels",
     multiple=True,
-    help="A label of trials, or of units: LABEL=FILE for all files, NAME:LABEL=FILE for one; of a .csv the column LABEL.",
+    help="A label of trials or units: LABEL=FILE for all files, NAME:LABEL=FILE for one; of a .csv the column LABEL.",
 )
 RDM = click.option(
     "--rdm",

@@ -146,16 +146,14 @@ def data_and_models(paths: Sequence[str], reading: Mapping[str, Any]) -> dict[st
     distances that name none of the others.
     """
     first, *others = names_of(paths)
-    named = tuple(f"{name}=" for name in (first, *others))
-    rdm = [
-        told
-        for value in reading.get("rdm", ())
-        for told in ([value] if value.startswith(named) else [f"{name}={value}" for name in others])
-    ]
+    said = reading.get("rdm", ())
+    of_one = [value for value in said if "=" in value or not others]
+    of_others = [f"{name}={value}" for value in said if value not in of_one for name in others]
     labels = [
-        entry if ":" in entry.partition("=")[0] else f"{first}:{entry}" for entry in reading.get("labels", ())
+        f"{first}:{entry}" if "=" in entry and ":" not in entry.partition("=")[0] else entry
+        for entry in reading.get("labels", ())
     ]
-    return {**reading, "rdm": rdm, "labels": labels}
+    return {**reading, "rdm": [*of_others, *of_one], "labels": labels}
 
 
 def names_of(paths: Sequence[str]) -> list[str]:

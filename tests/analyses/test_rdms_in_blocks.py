@@ -6,7 +6,7 @@ import pytest
 
 import consilience as cs
 from consilience._responses import _check
-from consilience.analyses import _patterns
+from consilience.analyses import _patterns, _rdms
 from consilience.analyses._patterns import Responses
 
 pytestmark = pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
@@ -82,6 +82,19 @@ def test_halves_that_are_dealt_are_those_of_memory(tmp_path, kind):
     np.testing.assert_allclose(there.data["reliability"], here.data["reliability"], atol=1e-4)
     none = cs.rdms(cs.responses(lazily(kind, x, tmp_path), **labels), **{**options, "n_splits": 0})
     assert np.isnan(none.data["reliability"].item())
+
+
+def test_more_trials_than_their_products_fit_are_loaded(monkeypatch):
+    x, labels = planted()
+    data = cs.responses(da.from_array(x, chunks=(10, 150)), **labels)
+    options = {"distance": "euclidean", "n_boot": 0, "folds": "run"}
+    monkeypatch.setattr(
+        _rdms, "check_fits", lambda needed: "1 MB" if needed == 16 * (N * RUNS) ** 2 else None
+    )
+    monkeypatch.setattr(Responses, "products", lambda *_: pytest.fail("products of trials that do not fit"))
+    there = cs.rdms(data, **options)
+    monkeypatch.undo()
+    np.testing.assert_allclose(there.rdms, cs.rdms(cs.responses(x, **labels), **options).rdms, rtol=1e-9)
 
 
 def test_models_and_parts_of_files(tmp_path, never_whole, monkeypatch):

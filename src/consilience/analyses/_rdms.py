@@ -17,6 +17,7 @@ from consilience._core._errors import (
     collect_cautions,
     nearest,
 )
+from consilience._core._memory import check_fits
 from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._core._threads import one_thread_if_small
@@ -258,8 +259,12 @@ class _Reading:
         self, system: System, seed: Seed
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None] | None:
         """RDM, and those of halves of the trials, of responses that lie in a file or a dask array, which are read some
-        units at a time; None where they are in memory, or where the distance takes the units together.
+        units at a time; None where they are in memory, where the distance takes the units together, or where the
+        products of all trials would not fit.
         """
+        trials = 0 if system.trials is None else system.trials.sizes["trial"]
+        if check_fits(2 * 8 * trials**2) is not None:
+            return None
         vector = system.distances(self.distance)
         if vector is None or system.trials is None:
             return None if vector is None else (vector, None)

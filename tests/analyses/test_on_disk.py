@@ -1,6 +1,5 @@
 """Responses in a file (np.memmap): read in blocks, the same values, memory that does not grow with the units."""
 
-import subprocess
 import sys
 import warnings
 from functools import partial
@@ -300,54 +299,12 @@ def test_lazy_arrays_of_other_kinds():
         cs.responses(ragged)
 
 
-CODE = """
-import sys, warnings
-import numpy as np, scipy.stats, xarray
-import dask.array as da
-import consilience as cs
-warnings.simplefilter("ignore")
-def peak():  # kB, of this process; ru_maxrss would keep that of the process it was started from
-    with open("/proc/self/status") as status:
-        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-kind, path = sys.argv[1:]
-n, p, step = 400, 250_000, 5000
-rng = np.random.default_rng(0)
-if kind == "dask":
-    x = da.random.default_rng(0).standard_normal((n, p), chunks=(n, step), dtype=np.float32)
-elif kind == "memmap":
-    x = np.memmap(path, np.float32, "w+", shape=(n, p))
-    for row in range(n):
-        x[row] = rng.standard_normal(p, dtype=np.float32)
-        if row % 10 == 9:
-            x.flush()
-            x._mmap.madvise(4)
-    x = np.memmap(path, np.float32, "r", shape=(n, p))
-else:
-    import zarr
-    store = zarr.create_array(path, shape=(n, p), dtype=np.float32, chunks=(n, step))
-    for start in range(0, p, step):
-        store[:, start : start + step] = rng.standard_normal((n, step), dtype=np.float32)
-small = cs.responses(rng.normal(size=(n, 50)), stimulus=np.arange(n))
-cs.compare(small, small, measure=["rsa", "cka"], n_boot=50, n_perm=50, rng=0)
-da.ones((400, 400), chunks=100).sum().compute()
-before = peak()
-if kind == "zarr":
-    data = cs.sources.read_array(path, ids=list(range(n)))
-else:
-    data = cs.responses(x, stimulus=np.arange(n))
-cs.compare(data, small, measure=["rsa", "cka"], n_boot=50, n_perm=50, rng=0)
-print((peak() - before) * 1024 / (4 * n * p))
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages are given back on Linux")
 @pytest.mark.parametrize("kind", ["memmap", "dask", "zarr"])
-def test_memory_does_not_grow_with_the_units(tmp_path, kind):
+def test_memory_does_not_grow_with_the_units(kind):
     """What rsa and cka take beyond what they take of small systems, as a share of 400 MB of data."""
     if kind == "zarr":
         pytest.importorskip("zarr")
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, kind, str(tmp_path / "x")], capture_output=True, text=True, check=True
-    )
-    assert float(done.stdout) < 0.6
+    memory = pytest.importorskip("benchmarks._memory")
+    assert memory.measured("growth", kind)[0] < 0.6

@@ -101,7 +101,7 @@ def from_trials(
 
     assert target.responses is not None
     kept = target.responses.units
-    names = y["unit"].values if "unit" in y.coords else np.arange(y.sizes["unit"])
+    names = _units(y)
     trials = None
     if target.trials is not None:
         codes = np.searchsorted(ids, target.trials["stimulus"].values)
@@ -135,6 +135,7 @@ def from_series(
 ) -> EncodingData:
     """Rows are samples of one time base; contiguous folds with a gap, blocks, circular shifts."""
     target = check_responses(y, who=who, name="y")
+    y_name = str(target.attrs.get("system") or "y")
     bands: dict[str, np.ndarray] = {}
     for name, data in iterate_systems(x, who=who, side="x"):
         checked = check_responses(data, who=who, name=f"x {name!r}" if isinstance(x, Mapping) else "x")
@@ -144,9 +145,8 @@ def from_series(
                 code="bad-dims",
             )
         _same_times(checked, target, str(name), who)
-        values = _varying(checked.values, name, who)[0]
-        bands[str(name)] = values
-    y_values, kept = _varying(target.values, "y", who)
+        bands[str(name)] = _varying(checked, name, who)[0]
+    y_values, kept = _varying(target, y_name, who)
     steps = _delays(delays, who)
     first, last = max(0, *steps), min(0, *steps)
     clock = _clock(target)
@@ -192,14 +192,13 @@ def from_series(
             "over a jump or an end.",
             "Expected of a recording in pieces; else look for lost samples. Blocks and shifts run on over jumps.",
         )
-    names = target["unit"].values if "unit" in target.coords else np.arange(target.sizes["unit"])
     return EncodingData(
         x=np.concatenate(parts, axis=1),
         bands={name: part.shape[1] for name, part in zip(bands, parts)},
         y=y_rows,
-        units=names[kept],
+        units=_units(target)[kept],
         axis=("time", target["time"].values[rows] if "time" in target.coords else rows),
-        names=(" + ".join(bands), str(target.attrs.get("system") or "y")),
+        names=(" + ".join(bands), y_name),
         kinds=("series", str(target.attrs.get("kind", "activation"))),
         splits=splits,
         inner=inner,
@@ -265,8 +264,12 @@ def _floats(parts: list[Any]) -> np.ndarray:
     )
 
 
-def _varying(values: np.ndarray, name: str, who: str) -> tuple[np.ndarray, np.ndarray]:
-    values = np.asarray(values)
+def _units(data: xr.DataArray) -> np.ndarray:
+    return np.asarray(data["unit"].values if "unit" in data.coords else np.arange(data.sizes["unit"]))
+
+
+def _varying(data: xr.DataArray, name: str, who: str) -> tuple[np.ndarray, np.ndarray]:
+    values, names = np.asarray(data.values), _units(data)
     values = values if values.dtype == np.float32 else values.astype(np.float64)
     kept = ~np.asarray(constant_columns(values))
     if not kept.any():
@@ -277,7 +280,8 @@ def _varying(values: np.ndarray, name: str, who: str) -> tuple[np.ndarray, np.nd
     if not kept.all():
         warn(
             "constant-units",
-            f"{shorten(name, 60)}: {int((~kept).sum())} of {kept.size} units do not vary over time and were dropped.",
+            f"{shorten(name, 60)}: {int((~kept).sum())} of {kept.size} units do not vary over time (unit "
+            f"{shorten(names[~kept][0].item(), 24)}) and were dropped.",
             "Expected for dead or clipped units; else check the recording.",
         )
     return values[:, kept], kept

@@ -1,7 +1,8 @@
 """Statistical validity of `cs.encode` by simulation: ``python -m benchmarks.validity_encode [--quick]``.
 
-Type-I error of p per unit and over units, coverage of the intervals of r, of the median and of ceilings, unrelated
-smooth series, groups of near copies, and leaky pipelines beside sound ones. One process, one BLAS thread; seeds are
+Type-I error of p per unit and over units, coverage of the intervals of r, of the median and of ceilings, where the
+spread of r comes from, bias of r / ceiling, unrelated smooth series, groups of near copies, and leaky pipelines beside
+sound ones. One process, one BLAS thread; seeds are
 fixed, so that the tables repeat.
 """
 
@@ -102,6 +103,86 @@ def planted(sets: int, n: int, p: int, t: int, noise: float) -> None:
             row("interval of the median, new stimuli and units", *covered(new, new_ends), 0.95),
         ],
     )
+
+
+def spread(sets: int) -> None:
+    """What held-out draws see of the variance of r (Fisher's z), and what they do not: the deal of folds."""
+    t, deals, rows = 8, 4, []
+    for n, p, noise, model in (
+        (60, 10, 1.0, RidgeCV()),
+        (80, 40, 0.5, RidgeCV()),
+        (80, 120, 0.3, RidgeCV()),
+        (80, 120, 0.3, RidgeCV([100.0])),
+        (60, 300, 0.3, RidgeCV()),
+    ):
+        fixed = np.random.default_rng(7).normal(size=(p, t)) / np.sqrt(p)
+        z, seen, hits = [], [], []
+        for k in range(sets):
+            rng = np.random.default_rng([10, n, p, k])
+            x = rng.normal(size=(n, p))
+            y = x @ fixed + noise * rng.normal(size=(n, t))
+            found = [
+                encode(x, y, model=model, n_boot=0 if j else 300, n_perm=0, rng=100 * k + j).data
+                for j in range(deals)
+            ]
+            z.append([np.arctanh(one["r"].values) for one in found])
+            ends = np.arctanh([found[0]["ci_low"].values, found[0]["ci_high"].values])
+            seen.append(((ends[1] - ends[0]) / 2 / stats.t.ppf(0.975, n - 1)) ** 2 / 2)
+            hits.append(ends)
+        values, limits = np.array(z), np.array(hits)
+        truth = np.arctanh(np.tanh(values).mean(axis=(0, 1)))
+        covered = ((limits[:, 0] <= truth) & (truth <= limits[:, 1])).mean(axis=1)
+        total = values[:, 0].var(axis=0, ddof=1).mean()
+        rows.append(
+            [
+                f"{n} stimuli, {p} features, penalty {'chosen' if model.alphas is None else 'given'}",
+                total / np.mean(seen),
+                values.var(axis=1, ddof=1).mean() / total,
+                covered.mean(),
+                covered.std(ddof=1) / np.sqrt(sets),
+            ]
+        )
+    print("## Where the spread of r comes from\n")
+    table("design,variance / that of held-out draws (2 taken),part of the deal,coverage,its s.e.", rows)
+
+
+def normalised(sets: int) -> None:
+    """r / ceiling against r / the planted ceiling; 60 units, signal / noise 0.03 to 3, 60 % of the signal linear."""
+    n, p, t, rows = 100, 20, 60, []
+    ratio = np.geomspace(0.03, 3, t)
+    w = np.random.default_rng(7).normal(size=(p, t)) / np.sqrt(p)
+    for repeats in (2, 4, 8):
+        every, sound, away = [], [], []
+        ceiling = np.sqrt(ratio / (ratio + 1 / repeats))
+        for k in range(sets):
+            rng = np.random.default_rng([11, repeats, k])
+            x = rng.normal(size=(n, p))
+            signal = np.sqrt(ratio) * (np.sqrt(0.6) * x @ w + np.sqrt(0.4) * rng.normal(size=(n, t)))
+            which = np.repeat(np.arange(n), repeats)
+            trials = signal[which] + rng.normal(size=(which.size, t))
+            d = quiet(
+                cs.responses(x, stimulus=np.arange(n)),
+                cs.responses(trials, stimulus=which, repeat="count"),
+                n_boot=200,
+                n_perm=0,
+                rng=k,
+            ).data
+            found, true = d["ratio"].values, d["r"].values / ceiling
+            kept = ~d["unreliable"].values & np.isfinite(found)
+            every.append(np.nanmedian(found) - np.median(true))
+            sound.append(np.median(found[kept]) - np.median(true[kept]))
+            away.append((found - true)[(ceiling > 0.5) & (ceiling < 0.6)])
+        rows.append(
+            [
+                repeats,
+                float(np.mean(sound)),
+                float(np.std(sound, ddof=1) / np.sqrt(sets)),
+                float(np.mean(every)),
+                float(np.nanstd(np.concatenate(away))),
+            ]
+        )
+    print("## r / ceiling, median over units less the median of r / planted ceiling\n")
+    table("repeats,units called reliable,s.e.,all units,s.d. of one unit with a ceiling of 0.5 to 0.6", rows)
 
 
 def partition(sets: int) -> None:
@@ -275,6 +356,8 @@ def main() -> None:
     unrelated(200 // part, 40, 200, 6)
     planted(150 // part, 60, 10, 15, 1.0)
     planted(150 // part, 80, 120, 15, 0.3)
+    spread(200 // part)
+    normalised(60 // part)
     partition(100 // part)
     ceilings(200 // part)
     series(120 // part, 1000, 6.0)

@@ -65,7 +65,10 @@ def encode(
     delays : of a series: steps by which x is delayed, side by side, e.g. range(10); positive = x comes first. They do
         not reach over jumps in ``time`` of 1.5 steps or more (pieces of a recording): such samples are left out.
     n_boot : draws of held-out stimuli (groups, blocks of time); the fits are given, and the spread is corrected for
-        the stimuli's part in them (`cs.stats.cross_validated_draws`). 0 = no intervals.
+        the stimuli's part in them (`cs.stats.cross_validated_draws`). 0 = no intervals. In simulations intervals of r
+        at 95 % held it in 0.96 (6 stimuli for each feature), 0.93 (2), and 0.91 to 0.92 (more features than stimuli):
+        the variance of r is 1.8, 2.2 and 2.4 to 2.5 times that of the draws, a fifth of it from the deal of the folds,
+        where 2 is taken.
     n_perm : relabellings of stimuli (circular shifts of y for a series), everything fitted anew: cheap for ridge and
         `OneToOne`, n_perm full fits for other models. 0 = no p.
     level : of the intervals.   rng : seed.

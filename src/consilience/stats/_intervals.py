@@ -40,6 +40,8 @@ def cross_validated_draws(
     of the s_i have half of that. The correction of Nadeau & Bengio (2003) for the training stimuli that k
     folds share, 1 + k/(k - 1), tends to the same 2. Where the fit is settled (strong signal, very many
     stimuli) the score hangs less on who trained it, and the interval is up to sqrt(2) wider than it need be.
+    Where features outnumber stimuli that do carry signal, it hangs more on them, and on the deal of the folds: in
+    simulations of `cs.encode` the variance was up to 2.5 times that of the draws, so intervals of 95 % held 0.91.
 
     Parameters
     ----------

@@ -1,10 +1,12 @@
-"""RSA in full on real recordings: crossnobis, ceilings, weighted models, tests, movies, searchlight.
+"""RSA in full on real recordings (crossnobis, ceilings, weighted models, tests, movies, searchlight), and encoding of
+time series.
 
 Run as ``python -m benchmarks.real_data [--data DIR] [--out DIR] [--draws N]``. DIR holds ``it_spikes/it_spikes.npz``
 (132 neurons of macaque IT, 7 objects x 3 positions; Zhang et al. 2011) and ``haxby_slice/haxby_slice.npz`` (a slice of
-one person, 12 runs, 8 categories; Haxby et al. 2001); default: the environment variable CONSILIENCE_SHARED, else
-``../shared/data`` beside this checkout. A data set that is not there is skipped. Data are read where they lie, never
-copied; figures and a report go to ``results/real_data`` (ignored by git).
+one person, 12 runs, 8 categories; Haxby et al. 2001), ``motor/m1_stevenson_2011.mat`` and
+``calcium/hvc_mackevicius.mat`` (see `benchmarks._real_series`); default: the environment variable CONSILIENCE_SHARED,
+else ``../shared/data`` beside this checkout. A data set that is not there is skipped. Data are read where they lie,
+never copied; figures and a report go to ``results/real_data`` (ignored by git).
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy as np
 import xarray as xr
 
 import consilience as cs
+from benchmarks import _real_series
 from consilience._results import Result
 
 SKIP = 2  # volumes (5 s) between the onset of a block and its response
@@ -254,7 +257,12 @@ def ask_haxby(data: Path, draws: int) -> dict[str, Result]:
     }
 
 
-ASKED: dict[str, Callable[[Path, int], dict[str, Result]]] = {"it_spikes": ask_it, "haxby_slice": ask_haxby}
+ASKED: dict[str, Callable[[Path, int], dict[str, Result]]] = {
+    "it_spikes/it_spikes.npz": ask_it,
+    "haxby_slice/haxby_slice.npz": ask_haxby,
+    "motor/m1_stevenson_2011.mat": _real_series.ask_motor,
+    "calcium/hvc_mackevicius.mat": _real_series.ask_song,
+}
 
 
 def main() -> None:
@@ -269,8 +277,8 @@ def main() -> None:
     data, out = folder(options.data), Path(options.out)
     results: dict[str, Result] = {}
     for name, ask in ASKED.items():
-        if not (data / name / f"{name}.npz").is_file():
-            print(f"{name}: skipped, there is no {name}/{name}.npz", flush=True)
+        if not (data / name).is_file():
+            print(f"skipped, there is no {name}", flush=True)
             continue
         started = time.perf_counter()
         found = ask(data, options.draws)
@@ -285,7 +293,9 @@ def main() -> None:
         for step, result in results.items():
             picture = "".join(c if c.isalnum() else "_" for c in step)
             result.plot().figure.savefig(out / f"{picture}.png", dpi=120)
-        cs.report.write(out / "report.html", results, title="Representations in two recordings")
+        cs.report.write(out / "report.html", results, title="Representations in recordings")
+        if any(f"{step}, {_real_series.DEALT}" in results for step in results):
+            _real_series.figure(results, data).savefig(out / "series.png", dpi=120)
         print(f"figures and report: {out}")
 
 

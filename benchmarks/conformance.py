@@ -10,204 +10,22 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import consilience as cs
+from benchmarks._conformance_inference import ROWS as INFERENCE_ROWS
+from benchmarks._conformance_models import ROWS as MODEL_ROWS
+from benchmarks._conformance_row import Row, difference, two
+from benchmarks._conformance_rsa import ROWS as RSA_ROWS
 from benchmarks._row import peer, quiet
 
 __all__ = ["ROWS", "Row", "difference"]
 
 TARGET = Path(__file__).with_suffix(".md")
 INPUTS = 50
-
-
-@dataclass(frozen=True)
-class Row:
-    """``pair(rng, modules)`` gives (ours, theirs) for one random input.
-
-    needs : modules of the peer.   tolerance : relative; None = differs, for ``reason``.   share : of the inputs.
-    """
-
-    ours: str
-    theirs: str
-    pair: Callable[[np.random.Generator, tuple[Any, ...]], tuple[Any, Any]]
-    needs: tuple[str, ...] = ()
-    tolerance: float | None = 1e-10
-    reason: str = ""
-    share: float = 1.0
-
-
-def difference(ours: Any, theirs: Any) -> float:
-    """max |ours - theirs| / max |theirs|."""
-    a, b = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
-    return float(np.max(np.abs(a - b)) / max(float(np.max(np.abs(b))), 1e-300))
-
-
-def _two(rng: np.random.Generator, n: int = 20, p: int = 9, q: int = 7) -> tuple[np.ndarray, np.ndarray]:
-    return rng.normal(size=(n, p)), rng.normal(size=(n, q))
-
-
-# rsatoolbox ----------------------------------------------------------------------------------------------
-
-
-def _rdm(distance: str, method: str, *, counts: bool = False, noise: bool = False) -> Any:
-    def pair(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-        data, rdm = modules[:2]
-        x = rng.poisson(3.0, size=(12, 8)).astype(float) if counts else rng.normal(size=(12, 8))
-        root = rng.normal(size=(8, 8))
-        precision = root @ root.T + np.eye(8)
-        options = {"noise": precision} if noise else {}
-        theirs = rdm.calc_rdm(data.Dataset(x), method=method, **options).dissimilarities[0]
-        return cs.measures.rdm(x, distance=distance, **options), theirs  # type: ignore[arg-type]
-
-    return pair
-
-
-def _crossvalidated(ours: str, method: str) -> Any:
-    def pair(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-        data, rdm = modules[:2]
-        stimulus, folds = np.tile(np.arange(6), 4), np.repeat(np.arange(4), 6)
-        counts = ours.startswith("poisson")
-        x = rng.poisson(3.0, size=(24, 8)).astype(float) if counts else rng.normal(size=(24, 8))
-        made = data.Dataset(x, obs_descriptors={"stimulus": stimulus, "fold": folds})
-        options: dict[str, Any] = {} if counts else {"noise": None}
-        theirs = rdm.calc_rdm(made, method=method, descriptor="stimulus", cv_descriptor="fold", **options)
-        return getattr(cs.measures, ours)(x, stimulus, folds=folds, **options), theirs.dissimilarities[0]
-
-    return pair
-
-
-def _poisson_folds(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Each fold once as the last one, which is the one that rsatoolbox returns."""
-    data, rdm = modules
-    stimulus, folds = np.tile(np.arange(6), 4), np.repeat(np.arange(4), 6)
-    x = rng.poisson(3.0, size=(24, 8)).astype(float)
-    each = []
-    for last in range(4):
-        described = {"stimulus": stimulus, "fold": (folds - last - 1) % 4}
-        made = data.Dataset(x, obs_descriptors=described)
-        found = rdm.calc_rdm(made, method="poisson_cv", descriptor="stimulus", cv_descriptor="fold")
-        each.append(found.dissimilarities[0])
-    return cs.measures.poisson_crossvalidated(x, stimulus, folds=folds), np.mean(each, axis=0)
-
-
-def _compare(ours: str, method: str) -> Any:
-    def pair(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-        rdm = modules[1]
-        a, b = (np.asarray(cs.measures.rdm(x, distance="euclidean")) for x in _two(rng, 12))
-        theirs = rdm.compare(rdm.RDMs(a[None]), rdm.RDMs(b[None]), method=method)[0, 0]
-        return cs.measures.compare_rdms(a, b, method=ours), theirs  # type: ignore[arg-type]
-
-    return pair
-
-
-def _weighted(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    _, rdm, model, fitter = modules
-    parts = np.stack(
-        [np.asarray(cs.measures.rdm(rng.normal(size=(10, 6)), distance="euclidean")) for _ in range(3)]
-    )
-    target = rng.uniform(0.2, 1, size=3) @ parts + 0.1 * rng.uniform(size=parts.shape[1])
-    theirs = model.ModelWeighted("w", rdm.RDMs(parts))
-    weights = fitter.fit_regress_nn(theirs, rdm.RDMs(target[None]), method="cosine")
-    predicted = theirs.predict(weights)
-    ours = np.asarray(cs.models.WeightedRDM(parts, method="cosine").fit(target[None]).predict())
-    return ours / np.linalg.norm(ours), predicted / np.linalg.norm(predicted)
-
-
-def _fixed(what: str) -> Any:
-    def pair(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-        _, rdm, model, inference = modules
-        people = rng.uniform(size=(5, 66)) + rng.uniform(size=66)
-        guess = rng.uniform(size=66)
-        ids = [f"s{i:02d}" for i in range(12)]
-        brain = cs.rdm_data(people, stimulus=ids, distance="euclidean", subject=list("pqrst"), system="brain")
-        one = cs.rdm_data(guess[None], stimulus=ids, distance="euclidean", system="model", subject=["m"])
-        from functools import partial
-
-        measure = partial(cs.measures.rsa, method="pearson")
-        found = cs.compare(one, brain, measure=measure, n_boot=0, n_perm=0, rng=0)
-        theirs = inference.eval_fixed(
-            [model.ModelFixed("m", rdm.RDMs(guess[None]))], rdm.RDMs(people), method="corr"
-        )
-        if what == "value":
-            return found.value, theirs.evaluations.mean()
-        assert found.ceiling is not None
-        return found.ceiling, np.asarray(theirs.noise_ceiling).reshape(2, -1).mean(axis=1)
-
-    return pair
-
-
-# mappings ------------------------------------------------------------------------------------------------
-
-
-def _mapping(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    x, y = rng.normal(size=(30, 12)), rng.normal(size=(30, 4))
-    return x, y, rng.normal(size=(9, 12))
-
-
-def _ridge_himalaya(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y, new = _mapping(rng)
-    theirs = modules[0].RidgeCV(alphas=[7.0], cv=5, fit_intercept=True).fit(x, y)
-    return cs.models.RidgeCV([7.0]).fit(x, y).predict(new), theirs.predict(new)
-
-
-def _kernel_ridge(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y, new = _mapping(rng)
-    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-    theirs = (
-        modules[1].KernelRidgeCV(alphas=[7.0], kernel="rbf", kernel_params={"gamma": 0.05}, cv=5).fit(x, y)
-    )
-    ours = cs.models.KernelRidgeCV("rbf", gamma=0.05, alphas=[7.0], fit_intercept=False).fit(x, y)
-    return ours.predict(new), theirs.predict(new)
-
-
-def _ridge_sklearn(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y, new = _mapping(rng)
-    return cs.models.RidgeCV([7.0]).fit(x, y).predict(new), modules[0].Ridge(7.0).fit(x, y).predict(new)
-
-
-def _pls(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y, new = _mapping(rng)
-    theirs = modules[0].PLSRegression(3, scale=False, tol=1e-14, max_iter=100000).fit(x, y).predict(new)
-    return cs.models.PLSCV(3).fit(x, y).predict(new), theirs
-
-
-# canonical correlations ----------------------------------------------------------------------------------
-
-
-def _mean_correlation(one: np.ndarray, two: np.ndarray) -> float:
-    return float(np.mean([abs(np.corrcoef(u, v)[0, 1]) for u, v in zip(one.T, two.T)]))
-
-
-def _cca_zoo(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y = _two(rng, 40, 5, 4)
-    return cs.measures.cca(x, y), _mean_correlation(*modules[0].CCA(n_components=4).fit_transform([x, y]))
-
-
-def _cca_sklearn(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y = _two(rng, 40, 5, 4)
-    theirs = modules[0].CCA(4, max_iter=100000, tol=1e-14)
-    return cs.measures.cca(x, y), _mean_correlation(*theirs.fit_transform(x, y))
-
-
-def _ridge_cca(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Scaled so that the mean variance is 1, where both shrink towards the same matrix; their correlations with the
-    shrunk covariances below, which is what they maximise.
-    """
-    c = 0.3
-    x, y = (z / np.sqrt(z.var(axis=0, ddof=1).mean()) for z in _two(rng, 40, 5, 4))
-    fitted = modules[0].RidgeCCA(n_components=4, shrinkage=c).fit([x, y])
-    one, two = (np.asarray(w) for w in fitted.weights_)
-    shrunk = [(1 - c) * np.cov(z.T) + c * np.eye(z.shape[1]) for z in (x, y)]
-    cross = np.cov(x.T, y.T)[:5, 5:]
-    below = [np.einsum("ik,ij,jk->k", w, m, w) for w, m in zip((one, two), shrunk)]
-    theirs = np.abs(np.einsum("ik,ij,jk->k", one, cross, two)) / np.sqrt(below[0] * below[1])
-    return cs.measures.cca(x, y, regularization=c), theirs.mean()
 
 
 # scipy, POT, statsmodels ---------------------------------------------------------------------------------
@@ -222,7 +40,7 @@ def _pdist(distance: str, metric: str) -> Any:
 
 
 def _procrustes(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y = (v - v.mean(axis=0) for v in _two(rng, 20, 7, 7))
+    x, y = (v - v.mean(axis=0) for v in two(rng, 20, 7, 7))
     _, scale = modules[0].orthogonal_procrustes(x, y)
     return cs.measures.procrustes(x, y), scale / (np.linalg.norm(x) * np.linalg.norm(y))
 
@@ -233,7 +51,7 @@ def _kendall(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, A
 
 
 def _assignment(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y = _two(rng, 20, 7, 7)
+    x, y = two(rng, 20, 7, 7)
     r = np.corrcoef(x.T, y.T)[:7, 7:]
     rows, columns = modules[0].linear_sum_assignment(-r)
     return cs.measures.one_to_one(x, y), r[rows, columns].mean()
@@ -253,9 +71,34 @@ def _sinkhorn(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, 
 
 
 def _soft_match(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y = _two(rng, 20, 9, 7)
+    x, y = two(rng, 20, 9, 7)
     r = np.corrcoef(x.T, y.T)[:9, 9:]
     return cs.measures.soft_match(x, y), -modules[0].emd2(np.full(9, 1 / 9), np.full(7, 1 / 7), -r)
+
+
+def _soft_match_sinkhorn(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
+    """The correlation under POT's entropic coupling, which tends to the exact one."""
+    x, y = two(rng, 20, 9, 7)
+    r = np.corrcoef(x.T, y.T)[:9, 9:]
+    a, b = np.full(9, 1 / 9), np.full(7, 1 / 7)
+    plan = modules[0].sinkhorn(a, b, -r, 2e-3, method="sinkhorn_log", stopThr=1e-10, numItermax=100000)
+    return cs.measures.soft_match(x, y), np.sum(plan * r)
+
+
+def _soft_match_partial(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
+    x, y = two(rng, 20, 9, 7)
+    r = np.corrcoef(x.T, y.T)[:9, 9:]
+    plan = modules[0].partial_wasserstein(np.full(9, 1 / 9), np.full(7, 1 / 7), 1 - r, m=0.6)
+    return cs.measures.soft_match(x, y, mass=0.6), np.sum(plan * r) / 0.6
+
+
+def _soft_match_distance(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
+    x, y = two(rng, 20, 9, 7)
+    a, b = ((v - v.mean(axis=0)).T for v in (x, y))
+    cost = modules[0].dist(a, b, metric="sqeuclidean")
+    return cs.measures.soft_match_distance(x, y), np.sqrt(
+        modules[0].emd2(np.full(9, 1 / 9), np.full(7, 1 / 7), cost)
+    )
 
 
 def _corrected(ours: str, method: str) -> Any:
@@ -270,13 +113,34 @@ def _corrected(ours: str, method: str) -> Any:
 
 
 def _whitened(rng: np.random.Generator, _: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y = _two(rng)
+    x, y = two(rng)
     a, b = (cs.measures.rdm(v, distance="sqeuclidean") for v in (x, y))
     return cs.measures.compare_rdms(a, b, method="whitened_cosine"), cs.measures.cka(x, y, debiased=False)
 
 
+def _distance_correlation(*, debiased: bool) -> Any:
+    """Szekely, Rizzo & Bakirov (2007) as sums over all entries, and Szekely & Rizzo (2014) by row sums."""
+
+    def pair(rng: np.random.Generator, modules: tuple[Any, ...]) -> tuple[Any, Any]:
+        x, y = two(rng)
+        y[:, 0] += x[:, 0] ** 2
+        n = len(x)
+        a, b = (modules[0].squareform(modules[0].pdist(v)) for v in (x, y))
+
+        def covariance(u: np.ndarray, v: np.ndarray) -> float:
+            rows, whole = u.sum(axis=0) @ v.sum(axis=0), u.sum() * v.sum()
+            if debiased:
+                return float((u * v).sum() - 2 * rows / (n - 2) + whole / ((n - 1) * (n - 2)))
+            return float((u * v).sum() - 2 * rows / n + whole / n**2)
+
+        direct = covariance(a, b) / np.sqrt(covariance(a, a) * covariance(b, b))
+        return cs.measures.distance_correlation(x, y, debiased=debiased), direct
+
+    return pair
+
+
 def _bures(rng: np.random.Generator, _: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y = _two(rng)
+    x, y = two(rng)
     k, l = ((v - v.mean(axis=0)) @ (v - v.mean(axis=0)).T for v in (x, y))
     values, vectors = np.linalg.eigh(k)
     root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
@@ -285,12 +149,12 @@ def _bures(rng: np.random.Generator, _: tuple[Any, ...]) -> tuple[Any, Any]:
 
 
 def _shape(rng: np.random.Generator, _: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y = _two(rng)
+    x, y = two(rng)
     return np.cos(cs.measures.shape_distance(x, y, alpha=1.0)), cs.measures.procrustes(x, y)
 
 
 def _cka_of_rdms(rng: np.random.Generator, _: tuple[Any, ...]) -> tuple[Any, Any]:
-    x, y = _two(rng)
+    x, y = two(rng)
     ids = [f"s{i:02d}" for i in range(len(x))]
     systems = [
         cs.rdm_data(np.asarray(cs.measures.rdm(v, distance="sqeuclidean"))[None], stimulus=ids,
@@ -300,67 +164,10 @@ def _cka_of_rdms(rng: np.random.Generator, _: tuple[Any, ...]) -> tuple[Any, Any
     return cs.compare(*systems, measure="cka", n_boot=0, n_perm=0, rng=0).value, cs.measures.cka(x, y)
 
 
-RSA = ("rsatoolbox.data", "rsatoolbox.rdm")
-HIMALAYA = ("himalaya.ridge", "himalaya.kernel_ridge")
 ROWS = (
-    *(
-        Row(f"rdm({distance})", f"rsatoolbox calc_rdm({method})", _rdm(distance, method, **options), RSA)
-        for distance, method, options in (
-            ("correlation", "correlation", {}),
-            ("euclidean", "euclidean", {}),
-            ("mahalanobis", "mahalanobis", {"noise": True}),
-            ("poisson", "poisson", {"counts": True}),
-        )
-    ),
-    Row("crossnobis", "rsatoolbox calc_rdm(crossnobis)", _crossvalidated("crossnobis", "crossnobis"), RSA),
-    Row(
-        "poisson_crossvalidated",
-        "rsatoolbox calc_rdm(poisson_cv)",
-        _crossvalidated("poisson_crossvalidated", "poisson_cv"),
-        RSA,
-        None,
-        "rsatoolbox 0.3.2 overwrites its matrix in the loop over folds and returns the last fold alone; "
-        "the next row takes the mean of its folds",
-    ),
-    Row("poisson_crossvalidated", "mean of rsatoolbox's equation over folds", _poisson_folds, RSA),
-    *(
-        Row(f"compare_rdms({ours})", f"rsatoolbox compare({theirs})", _compare(ours, theirs), RSA, tolerance)
-        for ours, theirs, tolerance in (
-            ("cosine", "cosine", 1e-10),
-            ("pearson", "corr", 1e-10),
-            ("spearman", "spearman", 1e-10),
-            ("kendall", "tau-a", 1e-10),
-            ("rho_a", "rho-a", 1e-10),
-            ("whitened_cosine", "cosine_cov", 1e-8),
-            ("whitened_pearson", "corr_cov", 1e-8),
-        )
-    ),
-    Row(
-        "compare_rdms(bures)",
-        "rsatoolbox compare(bures)",
-        _compare("bures", "bures"),
-        RSA,
-        1e-6,
-    ),
-    Row(
-        "models.WeightedRDM",
-        "rsatoolbox fit_regress_nn",
-        _weighted,
-        (*RSA, "rsatoolbox.model", "rsatoolbox.model.fitter"),
-        1e-6,
-    ),
-    Row("compare: mean over subjects", "rsatoolbox eval_fixed", _fixed("value"),
-        (*RSA, "rsatoolbox.model", "rsatoolbox.inference")),
-    Row("compare: noise ceilings", "rsatoolbox eval_fixed", _fixed("ceiling"),
-        (*RSA, "rsatoolbox.model", "rsatoolbox.inference")),
-    Row("models.RidgeCV, one alpha", "himalaya RidgeCV", _ridge_himalaya, HIMALAYA, 1e-8),
-    Row("models.KernelRidgeCV, one alpha", "himalaya KernelRidgeCV", _kernel_ridge, HIMALAYA, 1e-8),
-    Row("cca", "cca_zoo CCA", _cca_zoo, ("cca_zoo.linear",), 1e-8),
-    Row("cca(regularization=0.3), mean variance 1", "cca_zoo RidgeCCA(shrinkage=0.3)", _ridge_cca,
-        ("cca_zoo.linear",), 1e-8),
-    Row("cca", "scikit-learn CCA", _cca_sklearn, ("sklearn.cross_decomposition",), 1e-6),
-    Row("models.RidgeCV, one alpha", "scikit-learn Ridge", _ridge_sklearn, ("sklearn.linear_model",), 1e-8),
-    Row("models.PLSCV, 3 components", "scikit-learn PLSRegression", _pls, ("sklearn.cross_decomposition",), 1e-6),
+    *RSA_ROWS,
+    *INFERENCE_ROWS,
+    *MODEL_ROWS,
     *(
         Row(f"rdm({ours})", f"scipy pdist({theirs})", _pdist(ours, theirs), ("scipy.spatial.distance",))
         for ours, theirs in (("correlation", "correlation"), ("sqeuclidean", "sqeuclidean"), ("cosine", "cosine"))
@@ -371,6 +178,14 @@ ROWS = (
     Row("linalg.transport", "POT emd2", _transport, ("ot",), 1e-8),
     Row("linalg.sinkhorn", "POT sinkhorn", _sinkhorn, ("ot",), 1e-6),
     Row("soft_match", "POT emd2 of -correlation", _soft_match, ("ot",), 1e-8),
+    Row("soft_match", "POT sinkhorn of -correlation, epsilon 0.002", _soft_match_sinkhorn, ("ot",), 1e-2),
+    Row("soft_match(mass=0.6)", "POT partial_wasserstein of 1 - correlation", _soft_match_partial, ("ot.partial",),
+        1e-8),
+    Row("soft_match_distance", "POT emd2 of squared distances", _soft_match_distance, ("ot",), 1e-8),
+    Row("distance_correlation", "Szekely & Rizzo (2014), by row sums", _distance_correlation(debiased=True),
+        ("scipy.spatial.distance",)),
+    Row("distance_correlation(debiased=False)", "Szekely, Rizzo & Bakirov (2007), by row sums",
+        _distance_correlation(debiased=False), ("scipy.spatial.distance",)),
     Row("stats.holm", "statsmodels multipletests(holm)", _corrected("holm", "holm"), ("statsmodels.stats.multitest",)),
     Row("stats.fdr", "statsmodels multipletests(fdr_bh)", _corrected("fdr", "fdr_bh"),
         ("statsmodels.stats.multitest",)),
@@ -384,10 +199,11 @@ ROWS = (
 NOT_COMPARED = (
     "Not compared number by number:",
     "",
-    "- `models.BandedRidgeCV` and himalaya's GroupRidgeCV search penalties at random, each with draws of its own.",
-    "- `kernel_cca` is scored on held-out stimuli; cca_zoo's KCCA gives in-sample variates.",
-    "- Bootstraps: rsatoolbox draws stimuli and drops pairs of a stimulus with itself, ours weigh pairs: the same "
-    "set of pairs; `python -m benchmarks resampling` compares draws and spreads.",
+    "- The mixtures that `models.BandedRidgeCV` and himalaya's GroupRidgeCV draw at random; above both get the same.",
+    "- Values of fitted models (`evaluate_models` with `WeightedRDM` and the like): each draws its own assignments to "
+    "folds; the fits themselves are compared above.",
+    "- Resamples: rsatoolbox is handed the stimuli and subjects that we drew. It drops pairs of a stimulus with "
+    "itself, ours weigh pairs: the same set of pairs. `python -m benchmarks resampling` times both.",
 )
 
 

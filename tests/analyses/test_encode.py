@@ -55,6 +55,23 @@ def test_result_keeps_every_promise(result):
     assert low <= result.value <= high
 
 
+def test_text_reads_ratios_of_reliable_units_and_names_no_interval_that_is_not_there(result):
+    sound = ~result.data["unreliable"].values & np.isfinite(result.data["ratio"].values)
+    assert 0 < sound.sum() < 5
+    middle = float(np.median(result.data["ratio"].values[sound]))
+    assert f"r / ceiling: median {middle:.3f} of {sound.sum()} reliable units" in repr(result)
+    assert "(stimuli and units)" in repr(result)
+    layer, area, *_ = planted(t=2)
+    bare = cs.encode(layer, area, n_boot=0, n_perm=0, rng=0)
+    assert f"median r {bare.value:.3f}, no interval" in repr(bare)
+    assert "reliable" not in repr(bare)  # without draws nobody knows
+    noise = np.random.default_rng(2).normal(size=(180, 1))  # of which the repeats happen to disagree
+    empty = cs.responses(noise, stimulus=np.tile(np.unique(layer["stimulus"].values), 3), repeat="count")
+    found = cs.encode(layer, empty, n_boot=0, n_perm=0, rng=0)
+    assert float(found.data["reliability"][0]) < 0
+    assert "ceiling: none, repeats of no unit agree" in repr(found)
+
+
 def test_planted_units_are_found_and_the_empty_one_is_not(result):
     p = result.data["p_fwer"].values
     assert (p[2:] <= 0.05).all()
@@ -231,6 +248,14 @@ def test_delays_do_not_reach_over_jumps_in_time_and_a_steady_clock_changes_nothi
     np.testing.assert_array_equal(
         cs.encode(a, b, **options).data["r"], cs.encode(made(x, "x"), made(y, "y"), **options).data["r"]
     )
+
+
+def test_units_that_do_not_vary_over_time_are_named():
+    x, y, made = series()
+    y[:, 1] = 2.0
+    with pytest.warns(cs.ConsilienceWarning, match=r"'area': 1 of 3 units do not vary over time \(unit 1\)"):
+        found = cs.encode(made(x, "x"), made(y, "area"), n_boot=0, n_perm=0, rng=0)
+    assert found.data["unit"].values.tolist() == [0, 2]
 
 
 def test_times_that_differ_by_rounding_are_the_same():

@@ -100,6 +100,8 @@ class Encoding(Result):
                 f"  ceiling: median {np.nanmedian(ceiling):.3f}; r / ceiling: {middle} of {int(usable.sum())} "
                 f"{known}units"
             )
+        elif np.isfinite(d["reliability"].values).any():
+            lines.append("  ceiling: none, repeats of no unit agree")
         if self.bands is not None:
             for band in self.bands["band"].values.tolist():
                 at = self.bands.sel(band=band)

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 class Contrasts(Result):
     """Which systems are more alike to another one: paired differences. Made by `Comparison.contrasts`.
 
-    data : Dataset (contrast) with measure, first, second (systems of ``side``), against (the system of the other
-        side), difference (value of first minus that of second), ci_low, ci_high (over stimuli), ci_both_low,
-        ci_both_high (stimuli and subjects; NaN without subjects), p (two-sided, over both where there are
-        subjects) and p_corrected (within one measure and one system of the other side).
+    data : Dataset (contrast) with measure, first, second (systems of ``side``; second is "ceiling" where that is the
+        reference), against (the system of the other side), difference (value of first minus that of second),
+        ci_low, ci_high (over stimuli), ci_both_low, ci_both_high (stimuli and subjects; NaN without subjects), p
+        (two-sided, against the ceiling one-sided: below it; over both where there are subjects) and p_corrected
+        (within one measure and one system of the other side).
     side : "a" or "b".
     """
 

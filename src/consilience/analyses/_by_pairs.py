@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from consilience._core._errors import InputError
+from consilience.analyses import _ceiling_gap as gaps
 from consilience.analyses._design import Block, Design, ceiling_of_halves, half_means, half_trials
 from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure, PairParts, rdm
@@ -47,6 +49,8 @@ class PairsBlock:
         self.parts: PairParts = measure.parts
         self.a, self.b, self.design, self.device = a, b, design, device
         self._vectors: dict[tuple[int, str], np.ndarray] = {}
+        self._ceilings_of: dict[tuple[int, str], gaps.Score | None] = {}
+        self._tested = design.n_boot > 0 and gaps.tested(self.parts)
 
     def _array(self, x: np.ndarray) -> Any:
         if self.device is None:
@@ -147,6 +151,8 @@ class PairsBlock:
             out.interval = percentile_interval(out.draws, out.values, self.design.level)
             if max(shape) > 1:  # else there is no difference to test
                 out.left_out = self.left_out()
+        if self._tested:
+            out.gap = self._gaps(shape)
         return out
 
     def _fill(self, out: Block, rows: np.ndarray, columns: np.ndarray, fa: str, fb: str) -> None:
@@ -243,14 +249,47 @@ class PairsBlock:
             )
             top = self.parts.bound(v)[None]
             everyone = np.array([self.parts.combine(v[s : s + 1], top)[0, 0] for s in range(len(v))])
+            if self._tested:
+                self._ceilings_of[id(system), flavour] = gaps.of_subjects(self.parts, v, self.design.n)
             return leave_one_out_ceiling(np.arange(len(v)), others, everyone)
         if system.trials is None or not self.parts.has_ceiling:
             return float("nan"), float("nan")
-        scores = [
-            float(self.parts.combine(one[None], two[None])[0, 0])
-            for one, two in self._half_vectors(system, flavour)
-        ]
+        scores = []
+
+        def scored() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for one, two in self._half_vectors(system, flavour):
+                scores.append(float(self.parts.combine(one[None], two[None])[0, 0]))
+                yield one, two
+
+        if self._tested:
+            self._ceilings_of[id(system), flavour] = gaps.of_halves(self.parts, scored(), self.design.n)
+        else:
+            deque(scored(), maxlen=0)
         return ceiling_of_halves(system, *halves_ceiling(float(np.mean(scores))))
+
+    def _gaps(self, shape: tuple[int, int]) -> gaps.Gap:
+        """Variances of value - ceiling_low, where one side alone has a ceiling."""
+        out, n = gaps.Gap.blank(shape), self.design.n
+        for rows, columns, fa, fb in self.groups():
+            for i in rows:
+                for j in columns:
+                    sides = [(self.a[i], fb, self.b[j], fa), (self.b[j], fa, self.a[i], fb)]
+                    known = [
+                        side for side in sides if self._ceilings_of.get((id(side[0]), side[1])) is not None
+                    ]
+                    if len(known) != 1:
+                        continue
+                    system, flavour, other, its = known[0]
+                    v, w = self.vectors(system, flavour), self.vectors(other, its)
+                    if len(w) > 1:
+                        continue
+                    ceiling = self._ceilings_of[id(system), flavour]
+                    assert ceiling is not None
+                    value = gaps.of_values(self.parts, v, np.broadcast_to(w, v.shape), n)
+                    found = gaps.gap_variances(value, ceiling, n)
+                    for column, number in zip((out.variance, out.df, out.variance_both, out.df_both), found):
+                        column[i, j] = number
+        return out
 
     def _half_vectors(self, system: System, flavour: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pair vectors of the means of random halves of the repeats."""

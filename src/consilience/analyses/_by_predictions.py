@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from consilience._core._threads import one_thread_if_small
+from consilience.analyses._ceiling_gap import Gap
 from consilience.analyses._design import REFIT_GROUPS, Block, Design, ceiling_of_halves, half_means
 from consilience.analyses._inputs import System
 from consilience.measures import Measure
@@ -16,8 +18,11 @@ from consilience.stats import (
     cross_validated_draws,
     group_folds,
     jackknife_interval,
+    jackknife_variance,
     percentile_interval,
 )
+
+_GAP_GROUPS = 40
 
 
 def predictions_block(measure: Measure, a: list[System], b: list[System], design: Design, who: str) -> Block:
@@ -43,7 +48,12 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
     prepared_y = [parts.prepare_y(s.x) for s in b]
     low, high = np.full(shape, np.nan), np.full(shape, np.nan)
     predictions: dict[tuple[int, int], Any] = {}
-    ceilings = [_prediction_ceiling(measure, s, design, folds) for s in b]
+    kept = np.empty((0, n), dtype=bool)  # without each group: the jackknife of values and ceilings together
+    if design.n_boot:
+        groups = group_folds(design.owners, min(kinds, _GAP_GROUPS), design.seed.stream("gap"), who=who)
+        kept = np.stack([~np.isin(np.arange(n), rows) for rows in groups])
+        out.gap = Gap.blank(shape)
+    ceilings = [_prediction_ceiling(measure, s, design, folds, kept) for s in b]
     prepared_x = [parts.prepare(s.x) for s in a]
     for i, x in enumerate(prepared_x):
         plan = parts.plan(x, folds, design.groups)
@@ -51,7 +61,10 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
             with one_thread_if_small(x.shape, y.shape):
                 found = predictions[i, j] = plan.predict(y)
                 out.values[i, j] = found.score()
-                out.ceiling_low[i, j], out.ceiling_high[i, j] = ceilings[j]
+                out.ceiling_low[i, j], out.ceiling_high[i, j] = ceilings[j].bounds
+                if out.gap is not None and ceilings[j].left_out is not None:
+                    out.gap.variance[i, j] = _gap_variance(found.draws(kept.astype(np.float64)), ceilings[j])
+                    out.gap.df[i, j] = len(kept) - 1
                 if out.draws is not None:
                     out.draws[:, i, j] = found.draws(design.weights)
                 if design.refit and design.n_boot:
@@ -131,17 +144,45 @@ def _refit_interval(
     return float(low), float(high)
 
 
+@dataclass(frozen=True)
+class _Ceiling:
+    """bounds : (low, high).   left_out : the lower one without each group of stimuli.   extra : variance of the choice
+    of halves.   fitted : it is a score of predictions itself.
+    """
+
+    bounds: tuple[float, float]
+    left_out: np.ndarray | None = None
+    extra: float = 0.0
+    fitted: bool = False
+
+
+def _gap_variance(value: np.ndarray, ceiling: _Ceiling) -> float:
+    """Of value - ceiling: the jackknife, and once more the part of what is fitted, which the fits add."""
+    assert ceiling.left_out is not None
+    away = value - ceiling.left_out
+    refitted = away if ceiling.fitted else value
+    return float(jackknife_variance(away) + jackknife_variance(refitted)) + ceiling.extra
+
+
 def _prediction_ceiling(
-    measure: Measure, system: System, design: Design, folds: list[np.ndarray]
-) -> tuple[float, float]:
+    measure: Measure, system: System, design: Design, folds: list[np.ndarray], kept: np.ndarray
+) -> _Ceiling:
     if system.trials is None:
-        return float("nan"), float("nan")
-    parts = measure.parts
-    if parts.ceiling is not None:
-        both = np.mean([parts.ceiling(one, two) for one, two in half_means(system, design)], axis=0)
-        return ceiling_of_halves(system, float(both[0]), float(both[1]))
-    scores = [
-        parts.plan(parts.prepare(one), folds, design.groups).predict(parts.prepare_y(two)).score()
-        for one, two in half_means(system, design)
-    ]
-    return ceiling_of_halves(system, *halves_ceiling(float(np.mean(scores))))
+        return _Ceiling((float("nan"), float("nan")))
+    parts, scores, without = measure.parts, [], []
+    for one, two in half_means(system, design):
+        if parts.ceiling is not None:
+            scores.append(parts.ceiling(one, two))
+            without.append([parts.ceiling(one[rows], two[rows])[0] for rows in kept])
+        else:
+            plan = parts.plan(parts.prepare(one), folds, design.groups)
+            found = plan.predict(parts.prepare_y(two))
+            scores.append((float(found.score()),) * 2)
+            without.append(found.draws(kept.astype(np.float64)) if len(kept) else [])
+    low, high = np.mean(scores, axis=0)
+    bounds = (float(low), float(high)) if parts.ceiling is not None else halves_ceiling(float(low))
+    found_bounds = ceiling_of_halves(system, *bounds)
+    if not len(kept):
+        return _Ceiling(found_bounds)
+    extra = float(np.var([s[0] for s in scores], ddof=1) / len(scores))
+    return _Ceiling(found_bounds, np.mean(without, axis=0), extra, parts.ceiling is None)

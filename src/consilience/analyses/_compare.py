@@ -32,11 +32,12 @@ from consilience.analyses._checks import (
     check_resamples,
     check_size,
     resolve_measures,
+    say_of_few_relabellings,
     say_of_groups_and_refit,
     say_what_lacks,
 )
 from consilience.analyses._inputs import people_of
-from consilience.analyses._tables import best_table, draws_array, pair_table, stack_seeds
+from consilience.analyses._tables import best_table, draws_array, gap_table, pair_table, stack_seeds
 from consilience.analyses._words import methods_of, references_of, settings_of
 
 
@@ -174,11 +175,13 @@ def _compare(
     seeds = [int(key) for key in (baseline or {})]
     say_of_groups_and_refit(measures, systems, owner, groups, n_boot, n_perm, refit)
     say_what_lacks(measures, systems["a"], systems["b"], n, n_boot, by)
+    say_of_few_relabellings(measures, systems, n, n_perm)
 
     tables: list[xr.Dataset] = []
     draws: list[xr.DataArray] = []
     of_people: dict[str, list[xr.DataArray]] = {"subject_draws": [], "both_draws": []}
     left_out: list[xr.DataArray] = []
+    gaps: list[xr.Dataset] = []
     base_tables: list[list[xr.Dataset]] = []
     base_draws: list[list[xr.DataArray]] = []
     best: dict[str, list[xr.Dataset]] = {"a": [], "b": []}
@@ -192,6 +195,8 @@ def _compare(
         base_tables.append(
             [pair_table(one, others[s], systems[f"baseline {s}"], systems["b"], design) for s in seeds]
         )
+        if n_boot:
+            gaps.append(gap_table(one, block, systems))
         if block.left_out is not None:
             left_out.append(draws_array(one, block, systems, "left_out", ids))
         if block.draws is not None:
@@ -224,6 +229,7 @@ def _compare(
         subject_draws=_joined(of_people["subject_draws"]),
         both_draws=_joined(of_people["both_draws"]),
         leave_one_out=_joined(left_out),
+        ceiling_gap=xr.concat(gaps, dim="measure") if gaps else None,
         best_a=xr.concat(best["a"], dim="measure") if best["a"] else None,
         best_b=xr.concat(best["b"], dim="measure") if best["b"] else None,
         settings=settings_of(measures, systems, ids, by, join, n_boot, n_perm, level, held_out, refit, seeds)

@@ -23,6 +23,7 @@ from consilience.stats._crossed import crossed_degrees
 __all__ = ["contrasts", "variance_of"]
 
 _WHO = "Comparison.contrasts"
+CEILING = "ceiling"
 _FIELDS = ("difference", "ci_low", "ci_high", "ci_both_low", "ci_both_high", "p", "p_corrected")
 
 
@@ -34,6 +35,8 @@ def contrasts(
     check_option(correction, ("holm", "fdr", "max", "none"), name="correction", who=_WHO)
     other = "b" if side == "a" else "a"
     names, others = ([str(v) for v in comparison.data[d].values] for d in (side, other))
+    if reference == CEILING and CEILING not in names:
+        return _below_ceiling(comparison, side, names, others, against, correction)
     if len(names) < 2:
         raise InputError(
             f"{_WHO}: side {side} has one system, so there is no difference.", code="nothing-to-choose"
@@ -45,7 +48,7 @@ def contrasts(
             code="no-draws",
         )
     if reference is not None:
-        check_option(reference, names, name="reference", who=_WHO)
+        check_option(reference, [*names, CEILING], name="reference", who=_WHO)
     if against is not None:
         others = [check_option(against, others, name="against", who=_WHO)]
     if reference is None:
@@ -68,6 +71,22 @@ def contrasts(
                 columns[field] += found[field].tolist()
     if not columns["measure"]:
         raise InputError(f"{_WHO}: no measure has draws here; use one with an interval.", code="no-draws")
+    common = _common(comparison, side, reference, against, correction)
+    if comparison.leave_one_out is not None:
+        common["references"] = tuple(dict.fromkeys([*comparison.references, "efron1981jackknife"]))
+    common["methods"] = (
+        *comparison.methods,
+        "Differences between systems were tested with the draws that they share (for measures of pairs of stimuli, and "
+        "the values without each stimulus) and Student's t; p-values were "
+        f"corrected ({correction}) within one measure and one system of the other side.",
+    )
+    return _made(columns, side, common)
+
+
+def _common(
+    comparison: Comparison, side: str, reference: str | None, against: str | None, correction: str
+) -> dict[str, Any]:
+    """What a result carries, and the settings of this one."""
     common = {f.name: getattr(comparison, f.name) for f in fields(Result)}
     common["settings"] = {
         **comparison.settings,
@@ -77,19 +96,96 @@ def contrasts(
         "against": against,
         "correction": correction,
     }
-    if comparison.leave_one_out is not None:
-        common["references"] = tuple(dict.fromkeys([*comparison.references, "efron1981jackknife"]))
-    common["methods"] = (
-        *comparison.methods,
-        "Differences between systems were tested with the draws that they share (for measures of pairs of stimuli, and "
-        "the values without each stimulus) and Student's t; p-values were "
-        f"corrected ({correction}) within one measure and one system of the other side.",
-    )
+    return common
+
+
+def _made(columns: dict[str, list[Any]], side: str, common: dict[str, Any]) -> Contrasts:
     data = {
         name: ("contrast", np.array(v, dtype=np.float64 if name in _FIELDS else object))
         for name, v in columns.items()
     }
     return Contrasts(data=xr.Dataset(data), side=side, **common)
+
+
+def _below_ceiling(
+    comparison: Comparison,
+    side: str,
+    names: list[str],
+    others: list[str],
+    against: str | None,
+    correction: Any,
+) -> Contrasts:
+    """Each system against the lower noise ceiling of its pair, one-sided."""
+    if correction == "max":
+        raise InputError(
+            f"{_WHO}: correction='max' needs draws, which differences from the ceiling do not have; use 'holm', "
+            "'fdr' or 'none'.",
+            code="bad-parameter",
+        )
+    if against is not None:
+        others = [check_option(against, others, name="against", who=_WHO)]
+    if comparison.ceiling_gap is None:
+        raise InputError(
+            f"{_WHO}: the ceiling was not resampled (n_boot=0); compare again with n_boot=1000.",
+            code="no-draws",
+        )
+    other = "b" if side == "a" else "a"
+    level = float(comparison.settings["level"])
+    columns: dict[str, list[Any]] = {name: [] for name in ("measure", "first", "second", "against", *_FIELDS)}
+    for key in [str(v) for v in comparison.data["measure"].values]:
+        for name in others:
+            here = {"measure": key, other: name}
+            table, gap = comparison.data.sel(here), comparison.ceiling_gap.sel(here)
+            difference = (table["value"] - table["ceiling_low"]).values
+            of_stimuli, of_both = (gap[v].values for v in ("variance", "variance_both"))
+            known = np.flatnonzero(np.isfinite(difference) & np.isfinite(of_stimuli))
+            if not known.size:
+                continue
+            difference, of_stimuli, of_both = difference[known], of_stimuli[known], of_both[known]
+            df, df_both = gap["df"].values[known], gap["df_both"].values[known]
+            one = t_test(difference, of_stimuli, df=df, level=level)
+            two = t_test(difference, of_both, df=np.nan_to_num(df_both, nan=1.0), level=level)
+            both = np.isfinite(of_both)
+            p = t_test(
+                difference,
+                np.where(both, of_both, of_stimuli),
+                df=np.where(both, df_both, df),
+                level=level,
+                side="less",
+            ).p
+            found = {
+                "difference": difference,
+                "ci_low": one.low,
+                "ci_high": one.high,
+                "ci_both_low": two.low,
+                "ci_both_high": two.high,
+                "p": p,
+                "p_corrected": adjust(p, correction),
+            }
+            columns["measure"] += [key] * known.size
+            columns["first"] += [names[i] for i in known]
+            columns["second"] += [CEILING] * known.size
+            columns["against"] += [name] * known.size
+            for field in _FIELDS:
+                columns[field] += found[field].tolist()
+    if not columns["measure"]:
+        raise InputError(
+            f"{_WHO}: no measure here has a noise ceiling that is tested. It takes repeats of every stimulus or at "
+            "least 3 subjects, on one side alone, 6 stimuli, and a measure whose ceiling can be resampled (see the "
+            "docstring); for RDMs of subjects by other methods use cs.evaluate_models.",
+            code="no-ceiling",
+        )
+    common = _common(comparison, side, CEILING, against, correction)
+    common["references"] = tuple(
+        dict.fromkeys([*comparison.references, "efron1981jackknife", "nili2014toolbox"])
+    )
+    common["methods"] = (
+        *comparison.methods,
+        "Values were held against the lower noise ceiling with the variance of their difference, value and ceiling "
+        "under the same stimuli (and subjects), and Student's t, one-sided; p-values were corrected "
+        f"({correction}) within one measure and one system of the other side.",
+    )
+    return _made(columns, side, common)
 
 
 def _family(

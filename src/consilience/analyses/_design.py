@@ -11,6 +11,7 @@ from consilience._core._errors import warn
 from consilience._core._params import shorten
 from consilience._core._seeds import Seed
 from consilience._responses import average, check_responses
+from consilience.analyses._ceiling_gap import Gap
 from consilience.analyses._inputs import System
 from consilience.stats import (
     half_splits,
@@ -95,6 +96,7 @@ class Block:
     interval: tuple[np.ndarray, np.ndarray] | None = None
     # (n, n_a, n_b) values without each stimulus, where values are of pairs of stimuli and can be contrasted
     left_out: np.ndarray | None = None
+    gap: Gap | None = None  # variances of value - ceiling_low
     null: np.ndarray | None = None
     ceiling_low: np.ndarray | None = None
     ceiling_high: np.ndarray | None = None

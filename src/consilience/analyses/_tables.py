@@ -10,6 +10,7 @@ import xarray as xr
 from consilience._core._errors import warn
 from consilience._core._params import shorten
 from consilience.analyses._best import BestOf
+from consilience.analyses._ceiling_gap import Gap
 from consilience.analyses._design import Block, Design, both_interval
 from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure
@@ -95,6 +96,19 @@ def draws_array(
         last: np.arange(len(values)) if ids is None else ids,
     }
     return xr.DataArray(np.moveaxis(values, 0, -1)[None], dims=("measure", "a", "b", last), coords=coords)
+
+
+def gap_table(measure: Measure, block: Block, systems: dict[str, list[System]]) -> xr.Dataset:
+    """Variances of value - ceiling_low, labelled; NaN where there is none."""
+    gap = block.gap or Gap.blank(block.values.shape)
+    coords = {
+        "measure": [measure.key],
+        "a": [s.name for s in systems["a"]],
+        "b": [s.name for s in systems["b"]],
+    }
+    return xr.Dataset(
+        {name: (("measure", "a", "b"), v[None]) for name, v in vars(gap).items()}, coords=coords
+    )
 
 
 def stack_seeds(parts: list[list[Any]], seeds: list[int]) -> Any:

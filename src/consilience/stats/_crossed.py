@@ -21,6 +21,7 @@ __all__ = [
     "crossed_degrees",
     "jackknife_variance",
     "left_out_cosines",
+    "left_out_pairs",
     "once_counted_variance",
     "sampled_components",
 ]
@@ -84,6 +85,28 @@ def left_out_cosines(a: np.ndarray, b: np.ndarray, n: int, *, diagonal: bool = F
     if again.size:
         out[again] = weighted_cosines(a, b, 1.0 - np.eye(n)[again], diagonal=diagonal)
     return np.asarray(out)
+
+
+def left_out_pairs(
+    a: np.ndarray, b: np.ndarray, n: int, *, diagonal: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cosine of each row of a (k, P) with the same row of b: values (k,), without each of n stimuli (k, n), and the
+    influences (k, n (n - 1) / 2) of single pairs that `crossed_components` takes.
+    """
+    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (a, b))
+    products, squares = a * b, (a * a, b * b)
+    value = products.sum(axis=1)
+    above, one, two = (_less_each(v, n, diagonal) for v in (products, *squares))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        left_out = np.where((one > 0) & (two > 0), above / np.sqrt(np.maximum(one * two, 0.0)), np.nan)
+    for i in np.flatnonzero((np.minimum(one, two) < 1e-6).any(axis=0)):  # no digits left in the difference
+        weights = 1.0 - np.eye(n)[i : i + 1]
+        for row in range(len(a)):
+            pair = a[row : row + 1], b[row : row + 1]
+            left_out[row, i] = weighted_cosines(*pair, weights, diagonal=diagonal)[0, 0, 0]
+    pairs = n * (n - 1) // 2
+    influence = pairs * (products - value[:, None] / 2 * (squares[0] + squares[1]))[:, :pairs]
+    return value, left_out, influence
 
 
 def _less_each(terms: np.ndarray, n: int, diagonal: bool) -> np.ndarray:

@@ -52,6 +52,9 @@ class TauParts(PairParts):
                 out[start : start + _DRAWS] = weighted_concordance(a, b, v) / below[:, None, None]
         return out
 
+    def bound(self, vectors: np.ndarray) -> np.ndarray:
+        return rank(vectors.mean(axis=0))  # of sums of halves, so that equal means are ties
+
     def permute(
         self, a: np.ndarray, b: np.ndarray, orders: np.ndarray, groups: np.ndarray | None = None
     ) -> np.ndarray:

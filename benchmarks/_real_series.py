@@ -1,4 +1,4 @@
-"""Time series of recordings for `benchmarks.real_data`: rates from movement, calcium from song.
+"""Time series of recordings for `benchmarks.real_data`: rates from movement and place, calcium from song.
 
 Each is asked as it should be, with stretches of time held out and a gap beside them, and for contrast with the same
 samples dealt into folds one by one, which lets neighbours of a test sample into training.
@@ -61,12 +61,50 @@ def song(data: Path) -> tuple[xr.DataArray, xr.DataArray]:
     calcium, sound = file["NEURAL"].T, file["SONG"].T
     frames, rate = len(calcium), float(file["VIDEOfs"].item())
     owner = np.minimum((np.arange(len(sound)) / float(file["SONGfs"].item()) * rate).astype(int), frames - 1)
-    mean = np.stack([np.bincount(owner, column, frames) for column in sound.T], axis=1)
-    mean /= np.bincount(owner, minlength=frames)[:, None]
+    summed = np.stack([np.bincount(owner, column, frames) for column in sound.T], axis=1)
+    mean = summed / np.bincount(owner, minlength=frames)[:, None]
     left, size, _ = np.linalg.svd(mean - mean.mean(axis=0), full_matrices=False)
     time = (np.arange(frames) + 0.5) / rate
     spectrum = cs.responses(left[:, :10] * size[:10], dims=("time", "unit"), time=time, system="song")
     return spectrum, cs.responses(calcium, dims=("time", "unit"), time=time, kind="dff", system="HVC")
+
+
+def track(data: Path) -> tuple[xr.DataArray, xr.DataArray]:
+    """Place (15 bumps along a track for each direction of running) and spike counts of rat CA1 in bins of 250 ms, of
+    the bins in which the rat ran: a recording in pieces, whose times jump. Units of at least 50 such spikes.
+    """
+    from scipy.io import loadmat
+
+    raw = (data / "hippocampus" / "linear-track_trajectory.videoPositionTracking").read_bytes()
+    raw = raw[raw.index(b"<End settings>\n") + 15 :]
+    seen = np.frombuffer(
+        raw[: len(raw) // 12 * 12], [("t", "<u4"), *((name, "<u2") for name in ("x", "y", "u", "v"))]
+    )
+    seen = seen[(seen["x"] > 0) & (seen["y"] > 0)]
+    width = 0.25
+    at = seen["t"] / 30000.0
+    edges = np.arange(at[0], at[-1], width)
+    time, middle = edges[:-1] + width / 2, np.column_stack([seen["x"], seen["y"]]).astype(float)
+    middle = np.column_stack([np.interp(time, at, v) for v in middle.T])
+    middle -= middle.mean(axis=0)
+    along = middle @ np.linalg.svd(middle, full_matrices=False)[2][0]
+    along = (along - np.quantile(along, 0.01)) / np.ptp(np.quantile(along, [0.01, 0.99]))  # 0 ... 1
+    speed = np.gradient(along, width)
+    ran = (np.abs(speed) > 0.05) & (along > -0.1) & (along < 1.1)
+    bumps = np.exp(-0.5 * ((along[:, None] - np.linspace(0, 1, 15)) * 14) ** 2)
+    place = np.concatenate([bumps * (speed > 0)[:, None], bumps * (speed < 0)[:, None]], axis=1)
+    cells: dict[str, np.ndarray] = {}
+    tetrodes = loadmat(data / "hippocampus" / "linear-track_spikes.mat")["spikes"][0, 0][0, 0]
+    for k, tetrode in enumerate(np.ravel(tetrodes)):
+        for j, cell in enumerate(np.ravel(tetrode)):
+            if getattr(cell, "size", 0):  # empty where a tetrode has no such cluster
+                cells[f"t{k}c{j}"] = np.histogram(np.ravel(cell["time"][0, 0]), edges)[0]
+    kept = {name: counts[ran] for name, counts in cells.items() if counts[ran].sum() >= 50}
+    x = cs.responses(place[ran], dims=("time", "unit"), time=time[ran], system="place")
+    counts = np.stack(list(kept.values()), axis=1).astype(float)
+    return x, cs.responses(
+        counts, dims=("time", "unit"), time=time[ran], unit=list(kept), kind="count", system="CA1"
+    )
 
 
 def dealt(x: xr.DataArray, y: xr.DataArray, delays: range, **options: Any) -> Encoding:
@@ -89,6 +127,15 @@ def ask_motor(data: Path, draws: int) -> dict[str, Result]:
     return {
         "M1 from movement": cs.encode(hand, area, delays=delays, n_boot=draws, n_perm=min(draws, 99), rng=0),
         f"M1 from movement, {DEALT}": dealt(hand, area, delays, rng=0),
+    }
+
+
+def ask_track(data: Path, draws: int) -> dict[str, Result]:
+    """Hippocampus from place, only while the rat runs."""
+    place, area = track(data)
+    return {
+        "CA1 from place": cs.encode(place, area, n_boot=draws, n_perm=draws, rng=0),
+        f"CA1 from place, {DEALT}": dealt(place, area, range(1), rng=0),
     }
 
 

@@ -2,11 +2,11 @@
 time series.
 
 Run as ``python -m benchmarks.real_data [--data DIR] [--out DIR] [--draws N]``. DIR holds ``it_spikes/it_spikes.npz``
-(132 neurons of macaque IT, 7 objects x 3 positions; Zhang et al. 2011) and ``haxby_slice/haxby_slice.npz`` (a slice of
-one person, 12 runs, 8 categories; Haxby et al. 2001), ``motor/m1_stevenson_2011.mat`` and
-``calcium/hvc_mackevicius.mat`` (see `benchmarks._real_series`); default: the environment variable CONSILIENCE_SHARED,
-else ``../shared/data`` beside this checkout. A data set that is not there is skipped. Data are read where they lie,
-never copied; figures and a report go to ``results/real_data`` (ignored by git).
+(132 neurons of macaque IT, 7 objects x 3 positions; Zhang et al. 2011), ``haxby_slice/haxby_slice.npz`` (a slice of
+one person, 12 runs, 8 categories; Haxby et al. 2001), and the series of `benchmarks._real_series` (``motor``,
+``calcium``, ``hippocampus``); default: the environment variable CONSILIENCE_SHARED, else ``../shared/data`` beside
+this checkout. A data set that is not there is skipped. Data are read where they lie, never copied; figures and a
+report go to ``results/real_data`` (ignored by git).
 """
 
 from __future__ import annotations
@@ -262,6 +262,7 @@ ASKED: dict[str, Callable[[Path, int], dict[str, Result]]] = {
     "haxby_slice/haxby_slice.npz": ask_haxby,
     "motor/m1_stevenson_2011.mat": _real_series.ask_motor,
     "calcium/hvc_mackevicius.mat": _real_series.ask_song,
+    "hippocampus/linear-track_spikes.mat": _real_series.ask_track,
 }
 
 

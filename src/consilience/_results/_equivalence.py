@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import xarray as xr
 
 from consilience._results._base import Result, cell
@@ -20,8 +21,9 @@ class Equivalence(Result):
     data : Dataset (model, target): the targets are the animals and, last, their mean "all". With value_model (of the
         model with the target), value_animals (mean of the other animals with it), difference (model minus
         animals), its interval ci_low, ci_high, p_equivalent (two one-sided tests: within the margin), p_below (the
-        model is less close, one-sided) and p_not_inferior (not less close by the margin, one-sided). Over stimuli,
-        for these animals.
+        model is less close, one-sided) and p_not_inferior (not less close by the margin, one-sided), over stimuli,
+        for these animals; and ci_both_low, ci_both_high, p_equivalent_both, p_below_both, p_not_inferior_both, over
+        stimuli and animals, of "all" where there are at least 3 animals (NaN else).
     """
 
     data: xr.Dataset
@@ -37,10 +39,15 @@ class Equivalence(Result):
         lines = [
             f"  {self.settings['measure']}, margin {self.settings['margin']:g}, {self.settings['n_stimuli']} stimuli"
         ]
-        for row in frame[frame["target"] == "all"].head(12).to_dict("records"):
+        for row in frame[frame["target"] == "all"].head(8).to_dict("records"):
             lines.append(
                 f"  {cell(row['model'], 22)} {row['value_model']:.3f}, animals {row['value_animals']:.3f}: "
                 f"{row['difference']:+.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]  equivalent: "
                 f"p={row['p_equivalent']:.3g}  less close: p={row['p_below']:.3g}"
             )
+            if np.isfinite(row.get("ci_both_low", np.nan)):
+                lines.append(
+                    f"  {'for new animals too':>22s} {'':22s}[{row['ci_both_low']:.3f}, {row['ci_both_high']:.3f}]  "
+                    f"equivalent: p={row['p_equivalent_both']:.3g}  less close: p={row['p_below_both']:.3g}"
+                )
         return lines

@@ -18,10 +18,12 @@ from consilience.analyses._checks import MeasureLike
 from consilience.analyses._compare import compare
 from consilience.analyses._contrasts import variance_of
 from consilience.stats import equivalence_p, jackknife_variance, t_test
+from consilience.stats._crossed import crossed_degrees
 
 __all__ = ["equivalence"]
 
 _WHO = "cs.equivalence"
+FEWEST_ANIMALS = 3
 _BESIDE = ("ceiling-missing", "ceiling-too-low", "best-not-chosen")  # of what this verb does not use
 
 
@@ -44,9 +46,14 @@ def equivalence(
     of this over k. Model and animals stand on the same side of the measure. All values share their draws over
     stimuli, so that the difference is paired; its variance is that of the measure's rule (for measures of pairs of
     stimuli such as RSA and CKA the jackknife over stimuli), and intervals and tests are Student's t. They hold for new
-    stimuli and these animals: few animals say little of others. In simulations (RSA, 40 stimuli, 3 animals) a model
-    that was worse by just the margin was called equivalent at 5 % in 7 of 200 data sets, and 98 % of the intervals
-    covered.
+    stimuli and these animals. In simulations (RSA, 40 stimuli, 3 animals) a model that was worse by just the margin was
+    called equivalent at 5 % in 7 of 200 data sets, and 98 % of the intervals covered.
+
+    With at least 3 animals the mean has an interval and tests for new animals too (``ci_both_*``, ``p_*_both``). The
+    jackknife over animals, in which each is target and one of the others, less what stimuli explain of it, is added
+    to the variance over stimuli; degrees of freedom are Satterthwaite's. Where animals differed (40 stimuli, 3, 4, 6
+    and 10 animals, 100 data sets each) these intervals covered 93 to 96 %, those for these animals 69 to 81 %; where
+    animals differed little, 95 to 100 % (4 to 10 animals, up to 1.5 times as wide as need be with 4).
 
     An animal of few trials is a noisy target for model and animals alike, but the animals' own noise lowers their
     value too, and the model has none: with noisy data "as close" is easier to reach than with good ones.
@@ -123,14 +130,23 @@ def equivalence(
     model, animal = _both(value[None], count, k)
     model_draws, animal_draws = _both(draws, count, k)
     difference = (model - animal)[0]
-    if found.leave_one_out is not None:  # of pairs: the jackknife, which errs on the wide side
-        left_out = _both(
-            found.leave_one_out.sel(measure=key).transpose("stimulus", "a", "b").values, count, k
-        )
-        variance = jackknife_variance(left_out[0] - left_out[1])
+    left_out = None
+    if found.leave_one_out is not None:
+        left_out = found.leave_one_out.sel(measure=key).transpose("stimulus", "a", "b").values
+        one, two = _both(left_out, count, k)
+        variance = jackknife_variance(one - two)  # of pairs: the jackknife, which errs on the wide side
     else:
         variance = variance_of(rule, model_draws - animal_draws, None, n)
     test = t_test(difference, variance, df=n - 1, level=level)
+    of_both, df_both = np.full(difference.shape, np.nan), np.ones(difference.shape)
+    if k >= FEWEST_ANIMALS:
+        of_animals, shared = _over_animals(value, draws, left_out, count, rule, n)
+        own = np.maximum(of_animals - shared, 0.0)
+        of_both[:, -1] = variance[:, -1] + own
+        df_both[:, -1] = crossed_degrees(
+            stimuli=variance[:, -1], subjects=own, both=of_both[:, -1], n_stimuli=n, n_subjects=k
+        )
+    both = t_test(difference, of_both, df=df_both, level=level)
     columns = {
         "value_model": model[0],
         "value_animals": np.broadcast_to(animal[0], difference.shape),
@@ -140,6 +156,11 @@ def equivalence(
         "p_equivalent": equivalence_p(difference, variance, margin, df=n - 1),
         "p_below": t_test(difference, variance, df=n - 1, side="less").p,
         "p_not_inferior": t_test(difference + margin, variance, df=n - 1, side="greater").p,
+        "ci_both_low": both.low,
+        "ci_both_high": both.high,
+        "p_equivalent_both": equivalence_p(difference, of_both, margin, df=df_both),
+        "p_below_both": t_test(difference, of_both, df=df_both, side="less").p,
+        "p_not_inferior_both": t_test(difference + margin, of_both, df=df_both, side="greater").p,
     }
     result = Equivalence(
         data=xr.Dataset(
@@ -162,7 +183,8 @@ def equivalence(
         methods=(
             *found.methods[:-1],
             f"Each model's value with an animal was compared with the mean value of the {k - 1} other "
-            f"animal{'s' * (k > 2)}, paired over stimuli; equivalence within {margin:g} by two one-sided t tests.",
+            f"animal{'s' * (k > 2)}, paired over stimuli; equivalence within {margin:g} by two one-sided t tests"
+            f"{', for these animals and, with the jackknife over animals, for new ones' * (k >= FEWEST_ANIMALS)}.",
         ),
     )
     for caution in result.warnings:
@@ -191,6 +213,31 @@ def _animals(animals: Any) -> dict[str, xr.DataArray]:
     if len(people) < 2:
         raise InputError(f"{_WHO}: at least 2 animals are needed, got {len(people)}.", code="too-few")
     return people
+
+
+def _over_animals(
+    value: np.ndarray, draws: np.ndarray, left_out: np.ndarray | None, count: int, rule: str, n: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance (count,) of the mean difference over animals, and the part of it that is of stimuli.
+
+    Each animal is target and one of the others: its pseudo-value is k times the mean less k - 1 times that without it.
+    """
+    k = value.shape[1]
+
+    def pseudo(values: np.ndarray) -> np.ndarray:
+        """(m, count, k), about their mean."""
+        less = []
+        for t in range(k):
+            kept = np.delete(np.arange(k), t)
+            model, animal = _both(values[:, np.r_[np.arange(count), count + kept]][:, :, kept], count, k - 1)
+            less.append((model - animal)[..., -1])
+        without = np.stack(less, axis=-1)
+        return np.asarray((1 - k) * (without - without.mean(axis=-1, keepdims=True)))
+
+    size = k * (k - 1)
+    of_animals = (pseudo(value[None])[0] ** 2).sum(axis=-1) / size
+    of_stimuli = variance_of(rule, pseudo(draws), None if left_out is None else pseudo(left_out), n)
+    return of_animals, of_stimuli.sum(axis=-1) / size
 
 
 def _both(values: np.ndarray, count: int, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,8 @@ MOST_ROWS = 40
 
 
 def plot_equivalence(equivalence: Equivalence, ax: Axes | None = None) -> Axes:
-    """Draws model minus animals for each model: the mean over animals (dot, interval) and each animal (small dots).
+    """Draws model minus animals for each model: the mean over animals (dot; interval over stimuli thick, over stimuli
+    and animals thin) and each animal (small dots).
 
     The band is the margin. 0 = as close as the animals are to each other. Past 40 models the rest is left out.
     """
@@ -46,7 +47,7 @@ def plot_equivalence(equivalence: Equivalence, ax: Axes | None = None) -> Axes:
                 zorder=3,
                 label="one animal",
             )
-            interval_lines(ax, {**row, "ci_both_low": np.nan, "ci_both_high": np.nan}, y, PALETTE[0])
+            interval_lines(ax, {"ci_both_low": np.nan, "ci_both_high": np.nan, **row}, y, PALETTE[0])
             dot = value_dot(ax, row["difference"], y, PALETTE[0])
             tip(dot, f"{number(row['difference'], 3)} equivalent: {probability(row['p_equivalent'])}")
         ax.set_yticks(range(len(models)), [label(name) for name in models])

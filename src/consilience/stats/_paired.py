@@ -118,7 +118,7 @@ def t_test(
 
 
 def equivalence_p(
-    value: np.ndarray | float, variance: np.ndarray | float, margin: float, *, df: int
+    value: np.ndarray | float, variance: np.ndarray | float, margin: float, *, df: int | np.ndarray
 ) -> np.ndarray:
     """p of two one-sided tests that ``value`` lies inside (-margin, margin): the larger of the two.
 

@@ -123,29 +123,76 @@ def contrast_over_subjects(count: int, shared: float, s: int, n: int) -> float:
     return float(np.mean(hits))
 
 
-def equivalence(count: int, n: int, measure: str) -> dict[str, float]:
-    """A model that is worse than an animal by just the margin, three animals: how often is it called equivalent, and
-    how often does the interval cover the population's difference?
+def against_the_ceiling(count: int, measure: str, s: int, n: int, like: str) -> dict[str, float]:
+    """`Comparison.contrasts` against the ceiling: of 4 repeats (s = 0), or of subjects who weigh features differently.
+
+    ``like``: the model is what all share ("truth"), the mean of s - 1 other subjects ("pool"), or far ("far").
+    Coverage is of the mean difference.
+    """
+
+    def rdm(x: np.ndarray) -> np.ndarray:
+        return np.asarray(cs.measures.rdm(x, distance="sqeuclidean"))
+
+    rows = []
+    for k in range(count):
+        rng = np.random.default_rng([k, n, s, 17])
+        truth = rng.normal(size=(n, UNITS))
+        ids = [f"i{j}" for j in range(n)]
+        seen = truth + 1.5 * (like == "far") * rng.normal(size=truth.shape)
+        if s == 0:
+            trials = np.tile(truth, (4, 1)) + 1.5 * rng.normal(size=(4 * n, UNITS))
+            a, b = (
+                cs.responses(seen, stimulus=ids),
+                cs.responses(trials, stimulus=ids * 4, repeat="count", kind="activation"),
+            )
+        else:
+            tilt = np.exp(0.6 * rng.normal(size=(s, 1, UNITS)))
+            people = np.stack([rdm(t * truth + e) for t, e in zip(tilt, rng.normal(size=(s, n, UNITS)))])
+            model = rdm(seen)
+            if like == "pool":
+                model = np.mean([rdm(truth + e) for e in rng.normal(size=(s - 1, n, UNITS))], axis=0)
+            a = cs.rdm_data(model, stimulus=ids)
+            b = cs.rdm_data(people, stimulus=ids, subject=[f"s{j}" for j in range(s)])
+        found = cs.compare(a, b, measure=measure, n_boot=20, n_perm=0, rng=k)
+        row = found.contrasts(reference="ceiling").to_frame().iloc[0]
+        ends = ("ci_both_low", "ci_both_high") if s else ("ci_low", "ci_high")
+        rows.append([row["difference"], row[ends[0]], row[ends[1]], row["p"]])
+    difference, low, high, p = np.array(rows, dtype=np.float64).T
+    truth = difference.mean()
+    return {
+        f"below, mean difference {truth:+.3f}": float(np.mean(p < 0.05)),
+        "coverage of the difference": float(np.mean((low <= truth) & (truth <= high))),
+    }
+
+
+def equivalence(count: int, n: int, measure: str, k_animals: int = 3, tilt: float = 0.0) -> dict[str, float]:
+    """A model that is worse than an animal by just the margin: how often is it called equivalent, and how often do
+    the intervals for these animals, and for new ones, cover the population's difference?
+
+    ``tilt``: how far the animals differ in how they weigh the features.
     """
     rows = []
     for k in range(count):
         rng = np.random.default_rng([k, n, 13])
         truth = rng.normal(size=(n, UNITS))
         ids = [f"i{j}" for j in range(n)]
-        animals = {
-            f"a{j}": cs.responses(truth + rng.normal(size=truth.shape), stimulus=ids) for j in range(3)
-        }
+        animals = {}
+        for j in range(k_animals):
+            seen = truth * np.exp(tilt * rng.normal(size=UNITS)) if tilt else truth
+            animals[f"a{j}"] = cs.responses(seen + rng.normal(size=truth.shape), stimulus=ids)
         model = cs.responses(truth + 2 * rng.normal(size=truth.shape), stimulus=ids)
         found = cs.equivalence(model, animals, measure, margin=0.1, n_boot=BOOT, rng=k)
         row = found.data.isel(model=0).sel(target="all")
-        rows.append([float(row[name]) for name in ("difference", "ci_low", "ci_high")])
-    difference, low, high = np.array(rows).T
+        names = ("difference", "ci_low", "ci_high", "ci_both_low", "ci_both_high")
+        rows.append([float(row[name]) for name in names])
+    difference, low, high, both_low, both_high = np.array(rows).T
     truth = difference.mean()
     variance = ((high - low) / 2 / stats.t.ppf(0.975, n - 1)) ** 2
     called = cs.stats.equivalence_p(difference, variance, abs(truth), df=n - 1) < 0.05
     return {
         "equivalent at the margin": float(np.mean(called)),
-        "coverage of the difference": float(np.mean((low <= truth) & (truth <= high))),
+        "coverage, these animals": float(np.mean((low <= truth) & (truth <= high))),
+        "coverage, new animals": float(np.mean((both_low <= truth) & (truth <= both_high))),
     }
 
 
@@ -179,12 +226,32 @@ def main() -> None:
         m = count // 2
         rate = contrast_over_subjects(m, shared, 8, 30)
         print(f"| contrasts, rsa, {word} | 30 x 8 | A = B | {rate:.3f} | {m} | {band(m, 0.05)} |", flush=True)
-    for measure in ("rsa", "cka"):
+    for measure, s, n, like in (
+        ("rsa", 0, 40, "truth"),
+        ("rsa", 0, 40, "far"),
+        ("cka", 0, 40, "far"),
+        ("linear_predictivity", 0, 40, "far"),
+        ("rsa", 8, 30, "truth"),
+        ("rsa", 8, 30, "pool"),
+        ("rsa", 4, 60, "far"),
+    ):
+        data = f"{n} x {s}" if s else f"{n}, 4 repeats"
+        for what, rate in against_the_ceiling(count, measure, s, n, like).items():
+            level = band(count, 0.95) if what.startswith("coverage") else "power, or at most .05"
+            print(f"| to the ceiling, {measure}, {like} | {data} | {what} | {rate:.3f} | {count} | {level} |")
+    for measure, k, tilt in (
+        ("rsa", 3, 0.0),
+        ("cka", 3, 0.0),
+        ("rsa", 4, 0.6),
+        ("rsa", 4, 1.0),
+        ("cka", 10, 1.0),
+    ):
         m = count // 2
-        for what, rate in equivalence(m, 40, measure).items():
+        for what, rate in equivalence(m, 40, measure, k, tilt).items():
             level = 0.95 if what.startswith("coverage") else 0.05
             print(
-                f"| equivalence, {measure} | 40 x 1 | {what} | {rate:.3f} | {m} | {band(m, level)} |",
+                f"| equivalence, {measure}, {k} animals, tilt {tilt} | 40 x 1 | {what} | {rate:.3f} | {m} | "
+                f"{band(m, level)} |",
                 flush=True,
             )
     for measure in ("rsa", "cka", "linear_predictivity", "procrustes"):

@@ -51,9 +51,9 @@ def equivalence(
 
     With at least 3 animals the mean has an interval and tests for new animals too (``ci_both_*``, ``p_*_both``). The
     jackknife over animals, in which each is target and one of the others, less what stimuli explain of it, is added
-    to the variance over stimuli; degrees of freedom are Satterthwaite's. Where animals differed (40 stimuli, 3, 4, 6
-    and 10 animals, 100 data sets each) these intervals covered 93 to 96 %, those for these animals 69 to 81 %; where
-    animals differed little, 95 to 100 % (4 to 10 animals, up to 1.5 times as wide as need be with 4).
+    to the variance over stimuli; degrees of freedom are Satterthwaite's. Where animals differed much (40 stimuli,
+    3, 4, 6 and 10 animals, 100 to 200 data sets each) these intervals covered 93 to 98 %, those for these animals 69 to
+    85 %; where they differed little, 95 to 100 % (80 each; with 3 or 4 animals they are wide).
 
     An animal of few trials is a noisy target for model and animals alike, but the animals' own noise lowers their
     value too, and the model has none: with noisy data "as close" is easier to reach than with good ones.

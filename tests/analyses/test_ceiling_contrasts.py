@@ -82,6 +82,10 @@ def test_the_ceiling_of_subjects_is_the_leave_one_out_one(method: str) -> None:
     fewer = np.array([low(np.delete(vectors, t, axis=0)) for t in range(5)])  # the jackknife's pseudo-values
     assert np.allclose(found.value - found.value.mean(), -4 * (fewer - fewer.mean()))
     assert gaps.of_subjects(parts, vectors[:2], N) is None
+    each = gaps.of_values(
+        parts, vectors, np.array([parts.pool(np.delete(vectors, t, axis=0)) for t in range(5)]), N
+    )
+    assert np.allclose(found.influence.mean(axis=0), each.influence.mean(axis=0))
 
 
 @pytest.mark.filterwarnings("ignore:.*(best-not-chosen|null-not-zero)")

@@ -16,11 +16,11 @@ import numpy as np
 from consilience.measures import PairParts
 from consilience.measures._mutual_knn import NeighbourParts
 from consilience.stats import crossed_components
-from consilience.stats._crossed import crossed_degrees, left_out_pairs
+from consilience.stats._crossed import crossed_degrees, left_out_grams, left_out_pairs
 
 __all__ = ["Gap", "Score", "gap_variances", "of_halves", "of_subjects", "of_values", "tested"]
 
-FEWEST_SUBJECTS, _FEWEST_STIMULI = 3, 6
+FEWEST_SUBJECTS, _FEWEST_STIMULI, _DIGITS = 3, 6, 1e-6
 
 
 @dataclass
@@ -91,7 +91,14 @@ def of_subjects(parts: PairParts, vectors: np.ndarray, n: int) -> Score | None:
     if s < FEWEST_SUBJECTS or not _plain(parts):
         return None
 
+    unit = parts.normalise(vectors)
+    grams = None if parts.again is not None else left_out_grams(unit, n, diagonal=parts.diagonal)
+    if grams is not None and (np.einsum("ttn->tn", grams) < _DIGITS).any():
+        grams = None
+
     def mean(kept: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        if grams is not None:
+            return _mean_of_others(unit, grams, kept, n)
         pools = np.array([parts.pool(vectors[kept[kept != t]]) for t in kept])
         found = of_values(parts, vectors[kept], pools, n)
         return found.value.mean(), found.left_out.mean(axis=0), found.influence.mean(axis=0)
@@ -102,6 +109,28 @@ def of_subjects(parts: PairParts, vectors: np.ndarray, n: int) -> Score | None:
         without = np.array(less)
         rows.append(whole - (s - 1) * (without - without.mean(axis=0)))
     return Score(*rows)
+
+
+def _mean_of_others(
+    unit: np.ndarray, grams: np.ndarray, kept: np.ndarray, n: int
+) -> tuple[float, np.ndarray, np.ndarray]:
+    """Mean cosine of each of some subjects with the sum of the others of them, without each stimulus, and influences.
+
+    unit (s, P), of length 1.   grams (s, s, n) : their products without each stimulus.
+    """
+    pairs, whole = n * (n - 1) // 2, unit[kept].sum(axis=0)
+    value, left_out, influence = 0.0, np.zeros(n), np.zeros(pairs)
+    for t in kept:
+        others = kept[kept != t]
+        pool = whole - unit[t]
+        pool = pool / np.linalg.norm(pool)
+        cosine = float(unit[t] @ pool)
+        below = grams[t, t] * grams[np.ix_(others, others)].sum(axis=(0, 1))
+        one, two = unit[t, :pairs], pool[:pairs]
+        value += cosine
+        left_out += grams[t, others].sum(axis=0) / np.sqrt(below)
+        influence += pairs * (one * two - cosine / 2 * (one * one + two * two))
+    return value / len(kept), left_out / len(kept), influence / len(kept)
 
 
 def gap_variances(value: Score, ceiling: Score, n: int) -> tuple[float, float, float, float]:

@@ -21,6 +21,7 @@ __all__ = [
     "crossed_degrees",
     "jackknife_variance",
     "left_out_cosines",
+    "left_out_grams",
     "left_out_pairs",
     "once_counted_variance",
     "sampled_components",
@@ -107,6 +108,14 @@ def left_out_pairs(
     pairs = n * (n - 1) // 2
     influence = pairs * (products - value[:, None] / 2 * (squares[0] + squares[1]))[:, :pairs]
     return value, left_out, influence
+
+
+def left_out_grams(vectors: np.ndarray, n: int, *, diagonal: bool = False) -> np.ndarray:
+    """Products (m, m, n) of all pair vectors (m, P) with each other, without each of n stimuli."""
+    out = np.empty((len(vectors), len(vectors), n))
+    for i, row in enumerate(vectors):
+        out[i, i:] = out[i:, i] = _less_each(row * vectors[i:], n, diagonal)
+    return out
 
 
 def _less_each(terms: np.ndarray, n: int, diagonal: bool) -> np.ndarray:

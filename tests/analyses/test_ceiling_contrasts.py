@@ -80,7 +80,8 @@ def test_the_ceiling_of_subjects_is_the_leave_one_out_one(method: str) -> None:
     without = 1.0 - np.eye(N)[3:4]
     assert np.isclose(found.left_out.mean(axis=0)[3], low(vectors, without))
     fewer = np.array([low(np.delete(vectors, t, axis=0)) for t in range(5)])  # the jackknife's pseudo-values
-    assert np.allclose(found.value - found.value.mean(), -4 * (fewer - fewer.mean()))
+    near = 1e-12 if method == "pearson" else 0.04  # means of ranks are not ranked again there
+    assert np.allclose(found.value - found.value.mean(), -4 * (fewer - fewer.mean()), atol=near)
     assert gaps.of_subjects(parts, vectors[:2], N) is None
     each = gaps.of_values(
         parts, vectors, np.array([parts.pool(np.delete(vectors, t, axis=0)) for t in range(5)]), N

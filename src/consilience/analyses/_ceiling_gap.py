@@ -90,14 +90,12 @@ def of_subjects(parts: PairParts, vectors: np.ndarray, n: int) -> Score | None:
     s = len(vectors)
     if s < FEWEST_SUBJECTS or not _plain(parts):
         return None
-
     unit = parts.normalise(vectors)
-    grams = None if parts.again is not None else left_out_grams(unit, n, diagonal=parts.diagonal)
-    if grams is not None and (np.einsum("ttn->tn", grams) < _DIGITS).any():
-        grams = None
+    grams = left_out_grams(unit, n, diagonal=parts.diagonal)
+    exact = bool((np.einsum("ttn->tn", grams) < _DIGITS).any())
 
-    def mean(kept: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        if grams is not None:
+    def mean(kept: np.ndarray, *, ranked: bool) -> tuple[float, np.ndarray, np.ndarray]:
+        if not ranked and not exact:
             return _mean_of_others(unit, grams, kept, n)
         pools = np.array([parts.pool(vectors[kept[kept != t]]) for t in kept])
         found = of_values(parts, vectors[kept], pools, n)
@@ -105,7 +103,10 @@ def of_subjects(parts: PairParts, vectors: np.ndarray, n: int) -> Score | None:
 
     everyone = np.arange(s)
     rows = []
-    for whole, *less in zip(mean(everyone), *(mean(np.delete(everyone, t)) for t in range(s))):
+    of_fewer = (
+        mean(np.delete(everyone, t), ranked=False) for t in range(s)
+    )  # means of ranks are not ranked again
+    for whole, *less in zip(mean(everyone, ranked=parts.again is not None), *of_fewer):
         without = np.array(less)
         rows.append(whole - (s - 1) * (without - without.mean(axis=0)))
     return Score(*rows)

@@ -116,34 +116,41 @@ def spread(sets: int) -> None:
         (60, 300, 0.3, RidgeCV()),
     ):
         fixed = np.random.default_rng(7).normal(size=(p, t)) / np.sqrt(p)
-        z, seen, hits = [], [], []
+        z, seen, hits, plain = [], [], [], []
         for k in range(sets):
             rng = np.random.default_rng([10, n, p, k])
             x = rng.normal(size=(n, p))
             y = x @ fixed + noise * rng.normal(size=(n, t))
             found = [
-                encode(x, y, model=model, n_boot=0 if j else 300, n_perm=0, rng=100 * k + j).data
+                encode(x, y, model=model, n_boot=0 if j else 300, n_perm=0, n_deals=0, rng=100 * k + j).data
                 for j in range(deals)
             ]
+            shipped = encode(x, y, model=model, n_boot=300, n_perm=0, rng=100 * k).data
             z.append([np.arctanh(one["r"].values) for one in found])
             ends = np.arctanh([found[0]["ci_low"].values, found[0]["ci_high"].values])
             seen.append(((ends[1] - ends[0]) / 2 / stats.t.ppf(0.975, n - 1)) ** 2 / 2)
-            hits.append(ends)
-        values, limits = np.array(z), np.array(hits)
+            plain.append(ends)
+            hits.append(np.arctanh([shipped["ci_low"].values, shipped["ci_high"].values]))
+        values = np.array(z)
         truth = np.arctanh(np.tanh(values).mean(axis=(0, 1)))
-        covered = ((limits[:, 0] <= truth) & (truth <= limits[:, 1])).mean(axis=1)
+        without, covered = (
+            ((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean(axis=1)
+            for ends in (np.array(plain), np.array(hits))
+        )
         total = values[:, 0].var(axis=0, ddof=1).mean()
         rows.append(
             [
                 f"{n} stimuli, {p} features, penalty {'chosen' if model.alphas is None else 'given'}",
                 total / np.mean(seen),
                 values.var(axis=1, ddof=1).mean() / total,
+                without.mean(),
                 covered.mean(),
                 covered.std(ddof=1) / np.sqrt(sets),
             ]
         )
     print("## Where the spread of r comes from\n")
-    table("design,variance / that of held-out draws (2 taken),part of the deal,coverage,its s.e.", rows)
+    head = "design,variance / that of held-out draws (2 taken),part of the deal,coverage with n_deals=0,with 3,its s.e."
+    table(head, rows)
 
 
 def normalised(sets: int) -> None:

@@ -6,12 +6,18 @@ import warnings
 
 import numpy as np
 import pytest
+import xarray as xr
+from scipy import stats
 from scipy.ndimage import gaussian_filter1d
 from sklearn.feature_selection import SelectKBest, f_regression
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 import consilience as cs
+from consilience._core._seeds import resolve_seed
+from consilience.analyses import _encode_design
+from consilience.analyses._encode_design import from_trials
+from consilience.analyses._encode_fit import HeldOut
 from consilience.models import PLSCV, BandedRidgeCV, OneToOne, RidgeCV
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:\[(ceiling-missing|few-blocks|penalty-at-edge)\]")
@@ -415,3 +421,78 @@ def test_what_encode_refuses_of_draws_models_and_gaps():
         cs.InputError, match=r"Sum predicts an array of shape \(32,\) for 32 rows and 3 units"
     ):
         cs.encode(x, y, model=Sum())
+
+
+@pytest.mark.parametrize(("p", "model"), [(12, RidgeCV(ALPHAS)), (150, None), (150, PLSCV(cv=3))])
+def test_deals_of_the_folds_add_their_variance_to_intervals_and_change_nothing_else(p, model):
+    layer, area, *_ = planted(p=p)
+    plain, more = (
+        cs.encode(layer, area, model=model, n_boot=100, n_perm=19, n_deals=k, rng=3) for k in (0, 2)
+    )
+    ends = ["ci_low", "ci_high"]
+    xr.testing.assert_identical(plain.data.drop_vars(ends), more.data.drop_vars(ends))
+    xr.testing.assert_identical(plain.population, more.population)
+    xr.testing.assert_identical(plain.predictions, more.predictions)
+    seed = resolve_seed(3, who="test")
+    r = [plain.data["r"].values]
+    for k in range(2):  # the whole procedure, directly
+        data = from_trials(
+            layer,
+            area,
+            by="stimulus",
+            join="exact",
+            cv=5,
+            groups=None,
+            seed=seed.child(f"deal{k}"),
+            who="test",
+        )
+        held = HeldOut(RidgeCV() if model is None else model, data.x, data.splits, data.inner, None)
+        r.append(held.predict(data.y).correlation().columns(np.ones((1, 60)))[0])
+    half = [
+        np.arctanh(one.data["ci_high"].values) - np.arctanh(one.data["r"].values) for one in (plain, more)
+    ]
+    added = stats.t.ppf(0.975, 59) ** 2 * np.arctanh(r).var(axis=0, ddof=1)
+    np.testing.assert_allclose(half[1] ** 2, half[0] ** 2 + added, rtol=1e-7)
+    assert plain.settings["n_deals"] == 0
+    assert more.settings["n_deals"] == 2
+    assert any("3 deals of the folds" in line for line in more.methods)
+
+
+def test_folds_that_can_be_dealt_in_one_way_are_not_dealt_again():
+    layer, area, *_ = planted(n=12, p=3)
+    assert cs.encode(layer, area, cv=12, n_boot=20, n_perm=0, rng=0).settings["n_deals"] == 0
+    assert cs.encode(layer, area, n_boot=20, n_perm=0, rng=0).settings["n_deals"] == 3
+    assert cs.encode(layer, area, n_boot=0, n_perm=0, rng=0).settings["n_deals"] == 0
+    a, b = (
+        cs.responses(
+            np.random.default_rng(k).normal(size=(300, 2)), dims=("time", "unit"), time=np.arange(300.0)
+        )
+        for k in (0, 1)
+    )
+    assert cs.encode(a, b, n_boot=20, n_perm=0, rng=0).settings["n_deals"] == 0
+    with pytest.raises(cs.InputError, match="n_deals"):
+        cs.encode(layer, area, n_deals=-1)
+
+
+def test_more_than_fits_in_memory_is_refused_before_it_is_loaded(monkeypatch):
+    layer, area, *_ = planted()
+    needed = []
+
+    def full(size):
+        needed.append(size)
+        return "1 MB"
+
+    monkeypatch.setattr(_encode_design, "check_fits", full)
+    with pytest.raises(
+        cs.InputError, match=r"60 rows of 12 predictors, in 5 folds and .* of y, take .* 1 MB is free"
+    ):
+        cs.encode(layer, area, n_boot=0, n_perm=0)
+    a, b = (
+        cs.responses(
+            np.random.default_rng(k).normal(size=(300, 2)), dims=("time", "unit"), time=np.arange(300.0)
+        )
+        for k in (0, 1)
+    )
+    with pytest.raises(cs.InputError, match=r"rows of 6 predictors \(3 delays\), in 5 folds, take"):
+        cs.encode(a, b, delays=range(3), n_boot=0, n_perm=0)
+    assert needed == [8 * (60 * 12 * 5 + 240 * 5), 8 * 298 * 6 * 5]

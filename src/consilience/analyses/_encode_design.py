@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError, warn
+from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import Seed
 from consilience._responses import check_responses, iterate_systems
@@ -30,6 +31,7 @@ from consilience.stats import (
 __all__ = ["EncodingData", "from_series", "from_trials"]
 
 Split = tuple[np.ndarray, np.ndarray]
+Inner = Callable[[np.ndarray, int], list[Split]]
 FEWEST = 10
 
 
@@ -47,11 +49,14 @@ class EncodingData:
     names: tuple[str, str]
     kinds: tuple[str, str]
     splits: list[Split]
-    inner: Callable[[np.ndarray, int], list[Split]]
+    inner: Inner
     weights: Callable[[int, np.random.Generator], np.ndarray]  # draws of held-out rows
     orders: Callable[[int, np.random.Generator], np.ndarray]
     blocks: int  # independent items that are drawn
     groups: np.ndarray | None = None
+    deal: Callable[[Seed], tuple[list[Split], Inner]] | None = (
+        None  # folds again; None where there is one way
+    )
     trials: tuple[np.ndarray, np.ndarray] | None = None
     references: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
@@ -71,18 +76,27 @@ def from_trials(
                 code="not-responses",
             )
     target = found["y"][0]
+    sizes = [s.responses.shape[1] for s in found["x"] if s.responses is not None]
+    single = all(s.responses is not None and s.responses.matrix.dtype == np.float32 for s in found["x"])
+    _check_memory(
+        len(ids), sum(sizes), cv, 0 if target.trials is None else int(target.trials.size), who, single=single
+    )
     n = len(ids)
     if n < FEWEST:
         raise InputError(f"{who}: at least {FEWEST} shared stimuli are needed, got {n}.", code="too-few")
     owners = np.arange(n) if owner is None else owner
-    tests = group_folds(owners, cv, seed.stream("folds"), who=who)
-    splits = [(np.setdiff1d(np.arange(n), test), test) for test in tests]
 
-    def inner(train: np.ndarray, count: int) -> list[Split]:
-        own = np.unique(owners[train], return_inverse=True)[1]
-        count = min(count, int(own.max()) + 1)
-        parts = group_folds(own, count, seed.stream(f"inner{train[0]}-{train.size}"), who=who)
-        return [(np.setdiff1d(np.arange(train.size), test), test) for test in parts]
+    def deal(seed: Seed) -> tuple[list[Split], Inner]:
+        def inner(train: np.ndarray, count: int) -> list[Split]:
+            own = np.unique(owners[train], return_inverse=True)[1]
+            count = min(count, int(own.max()) + 1)
+            parts = group_folds(own, count, seed.stream(f"inner{train[0]}-{train.size}"), who=who)
+            return [(np.setdiff1d(np.arange(train.size), test), test) for test in parts]
+
+        tests = group_folds(owners, cv, seed.stream("folds"), who=who)
+        return [(np.setdiff1d(np.arange(n), test), test) for test in tests], inner
+
+    splits, inner = deal(seed)
 
     def weights(count: int, rng: np.random.Generator) -> np.ndarray:
         return multinomial_weights(n, count, rng) if owner is None else group_weights(owner, count, rng)
@@ -120,6 +134,7 @@ def from_trials(
         orders=orders,
         blocks=n if owner is None else int(owner.max()) + 1,
         groups=owner,
+        deal=deal if cv < int(owners.max()) + 1 else None,
         trials=trials,
         references=references,
         settings={
@@ -157,6 +172,9 @@ def from_series(
             f"{who}: at least {4 * FEWEST} samples with all of their delays are needed, got {n} of {len(clock)}.",
             code="too-few",
         )
+    single = all(v.dtype == np.float32 for v in bands.values())
+    width = sum(v.shape[1] for v in bands.values())
+    _check_memory(n, len(steps) * width, cv, 0, who, delays=len(steps), single=single)
     parts = [np.concatenate([v[rows - d] for d in steps], axis=1) for v in bands.values()]
     y_rows = np.asarray(y_values[rows], dtype=np.float64)
     measured = max(float(np.quantile(autocorrelation_time(v), 0.9)) for v in (y_rows, *bands.values()))
@@ -216,6 +234,22 @@ def from_series(
             "time_breaks": breaks,
         },
     )
+
+
+def _check_memory(
+    n: int, p: int, cv: int, trials: int, who: str, *, delays: int = 1, single: bool = False
+) -> None:
+    """Refuses before anything is loaded: x once, its training rows in every fold, and the trials of y."""
+    needed = (4 if single else 8) * n * p * cv + 8 * trials
+    free = check_fits(needed)
+    if free is not None:
+        what = f"{p} predictors" + (f" ({delays} delays)" if delays > 1 else "")
+        kept = f" and {trials / 1e6:.2g} million values of single trials of y" if trials else ""
+        raise InputError(
+            f"{who}: {n} rows of {what}, in {cv} folds{kept}, take {gigabytes(needed)} in memory, and {free} is free; "
+            "choose fewer units or delays, fewer folds (cv=), or give principal components of x.",
+            code="too-large",
+        )
 
 
 def _step(y: xr.DataArray) -> float:

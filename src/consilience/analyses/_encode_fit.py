@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,18 @@ from sklearn.base import clone
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
+from consilience.linalg import centre_columns, principal_scores
 from consilience.measures._contract import Predictions
 from consilience.models._banded_ridge import BandedRidgeCV
 from consilience.models._base import Mapping, Solution, Solver, inner_splits
+from consilience.models._pls import PLSCV
+from consilience.models._ridge import RidgeCV
 
-__all__ = ["HeldOut", "Predicted", "inner_count"]
+__all__ = ["HeldOut", "Predicted", "dealt_again", "inner_count"]
 
 _TARGETS = 4096  # relabelled targets solved together
 Split = tuple[np.ndarray, np.ndarray]
+Inner = Callable[[np.ndarray, int], list[Split]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class HeldOut:
         model: Any,
         x: np.ndarray,
         splits: list[Split],
-        inner: Callable[[np.ndarray, int], list[Split]],
+        inner: Inner,
         groups: np.ndarray | None,
     ) -> None:
         self.n, self.splits = len(x), splits
@@ -137,11 +141,28 @@ class HeldOut:
         return out
 
 
+def dealt_again(
+    model: Any,
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    deals: Iterable[tuple[list[Split], Inner]],
+) -> np.ndarray:
+    """r (deals, t) with other folds, inner and outer. What no fold changes is done once: ridge and PLS need the rows
+    of x up to rotation only, so more units than rows are first made as many as rows.
+    """
+    if x.shape[1] > len(x) and isinstance(model, (RidgeCV, PLSCV)) and getattr(model, "fit_intercept", True):
+        x = principal_scores(centre_columns(x))
+    one = np.ones((1, len(x)))
+    found = [HeldOut(model, x, *deal, groups).predict(y).correlation().columns(one)[0] for deal in deals]
+    return np.stack(found) if found else np.empty((0, y.shape[1]))
+
+
 def _solver(
     model: Any,
     x: np.ndarray,
     train: np.ndarray,
-    inner: Callable[[np.ndarray, int], list[Split]],
+    inner: Inner,
     groups: np.ndarray | None,
 ) -> Solver:
     if not isinstance(model, Mapping):

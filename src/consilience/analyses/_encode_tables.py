@@ -36,8 +36,16 @@ def _ratio(top: np.ndarray, below: np.ndarray, weights: np.ndarray) -> np.ndarra
 
 
 def score_tables(
-    held: HeldOut, found: Predicted, data: EncodingData, seed: Any, n_boot: int, n_perm: int, level: float
+    held: HeldOut,
+    found: Predicted,
+    data: EncodingData,
+    seed: Any,
+    n_boot: int,
+    n_perm: int,
+    level: float,
+    deals: np.ndarray,
 ) -> tuple[xr.Dataset, xr.Dataset]:
+    """``deals`` : (k, t) r with the folds dealt again."""
     t = data.y.shape[1]
     one = np.ones((1, held.rows.size))
     correlation = found.correlation()
@@ -52,7 +60,7 @@ def score_tables(
         each = correlation.columns(weights)
         draws = cross_validated_draws(each, r, low=-1.0, high=1.0)
         out["ci_low"], out["ci_high"] = held_out_interval(
-            each, r, level=level, blocks=data.blocks, correlation=True
+            each, r, level=level, blocks=data.blocks, correlation=True, deals=deals
         )
     null = None
     if n_perm:

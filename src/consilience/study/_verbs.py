@@ -237,6 +237,7 @@ VERBS: dict[str, Verb] = {
             "groups": Key(read_name),
             "gap": Key(_read_gap),
             "delays": Key(many(_read_whole)),
+            "n_deals": Key(whole(0, 1000)),
             **_MATCHED,
             **_INFERENCE,
         },

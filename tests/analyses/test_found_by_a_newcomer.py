@@ -185,3 +185,14 @@ def test_results_without_a_best_are_drawn_and_reported(measures, tmp_path):
     assert len(result.plot().figure.get_axes()) >= len(measures)
     report.write(tmp_path / "report.html", {"in-sample": result}, title="In-sample")
     assert "procrustes (in-sample)" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_a_recorded_seed_can_be_passed_back(tmp_path):
+    options = {"measure": "cka", "n_boot": 20, "n_perm": 20}
+    for given in (0, None, np.random.SeedSequence(2**140).spawn(2)[1]):
+        drawn = cs.compare(system(0), system(1), rng=given, **options)
+        kept = cs.load(drawn.save(tmp_path / f"{drawn.seed[:9]}.nc"))
+        again = cs.compare(system(0), system(1), rng=kept.seed, **options)
+        assert again.seed == drawn.seed
+        np.testing.assert_array_equal(again.draws, drawn.draws)

@@ -284,7 +284,7 @@ def test_streams_are_named_and_uncorrelated():
     assert len(grid) == 400
 
 
-@pytest.mark.parametrize("bad", [-1, 2**128, 1.5, True, "0", float("nan")])
+@pytest.mark.parametrize("bad", [-1, 2**128, 1.5, True, "", "-1", "1:", "1,2", "x", float("nan")])
 def test_bad_seeds_are_refused(bad):
     from consilience._core._seeds import resolve_seed
 
@@ -306,3 +306,4 @@ def test_every_kind_of_seed_is_recorded():
         seed = resolve_seed(rng, who="t")
         again = resolve_seed(np.random.SeedSequence(seed.entropy, spawn_key=seed.spawn_key), who="t")
         assert seed.stream("x").random() == again.stream("x").random()
+        assert resolve_seed(str(seed), who="t") == seed  # what a result records can be passed back

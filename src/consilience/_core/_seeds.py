@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import re
 import zlib
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from consilience._core._params import shorten
 __all__ = ["Seed", "resolve_seed"]
 
 _LARGEST = 2**128 - 1
+_TEXT = re.compile(r"([0-9]{1,100})(?::([0-9]{1,10}(?:,[0-9]{1,10}){0,99}))?")  # what `Seed.__str__` writes
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,11 @@ class Seed:
         )
 
 
-def resolve_seed(rng: int | np.random.SeedSequence | np.random.Generator | Seed | None, *, who: str) -> Seed:
-    """``rng`` as a `Seed`: an int in [0, 2**128), a SeedSequence, a Generator, or None (fresh entropy,
-    recorded).
+def resolve_seed(
+    rng: int | str | np.random.SeedSequence | np.random.Generator | Seed | None, *, who: str
+) -> Seed:
+    """``rng`` as a `Seed`: an int in [0, 2**128), the ``seed`` that a result recorded (its text), a SeedSequence, a
+    Generator, or None (fresh entropy, recorded).
     """
     if isinstance(rng, Seed):
         return rng
@@ -57,8 +61,11 @@ def resolve_seed(rng: int | np.random.SeedSequence | np.random.Generator | Seed 
         return Seed(int.from_bytes(rng.bytes(16), "little"))
     if isinstance(rng, numbers.Integral) and not isinstance(rng, bool) and 0 <= rng <= _LARGEST:
         return Seed(int(rng))
+    if isinstance(rng, str) and (found := _TEXT.fullmatch(rng)) is not None:
+        keys = tuple(int(key) for key in (found[2] or "").split(",") if key)
+        return Seed(int(found[1]), keys)
     raise InputError(
-        f"{who}: rng must be an int from 0 to 2**128 - 1, a numpy Generator or SeedSequence, or None; got "
-        f"{shorten(rng)}.",
+        f"{who}: rng must be an int from 0 to 2**128 - 1, the seed of a result, a numpy Generator or SeedSequence, or "
+        f"None; got {shorten(rng)}.",
         code="bad-seed",
     )

@@ -83,9 +83,9 @@ def resolve(table: Mapping[str, str], name: str) -> Any:
 class Result:
     """Base of every result: settings that rebuild it, seed, versions, warnings, reference keys.
 
-    settings : plain JSON values.   seed : the recorded seed as text.   versions : package -> version.
-    warnings : tuple of `Caution` (code, message, remedy).   references : keys of references.bib.   methods
-        : sentences for a methods section.
+    settings : plain JSON values.   seed : the recorded seed as text; ``rng=result.seed`` draws the same.
+    versions : package -> version.   warnings : tuple of `Caution` (code, message, remedy).
+    references : keys of references.bib.   methods : sentences for a methods section.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)

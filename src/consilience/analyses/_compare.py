@@ -52,7 +52,7 @@ def compare(
     n_boot: int = 1000,
     n_perm: int = 1000,
     level: float = 0.95,
-    rng: int | np.random.Generator | np.random.SeedSequence | None = None,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
     baseline: Mapping[int, Mapping[str, xr.DataArray]] | None = None,
     held_out: bool = True,
     refit: bool = False,
@@ -79,7 +79,8 @@ def compare(
         differ in their stimuli too).
     join : "exact" refuses stimuli that not all systems have; "inner" leaves them out and says so.
     n_boot, n_perm : resamples for intervals, permutations for p; 0 = none (their fields are NaN, draws None).
-    level : of the intervals.   rng : seed; None draws one and records it.
+    level : of the intervals.   rng : seed, or the ``seed`` of a result; None draws one and
+        records it.
     baseline : {seed: {name: responses}}, untrained (or otherwise broken) copies of side a under the same
         names; their rows stand in ``.baselines`` and their nested best in ``.best()``.
     refit : held-out measures only: intervals by refitting everything with groups of stimuli left out,

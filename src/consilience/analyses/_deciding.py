@@ -43,7 +43,7 @@ def deciding_stimuli(
     held_out: bool = True,
     correction: Literal["holm", "fdr", "none"] = "holm",
     level: float = 0.95,
-    rng: int | np.random.Generator | np.random.SeedSequence | None = 0,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = 0,
 ) -> DecidingStimuli:
     """Which stimuli decide whether the first or the second system is more like b.
 

@@ -42,7 +42,7 @@ def encode(
     n_perm: int = 1000,
     n_deals: int = 3,
     level: float = 0.95,
-    rng: int | np.random.Generator | np.random.SeedSequence | None = None,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
 ) -> Encoding:
     """How well x predicts each unit of y, everything fitted and chosen on other stimuli than it is scored on.
 

@@ -38,7 +38,7 @@ def equivalence(
     n_boot: int = 1000,
     level: float = 0.95,
     held_out: bool = True,
-    rng: int | np.random.Generator | np.random.SeedSequence | None = None,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
 ) -> Equivalence:
     """Is a model as close to an animal as another animal is?
 

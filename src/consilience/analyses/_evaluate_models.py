@@ -46,7 +46,7 @@ def evaluate_models(
     level: float = 0.95,
     correction: Literal["holm", "fdr", "max", "none"] = "holm",
     distance: str = "correlation",
-    rng: int | np.random.Generator | np.random.SeedSequence | None = None,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
 ) -> ModelEvaluation:
     """How well models of an RDM explain the RDMs of subjects: values, ceilings, and tests between all models.
 

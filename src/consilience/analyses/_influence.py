@@ -36,7 +36,7 @@ def influence(
     held_out: bool = True,
     threshold: float = 4.0,
     smallest: float = 0.05,
-    rng: int | np.random.Generator | np.random.SeedSequence | None = 0,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = 0,
 ) -> Influence:
     """How much each stimulus moves the value of each pair of systems: leave one out.
 

@@ -40,7 +40,7 @@ def partition(
     n_boot: int = 1000,
     n_perm: int = 1000,
     level: float = 0.95,
-    rng: int | np.random.Generator | np.random.SeedSequence | None = None,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
 ) -> VariancePartition:
     """How much of an RDM's variance model RDMs explain: together, alone, uniquely, and in common.
 

@@ -62,7 +62,7 @@ def rdm_movie(
     n_boot: int = 1000,
     n_perm: int = 1000,
     level: float = 0.95,
-    rng: int | np.random.Generator | None = 0,
+    rng: int | str | np.random.Generator | None = 0,
 ) -> RDMMovie:
     """RDMs over time, with reliability, likeness to model RDMs, and temporal generalisation.
 

@@ -63,7 +63,7 @@ def rdms(
     n_splits: int = 10,
     n_boot: int = 1000,
     level: float = 0.95,
-    rng: int | np.random.Generator | None = 0,
+    rng: int | str | np.random.Generator | None = 0,
 ) -> RDMs:
     """RDMs of systems over the same stimuli, with a two-dimensional map of the stimuli for each and one of
     the systems.

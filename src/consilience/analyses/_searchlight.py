@@ -65,7 +65,7 @@ def searchlight(
     n_boot: int = 1000,
     n_perm: int = 1000,
     level: float = 0.95,
-    rng: int | np.random.Generator | None = 0,
+    rng: int | str | np.random.Generator | None = 0,
 ) -> Searchlight:
     """Likeness of a model RDM to the RDM of the units around each unit.
 

@@ -46,7 +46,7 @@ def shape_space(
     n_boot: int = 1000,
     n_perm: int = 1000,
     level: float = 0.95,
-    rng: int | np.random.Generator | np.random.SeedSequence | None = None,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
 ) -> ShapeSpace:
     """Many systems in one space: distance = arccos of a similarity, for every pair, with their map and tree.
 

@@ -41,8 +41,8 @@ def cross_validated_draws(
     folds share, 1 + k/(k - 1), tends to the same 2. Where the fit is settled (strong signal, very many
     stimuli) the score hangs less on who trained it, and the interval is up to sqrt(2) wider than it need be.
     Where features outnumber stimuli that do carry signal, it hangs more on them, and on the deal of the folds: in
-    simulations of single units the variance was up to 2.5 times that of the draws, so intervals of 95 % held 0.92;
-    `cs.encode` adds the variance over deals, with which they hold 0.95.
+    simulations of single units the variance was up to 2.5 times that of the draws, so intervals of 95 % held 0.91
+    to 0.93; `cs.encode` adds the variance over deals, with which they hold 0.94 to 0.96.
 
     Parameters
     ----------

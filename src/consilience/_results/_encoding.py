@@ -36,7 +36,7 @@ class Encoding(Result):
         (both), p.
     bands : Dataset (band, unit), with several bands: share (the band's part of r2, parts add up to r2), unique (r2 lost
         when the band is left out and all is fitted anew), each with _low, _high. In simulations these cover bands that
-        carry something in 0.91 to 0.99, and never lay above 0 for a band that carries nothing. NaN where the value is
+        carry something in 0.89 to 0.99, and lie above 0 in 0.002 for one that carries nothing. NaN where the value is
         not above 0: the fit made no use of the band, and draws of it would not vary as new data do.
     predictions : Dataset (stimulus or time, unit): predicted, actual, held out, in units of y.
 

@@ -2,7 +2,7 @@
 ridge path.
 """
 
-from consilience.linalg._centre import centre_columns, constant_columns, to_safe_size
+from consilience.linalg._centre import centre_columns, constant_columns, level_columns, to_safe_size
 from consilience.linalg._gram import cross, gram, squared_distances
 from consilience.linalg._mds import classical_mds, rotate_onto
 from consilience.linalg._nnls import nnls_from_gram
@@ -28,6 +28,7 @@ __all__ = [
     "cross",
     "gram",
     "ledoit_wolf",
+    "level_columns",
     "nnls_from_gram",
     "noise_covariance",
     "principal_scores",

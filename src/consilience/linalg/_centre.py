@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
-from consilience._core._arrays import Array, array_namespace, float64
+import numpy as np
 
-__all__ = ["centre_columns", "column_means", "constant_columns", "to_safe_size"]
+from consilience._core._arrays import Array, array_namespace, float64, to_numpy
+
+__all__ = ["centre_columns", "column_means", "constant_columns", "level_columns", "to_safe_size"]
 
 _BLOCK = 1 << 22
 
@@ -42,8 +44,8 @@ def safe_power(x: Array) -> float:
     """1, or the power of two that brings ``x`` to about 1 where products of its squares could overflow or vanish."""
     xp = array_namespace(x)
     top = max(float(xp.max(x)), -float(xp.min(x)))
-    limit = 2.0**100 if x.dtype == xp.float64 else 2.0**30
-    return 1.0 if top == 0 or 1 / limit < top < limit else math.ldexp(1.0, math.frexp(top)[1])
+    limit, largest = (2.0**100, 1023) if x.dtype == xp.float64 else (2.0**30, 127)
+    return 1.0 if top == 0 or 1 / limit < top < limit else math.ldexp(1.0, min(math.frexp(top)[1], largest))
 
 
 def to_safe_size(x: Array) -> Array:
@@ -60,3 +62,22 @@ def constant_columns(x: Array, *, tolerance: float = 8.0) -> Array:
     high, low = xp.max(x, axis=0), xp.min(x, axis=0)
     size = xp.maximum(xp.abs(high), xp.abs(low))
     return (high - low) <= tolerance * float(xp.finfo(x.dtype).eps) * size
+
+
+def level_columns(x: Array) -> Array:
+    """The centred columns of ``x`` (n, p), each over a power of two that brings its largest value to about 1, so that
+    a unit on a large scale does not push the others below a cut that is relative to all; 0 where it does not vary.
+    """
+    xp = array_namespace(x)
+    fixed = constant_columns(x)
+    z = _over_powers(centre_columns(_over_powers(x)))
+    return xp.where(fixed[None, :], xp.zeros_like(z), z)
+
+
+def _over_powers(x: Array) -> Array:
+    xp = array_namespace(x)
+    top = to_numpy(xp.max(xp.abs(x), axis=0))
+    limits = np.finfo(top.dtype)
+    # no further than both the power and its inverse are ordinary numbers
+    powers = np.clip(np.frexp(top)[1], limits.minexp + 1, limits.maxexp - 2)
+    return x * xp.asarray(np.ldexp(top.dtype.type(1), -powers), dtype=x.dtype, device=x.device)[None, :]

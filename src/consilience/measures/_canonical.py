@@ -9,7 +9,7 @@ import numpy as np
 from consilience._core._arrays import Array, array_namespace
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_number
-from consilience.linalg import centre_columns, principal_scores, to_safe_size
+from consilience.linalg import centre_columns, level_columns, principal_scores, to_safe_size
 
 __all__ = [
     "canonical_null",
@@ -27,9 +27,12 @@ def check_regularization(regularization: float, who: str) -> None:
     check_number(regularization, name="regularization", who=who, low=0.0, high=1.0 - 1e-12, closed=True)
 
 
-def varying_scores(x: Array, *, who: str) -> Array:
-    """Principal scores of ``x`` (n, p): (n, rank), orthogonal columns, the largest first; refuses rank 0."""
-    z = principal_scores(centre_columns(to_safe_size(x)))
+def varying_scores(x: Array, *, who: str, level: bool = False) -> Array:
+    """Principal scores of ``x`` (n, p): (n, rank), orthogonal columns, the largest first; refuses rank 0.
+
+    ``level``: of its units at one scale, for measures that are blind to it.
+    """
+    z = principal_scores(level_columns(x) if level else centre_columns(to_safe_size(x)))
     if z.shape[1] == 0:
         raise nothing_to_correlate(who)
     return z

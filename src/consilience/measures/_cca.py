@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from consilience._core._arrays import Array
+import numpy as np
+
+from consilience._core._arrays import Array, to_numpy
+from consilience.linalg import level_columns, principal_scores
 from consilience.measures._canonical import (
     canonical_null,
     check_regularization,
@@ -26,7 +29,9 @@ __all__ = ["cca", "cca_held_out"]
 
 
 def _value(x: Array, y: Array, regularization: float) -> Array:
-    a, b = (whiten(varying_scores(z, who="cca"), regularization=regularization) for z in (x, y))
+    """Without regularisation the units come in at one scale, whatever it was."""
+    level = regularization == 0
+    a, b = (whiten(varying_scores(z, who="cca", level=level), regularization=regularization) for z in (x, y))
     return mean_correlation(a, b)
 
 
@@ -53,7 +58,17 @@ def _claims(*, regularization: float = 0.0) -> Claims:
 
 def _parts(*, regularization: float = 0.0) -> SubsampleParts:
     check_regularization(regularization, "cca")
-    return SubsampleParts(scores, lambda x, y: float(_value(x, y, regularization)))
+    if regularization:
+        return SubsampleParts(scores, lambda x, y: float(_value(x, y, regularization)))
+
+    def prepare(x: Array) -> np.ndarray:
+        return to_numpy(principal_scores(level_columns(x)))
+
+    def value(x: np.ndarray, y: np.ndarray) -> float:
+        a, b = (whiten(varying_scores(z, who="cca")) for z in (x, y))
+        return float(mean_correlation(a, b))
+
+    return SubsampleParts(prepare, value)
 
 
 @measure(claims=_claims, parts=_parts)

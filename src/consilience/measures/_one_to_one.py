@@ -13,11 +13,11 @@ from scipy.optimize import linear_sum_assignment
 from consilience._core._arrays import Array, as_same_library, float64, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._memory import check_fits, gigabytes
-from consilience.linalg import centre_columns, to_safe_size
+from consilience.linalg import level_columns
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PredictionParts, Predictions, SubsampleParts, measure
 from consilience.measures._door import two_systems
-from consilience.measures._held_out import alignment_claims, alignment_parts, deviations, held_out_score
+from consilience.measures._held_out import alignment_claims, alignment_parts, held_out_score
 
 __all__ = [
     "CouplingPlan",
@@ -38,15 +38,18 @@ Couple = Callable[[np.ndarray], np.ndarray]  # correlations (p, q) -> mass betwe
 
 
 def centred(x: Array) -> np.ndarray:
-    """``x`` (n, p) less its column means, NumPy float64; extreme sizes are divided by a power of two."""
-    return to_numpy(float64(centre_columns(to_safe_size(x))))
+    """``x`` (n, p) less its column means, each over a power of two, NumPy float64; 0 where a unit does not vary."""
+    return to_numpy(float64(level_columns(x)))
 
 
 def standardised(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``z`` less its column means at column norm 1, and what each column was divided by; 0 where it does not vary."""
+    """``z`` less its column means at column norm 1, and what each column was multiplied by; 0 where it does not vary:
+    where less is left of it than its mean leaves of rounding.
+    """
+    before = np.linalg.norm(z, axis=0)
     z = z - z.mean(axis=0)
     size = np.linalg.norm(z, axis=0)
-    gain = np.where(size > 1e-12 * max(size.max(), 1e-300), 1 / np.maximum(size, 1e-300), 0.0)
+    gain = np.where(size > 1e-12 * before, 1 / np.maximum(size, 1e-300), 0.0)
     return z * gain, gain
 
 
@@ -191,9 +194,9 @@ class CouplingPlan:
         self.sides = [self._side(x, test) for test in folds]
 
     def _side(self, z: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        inside, outside = deviations(z, test)
-        inside, gain = standardised(inside)
-        return inside, outside * gain
+        train = np.setdiff1d(np.arange(z.shape[0]), test)
+        inside, gain = standardised(z[train])
+        return inside, (z[test] - z[train].mean(axis=0)) * gain
 
     def predict(self, y: np.ndarray) -> Predictions:
         check_pairs(self.sides[0][0].shape[1], y.shape[1], self.who)

@@ -9,8 +9,8 @@ import numpy as np
 
 from consilience._core._arrays import Array, as_same_library, float64, to_numpy
 from consilience._core._params import check_option
-from consilience.linalg import centre_columns, principal_scores, to_safe_size
-from consilience.measures._canonical import canonical_null, squared_null
+from consilience.linalg import centre_columns, constant_columns, principal_scores, to_safe_size
+from consilience.measures._canonical import canonical_null, squared_null, varying_scores, whiten
 from consilience.measures._canonical_plan import Variates, Whitener, joined, shrunk_whitener, whitened
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import (
@@ -32,8 +32,9 @@ _OF_UNITS = SIMILARITIES - {"rotation"}  # the weights add up over the units as 
 
 
 def _units(x: Array) -> np.ndarray:
-    """Centred responses (n, p), NumPy float64, in the units they came in."""
-    return to_numpy(float64(centre_columns(to_safe_size(x))))
+    """Centred responses (n, p), NumPy float64, in the units they came in; 0 where they do not vary."""
+    varying = ~to_numpy(constant_columns(x))
+    return to_numpy(float64(centre_columns(to_safe_size(x)))) * varying
 
 
 def _scores(z: np.ndarray) -> np.ndarray:
@@ -57,7 +58,8 @@ def _value(x: np.ndarray, y: np.ndarray, side: str) -> float:
     """``x``, ``y``: (n, units), in the units they came in on the side that weighs."""
     one, two = _order(x, y, side)
     one = one - one.mean(axis=0)
-    a, b = (z / np.linalg.norm(z, axis=0) for z in (_scores(one), _scores(two)))
+    # the scale of single units tells only how much they weigh, not which directions there are
+    a, b = (whiten(varying_scores(z, who="pwcca", level=True)) for z in (one, two))
     u, size, _ = np.linalg.svd(a.T @ b, full_matrices=False)
     return float(_carried(a @ u, one) @ np.clip(size, 0.0, 1.0))
 

@@ -50,16 +50,30 @@ class StreamingCCA(Stream):
 
     def _of(self, moments: Moments) -> float:
         m = moments.centred()
-        one, two = (self._whitener(z) for z in (m.xx, m.yy))
+        means = (moments.x / moments.n, moments.y / moments.n)
+        shifts = self._shift or (0.0, 0.0)
+        one, two = (
+            self._whitener(z, self._gains(np.diag(z) / m.n, mean + shift))
+            for z, mean, shift in zip((m.xx, m.yy), means, shifts)
+        )
         found = np.linalg.svd(one.T @ m.xy @ two, compute_uv=False)
         return float(np.clip(found, 0.0, 1.0).mean())
 
-    def _whitener(self, products: np.ndarray) -> np.ndarray:
-        values, vectors = np.linalg.eigh(products)
+    def _gains(self, variances: np.ndarray, means: np.ndarray) -> np.ndarray:
+        """What brings the units to one scale, as `cca` does; 0 for those that do not vary."""
+        if self._options["regularization"]:
+            return np.ones(len(variances))
+        sizes = np.sqrt(np.maximum(variances, 0.0))
+        rounding = 16 * np.finfo(np.float64).eps * np.abs(means)
+        return np.where(sizes > rounding, np.ldexp(1.0, -np.frexp(sizes)[1]), 0.0)
+
+    def _whitener(self, products: np.ndarray, gains: np.ndarray) -> np.ndarray:
+        """``products`` (p, p) of units, each times its gain first -> (p, rank)."""
+        values, vectors = np.linalg.eigh(products * gains[:, None] * gains[None, :])
         floor = 4 * len(products) * np.finfo(np.float64).eps * values[-1]
         keep = values > max(floor, 0.0)
         if not keep.any():
             raise nothing_to_correlate(self._who)
         values, vectors = values[keep], vectors[:, keep]
         c = self._options["regularization"]
-        return vectors / np.sqrt((1 - c) * values + c * values.mean())
+        return gains[:, None] * vectors / np.sqrt((1 - c) * values + c * values.mean())

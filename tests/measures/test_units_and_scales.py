@@ -1,0 +1,79 @@
+"""Units on a large scale, units that do not vary, and units that vary in a few stimuli only."""
+
+import functools
+
+import numpy as np
+import pytest
+
+import consilience as cs
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*null-not-zero")
+m = cs.measures
+
+
+def systems(n=30, p=6, q=9, seed=0):
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(n, 4))
+    x, y = (shared @ rng.normal(size=(4, k)) + rng.normal(size=(n, k)) for k in (p, q))
+    return x, y
+
+
+BLIND = {
+    "cca": m.cca,
+    "pwcca": functools.partial(m.pwcca, weights_from="y"),
+    "one_to_one": m.one_to_one,
+    "soft_match": m.soft_match,
+    "one_to_one_held_out": m.one_to_one_held_out,
+    "soft_match_held_out": m.soft_match_held_out,
+}
+
+
+@pytest.mark.parametrize("factor", [1e-100, 1e-9, 1e7, 1e12, 1e100])
+@pytest.mark.parametrize("name", BLIND)
+def test_one_unit_at_another_scale_changes_nothing(name, factor):
+    x, y = systems()
+    scaled = x.copy()
+    scaled[:, 0] = scaled[:, 0] * factor
+    expected = float(BLIND[name](x, y))
+    assert float(BLIND[name](scaled, y)) == pytest.approx(expected, abs=1e-10)
+    if "held_out" not in name:  # the same by the road that `compare` takes
+        measure = m.as_measure(BLIND[name], held_out=False)
+        a, b = (measure.parts.prepare(z) for z in (scaled, y))
+        rows = np.arange(2, 30)
+        assert measure.parts.value(a, b) == pytest.approx(expected, abs=1e-10)
+        assert measure.parts.value(a[rows], b[rows]) == pytest.approx(
+            float(BLIND[name](x[rows], y[rows])), abs=1e-10
+        )
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e9, 1e30])
+def test_one_unit_at_another_scale_in_float32(factor):
+    x, y = (z.astype(np.float32) for z in systems())
+    scaled = x.copy()
+    scaled[:, 0] *= np.float32(factor)
+    assert float(m.cca(scaled, y)) == pytest.approx(float(m.cca(x, y)), abs=1e-6)
+    assert float(m.one_to_one(scaled, y)) == pytest.approx(float(m.one_to_one(x, y)), abs=1e-6)
+
+
+def test_the_weights_of_pwcca_keep_the_scale_of_the_units_that_weigh():
+    x, y = systems()
+    x[:, 0] *= 1e9
+    z = x[:, 0] - x[:, 0].mean()
+    # canonical correlations and variates, written out
+    q, _ = np.linalg.qr((x - x.mean(axis=0)) / x.std(axis=0))
+    u, r, _ = np.linalg.svd(q.T @ np.linalg.qr(y - y.mean(axis=0))[0], full_matrices=False)
+    h = np.abs((q @ u).T @ z)
+    assert float(m.pwcca(x, y)) == pytest.approx(h @ r / h.sum(), abs=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e9])
+def test_streaming_cca_agrees_on_scales_and_on_constant_units(factor):
+    x, y = systems()
+    expected = float(m.cca(x, y))
+    x = np.column_stack([x, np.full(30, 0.1), np.full(30, -3e5)])
+    x[:, 0] *= factor
+    stream = m.StreamingCCA()
+    for rows in np.split(np.arange(30), 3):
+        stream.update(x[rows], y[rows])
+    assert stream.value() == pytest.approx(expected, abs=1e-10)
+    assert float(m.cca(x, y)) == pytest.approx(expected, abs=1e-10)

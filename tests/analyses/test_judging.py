@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -224,6 +225,43 @@ def test_other_measures_get_pseudo_values_without_intervals():
     assert np.isnan(found.stimuli["p"].values).all()
     assert np.isfinite(found.stimuli["contribution"].values).all()
     assert np.isnan(found.curve["held_out_share"].values).all()
+
+
+def test_the_difference_is_tested_before_its_stimuli():
+    """Two equal systems with noise of their own: the difference is told from 0 at 5 %, stimuli nearly always."""
+    told = flagged = 0
+    for k in range(60):
+        rng = np.random.default_rng(k)
+        signal, mixing = rng.normal(size=(N, 4)), rng.normal(size=(4, 6))
+        one, two, brain = (
+            responses(signal @ mixing + rng.normal(size=(N, 6)), name) for name in ("one", "two", "brain")
+        )
+        found = cs.deciding_stimuli(one, two, brain)
+        told += found.told_apart
+        flagged += int(found.data["n_deciding"]) > 0
+        assert ("corrected p < 0.05" in repr(found)) == found.told_apart
+        assert ("not told from 0" in repr(found)) != found.told_apart
+    assert flagged > 30
+    assert stats.binomtest(told, 60, 0.05, alternative="greater").pvalue > 0.001
+
+
+def test_the_interval_of_the_difference_is_the_jackknifes():
+    right, wrong, brain = wrong_about([3, 11])
+    found = cs.deciding_stimuli(right, wrong, brain).data
+    half = stats.t.ppf(0.975, N - 1) * float(found["se"])
+    assert float(found["ci_high"]) == pytest.approx(float(found["difference"]) + half)
+    assert float(found["p"]) == pytest.approx(
+        2 * stats.t.sf(abs(float(found["difference"] / found["se"])), N - 1)
+    )
+
+
+def test_a_file_without_the_test_of_the_difference_still_prints():
+    right, wrong, brain = wrong_about([3])
+    found = cs.deciding_stimuli(right, wrong, brain)
+    old = replace(found, data=found.data.drop_vars(["ci_low", "ci_high", "p"]))
+    assert "jackknife se" in repr(old)
+    assert not old.told_apart
+    assert "p =" not in old.plot().texts[0].get_text()
 
 
 def test_deciding_asks_for_one_system_each():

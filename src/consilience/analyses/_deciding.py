@@ -20,7 +20,7 @@ from consilience.analyses._inputs import System, aligned_systems
 from consilience.analyses._on_subsets import values_on
 from consilience.analyses._words import references_of, settings_of
 from consilience.measures import Measure, PairParts
-from consilience.stats import adjust, half_splits
+from consilience.stats import adjust, half_splits, t_test
 from consilience.stats._contributions import held_out_shares, row_sums, row_tests
 from consilience.stats._pairs import square
 
@@ -47,11 +47,17 @@ def deciding_stimuli(
 ) -> DecidingStimuli:
     """Which stimuli decide whether the first or the second system is more like b.
 
+    Whether the two differ at all comes first: ``data`` has the difference with interval and two-sided p over stimuli
+    (jackknife, t with n - 1 degrees of freedom). Where it is not told from 0, the rest describes these responses only.
+
     For a measure that is a cosine over pairs of stimuli (rsa, cka, ...) the difference of values falls apart
     exactly: difference = sum_i c_i, c_i = 1/2 sum_j (a1_ij - a2_ij) b_ij over pairs at norm 1 (a diagonal entry
     counts whole). The interval of c_i and its two-sided p (against 0) are t, over the n - 1 other stimuli: they
-    hold for this stimulus among other stimuli, the norms taken as given. For other measures c_i is the
-    jackknife's pseudo-value / n, without interval or p.
+    hold for this stimulus among other stimuli, the norms and these responses taken as given. Noise in the responses
+    to stimulus i is in all of its pairs and thus in c_i: two equal systems with noise of their own mostly have
+    stimuli of p < 0.05 (in 93 % of sets with RSA, in all with CKA; 40 stimuli, 6 units, half of the variance noise).
+    What belongs to the stimulus comes again with other trials: with repeats, ask twice, with half of the trials each.
+    For other measures c_i is the jackknife's pseudo-value / n, without interval or p.
 
     ``curve`` asks how few stimuli hold the verdict. Removed one after the other are those that speak most for
     the system ahead: this is a bound (the worst stimuli, seen with the same data), not a test. Its
@@ -193,7 +199,12 @@ def _decide(
     after = values(kept)
     curve = after[:, 0] - after[:, 1]
     scale = 2.0 if one.claims.resample == "predictions" else 1.0  # as `cross_validated_draws`
-    flips = np.flatnonzero(sign * curve[1:] <= 0) if abs(point[0] - point[1]) > EQUAL else np.empty(0)
+    variance = scale * (n - 1) / n * np.sum((change - change.mean()) ** 2)
+    equal = abs(point[0] - point[1]) <= EQUAL
+    test = t_test(
+        0.0 if equal else point[0] - point[1], 0.0 if equal else variance, df=n - 1, level=design.level
+    )
+    flips = np.empty(0) if equal else np.flatnonzero(sign * curve[1:] <= 0)
     share = np.full(most + 1, np.nan)
     if rows is not None:
         halves = half_splits(n, SPLITS, design.seed.stream("halves"))
@@ -215,7 +226,10 @@ def _decide(
             "value_first": point[0],
             "value_second": point[1],
             "difference": point[0] - point[1],
-            "se": np.sqrt(scale * (n - 1) / n * np.sum((change - change.mean()) ** 2)),
+            "se": np.sqrt(variance),
+            "ci_low": test.low,
+            "ci_high": test.high,
+            "p": test.p,
             "n_to_flip": flips[0] + 1 if len(flips) else np.nan,
             "n_stimuli": n,
             "n_deciding": np.sum(corrected < 0.05),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from consilience.plots._labels import label, number
+from consilience.plots._labels import label, number, probability
 from consilience.plots._read import check_is
 from consilience.plots._style import BEST, FAINT, INK, MUTED, PALETTE, dress, own_axes, style, tip
 
@@ -21,9 +21,10 @@ NAMED = 3
 def plot_deciding(deciding: DecidingStimuli, ax: Axes | None = None) -> Axes:
     """Draws what every stimulus adds to the difference of two values, sorted, with intervals over the other stimuli.
 
-    Filled: corrected p < 0.05. The three stimuli at either end are named. The small axis at the upper right shows
-    the share of the difference that the k most deciding stimuli carry, chosen with one half of the other stimuli
-    and scored with the other half; dashed: k of any.
+    Filled: corrected p < 0.05 under these responses (their noise included), where the difference itself is told from 0
+    over stimuli; all open where it is not. The three stimuli at either end are named. The small axis at the upper
+    right shows the share of the difference that the k most deciding stimuli carry, chosen with one half of the other
+    stimuli and scored with the other half; dashed: k of any.
     """
     check_is(deciding, "DecidingStimuli", "plot_deciding")
     frame = deciding.to_frame()
@@ -31,6 +32,8 @@ def plot_deciding(deciding: DecidingStimuli, ax: Axes | None = None) -> Axes:
     y = frame["contribution"].to_numpy(dtype=np.float64)
     low, high = (frame[f"ci_{end}"].to_numpy(dtype=np.float64) for end in ("low", "high"))
     sure = frame["p_corrected"].to_numpy(dtype=np.float64) < 0.05
+    sure &= deciding.told_apart
+    tested = bool(np.isfinite(low).any())
     x = np.arange(1, len(y) + 1)
     with style():
         ax = own_axes(ax, 6.6, 3.8)
@@ -41,7 +44,7 @@ def plot_deciding(deciding: DecidingStimuli, ax: Axes | None = None) -> Axes:
         for k in range(len(x)):
             if np.isfinite(low[k]):
                 ax.plot([x[k]] * 2, [low[k], high[k]], color=colors[k], linewidth=width, alpha=0.35)
-            face = colors[k] if sure[k] or not np.isfinite(low[k]) else "white"
+            face = colors[k] if sure[k] or not tested else "white"
             dot = ax.scatter(
                 x[k], y[k], s=24 if len(x) <= 120 else 9, zorder=3, color=face, edgecolor=colors[k]
             )
@@ -53,17 +56,11 @@ def plot_deciding(deciding: DecidingStimuli, ax: Axes | None = None) -> Axes:
         _name_ends(ax, frame["stimulus"].tolist())
         ax.set_xlabel(f"stimuli, from those for {first} to those for {second}")
         ax.set_ylabel("part of the difference")
-        ax.set_title(f"{first} or {second}?", pad=18)
-        at = deciding.data
-        said = (
-            f"{label(deciding.settings['measure'], 30)} with {label(deciding.settings['b'], 24)}: "
-            f"{number(float(at['value_first']))} and {number(float(at['value_second']))}"
-        )
-        if abs(deciding.difference) <= 1e-12:
-            said += "; there is no difference"
-        elif np.isfinite(float(at["n_to_flip"])):
-            said += f"; without {int(at['n_to_flip'])} stimuli the order turns"
-        ax.text(0, 1.02, said, transform=ax.transAxes, fontsize=8, color=MUTED, va="bottom")
+        ax.set_title(f"{first} or {second}?", pad=30)
+        ax.text(
+            0, 1.02, "\n".join(_said(deciding, tested=tested)), transform=ax.transAxes, fontsize=8, color=MUTED,
+            va="bottom",
+        )  # fmt: skip
         if np.isfinite(deciding.curve["held_out_share"].values).any():
             # the inset takes the upper right: what lies under it must stay below half of the axis
             right = x > 0.55 * len(x)
@@ -72,6 +69,25 @@ def plot_deciding(deciding: DecidingStimuli, ax: Axes | None = None) -> Axes:
             ax.set_ylim(floor, max(head, floor + (under - floor) / 0.46))
             _curve(ax, deciding)
     return ax
+
+
+def _said(deciding: DecidingStimuli, *, tested: bool) -> tuple[str, str]:
+    """Two lines: whether the systems differ at all, and what the dots are."""
+    at = deciding.data
+    values = (
+        f"{label(deciding.settings['measure'], 30)} with {label(deciding.settings['b'], 24)}: "
+        f"{number(float(at['value_first']))} and {number(float(at['value_second']))}"
+    )
+    if abs(deciding.difference) <= 1e-12:
+        return f"{values}; there is no difference", ""
+    if "p" in at:
+        ends = f"[{number(float(at['ci_low']))}, {number(float(at['ci_high']))}]"
+        apart = "" if deciding.told_apart else ", not told from 0"
+        values += f"; difference {number(deciding.difference)} {ends}, {probability(float(at['p']))}{apart}"
+    filled = "filled: corrected p < 0.05; " if tested and deciding.told_apart else ""
+    flips = float(at["n_to_flip"])
+    turns = f"; without {int(flips)} stimuli the order turns" if np.isfinite(flips) else ""
+    return values, f"{filled}parts are of these responses, their noise included{turns}"
 
 
 def _name_ends(ax: Axes, ids: list[str]) -> None:
@@ -92,6 +108,7 @@ def _curve(ax: Axes, deciding: DecidingStimuli) -> None:
     inner.plot(k, share, color=PALETTE[2], linewidth=1.8)
     inner.set_xlim(0, k[-1])
     inner.set_ylim(0, max(1.05, float(np.nanmax(share)) * 1.05))
+    inner.locator_params(axis="x", integer=True, nbins=5)
     inner.set_xlabel("k most deciding", fontsize=7.5, labelpad=1)
     inner.set_title("share carried, held out", fontsize=7.5, fontweight="normal", color=MUTED, pad=3)
     inner.tick_params(labelsize=7)

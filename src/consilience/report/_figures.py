@@ -40,8 +40,10 @@ FIGURES: Mapping[str, Figure] = {
     ),
     "DecidingStimuli": Figure(
         title="What each stimulus adds to the difference",
-        caption="Contributions to the difference of the two values, sorted, with intervals over the other stimuli; "
-        "filled: corrected p below 0.05. Small axis: the share of the difference that the most deciding stimuli carry, "
+        caption="Contributions to the difference of the two values, sorted, with intervals over the other stimuli, "
+        "under these responses: their noise is part of it, and other trials may give other stimuli. Filled: corrected "
+        "p below 0.05, where the difference itself is told from 0 over stimuli. Small axis: the share of the "
+        "difference that the most deciding stimuli carry, "
         "chosen and scored on different halves of the other stimuli.",
     ),
     "Encoding": Figure(

@@ -180,6 +180,17 @@ def _deciding(result: Any) -> tuple[str, ...]:
         f"{number(float(at['value_second']))} (jackknife standard error of the difference {number(float(at['se']))})."
     ]
     flips = float(at["n_to_flip"])
+    if "p" in at and abs(result.difference) > 1e-12:
+        told = "is told from 0" if result.told_apart else "is not told from 0"
+        ends = _span(at["ci_low"], at["ci_high"], _percent(result))
+        said.append(
+            f"The difference, {number(result.difference)}{ends}, {told} "
+            f"over stimuli ({probability(float(at['p']))})."
+        )
+        said.append(
+            "What each stimulus adds holds for these responses, whose noise is part of it; other trials may give "
+            "other stimuli."
+        )
     if abs(result.difference) <= 1e-12:
         said.append("There is no difference to decide.")
     elif np.isfinite(flips):

@@ -417,14 +417,35 @@ def test_the_repeats_ceiling_is_what_the_true_model_reaches(name):
     n, repeats = 120, 8
     ids = [f"s{i:03d}" for i in range(n)]
     true = rng.normal(size=(n, 6))
-    # (in RSA noise also adds squares to the distances, which fall faster than 1/repeats: so little of it here)
-    noise = 0.7 if name == "rsa" else 1.5
-    trials = np.concatenate([true + noise * rng.normal(size=true.shape) for _ in range(repeats)])
+    trials = np.concatenate([true + 1.5 * rng.normal(size=true.shape) for _ in range(repeats)])
     brain = cs.responses(trials, stimulus=ids * repeats, repeat="count", kind="rate")
     result = run(cs.responses(true, stimulus=ids), brain, name, n_boot=0, n_perm=0)
     low, high = result.ceiling
     assert low < high <= 1
     assert result.value == pytest.approx(high, abs=0.05)
+
+
+@pytest.mark.parametrize(("least", "most", "off"), [(6, 6, 0.03), (4, 9, 0.03), (2, 2, 0.1), (3, 3, 0.1)])
+def test_the_repeats_ceiling_of_noisy_rdms_is_neither_above_nor_below_the_true_model(least, most, off):
+    """The noise of an RDM has a part that falls with the square of the repeats (Spearman-Brown is 10 % too low here);
+    trials in any order.
+    """
+    found = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        ids = [f"i{k}" for k in range(20)]
+        true = 0.5 * rng.normal(size=(20, 40))
+        which = rng.permutation(np.repeat(np.arange(20), rng.integers(least, most + 1, size=20)))
+        trials = true[which] + rng.normal(size=(which.size, 40))
+        brain = cs.responses(trials, stimulus=[ids[k] for k in which], repeat="count", kind="rate")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", cs.ConsilienceWarning)
+            result = cs.compare(
+                cs.responses(true, stimulus=ids), brain, measure=["rsa", "cka"], n_boot=0, n_perm=0, rng=0
+            )
+        found.append([result.data[k].values.ravel() for k in ("value", "ceiling_high")])
+    value, ceiling = np.nanmean(found, axis=0)
+    np.testing.assert_allclose(value, ceiling, atol=off)
 
 
 def test_one_showing_has_no_ceiling_and_says_so():

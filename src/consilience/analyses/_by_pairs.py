@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from consilience._core._errors import InputError
 from consilience.analyses import _ceiling_gap as gaps
-from consilience.analyses._design import Block, Design, ceiling_of_halves, half_means, half_trials
+from consilience.analyses._design import (
+    Block,
+    Design,
+    ceiling_of_halves,
+    half_means,
+    half_trials,
+    per_part,
+    quarter_means,
+    quarter_trials,
+)
 from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure, PairParts, rdm
-from consilience.measures._contract import halves_ceiling
 from consilience.measures._rdm import FlatPatternError
 from consilience.stats import (
     leave_one_out_ceiling,
     percentile_interval,
+    repeats_ceiling,
 )
 
 
@@ -265,7 +274,16 @@ class PairsBlock:
             self._ceilings_of[id(system), flavour] = gaps.of_halves(self.parts, scored(), self.design.n)
         else:
             deque(scored(), maxlen=0)
-        return ceiling_of_halves(system, *halves_ceiling(float(np.mean(scores))))
+        low, quarters = float(np.mean(scores)), []
+        if low > 0:
+            quarters = [
+                float(self.parts.combine(one[None], two[None])[0, 0])
+                for one, two in self._quarter_vectors(system, flavour)
+            ]
+        quarter = float(np.mean(quarters)) if quarters else None
+        half, fourth, whole = per_part(system)
+        high = repeats_ceiling(low, quarter, per_half=half, per_quarter=fourth, per_all=whole)
+        return ceiling_of_halves(system, low, high)
 
     def _gaps(self, shape: tuple[int, int]) -> gaps.Gap:
         """Variances of value - ceiling_low, where one side alone has a ceiling."""
@@ -293,18 +311,32 @@ class PairsBlock:
 
     def _half_vectors(self, system: System, flavour: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Pair vectors of the means of random halves of the repeats."""
+        halves = ((first, ~first) for first in half_trials(system, self.design))
+        yield from self._part_vectors(system, flavour, halves, half_means)
+
+    def _quarter_vectors(self, system: System, flavour: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Pair vectors of the means of two quarters of the repeats."""
+        yield from self._part_vectors(system, flavour, quarter_trials(system, self.design), quarter_means)
+
+    def _part_vectors(
+        self,
+        system: System,
+        flavour: str,
+        pairs: Iterator[tuple[np.ndarray, np.ndarray]],
+        means: Callable[[System, Design], Iterator[tuple[np.ndarray, np.ndarray]]],
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         if system.responses is not None and system.responses.on_disk:
             found = 0
-            for first in half_trials(system, self.design):
+            for first, second in pairs:
                 one = self._of_system(system, flavour, first)
-                two = self._of_system(system, flavour, ~first)
+                two = self._of_system(system, flavour, second)
                 if one is None or two is None:
                     break
                 found += 1
                 yield one, two
             if found:
                 return
-        for x, y in half_means(system, self.design):
+        for x, y in means(system, self.design):
             yield self._direct(x, flavour), self._direct(y, flavour)
 
     def halves(self, mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -142,6 +142,43 @@ def half_trials(system: System, design: Design) -> Iterator[np.ndarray]:
     yield from split_half_rows(ids, CEILING_SPLITS, design.seed.stream("ceiling"))
 
 
+def quarter_trials(system: System, design: Design) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Bool (trials,) of two quarters of the repeats, one of each half; none where a stimulus has fewer than four."""
+    assert system.trials is not None
+    ids = system.trials["stimulus"].values
+    if np.unique(ids, return_counts=True)[1].min() < 4:
+        return
+    draw = design.seed.stream("ceiling quarters")
+    for first in half_trials(system, design):
+        pair = []
+        for half in (np.flatnonzero(first), np.flatnonzero(~first)):
+            quarter = np.zeros(ids.size, dtype=bool)
+            quarter[half[split_half_rows(ids[half], 1, draw)[0]]] = True
+            pair.append(quarter)
+        yield pair[0], pair[1]
+
+
+def quarter_means(system: System, design: Design) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Means of two quarters of the repeats, (n, units) each."""
+    assert system.trials is not None
+    trials = check_responses(system.trials, who="cs.compare", name=system.name)
+    for one, two in quarter_trials(system, design):
+        yield average(trials[one]).values, average(trials[two]).values
+
+
+def per_part(system: System) -> tuple[float, float, float]:
+    """1 / repeats, meant over stimuli: in a half, a quarter and the whole."""
+    assert system.trials is not None
+    counts = np.unique(system.trials["stimulus"].values, return_counts=True)[1]
+
+    def parts(m: np.ndarray) -> np.ndarray:
+        return np.concatenate([m // 2, m - m // 2])
+
+    halves = parts(counts)
+    quarters = np.maximum(parts(halves), 1)
+    return float(np.mean(1 / halves)), float(np.mean(1 / quarters)), float(np.mean(1 / counts))
+
+
 def ceiling_of_halves(system: System, low: float, high: float) -> tuple[float, float]:
     """(low, high) from halves of the repeats, unless those do not agree at all."""
     if low > 0:

@@ -1,6 +1,11 @@
 """Resampling, permutation, ceilings, splitters: plain arrays in, numbers out; knows no measure by name."""
 
-from consilience.stats._ceilings import leave_one_out_ceiling, spearman_brown, split_half_rows
+from consilience.stats._ceilings import (
+    leave_one_out_ceiling,
+    repeats_ceiling,
+    spearman_brown,
+    split_half_rows,
+)
 from consilience.stats._concordance import permuted_concordance, weighted_concordance
 from consilience.stats._crossed import (
     crossed_components,
@@ -59,6 +64,7 @@ __all__ = [
     "permutations",
     "permuted_concordance",
     "permuted_cosines",
+    "repeats_ceiling",
     "spearman_brown",
     "split_half_rows",
     "subset_rows",

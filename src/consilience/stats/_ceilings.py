@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["leave_one_out_ceiling", "spearman_brown", "split_half_rows"]
+__all__ = ["leave_one_out_ceiling", "repeats_ceiling", "spearman_brown", "split_half_rows"]
 
 
 def spearman_brown(r: np.ndarray | float, factor: float = 2.0) -> np.ndarray:
@@ -14,6 +14,55 @@ def spearman_brown(r: np.ndarray | float, factor: float = 2.0) -> np.ndarray:
     r = np.asarray(r, dtype=np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(r > 0, factor * r / (1 + (factor - 1) * r), np.nan)
+
+
+def repeats_ceiling(
+    half: float, quarter: float | None, *, per_half: float, per_quarter: float, per_all: float
+) -> float:
+    """Correlation of the mean of all repeats with what is free of noise, for numbers that are products of responses
+    (RDMs, kernels): their noise has a part that falls as 1/m with m repeats, signal times noise, and one that falls as
+    1/m^2, noise times noise, of which Spearman-Brown knows the first only and comes out too low.
+
+    1/r(m) - 1 = a/m + b/m^2, a, b >= 0, with r the correlation of means of m repeats; from r of halves and of
+    quarters, to all: (1 + a/m + b/m^2)^-1/2. Without quarters the mean of what a alone and b alone give is taken.
+
+    Parameters
+    ----------
+    half, quarter : r between means of half, of a quarter of the repeats; None = not known
+    per_half, per_quarter, per_all : 1/m of them, its mean over stimuli, per_all < per_half < per_quarter
+
+    Returns
+    -------
+    float; NaN for half <= 0 (not defined there)
+
+    References
+    ----------
+    Spearman (1910) and Brown (1910) for b = 0.
+
+    Examples
+    --------
+    >>> from consilience.stats import repeats_ceiling
+    >>> a, b = 2.0, 3.0  # r of 2, 1 and 4 repeats
+    >>> found = repeats_ceiling(1 / (1 + a / 2 + b / 4), 1 / (1 + a + b), per_half=1 / 2, per_quarter=1, per_all=1 / 4)
+    >>> round(found**-2 - 1, 9) == round(a / 4 + b / 16, 9)
+    True
+    """
+    if not half > 0:
+        return float("nan")
+    noise, steep = 1.0 / half - 1.0, per_all / per_half
+    once, twice = noise * steep, noise * steep**2
+    if quarter is None:
+        left = (once + twice) / 2
+    elif quarter <= 0:
+        left = twice
+    else:
+        most = noise / per_half**2
+        b = min(
+            max(((1.0 / quarter - 1.0) / per_quarter - noise / per_half) / (per_quarter - per_half), 0.0),
+            most,
+        )
+        left = (noise / per_half - b * per_half) * per_all + b * per_all**2
+    return float((1.0 + max(left, 0.0)) ** -0.5)
 
 
 def leave_one_out_ceiling(each: np.ndarray, others: np.ndarray, everyone: np.ndarray) -> tuple[float, float]:

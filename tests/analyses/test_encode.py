@@ -10,7 +10,7 @@ import xarray as xr
 from scipy import stats
 from scipy.ndimage import gaussian_filter1d
 from sklearn.feature_selection import SelectKBest, f_regression
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
 import consilience as cs
@@ -18,7 +18,7 @@ from consilience._core._seeds import resolve_seed
 from consilience.analyses import _encode_design
 from consilience.analyses._encode_design import from_trials
 from consilience.analyses._encode_fit import HeldOut
-from consilience.models import PLSCV, BandedRidgeCV, OneToOne, RidgeCV
+from consilience.models import PLSCV, BandedRidgeCV, KernelRidgeCV, OneToOne, RidgeCV
 
 pytestmark = pytest.mark.filterwarnings(r"ignore:\[(ceiling-missing|few-blocks|penalty-at-edge)\]")
 ALPHAS = (0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -496,3 +496,74 @@ def test_more_than_fits_in_memory_is_refused_before_it_is_loaded(monkeypatch):
     with pytest.raises(cs.InputError, match=r"rows of 6 predictors \(3 delays\), in 5 folds, take"):
         cs.encode(a, b, delays=range(3), n_boot=0, n_perm=0)
     assert needed == [8 * (60 * 12 * 5 + 240 * 5), 8 * 298 * 6 * 5]
+
+
+class _Broken(LinearRegression):
+    """A fit that went wrong in the ``at``-th call of predict (two in a fold)."""
+
+    def __init__(self, how=None, at=4):
+        super().__init__()
+        self.how, self.at = how, at
+
+    def fit(self, x, y):
+        if self.how == "raises":
+            raise RuntimeError("no convergence")
+        return super().fit(x, y)
+
+    def predict(self, x):
+        out = super().predict(x)
+        _Broken.calls += 1
+        if _Broken.calls != self.at:
+            return out
+        if isinstance(self.how, float):
+            out[3, 1] *= self.how
+            return out
+        return {
+            "text": out.astype(str),
+            "short": out[1:],
+            "complex": out + 1j,
+            "ragged": [[1.0], [1.0, 2.0]],
+        }[self.how]
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        (np.nan, r"_Broken predicts nan for unit 'b' in fold 2 of 5 \(1 of 3 units there\)"),
+        (np.inf, r"_Broken predicts -?inf for unit 'b' in fold 2 of 5"),
+        (1e200, r"_Broken predicts -?\d\S*e\+\d+ for unit 'b' in fold 2 of 5"),
+        ("raises", r"_Broken\.fit failed with RuntimeError: no convergence"),
+        ("text", "_Broken predicts .*must predict real numbers"),
+        ("complex", "_Broken predicts .*must predict real numbers"),
+        ("short", r"_Broken predicts an array of shape \(7, 3\) for 8 rows and 3 units"),
+        ("ragged", r"_Broken\.predict failed with ValueError"),
+    ],
+)
+def test_a_model_that_fails_or_diverges_in_one_fold_is_refused_and_does_not_score_0(how, text):
+    layer, area, *_ = planted(n=40, t=3)
+    _Broken.calls = 0
+    with pytest.raises(cs.InputError, match=text) as caught:
+        cs.encode(layer, area, model=_Broken(how), n_boot=10, n_perm=5, rng=0)
+    assert caught.value.code == "model-failed"
+    assert (how not in ("raises", "ragged")) or caught.value.__cause__ is not None
+    if isinstance(how, float):  # the rows it was fitted to
+        _Broken.calls = 0
+        with pytest.raises(cs.InputError, match="for unit 'b' in fold 2 of 5"):
+            cs.encode(layer, area, model=_Broken(how, at=3), n_boot=10, n_perm=5, rng=0)
+
+
+@pytest.mark.parametrize("model", [None, PLSCV(), OneToOne(), KernelRidgeCV(), LinearRegression()])
+def test_scores_do_not_depend_on_the_size_of_the_data(model):
+    layer, area, *_ = planted(n=40, t=3)
+    options = {"model": model, "n_boot": 20, "n_perm": 10, "n_deals": 1, "rng": 0}
+    there = cs.encode(layer, area, **options)
+    for sx, sy in ((2.0**-565, 1.0), (2.0**565, 2.0**-565), (1.0, 2.0**-997), (2.0**-266, 2.0**997)):
+        if isinstance(model, LinearRegression):  # of scikit-learn, which squares what it gets
+            sx, sy = 1.0, min(sy, 2.0**300)
+        found = cs.encode(layer * sx, area * sy, **options)
+        for name in ("r", "r2", "p", "ci_low", "ci_high", "ceiling", "reliability"):
+            np.testing.assert_allclose(found.data[name], there.data[name], rtol=1e-6, atol=1e-6, err_msg=name)
+        for name in ("predicted", "actual"):
+            np.testing.assert_allclose(
+                found.predictions[name] / sy, there.predictions[name], rtol=1e-6, atol=1e-6
+            )

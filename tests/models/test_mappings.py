@@ -279,3 +279,77 @@ def test_options_that_make_no_sense_are_refused():
     assert RidgeCV(cv=GroupKFold(3)).fit(x, y, groups=np.arange(60) // 6).alpha_.shape == (6,)
     with pytest.raises(cs.InputError, match="n_components may go up to 20 here"):
         PLSCV([1, 99]).fit(x, y)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RidgeCV(),
+        RidgeCV(per_target=False, fit_intercept=False),
+        BandedRidgeCV([10, 11], n_iter=4),
+        KernelRidgeCV("linear"),
+        KernelRidgeCV("rbf"),
+        PLSCV(),
+        OneToOne(),
+    ],
+)
+@pytest.mark.parametrize("p", [21, 80])
+def test_data_of_any_size_are_fitted_alike_and_come_back_in_their_units(model, p):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, p))
+    y = x[:, :4] @ rng.normal(size=(4, 3)) + rng.normal(size=(60, 3))
+    if isinstance(model, BandedRidgeCV):
+        model = clone(model).set_params(bands=[10, p - 10])
+    there = clone(model).fit(x, y)
+    expected = there.predict(x)
+    for i, j in ((-266, 0), (-333, 0), (-565, 997), (266, -565), (565, 0), (1000, 1000), (0, -997)):
+        sx, sy = 2.0**i, 2.0**j
+        found = clone(model).fit(x * sx, y * sy)
+        np.testing.assert_allclose(found.predict(x * sx) / sy, expected, rtol=1e-9, atol=1e-9)
+        if hasattr(model, "coef_") and abs(j - i) < 1000:
+            np.testing.assert_allclose(found.coef_ * sx / sy, there.coef_, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(found.intercept_ / sy, there.intercept_, rtol=1e-9, atol=1e-9)
+        if isinstance(model, RidgeCV) and abs(i) < 400:
+            np.testing.assert_allclose(found.alpha_ / sx**2, there.alpha_, rtol=1e-9)
+
+
+def test_penalties_in_absolute_units_follow_the_size_of_the_data_exactly():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(40, 6)), rng.normal(size=(40, 2))
+    size = 2.0**-150
+    for model in (RidgeCV, lambda alphas: KernelRidgeCV("linear", alphas=alphas)):
+        one, two = model([0.5, 3.0]).fit(x, y), model([0.5 * size**2, 3.0 * size**2]).fit(x * size, y)
+        np.testing.assert_array_equal(one.predict(x), two.predict(x * size))
+        np.testing.assert_array_equal(one.alpha_, two.alpha_ / size**2)
+        np.testing.assert_array_equal(one.alphas_, two.alphas_ / size**2)
+    np.testing.assert_array_equal(one.dual_coef_, two.dual_coef_ * size**2)
+    one = KernelRidgeCV("rbf", gamma=0.1, alphas=[1.0]).fit(x, y)
+    two = KernelRidgeCV("rbf", gamma=0.1 / size**2, alphas=[1.0]).fit(x * size, y)
+    np.testing.assert_allclose(one.predict(x), two.predict(x * size), rtol=1e-12)
+    kernel = x @ x.T
+    one = KernelRidgeCV("precomputed", alphas=[0.5, 3.0]).fit(kernel, y)
+    two = KernelRidgeCV("precomputed", alphas=[0.5 * size, 3.0 * size]).fit(kernel * size, y)
+    np.testing.assert_allclose(one.predict(kernel), two.predict(kernel * size), rtol=1e-12)
+    for size in (1e-200, 1e200):
+        with pytest.raises(
+            cs.InputError, match=r"alphas are in squared units of X, whose largest .* Multiply X"
+        ):
+            RidgeCV([1.0]).fit(x * size, y)
+        with pytest.raises(cs.InputError, match=r"gamma=0\.1 times squared X, .* is no float64"):
+            KernelRidgeCV("rbf", gamma=0.1).fit(x * size, y)
+
+
+def test_columns_of_very_different_sizes_do_not_vanish():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(50, 5))
+    y = x[:, [3, 1]] + 0.1 * rng.normal(size=(50, 2))
+    sizes, of_y = 2.0 ** np.array([0, 0, -600, 600, 0]), 2.0 ** np.array([-600, 600])
+    model = OneToOne().fit(x * sizes, y * of_y)
+    assert model.unit_.tolist() == [3, 1]
+    np.testing.assert_allclose(model.predict(x * sizes) / of_y, OneToOne().fit(x, y).predict(x), rtol=1e-12)
+    np.testing.assert_allclose(
+        RidgeCV().fit(x, y * of_y).predict(x) / of_y, RidgeCV().fit(x, y).predict(x), rtol=1e-9
+    )
+    bands = 2.0 ** np.array([-600, -600, 0, 0, 0])
+    one, two = (BandedRidgeCV([2, 3], n_iter=3).fit(z, y) for z in (x, x * bands))
+    np.testing.assert_allclose(one.predict(x), two.predict(x * bands), rtol=1e-9)

@@ -83,7 +83,7 @@ def encode(
 
     Raises
     ------
-    InputError : ids or times that do not match, too few stimuli, a model that cannot fit.
+    InputError : ids or times that do not match, too few stimuli, a model that fails or predicts no finite numbers.
     ConsilienceWarning : ``penalty-at-edge``, ``ceiling-missing``, ``few-blocks``, ``few-relabellings``,
         ``constant-units``, ``time-breaks``.
 
@@ -120,7 +120,7 @@ def encode(
     with collect_cautions() as cautions:
         data = _data(x, y, by=by, join=join, cv=cv, groups=groups, gap=gap, delays=delays, seed=seed)
         chosen = _model(model, list(data.bands.values()))
-        held = HeldOut(chosen, data.x, data.splits, data.inner, data.groups)
+        held = HeldOut(chosen, data.x, data.splits, data.inner, data.groups, data.units)
         found = held.predict(data.y, bands=len(data.bands) > 1)
         n_deals = n_deals if n_boot and data.deal is not None else 0
         others = (data.deal(seed.child(f"deal{k}")) for k in range(n_deals)) if data.deal else ()
@@ -156,8 +156,8 @@ def encode(
         bands=bands,
         predictions=xr.Dataset(
             {
-                "predicted": ((row, "unit"), found.predicted + found.mean),
-                "actual": ((row, "unit"), found.actual + found.mean),
+                "predicted": ((row, "unit"), (found.predicted + found.mean) * found.size),
+                "actual": ((row, "unit"), (found.actual + found.mean) * found.size),
             },
             coords={row: ids[held.rows], "unit": data.units},
         ),

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
-from consilience._core._errors import InputError
+from consilience._core._errors import ConsilienceError, InputError
 from consilience._core._params import shorten
 from consilience.linalg import centre_columns, principal_scores
 from consilience.measures._contract import Predictions
 from consilience.models._banded_ridge import BandedRidgeCV
-from consilience.models._base import Mapping, Solution, Solver, inner_splits
+from consilience.models._base import Mapping, Solution, Solver, inner_splits, safe_powers
 from consilience.models._pls import PLSCV
 from consilience.models._ridge import RidgeCV
 
 __all__ = ["HeldOut", "Predicted", "dealt_again", "inner_count"]
 
 _TARGETS = 4096  # relabelled targets solved together
+_LARGEST = 1e50  # times the largest y: a prediction beyond it has diverged
 Split = tuple[np.ndarray, np.ndarray]
 Inner = Callable[[np.ndarray, int], list[Split]]
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """predicted, actual : (rows, t) deviations from the training mean of the row's fold.   scaled : predictions in
-    units of each fold's training spread, by which r is made.   mean : (rows, t) those training means.   alpha,
-    edge : (folds, t) or None.   bands : (bands, rows, t) what each band adds, or None.
+    """predicted, actual : (rows, t) deviations from the training mean of the row's fold, over ``size``.   scaled :
+    predictions in units of each fold's training spread, by which r is made.   mean : (rows, t) those training means,
+    over ``size``.   size : 1, or powers of two (t,) by which targets are brought to a size whose squares a float can
+    hold.   alpha, edge : (folds, t) or None.   bands : (bands, rows, t) what each band adds, over ``size``, or None.
     """
 
     predicted: np.ndarray
@@ -39,6 +42,7 @@ class Predicted:
     alpha: np.ndarray | None
     edge: np.ndarray | None
     bands: np.ndarray | None
+    size: Any = 1.0
 
     def correlation(self) -> Predictions:
         """r of each target as `compare` takes it: pooled raw predictions of folds would be biased below 0."""
@@ -46,38 +50,70 @@ class Predicted:
 
 
 class _Any(Solver):
-    """Any scikit-learn regressor: cloned and fitted for each set of targets."""
+    """Any scikit-learn regressor: cloned and fitted for each set of targets, as they are."""
 
     joint = True
 
     def __init__(self, model: Any, x: np.ndarray, groups: np.ndarray | None) -> None:
         self.model, self.x = model, x
 
-    def solve(self, y: np.ndarray) -> Solution:
-        fitted = clone(self.model).fit(self.x, y if y.shape[1] > 1 else y[:, 0])
-        mean = y.mean(axis=0, dtype=np.float64)
-        found = np.asarray(fitted.predict(self.x))
-        if found.size != y.size:
-            raise InputError(
-                f"cs.encode: {type(self.model).__name__} predicts an array of shape {found.shape} for {len(y)} rows "
-                f"and {y.shape[1]} units of y; a model must predict one value per row and unit.",
-                code="bad-parameter",
-            )
-        inside = found.reshape(y.shape) - mean
-        return Solution(mean, np.sqrt((inside**2).mean(axis=0)), inner=fitted)
+    def _target_size(self, y: np.ndarray) -> Any:
+        return 1.0  # its options may be in units of y
 
-    def operator(self, x: np.ndarray) -> np.ndarray:
+    def _solve(self, y: np.ndarray) -> Solution:
+        with self._words("fit"):
+            fitted = clone(self.model).fit(self.x, y if y.shape[1] > 1 else y[:, 0])
+        mean = y.mean(axis=0, dtype=np.float64)
+        inside = self._ask(fitted, self.x, y.shape[1]) - mean
+        size = safe_powers(inside)
+        return Solution(mean, np.sqrt(((inside / size) ** 2).mean(axis=0)) * size, inner=fitted)
+
+    def _operator(self, x: np.ndarray) -> np.ndarray:
         return x
 
-    def predict(self, operator: np.ndarray, solution: Solution) -> np.ndarray:
-        return np.asarray(solution.inner.predict(operator)).reshape(len(operator), -1) - solution.mean
+    def _predict(self, operator: np.ndarray, solution: Solution) -> np.ndarray:
+        return self._ask(solution.inner, operator, solution.mean.size) - solution.mean
+
+    def _ask(self, fitted: Any, x: np.ndarray, t: int) -> np.ndarray:
+        """Its predictions (rows, t), checked."""
+        with self._words("predict"):
+            found = np.asarray(fitted.predict(x))
+        if found.dtype.kind not in "biuf":
+            raise InputError(
+                f"cs.encode: {self._name} predicts {shorten(found.ravel()[:1].tolist())}, of dtype {found.dtype}; a "
+                "model must predict real numbers.",
+                code="model-failed",
+            )
+        if found.shape not in ((len(x), t), *(((len(x),),) if t == 1 else ())):
+            raise InputError(
+                f"cs.encode: {self._name} predicts an array of shape {found.shape} for {len(x)} rows "
+                f"and {t} units of y; a model must predict one value per row and unit.",
+                code="model-failed",
+            )
+        return found.reshape(len(x), t).astype(np.promote_types(found.dtype, np.float32), copy=False)
+
+    @property
+    def _name(self) -> str:
+        return type(self.model).__name__
+
+    @contextmanager
+    def _words(self, step: str) -> Iterator[None]:
+        try:
+            yield
+        except ConsilienceError:
+            raise
+        except Exception as error:
+            raise InputError(
+                f"cs.encode: {self._name}.{step} failed with {type(error).__name__}: {error}",
+                code="model-failed",
+            ) from error
 
 
 class HeldOut:
     """The predictors' part of every fold, made once for all targets and relabellings.
 
     x : (n, p).   splits : outer (training rows, test rows).   inner : (training rows, number of folds) -> inner
-    splits of them, in positions among them.   groups : (n,) or None.
+    splits of them, in positions among them.   groups : (n,) or None.   units : names of targets, for errors.
     """
 
     def __init__(
@@ -87,8 +123,9 @@ class HeldOut:
         splits: list[Split],
         inner: Inner,
         groups: np.ndarray | None,
+        units: np.ndarray | None = None,
     ) -> None:
-        self.n, self.splits = len(x), splits
+        self.n, self.splits, self.model, self.units = len(x), splits, model, units
         self.rows = np.sort(np.concatenate([test for _, test in splits]))
         self.solvers: list[Solver] = []
         for train, _ in splits:
@@ -102,19 +139,23 @@ class HeldOut:
         shape = (self.n, y.shape[1])
         predicted, actual, scaled, mean = (np.full(shape, np.nan) for _ in range(4))
         alphas, edges, parts = [], [], None
-        for solver, operator, (train, test) in zip(self.solvers, self.operators, self.splits):
+        size = safe_powers(y)
+        for fold, (solver, operator, (train, test)) in enumerate(
+            zip(self.solvers, self.operators, self.splits)
+        ):
             found = solver.solve(y[train])
             values = solver.predict(operator, found)
-            predicted[test] = values
-            actual[test] = y[test] - found.mean
-            scaled[test] = values / np.where(found.spread > 0, found.spread, 1.0)
-            mean[test] = found.mean
+            self._check(np.concatenate([found.spread[None], values]) / size, y / size, fold)
+            predicted[test] = values / size
+            actual[test] = y[test] / size - found.mean / size
+            scaled[test] = values / np.where(found.spread > 0, found.spread, size)
+            mean[test] = found.mean / size
             if found.alpha is not None:
                 alphas.append(found.alpha)
             if found.edge is not None:
                 edges.append(found.edge)
             if bands and hasattr(solver, "parts"):
-                added = np.stack(solver.parts(operator, found))
+                added = np.stack(solver.parts(operator, found)) / size
                 parts = np.full((len(added), *shape), np.nan) if parts is None else parts
                 parts[:, test] = added
         rows = self.rows
@@ -126,6 +167,24 @@ class HeldOut:
             np.stack(alphas) if alphas else None,
             np.stack(edges) if edges else None,
             None if parts is None else parts[:, rows],
+            size,
+        )
+
+    def _check(self, values: np.ndarray, y: np.ndarray, fold: int) -> None:
+        """Refuses predictions (rows, t), their spread first, that are no numbers or far from the size of y: they would
+        make r 0.
+        """
+        top = np.maximum(y.max(axis=0), -y.min(axis=0))
+        bad = ~(np.abs(values) <= _LARGEST * np.where(top > 0, top, 1.0))
+        if not bad.any():
+            return
+        row, column = np.argwhere(bad)[0]
+        unit = column if self.units is None else shorten(self.units[column % len(self.units)].item(), 24)
+        raise InputError(
+            f"cs.encode: {type(self.model).__name__} predicts {values[row, column]:.3g} for unit {unit} in fold "
+            f"{fold + 1} of {len(self.splits)} ({int(bad.any(axis=0).sum())} of {bad.shape[1]} units there); "
+            "predictions must be finite and of a size that y can have. See whether its fit converged.",
+            code="model-failed",
         )
 
     def null(self, y: np.ndarray, orders: np.ndarray) -> np.ndarray:
@@ -169,7 +228,7 @@ def _solver(
         return _Any(model, x, groups)
     count = inner_count(model)
     splits = inner(train, count) if count is not None else inner_splits(model.cv, x, groups, "cs.encode")
-    return model._prepare(x, splits)
+    return model.prepare(x, splits)
 
 
 def inner_count(model: Any) -> int | None:

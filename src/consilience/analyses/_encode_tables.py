@@ -11,6 +11,7 @@ from sklearn.base import clone
 from consilience.analyses._encode_design import EncodingData
 from consilience.analyses._encode_fit import HeldOut, Predicted
 from consilience.models import BandedRidgeCV
+from consilience.models._base import safe_powers
 from consilience.stats import (
     cross_validated_draws,
     explainable,
@@ -120,7 +121,8 @@ def _ceilings(
     out["unreliable"] = np.zeros(r.size, bool)
     if data.trials is None:
         return out
-    means, noise = explainable(*data.trials)
+    values, owner = data.trials
+    means, noise = explainable(values / safe_powers(values), owner)
     value = out["reliability"] = weighted_reliability(means, noise)
     out["ceiling"] = np.where(value > 0, np.sqrt(np.maximum(value, 0.0)), np.nan)
     usable = out["ceiling"] >= _LOWEST_CEILING

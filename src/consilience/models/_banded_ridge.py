@@ -12,6 +12,7 @@ from consilience._core._errors import InputError
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.linalg import DualRidge, PrimalRidge, centre_columns, gram
+from consilience.linalg._centre import safe_power
 from consilience.models._base import (
     ALPHAS,
     Linear,
@@ -47,13 +48,18 @@ class _Banded(Solver):
         self.x = (centre_columns(x) if intercept else x).copy()
         self.scale = np.ones(x.shape[1])
         for band in bands:
-            size = np.sqrt(np.einsum("ij,ij->", self.x[:, band], self.x[:, band], dtype=np.float64) / len(x))
+            part, power = self.x[:, band], safe_power(self.x[:, band])
+            part = part if power == 1.0 else part / power
+            size = power * np.sqrt(np.einsum("ij,ij->", part, part, dtype=np.float64) / len(x))
             self.scale[band] = size if size > 0 else 1.0
         self.x /= self.scale.astype(self.x.dtype)
         self.bands, self.mixtures, self.alphas = bands, mixtures, alphas
         self.splits, self.intercept = splits, intercept
         self.dual = x.shape[1] >= x.shape[0]
         self.grams = [gram(self.x[:, band]) for band in bands] if self.dual else []
+
+    def alphas_of_user(self) -> np.ndarray:
+        return self.alphas  # of scaled features: no units
 
     def _ridge(self, mixture: np.ndarray) -> Any:
         if self.dual:
@@ -73,7 +79,7 @@ class _Banded(Solver):
             out[band] = np.sqrt(g)
         return out
 
-    def solve(self, y: np.ndarray) -> Solution:
+    def _solve(self, y: np.ndarray) -> Solution:
         t = y.shape[1]
         least = np.full(t, np.inf)
         alpha, spread, index = np.ones(t), np.zeros(t), np.zeros(t, np.int64)
@@ -100,17 +106,20 @@ class _Banded(Solver):
         mean = y.mean(axis=0, dtype=np.float64) if self.intercept else np.zeros(t)
         return Solution(mean, spread, alpha, at_edge(index, self.alphas.size), scores, _Found(mixture, coef))
 
-    def operator(self, x: np.ndarray) -> list[np.ndarray]:
+    def _operator(self, x: np.ndarray) -> list[np.ndarray]:
         z = ((x - self.mean) / self.scale).astype(self.x.dtype, copy=False)
         if self.dual:
             return [z[:, band] @ self.x[:, band].T for band in self.bands]
         return [z[:, band] for band in self.bands]
 
-    def predict(self, operator: list[np.ndarray], solution: Solution) -> np.ndarray:
-        return sum(self.parts(operator, solution))  # type: ignore[return-value]
+    def _predict(self, operator: list[np.ndarray], solution: Solution) -> np.ndarray:
+        return sum(self._parts(operator, solution))  # type: ignore[return-value]
 
     def parts(self, operator: list[np.ndarray], solution: Solution) -> list[np.ndarray]:
         """What each band adds to the prediction, (m, t) each."""
+        return [part * solution.size for part in self._parts(operator, solution)]
+
+    def _parts(self, operator: list[np.ndarray], solution: Solution) -> list[np.ndarray]:
         found: _Found = solution.inner
         if self.dual:
             return [k @ (g.astype(k.dtype) * found.coef) for k, g in zip(operator, found.mixture)]
@@ -177,7 +186,7 @@ class BandedRidgeCV(Linear, Penalised):
         self.fit_intercept = fit_intercept
         self.rng = rng
 
-    def _prepare(self, x: np.ndarray, splits: list[Split]) -> Solver:
+    def _prepare(self, x: np.ndarray, splits: list[Split], size: float) -> Solver:
         alphas = check_alphas(self.alphas, "BandedRidgeCV")
         bands = columns_of(self.bands, x.shape[1], "BandedRidgeCV")
         grid = np.array(ALPHAS) if alphas is None else alphas

@@ -13,10 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number, check_option
 from consilience.linalg import DualRidge
-from consilience.models._base import Penalised, Solver, Split, check_alphas
+from consilience.models._base import Penalised, Solver, Split, check_alphas, in_units
 from consilience.models._ridge import RidgeOf, relative
 
 __all__ = ["KernelRidgeCV"]
+
+
+_TIMES = {"linear": 2, "precomputed": 1}  # powers of the size of X in the kernel
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Kernel:
 
 class _KernelRidge(RidgeOf):
     def __init__(self, x: np.ndarray, kernel: Kernel, alphas: Any, splits: list[Split], model: Any) -> None:
-        self.x, self.kernel = x, kernel
+        self.x, self.kernel, self.times = x, kernel, _TIMES.get(kernel.name, 0)
         own = kernel(x, x)
         whole = np.asarray(own, dtype=np.float64)
         if alphas is None:
@@ -41,7 +44,7 @@ class _KernelRidge(RidgeOf):
         ridge = DualRidge(whole, alphas, splits, intercept=model.fit_intercept, dtype=own.dtype)
         super().__init__(ridge, model.per_target)
 
-    def operator(self, x: np.ndarray) -> np.ndarray:
+    def _operator(self, x: np.ndarray) -> np.ndarray:
         return self.ridge.operator(self.kernel(x, self.x))
 
 
@@ -101,7 +104,7 @@ class KernelRidgeCV(Penalised):
         tags.input_tags.pairwise = self.kernel == "precomputed"
         return tags
 
-    def _prepare(self, x: np.ndarray, splits: list[Split]) -> Solver:
+    def _prepare(self, x: np.ndarray, splits: list[Split], size: float) -> Solver:
         check_option(
             self.kernel, ["linear", "rbf", "poly", "precomputed"], name="kernel", who="KernelRidgeCV"
         )
@@ -115,6 +118,16 @@ class KernelRidgeCV(Penalised):
             gamma = 1.0 / (x.shape[1] * (variance if variance > 0 else 1.0))
         else:
             gamma = check_number(self.gamma, name="gamma", who="KernelRidgeCV", low=0.0)
+            given, gamma = (
+                gamma,
+                float(in_units(np.array(gamma), size, 2)),
+            )  # gamma x.z, gamma |x - z|^2 as given
+            if self.kernel in ("rbf", "poly") and not 0 < gamma < np.inf:
+                raise InputError(
+                    f"KernelRidgeCV: gamma={given} times squared X, whose largest entry is about {size:.1g}, is no "
+                    "float64; multiply X by a power of ten, or leave gamma out.",
+                    code="out-of-range",
+                )
         check_count(self.degree, name="degree", who="KernelRidgeCV", minimum=1)
         check_number(self.coef0, name="coef0", who="KernelRidgeCV")
         options = {
@@ -122,10 +135,12 @@ class KernelRidgeCV(Penalised):
             "poly": {"gamma": gamma, "degree": self.degree, "coef0": self.coef0},
         }
         kernel = Kernel(self.kernel, options.get(self.kernel, {}))
-        return _KernelRidge(x, kernel, check_alphas(self.alphas, "KernelRidgeCV"), splits, self)
+        alphas = check_alphas(self.alphas, "KernelRidgeCV", size, _TIMES.get(self.kernel, 0))
+        return _KernelRidge(x, kernel, alphas, splits, self)
 
     @property
     def dual_coef_(self) -> np.ndarray:
         check_is_fitted(self, "_solution")
-        dual = self._solver.ridge.dual(self._solution.inner)
+        solver, found = self._solver, self._solution
+        dual = in_units(solver.ridge.dual(found.inner) * found.size, solver.size, -solver.times)
         return dual[:, 0] if self._flat else dual

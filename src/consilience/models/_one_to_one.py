@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from consilience.linalg import centre_columns
-from consilience.models._base import Mapping, Solution, Solver, Split
+from consilience.models._base import Mapping, Solution, Solver, Split, safe_powers
 
 __all__ = ["OneToOne"]
 
@@ -16,11 +16,13 @@ _TARGETS = 4096
 
 class _Match(Solver):
     def __init__(self, x: np.ndarray, positive: bool) -> None:
-        self.mean, self.positive = x.mean(axis=0, dtype=np.float64), positive
+        self.powers, self.positive = np.asarray(safe_powers(x), x.dtype), positive
+        x = x / self.powers
+        self.mean = x.mean(axis=0, dtype=np.float64)
         self.x = centre_columns(x)
         self.squares = np.einsum("ij,ij->j", self.x, self.x, dtype=np.float64)
 
-    def solve(self, y: np.ndarray) -> Solution:
+    def _solve(self, y: np.ndarray) -> Solution:
         mean = y.mean(axis=0, dtype=np.float64)
         z = (y - mean).astype(self.x.dtype, copy=False)
         scale = np.where(self.squares > 0, 1 / np.sqrt(np.where(self.squares > 0, self.squares, 1.0)), 0.0)
@@ -36,10 +38,10 @@ class _Match(Solver):
         spread = np.abs(slope) * np.sqrt(self.squares[unit] / len(z))
         return Solution(mean, spread, inner=(unit, slope))
 
-    def operator(self, x: np.ndarray) -> np.ndarray:
-        return (x - self.mean).astype(self.x.dtype, copy=False)
+    def _operator(self, x: np.ndarray) -> np.ndarray:
+        return (x / self.powers - self.mean).astype(self.x.dtype, copy=False)
 
-    def predict(self, operator: np.ndarray, solution: Solution) -> np.ndarray:
+    def _predict(self, operator: np.ndarray, solution: Solution) -> np.ndarray:
         unit, slope = solution.inner
         return operator[:, unit] * slope
 
@@ -77,8 +79,12 @@ class OneToOne(Mapping):
     def __init__(self, *, positive: bool = True) -> None:
         self.positive = positive
 
-    def _prepare(self, x: np.ndarray, splits: list[Split]) -> Solver:
+    def _prepare(self, x: np.ndarray, splits: list[Split], size: float) -> Solver:
         return _Match(x, self.positive)
 
     def _store(self, solver: Any, solution: Solution) -> None:
-        self.unit_, self.slope_ = (self._own(v) for v in solution.inner)
+        unit, slope = solution.inner
+        of_source = solver.size * np.broadcast_to(solver.powers, solver.mean.shape)[unit]
+        with np.errstate(over="ignore", under="ignore"):  # predictions do not need it
+            slope = slope / of_source * solution.size
+        self.unit_, self.slope_ = self._own(unit), self._own(slope)

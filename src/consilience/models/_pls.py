@@ -70,7 +70,7 @@ class _PLS(Solver):
         self.z = np.asarray(principal_scores(self.x)) if self.wide else self.x
         self.grid, self.splits, self.per_target = grid, splits, per_target
 
-    def solve(self, y: np.ndarray) -> Solution:
+    def _solve(self, y: np.ndarray) -> Solution:
         mean = y.mean(axis=0, dtype=np.float64)
         target = (y - mean).astype(self.z.dtype, copy=False)
         columns = np.arange(y.shape[1])
@@ -107,10 +107,10 @@ class _PLS(Solver):
         squares = np.einsum("ij,ij->j", self.z, self.z)
         return self.x.T @ (self.z @ (coef / squares[:, None]))
 
-    def operator(self, x: np.ndarray) -> np.ndarray:
+    def _operator(self, x: np.ndarray) -> np.ndarray:
         return (x - self.mean).astype(self.x.dtype, copy=False)
 
-    def predict(self, operator: np.ndarray, solution: Solution) -> np.ndarray:
+    def _predict(self, operator: np.ndarray, solution: Solution) -> np.ndarray:
         return operator @ solution.inner
 
     def coef(self, solution: Solution) -> np.ndarray:
@@ -155,7 +155,7 @@ class PLSCV(Linear, Mapping):
         self.per_target = per_target
         self.cv = cv
 
-    def _prepare(self, x: np.ndarray, splits: list[Split]) -> Solver:
+    def _prepare(self, x: np.ndarray, splits: list[Split], size: float) -> Solver:
         grid = np.unique(np.atleast_1d(np.asarray(self.n_components)))
         if grid.dtype.kind not in "iu" or not grid.size or grid[0] < 1:
             raise InputError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from consilience.linalg import DualRidge, centre_columns, ridge_solver
+from consilience.linalg._centre import safe_power
 from consilience.models._base import (
     ALPHAS,
     Linear,
@@ -18,6 +19,7 @@ from consilience.models._base import (
     at_edge,
     check_alphas,
     held_out_r2,
+    in_units,
 )
 
 __all__ = ["RidgeCV"]
@@ -26,20 +28,29 @@ __all__ = ["RidgeCV"]
 class RidgeOf(Solver):
     """A ridge solver of `linalg` behind the parts of `Solver`."""
 
+    times = 2  # how often `size` divides what alphas are added to
+
     def __init__(self, ridge: Any, per_target: bool) -> None:
         self.ridge, self.per_target = ridge, per_target
         self.alphas: np.ndarray = ridge.alphas
 
-    def solve(self, y: np.ndarray) -> Solution:
+    def alphas_of_user(self) -> np.ndarray:
+        return in_units(self.alphas, self.size, self.times)
+
+    def _target_size(self, y: np.ndarray) -> Any:
+        return super()._target_size(y) if self.per_target else safe_power(y)
+
+    def _solve(self, y: np.ndarray) -> Solution:
         found = self.ridge.solve(y, per_target=self.per_target)
         edge = at_edge(found.index, self.alphas.size)
         scores = held_out_r2(found.errors, found.total)
-        return Solution(found.mean, found.spread, found.alpha, edge, scores, found)
+        alpha = in_units(found.alpha, self.size, self.times)
+        return Solution(found.mean, found.spread, alpha, edge, scores, found)
 
-    def operator(self, x: np.ndarray) -> np.ndarray:
+    def _operator(self, x: np.ndarray) -> np.ndarray:
         return self.ridge.operator(x)
 
-    def predict(self, operator: np.ndarray, solution: Solution) -> np.ndarray:
+    def _predict(self, operator: np.ndarray, solution: Solution) -> np.ndarray:
         return operator @ solution.inner.weights
 
 
@@ -53,7 +64,7 @@ class _LinearRidge(RidgeOf):
             alphas = relative(float(np.einsum("ij,ij->", self.x, self.x, dtype=np.float64)) / len(x))
         super().__init__(ridge_solver(self.x, alphas, splits, intercept=intercept), per_target)
 
-    def operator(self, x: np.ndarray) -> np.ndarray:
+    def _operator(self, x: np.ndarray) -> np.ndarray:
         x = (x - self.mean).astype(self.x.dtype, copy=False)
         return self.ridge.operator(x @ self.x.T if isinstance(self.ridge, DualRidge) else x)
 
@@ -78,7 +89,8 @@ class RidgeCV(Linear, Penalised):
     Parameters
     ----------
     alphas : penalties, in squared units of X; None = 1e-5 ... 1e4 times the mean squared length of a centred
-        row of X. `scikit-learn` and `himalaya` mean the same alpha; `himalaya`'s kernel form too.
+        row of X. `scikit-learn` and `himalaya` mean the same alpha; `himalaya`'s kernel form too. X and y of any
+        size: 1e-200 X gives the same predictions, with alphas 0 or inf in its units where a float64 holds them not.
     per_target : each target its own penalty; False = one for all, by the error summed over targets.
     cv : int (consecutive folds; give shuffled rows or a splitter where order matters), splitter, or list of
         (training rows, test rows).
@@ -117,6 +129,6 @@ class RidgeCV(Linear, Penalised):
         self.cv = cv
         self.fit_intercept = fit_intercept
 
-    def _prepare(self, x: np.ndarray, splits: list[Split]) -> Solver:
-        alphas = check_alphas(self.alphas, "RidgeCV")
+    def _prepare(self, x: np.ndarray, splits: list[Split], size: float) -> Solver:
+        alphas = check_alphas(self.alphas, "RidgeCV", size, RidgeOf.times)
         return _LinearRidge(x, alphas, splits, self.fit_intercept, self.per_target)

@@ -77,3 +77,49 @@ def test_streaming_cca_agrees_on_scales_and_on_constant_units(factor):
         stream.update(x[rows], y[rows])
     assert stream.value() == pytest.approx(expected, abs=1e-10)
     assert float(m.cca(x, y)) == pytest.approx(expected, abs=1e-10)
+
+
+FEW = {
+    "one stimulus": np.eye(20)[:, [3]],
+    "one stimulus, above an offset": 0.1 + 0.6 * np.eye(20)[:, [7]],
+    "two stimuli": np.eye(20)[:, [3]] * [1, 2, 3] + np.eye(20)[:, [4]] * [2, 1, 0],
+    "five units of one stimulus each": np.eye(20)[:, :5],
+}
+HELD_OUT = {
+    "cca": m.cca_held_out,
+    "cca, unregularised": functools.partial(m.cca_held_out, regularization=0.0),
+    "svcca": m.svcca_held_out,
+    "pwcca": m.pwcca_held_out,
+    "kernel_cca": functools.partial(m.kernel_cca, kernel="linear"),
+    "procrustes": functools.partial(m.procrustes_held_out, alpha=0.5),
+    "one_to_one": m.one_to_one_held_out,
+}
+
+
+@pytest.mark.parametrize("few", FEW)
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_training_stimuli_that_do_not_vary_predict_nothing(name, few):
+    x, y = FEW[few], np.random.default_rng(0).normal(size=(20, 4))
+    value = float(HELD_OUT[name](x, y))
+    assert -0.8 < value < 0.8
+    if name != "pwcca":
+        assert value == pytest.approx(float(HELD_OUT[name](y, x)), abs=1e-10)
+    a, b = (cs.responses(z, stimulus=range(20), system=s) for z, s in ((x, "A"), (y, "B")))
+    found = cs.compare(a, b, measure=HELD_OUT[name], n_boot=100, n_perm=20, rng=0)
+    assert np.isfinite([found.value, found.p]).all()
+
+
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_nothing_is_predicted_where_no_fold_trains_on_variation(name):
+    x, y = np.repeat([0.0, 1.0], 10)[:, None], np.random.default_rng(0).normal(size=(20, 4))
+    assert float(HELD_OUT[name](x, y, folds=2, groups=np.repeat([0, 1], 10))) == 0.0
+
+
+@pytest.mark.parametrize("stream", [m.StreamingCKA, m.StreamingCCA, m.MinibatchCKA])
+def test_a_stream_is_not_merged_with_itself(stream):
+    x, y = systems()
+    one = stream().update(x, y)
+    with pytest.raises(cs.InputError, match="count twice"):
+        one.merge(one)
+    before = repr(one)
+    assert repr(one.merge(stream())) == before

@@ -41,10 +41,12 @@ def shrunk_whitener(regularization: float | None, who: str) -> Whitener:
 
 
 def whitened(z: np.ndarray, folds: Sequence[np.ndarray], whitener: Whitener) -> Iterator[Side]:
-    """Scores ``z`` (n, r) as the `Side` of each fold; ``folds``: its test rows."""
+    """Scores ``z`` (n, r) as the `Side` of each fold, with no column where its training rows do not vary; ``folds``:
+    its test rows.
+    """
     for test in folds:
         inside, outside = deviations(z, test)
-        w = whitener(inside)
+        w = whitener(inside) if inside.any() else np.zeros((z.shape[1], 0))
         yield inside @ w, outside @ w
 
 
@@ -67,27 +69,37 @@ class Variates:
     @classmethod
     def of(cls, x: Side, y: Side, most: int) -> Variates:
         """``most``: pairs at most."""
+        if not min(x[0].shape[1], y[0].shape[1]):  # a system does not vary over the training stimuli
+            (n, m), none = (len(x[0]), len(x[1])), np.zeros
+            return cls(none((n, 0)), none((n, 0)), none((m, 0)), none((m, 0)), 0)
         u, size, vt = np.linalg.svd(x[0].T @ y[0], full_matrices=False)
         k = min(most, size.size, x[0].shape[0] - 1)
         one, two = x[0] @ u[:, :k], y[0] @ vt[:k].T
-        of_x, of_y = (np.maximum(np.linalg.norm(z, axis=0), 1e-300) for z in (one, two))
+        of_x, of_y = (np.linalg.norm(z, axis=0) for z in (one, two))
+        # a direction in which the training stimuli of a side differ by rounding only predicts nothing
+        known = (of_x > 1e-12 * of_x.max(initial=0.0)) & (of_y > 1e-12 * of_y.max(initial=0.0))
+        per_x, per_y = (np.where(known, 1 / np.where(known, z, 1.0), 0.0) for z in (of_x, of_y))
         tied = int(np.sum(size[:k] > size[0] * (1 - 1e-9)))
-        return cls(one / of_x, two / of_y, x[1] @ u[:, :k] / of_x, y[1] @ vt[:k].T / of_y, tied)
+        return cls(one * per_x, two * per_y, x[1] @ u[:, :k] * per_x, y[1] @ vt[:k].T * per_y, tied)
 
     def terms(self) -> np.ndarray:
         """What each held-out stimulus adds to top, left and right of `Predictions`: (3, n_test, k)."""
         a, b = self.x_out, self.y_out
         out = np.stack([a * b, a * a, b * b])
-        out[:, :, : self.tied] = out[:, :, : self.tied].mean(axis=2, keepdims=True)
+        if self.tied:
+            out[:, :, : self.tied] = out[:, :, : self.tied].mean(axis=2, keepdims=True)
         return out
 
 
 def joined(terms: Sequence[np.ndarray], folds: Sequence[np.ndarray]) -> np.ndarray:
-    """`Variates.terms` of all folds in the places of their stimuli, (3, n, k): as many pairs as every fold has."""
-    k = min(piece.shape[2] for piece in terms)
+    """`Variates.terms` of all folds in the places of their stimuli, (3, n, k): as many pairs as every fold has. A fold
+    that has none, as its training stimuli do not vary, predicts 0.
+    """
+    k = min((piece.shape[2] for piece in terms if piece.shape[2]), default=1)
     out = np.zeros((3, sum(map(len, folds)), k))
     for test, piece in zip(folds, terms):
-        out[:, test] = piece[:, :, :k]
+        if piece.shape[2]:
+            out[:, test] = piece[:, :, :k]
     return out
 
 

@@ -27,10 +27,15 @@ def scores(x: Array) -> np.ndarray:
 
 
 def deviations(z: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The training and the test rows of ``z``, both as deviations from the mean of the training rows."""
-    train = np.setdiff1d(np.arange(z.shape[0]), test)
-    mean = z[train].mean(axis=0)
-    return z[train] - mean, z[test] - mean
+    """The training and the test rows of ``z``, both as deviations from the mean of the training rows. Training rows
+    that are alike up to rounding deviate by 0.
+    """
+    train = z[np.setdiff1d(np.arange(z.shape[0]), test)]
+    mean = train.mean(axis=0)
+    inside = train - mean
+    if np.linalg.norm(inside) <= 1e-12 * np.linalg.norm(train):
+        inside = np.zeros_like(inside)
+    return inside, z[test] - mean
 
 
 def alignment_claims(

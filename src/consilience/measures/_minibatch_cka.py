@@ -64,6 +64,12 @@ class MinibatchCKA:
 
     def merge(self, other: MinibatchCKA, /) -> MinibatchCKA:
         """Adds the batches of ``other``."""
+        if other is self:
+            raise InputError(
+                "MinibatchCKA.merge: the other is this one itself, whose batches would count twice; merge another "
+                "MinibatchCKA.",
+                code="bad-parameter",
+            )
         if not isinstance(other, MinibatchCKA):
             raise InputError(
                 f"MinibatchCKA.merge: the other must be a MinibatchCKA, got {type(other).__name__}.",

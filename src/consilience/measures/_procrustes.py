@@ -259,7 +259,8 @@ class _RotationPlan:
         values, axes = np.linalg.eigh(inside.T @ inside)
         known = values > values[-1] * 1e-12  # no whitening where the training stimuli do not vary
         gain = np.full(values.size, self.alpha)
-        gain[known] += (1 - self.alpha) * np.sqrt(values[known].mean() / values[known])
+        if known.any():
+            gain[known] += (1 - self.alpha) * np.sqrt(values[known].mean() / values[known])
         w = (axes * gain) @ axes.T
         return inside @ w, outside @ w
 

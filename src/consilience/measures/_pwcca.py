@@ -173,6 +173,8 @@ class _Weighted(Predictions):
 
     def draws(self, weights: np.ndarray) -> np.ndarray:
         each, k = self.columns(weights), self.top.shape[1]
+        if not self.folds:
+            return np.asarray(each @ self.share)
         once = np.ones((1, self.top.shape[0]))
         change = np.mean([f.shares(weights)[:, :k] - f.shares(once)[:, :k] for f in self.folds], axis=0)
         return np.asarray(each @ self.share + (each * change).sum(axis=1) / np.sqrt(2.0))
@@ -198,6 +200,8 @@ class _WeightedPlan:
         found = [Variates.of(*pair, min(self.rank, low.shape[1])) for pair in sides]
         shares, drawn = [], []
         for fit, units, test in zip(found, self.units or self._training(y), self.folds):
+            if not fit.x.shape[1]:  # a system does not vary over these training stimuli
+                continue
             variates = fit.x if self.side == "x" else fit.y
             share = _carried(variates, units)
             share[: fit.tied] = share[: fit.tied].mean()
@@ -205,7 +209,7 @@ class _WeightedPlan:
             drawn.append(_Fold(np.setdiff1d(np.arange(self.n), test), variates, some, fit.tied))
             shares.append(share)
         out = joined([fit.terms() for fit in found], self.folds)
-        share = np.mean([share[: out.shape[2]] for share in shares], axis=0)
+        share = np.mean([share[: out.shape[2]] for share in shares] or [np.ones(1)], axis=0)
         return _Weighted(out[0], out[1], out[2], share / share.sum(), folds=tuple(drawn))
 
 

@@ -86,6 +86,12 @@ class Stream(abc.ABC):
 
     def merge(self: S, other: S, /) -> S:
         """Adds what ``other`` of the same kind has seen (say, on another machine); ``other`` is left as it is."""
+        if other is self:
+            raise InputError(
+                f"{self._who}.merge: the other is this stream itself, whose stimuli would count twice; merge another "
+                f"{self._who}.",
+                code="bad-parameter",
+            )
         alike = type(other) is type(self) and other._options == self._options
         if not alike or len(other._groups) != len(self._groups):
             raise InputError(

@@ -344,6 +344,7 @@ def test_what_has_several_measures_or_targets_shows_them_all():
     assert [title.split()[-1] for title in titles[1:]] == ["V1", "IT"]
     one = found.agreement().plot(b="IT")
     assert len(one.figure.axes) == 1
+    assert one.child_axes[0].get_ylim() == (-1, 1)  # the scale of the colours
     alone = found.agreement().plot(b="IT").figure.add_axes((0, 0, 1, 1))
     with pytest.raises(cs.InputError, match=r"plot_agreement: 2 pictures need an axis of plt.subplots"):
         found.agreement().plot(alone)
@@ -358,3 +359,60 @@ def test_the_legend_of_a_shape_space_has_no_dots():
     legend = next(panel.get_legend() for panel in ax.child_axes if panel.get_legend() is not None)
     assert [text.get_text() for text in legend.get_texts()] == ["early", "late"]
     assert not legend.get_lines()
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_agreement_has_one_scale_of_colours_in_all_panels():
+    """The values of one measure stand the other way round for V1: tau below 0 is not the colour of tau above it."""
+    rng = np.random.default_rng(0)
+    a, b = _layers(rng, 4), {"V1": _layers(rng, 1)["layer0"], "IT": _layers(rng, 1)["layer0"]}
+    found = cs.compare(a, b, measure=["cka", "rsa"], n_boot=0, n_perm=0, rng=0).agreement()
+    found.data["tau"][:] = np.array([-0.33, 0.33])[:, None, None]
+    colors = [found.plot(b=name).patches[0].get_facecolor() for name in ("V1", "IT")]
+    panels = found.plot().figure.axes[1:]
+    assert [panel.patches[0].get_facecolor() for panel in panels] == colors
+    assert colors[0] != colors[1]
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_contrasts_have_a_key_and_say_what_is_one_sided():
+    rng = np.random.default_rng(0)
+    signal, ids = rng.normal(size=(20, 4)), np.repeat(np.arange(20), 4)
+    models = {
+        f"net {k}": cs.responses(
+            signal @ rng.normal(size=(4, 6)) + k * rng.normal(size=(20, 6)), stimulus=np.arange(20)
+        )
+        for k in range(3)
+    }
+    brain = {
+        name: cs.responses(
+            np.repeat(signal @ rng.normal(size=(4, 6)), 4, axis=0) + rng.normal(size=(80, 6)),
+            stimulus=ids,
+            repeat="count",
+        )
+        for name in ("V1", "IT")
+    }
+    found = cs.compare(models, brain, "rsa", n_boot=50, n_perm=0, rng=0)
+
+    def key(ax):
+        return [text.get_text() for text in ax.get_legend().get_texts()]
+
+    ax = found.contrasts().plot()
+    assert set(key(ax)) <= {"corrected p < 0.05", "not told apart"}
+    assert ax.get_title(loc="left") == "side a: first \u2212 second"
+    assert ax.get_yticklabels()[0].get_text() == "net 0 \u2212 net 1, with V1"
+    ax = found.contrasts(reference="ceiling", against="IT").plot()
+    assert key(ax)[0] == "below, one-sided corrected p < 0.05"
+    assert "two-sided" in ax.get_xlabel()
+    assert ax.get_title(loc="left") == "side a: value \u2212 lower ceiling, with IT"
+    named = cs.compare(
+        {"ceiling": models["net 0"], "net": models["net 2"]}, brain["V1"], "rsa", n_boot=50, n_perm=0, rng=0
+    )
+    assert "two-sided" not in named.contrasts(reference="ceiling").plot().get_xlabel()
+
+
+def test_the_map_names_its_sides_and_the_ends_of_its_scale():
+    ax = plots.plot_map(LAYERED, figure(9, 3).add_subplot())
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("side a", "side b")
+    (bar,) = ax.child_axes
+    assert [bar.get_xticks()[0], bar.get_xticks()[-1]] == pytest.approx(bar.get_xlim())

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from consilience.plots._labels import interval_text, label, number, told_apart
 from consilience.plots._panels import stacked
 from consilience.plots._read import check_is, names, pick_names
-from consilience.plots._style import BAND, INK, MUTED, dress, ink_on, own_axes, style, tip, values_map
+from consilience.plots._style import (
+    BAND,
+    INK,
+    MUTED,
+    drawing_svg,
+    dress,
+    ink_on,
+    own_axes,
+    signed_map,
+    style,
+    tip,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +32,7 @@ def plot_agreement(agreement: Agreement, ax: Axes | None = None, *, b: str | Non
     """Draws Kendall's tau-b between every two measures over the systems of side a, as a triangle of coloured cells.
 
     Each cell has tau and, below it, its interval over stimuli; a dot marks measures that put the same system first.
-    The colours run from 0 (or the lowest value) to 1.
+    The colours run from -1 (brown: ranked the other way round) over 0 to 1 (blue), in every picture.
 
     Parameters
     ----------
@@ -53,9 +64,7 @@ def plot_agreement(agreement: Agreement, ax: Axes | None = None, *, b: str | Non
 
         ax = own_axes(ax, 2.4 + 0.85 * count, 1.5 + 0.62 * count)
         dress(ax, grid="", spines=())
-        colors = values_map()
-        known = tau[np.tril_indices(count, -1)]
-        norm = Normalize(min(0.0, float(np.nanmin(known)) if np.isfinite(known).any() else 0.0), 1.0)
+        colors, norm = signed_map(), Normalize(-1.0, 1.0)
         for y in range(1, count):
             for x in range(y):
                 color = colors(norm(tau[y, x])) if np.isfinite(tau[y, x]) else BAND
@@ -78,9 +87,33 @@ def plot_agreement(agreement: Agreement, ax: Axes | None = None, *, b: str | Non
         ax.set_xticks(range(count - 1), words[:-1], rotation=turn, ha="right" if turn else "center",
                       rotation_mode="anchor" if turn else "default")  # fmt: skip
         ax.tick_params(length=0, labelcolor=INK)
-        ax.set_title(f"Do the measures rank the systems alike? {label(chosen, 24)}", pad=18)
+        ax.set_title(f"Do the measures rank the systems alike? With {label(chosen, 24)}", pad=18)
         ax.text(
             0, 1.01, "Kendall's tau-b [interval over stimuli]; • same system first", transform=ax.transAxes,
             fontsize=8, color=MUTED, va="bottom",
         )  # fmt: skip
+        _scale(ax, norm, colors)
     return ax
+
+
+def _scale(ax: Axes, norm: Any, colors: Any) -> None:
+    """The colours of tau, right of the axes: inches from its lower right corner, whatever its size."""
+    from matplotlib.transforms import ScaledTranslation
+
+    corner = ax.figure.dpi_scale_trans + ScaledTranslation(1, 0, ax.transAxes)  # type: ignore[arg-type]
+    bar = ax.inset_axes((0.12, 0.04, 0.1, 0.9), transform=corner)
+    bar.imshow(
+        np.linspace(-1, 1, 65)[:, None],
+        cmap=colors,
+        norm=norm,
+        aspect="auto",
+        extent=(0, 1, -1, 1),
+        origin="lower",
+        interpolation="none" if drawing_svg() else "auto",
+    )
+    dress(bar, grid="", spines=())
+    bar.set_xticks([])
+    bar.set_yticks([-1, 0, 1], ["\u22121", "0", "1"])
+    bar.yaxis.tick_right()
+    bar.tick_params(length=0, pad=2, labelsize=7.5)
+    bar.set_title("tau", fontsize=7.5, fontweight="normal", color=MUTED, pad=6, loc="left")

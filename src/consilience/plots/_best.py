@@ -36,7 +36,7 @@ def plot_best(best: Best, ax: Axes | None = None) -> Axes:
         words = []
         for y, (m, o) in enumerate(pairs[:MOST_ROWS]):
             where = {"measure": m, best.other: o}
-            words.append(label(o, 22) if len(measures) == 1 else f"{label(o, 16)} · {label(m, 10)}")
+            words.append(label(o, 22) if len(measures) == 1 else f"{label(o, 16)} · {label(m, 22)}")
             _row(ax, best, where, y, PALETTE[others.index(o) % len(PALETTE)])
         ax.set_yticks(range(len(words)), words)
         ax.set_ylim(len(words) - 0.4, -0.6)

@@ -36,7 +36,8 @@ def plot_map(comparison: Comparison, ax: Axes | None = None, *, measure: str | N
 
     Each cell has its value in words while there are at most 30 columns; the best column of each row (chosen
     on other stimuli) is framed; a last column, set apart, gives each row's noise ceiling on the same
-    colours, at its upper end. NaN cells are grey. The scale of the colours stands at the upper right.
+    colours, at its upper end. NaN cells are grey. The scale of the colours, from its lowest to its
+    highest value, stands at the upper right.
 
     Parameters
     ----------
@@ -94,7 +95,11 @@ def _scale(ax: Axes, norm: Any, colors: Any) -> None:
     )
     dress(bar, grid="", spines=())
     bar.set_yticks([])
-    bar.locator_params(axis="x", nbins=3)
+    inner = 0.0 if norm.vmin < 0 < norm.vmax else (norm.vmin + norm.vmax) / 2
+    span = norm.vmax - norm.vmin  # ends first; what would run into them is left out
+    ends = [norm.vmin, norm.vmax]
+    ticks = sorted([*ends, *([inner] if min(abs(inner - end) for end in ends) > 0.3 * span else [])])
+    bar.set_xticks(ticks, [number(tick) for tick in ticks])
     bar.tick_params(length=0, pad=2, labelsize=7.5)
     ax.annotate(
         "value (darker = more alike)",
@@ -222,3 +227,5 @@ def _axes(ax: Axes, columns: list[Any], rows: list[Any], has_ceiling: bool) -> N
     ax.tick_params(length=0, which="both")
     ax.tick_params(axis="x", which="minor", labelsize=8, labelcolor=INK)
     ax.tick_params(axis="y", labelcolor=INK)
+    ax.set_xlabel("side a")
+    ax.set_ylabel("side b")

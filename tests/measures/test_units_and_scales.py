@@ -1,6 +1,7 @@
 """Units on a large scale, units that do not vary, and units that vary in a few stimuli only."""
 
 import functools
+import json
 
 import numpy as np
 import pytest
@@ -123,3 +124,32 @@ def test_a_stream_is_not_merged_with_itself(stream):
         one.merge(one)
     before = repr(one)
     assert repr(one.merge(stream())) == before
+
+
+@pytest.mark.parametrize("name", ["one_to_one", "soft_match", "one_to_one_held_out", "soft_match_held_out"])
+def test_constant_units_are_dropped_by_the_function_as_by_compare(name):
+    x, y = systems()
+    z = np.column_stack([x[:, :2], np.full(30, 0.1), x[:, 2:], np.zeros(30)])
+    with pytest.warns(cs.ConsilienceWarning, match=f"{name}: 2 of 8 units of x.*unit 2, 7"):
+        value = getattr(m, name)(z, y)
+    assert float(value) == pytest.approx(float(getattr(m, name)(x, y)), abs=1e-12)
+    a, b = (cs.responses(v, stimulus=range(30), system=s) for v, s in ((z, "A"), (y, "B")))
+    with pytest.warns(cs.ConsilienceWarning, match="constant-units"):
+        inside = cs.compare(a, b, measure=name, held_out=False, n_boot=0, n_perm=0, rng=0).value
+    if "held_out" not in name:
+        assert float(value) == pytest.approx(inside, abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", HELD_OUT)
+def test_one_number_of_numpy_is_a_scalar(name, dtype):
+    x, y = (z.astype(dtype) for z in systems())
+    assert type(HELD_OUT[name](x, y)) is np.float64
+
+
+def test_numbers_are_written_as_json():
+    x, y = systems()
+    values = [m.rsa(x, y), m.mutual_knn(x, y), m.one_to_one(x, y), m.soft_match(x, y), m.pwcca(x, y)]
+    a, b = m.rdm(x), m.rdm(y)
+    values += [m.compare_rdms(a, b), m.partial_compare_rdms(a, b, [m.rdm(x[:, :2])])]
+    assert json.loads(json.dumps(values)) == [float(v) for v in values]

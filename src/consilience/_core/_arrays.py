@@ -47,9 +47,11 @@ def to_numpy(x: Array) -> np.ndarray:
 
 
 def as_same_library(x: np.ndarray, like: Array) -> Array:
-    """A NumPy array as an array of the library, and on the device, of ``like``."""
+    """A NumPy array as an array of the library, and on the device, of ``like``; one number for NumPy as a scalar, which
+    is what NumPy's own functions give.
+    """
     if isinstance(like, np.ndarray):
-        return x
+        return x if x.ndim else x[()]
     xp = array_namespace(like)
     # np.ascontiguousarray would make a 0-d array 1-d
     return xp.asarray(np.array(x, order="C"), device=like.device)

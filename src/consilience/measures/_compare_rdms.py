@@ -225,4 +225,4 @@ def compare_rdms(
         value = _value(one, two, method, sigma, kept)
     else:
         value = _weighted(one[kept], two[kept], method, w[kept])
-    return as_same_library(np.asarray(value), a) if hasattr(a, "shape") else np.asarray(value)
+    return as_same_library(np.asarray(value), a) if hasattr(a, "shape") else np.asarray(value)[()]

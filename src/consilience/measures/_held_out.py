@@ -13,7 +13,7 @@ from consilience._core._params import check_count, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
 from consilience.measures._contract import SIMILARITIES, Claims, PredictionParts
-from consilience.measures._door import two_systems
+from consilience.measures._door import two_systems, without_constant_units
 from consilience.stats import group_folds
 
 __all__ = ["alignment_claims", "alignment_parts", "check_groups", "deviations", "held_out_score", "scores"]
@@ -91,10 +91,25 @@ def check_groups(groups: Sequence[Any] | np.ndarray | None, n: int, who: str) ->
 
 
 def held_out_score(
-    x: Array, y: Array, parts: PredictionParts, *, groups: Any, rng: Any, who: str, fewest: int = _FEWEST
+    x: Array,
+    y: Array,
+    parts: PredictionParts,
+    *,
+    groups: Any,
+    rng: Any,
+    who: str,
+    fewest: int = _FEWEST,
+    varying: bool = False,
 ) -> Array:
-    """Checks, folds, plan, prediction, score: the body of every held-out measure."""
+    """Checks, folds, plan, prediction, score: the body of every held-out measure.
+
+    ``varying``: units that do not vary would count, so they are dropped with a warning.
+    """
     x, y = two_systems(x, y, who=who, fewest=fewest)
+    if varying:
+        x, y = (
+            without_constant_units(z, name=name, who=who, stacklevel=5) for z, name in ((x, "x"), (y, "y"))
+        )
     n = x.shape[0]
     owner = check_groups(groups, n, who)
     dealt = np.arange(n) if owner is None else owner

@@ -16,7 +16,7 @@ from consilience._core._memory import check_fits, gigabytes
 from consilience.linalg import level_columns
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PredictionParts, Predictions, SubsampleParts, measure
-from consilience.measures._door import two_systems
+from consilience.measures._door import two_systems, without_constant_units
 from consilience.measures._held_out import alignment_claims, alignment_parts, held_out_score
 
 __all__ = [
@@ -150,7 +150,7 @@ def one_to_one(x: Array, y: Array, /) -> Array:
     Parameters
     ----------
     x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows. Units
-        that do not vary correlate 0 with all.
+        that do not vary are dropped, as by `cs.compare`.
 
     Returns
     -------
@@ -160,7 +160,8 @@ def one_to_one(x: Array, y: Array, /) -> Array:
     ------
     InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, no variation, more pairs of units
         than fit in memory (or than 4e8).
-    ConsilienceWarning ``null-not-zero`` : independent data of this size would score above 0.1.
+    ConsilienceWarning ``null-not-zero`` : independent data of this size would score above 0.1;
+        ``constant-units`` : units that do not vary were dropped.
 
     References
     ----------
@@ -174,6 +175,7 @@ def one_to_one(x: Array, y: Array, /) -> Array:
     1.0
     """
     x, y = two_systems(x, y, who="one_to_one")
+    x, y = (without_constant_units(z, name=name, who="one_to_one") for z, name in ((x, "x"), (y, "y")))
     check_pairs(x.shape[1], y.shape[1], "one_to_one")
     warn_null(_claims(), x.shape[0], x.shape[1], y.shape[1], "cs.measures.one_to_one_held_out")
     return as_same_library(np.asarray(coupled_correlation(centred(x), centred(y), one_each)), x)
@@ -249,6 +251,7 @@ def one_to_one_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = 
     Raises
     ------
     InputError : other numbers of rows, not 2-D, NaN, fewer stimuli (groups) than folds.
+    ConsilienceWarning ``constant-units`` : units that do not vary were dropped.
 
     References
     ----------
@@ -262,4 +265,4 @@ def one_to_one_held_out(x: Array, y: Array, /, *, folds: int = 5, groups: Any = 
     1.0
     """
     parts = _held_out_parts(folds=folds)
-    return held_out_score(x, y, parts, groups=groups, rng=rng, who="one_to_one_held_out")
+    return held_out_score(x, y, parts, groups=groups, rng=rng, who="one_to_one_held_out", varying=True)

@@ -97,4 +97,4 @@ def partial_compare_rdms(
             )
         left.append(rest / np.linalg.norm(rest))
     value = np.asarray(left[0] @ left[1])
-    return as_same_library(value, a) if hasattr(a, "shape") else value
+    return as_same_library(value, a) if hasattr(a, "shape") else value[()]

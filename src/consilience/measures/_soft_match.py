@@ -14,7 +14,7 @@ from consilience._core._params import check_number
 from consilience.linalg import centre_columns, transport
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import Claims, PredictionParts, SubsampleParts, measure
-from consilience.measures._door import two_systems
+from consilience.measures._door import two_systems, without_constant_units
 from consilience.measures._held_out import alignment_claims, alignment_parts, held_out_score
 from consilience.measures._one_to_one import (
     UNIT_WISE,
@@ -133,7 +133,7 @@ def soft_match(x: Array, y: Array, /, *, mass: float = 1.0) -> Array:
     Parameters
     ----------
     x : array (n stimuli, p units);  y : array (n stimuli, q units), the same stimuli in the same rows. Units that
-        do not vary correlate 0 with all.
+        do not vary are dropped, as by `cs.compare`.
     mass : share of either system that is matched, in (0, 1].
 
     Returns
@@ -144,7 +144,8 @@ def soft_match(x: Array, y: Array, /, *, mass: float = 1.0) -> Array:
     ------
     InputError : other numbers of rows, not 2-D, NaN, fewer than 4 stimuli, no variation, mass outside (0, 1].
     ConsilienceWarning ``null-not-zero`` : independent data of this size would score above 0.1;
-        ``transport-not-exact`` : the gap of an approximate coupling exceeds 0.001.
+        ``transport-not-exact`` : the gap of an approximate coupling exceeds 0.001; ``constant-units`` : units that do
+        not vary were dropped.
 
     References
     ----------
@@ -160,6 +161,7 @@ def soft_match(x: Array, y: Array, /, *, mass: float = 1.0) -> Array:
     """
     _check_mass(mass, "soft_match")
     x, y = two_systems(x, y, who="soft_match")
+    x, y = (without_constant_units(z, name=name, who="soft_match") for z, name in ((x, "x"), (y, "y")))
     check_pairs(x.shape[1], y.shape[1], "soft_match")
     claims = _claims(mass=mass)
     warn_null(claims, x.shape[0], x.shape[1], y.shape[1], "cs.measures.soft_match_held_out")
@@ -266,7 +268,8 @@ def soft_match_held_out(
     Raises
     ------
     InputError : other numbers of rows, not 2-D, NaN, fewer stimuli (groups) than folds, mass outside (0, 1].
-    ConsilienceWarning ``transport-not-exact`` : the gap of an approximate coupling exceeds 0.001.
+    ConsilienceWarning ``transport-not-exact`` : the gap of an approximate coupling exceeds 0.001; ``constant-units`` :
+        units that do not vary were dropped.
 
     References
     ----------
@@ -280,4 +283,4 @@ def soft_match_held_out(
     1.0
     """
     parts = _held_out_parts(mass=mass, folds=folds)
-    return held_out_score(x, y, parts, groups=groups, rng=rng, who="soft_match_held_out")
+    return held_out_score(x, y, parts, groups=groups, rng=rng, who="soft_match_held_out", varying=True)

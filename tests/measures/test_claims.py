@@ -114,6 +114,13 @@ def test_every_exported_measure_is_registered():
         ("soft_matching", "'soft_match'"),
         ("permutation", "'one_to_one'"),
         ("procrustes_distance", "shape_distance"),
+        ("nbs", "method='bures'"),
+        ("Normalized_Bures_Similarity", "'procrustes'"),
+        ("rv", "debiased=False"),
+        ("RV_coefficient", "debiased=False"),
+        ("semi_matching", "not there; the nearest is 'soft_match'"),
+        ("jaccard", "not there; the nearest is 'mutual_knn'"),
+        ("stochastic_shape_distance", "cs.measures.stochastic_shape_distance"),
         ("nothing like it at all", "'rsa'"),
     ],
 )

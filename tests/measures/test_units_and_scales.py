@@ -153,3 +153,33 @@ def test_numbers_are_written_as_json():
     a, b = m.rdm(x), m.rdm(y)
     values += [m.compare_rdms(a, b), m.partial_compare_rdms(a, b, [m.rdm(x[:, :2])])]
     assert json.loads(json.dumps(values)) == [float(v) for v in values]
+
+
+def test_an_error_of_one_unit_says_that_others_were_dropped():
+    one = np.eye(20)[:, [3]] * [1, 0, 0, 0, 0]
+    a, b = (
+        cs.responses(v, stimulus=range(20), system=s)
+        for v, s in ((one, "A"), (np.random.default_rng(0).normal(size=(20, 4)), "B"))
+    )
+    with pytest.raises(cs.InputError, match=r"at least 2 units, got 1.*4 units that do not vary.*dropped"):
+        cs.compare(a, b, measure="rsa", rng=0)
+
+
+def test_only_errors_of_writing_speak_of_read_only_arrays():
+    x, y = systems()
+    a, b = (cs.responses(v, stimulus=range(30), system=s) for v, s in ((x, "A"), (y, "B")))
+    with pytest.raises(cs.InputError, match="positional argument") as error:
+        cs.compare(a, b, measure=lambda x: 1.0, rng=0)
+    assert "read-only" not in str(error.value)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_intervals_of_few_stimuli_end_in_the_range_of_the_measure(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(4, 6))
+    a, b = (
+        cs.responses(v, stimulus=range(4), system=s)
+        for v, s in ((x, "A"), (x + 0.1 * rng.normal(size=(4, 6)), "B"))
+    )
+    found = cs.compare(a, b, measure="cka", n_boot=200, n_perm=0, rng=0)
+    assert found.to_frame()["ci_high"].max() <= 1.0

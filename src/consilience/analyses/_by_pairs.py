@@ -119,7 +119,10 @@ class PairsBlock:
                     ids = np.arange(self.design.n) if self.design.ids is None else self.design.ids
                     raise error.named(ids, who=f"cs.compare, system {system.name!r}") from None
                 except InputError as error:
-                    raise InputError(f"{system.name}: {error}", code=error.code) from None
+                    used = None if system.responses is None else system.responses.units
+                    lost = 0 if used is None else int((~used).sum())
+                    why = f" ({lost} units that do not vary over stimuli were dropped before)" if lost else ""
+                    raise InputError(f"{system.name}: {error}{why}", code=error.code) from None
         return self._vectors[key]
 
     def _flavour(self, system: System) -> str:

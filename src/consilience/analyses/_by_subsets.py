@@ -28,9 +28,11 @@ def _of_user(measure: Measure) -> Callable[[np.ndarray, np.ndarray], float]:
         try:
             found = measure(x, y)
         except Exception as error:
+            # NumPy's words: "... is read-only", "... array is not writeable"
+            fixed = any(word in str(error) for word in ("read-only", "writeable"))
+            remedy = " (arrays are read-only; copy before changing them)" if fixed else ""
             raise InputError(
-                f"cs.compare: the measure {measure.key!r} failed with {type(error).__name__}: {error} "
-                "(arrays are read-only; copy before changing them).",
+                f"cs.compare: the measure {measure.key!r} failed with {type(error).__name__}: {error}{remedy}.",
                 code="measure-failed",
             ) from error
         if not isinstance(found, (int, float, np.number)) and getattr(found, "ndim", None) != 0:

@@ -16,6 +16,8 @@ from consilience.analyses._inputs import System, people_of
 from consilience.measures import Measure
 from consilience.stats import max_statistic_p, p_value, percentile_interval
 
+_ROUNDING = 1e-12  # of an end of an interval
+
 
 def pair_table(
     measure: Measure, block: Block, a: list[System], b: list[System], design: Design
@@ -23,13 +25,14 @@ def pair_table(
     shape = block.values.shape
     blank = np.full(shape, np.nan)
     people = np.array([[max(people_of(x), people_of(y)) for y in b] for x in a])
-    low, high = block.interval if block.interval is not None else (blank, blank)
+    low, high = block.interval or (blank, blank)
     both = both_interval(block, design, people) or (blank, blank)
     single = (
         percentile_interval(block.subject_draws, block.values, design.level)
         if block.subject_draws is not None
         else (blank, blank)
     )
+    (low, high), both, single = (_in_range(measure, *ends) for ends in ((low, high), both, single))
     ceiling_low = block.ceiling_low if block.ceiling_low is not None else blank
     ceiling_high = block.ceiling_high if block.ceiling_high is not None else blank
     low_ceiling = np.isfinite(ceiling_low) & ~((ceiling_high >= 0.1) & (ceiling_low > 0.05))
@@ -69,6 +72,13 @@ def pair_table(
     return xr.Dataset(
         {name: (("measure", "a", "b"), np.asarray(v)[None]) for name, v in columns.items()}, coords=coords
     )
+
+
+def _in_range(measure: Measure, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends that rounding took out of the range of the measure, back at its end; others as they are."""
+    lowest, highest = measure.claims.range
+    low = np.where((low < lowest) & (low >= lowest - _ROUNDING), lowest, low)
+    return low, np.where((high > highest) & (high <= highest + _ROUNDING), highest, high)
 
 
 def _stated_null(measure: Measure, x: System, y: System, n: int) -> float:

@@ -11,9 +11,17 @@ __all__ = ["suggestion"]
 _COSINE = "'rsa' as functools.partial(cs.measures.rsa, method={!r})"
 # lower case, letters and digits only -> what to use here
 _ELSEWHERE = {
-    **dict.fromkeys(("linearcka", "ckadebiased", "debiasedcka", "unbiasedcka", "hsic", "nbs"), "'cka'"),
+    **dict.fromkeys(("linearcka", "ckadebiased", "debiasedcka", "unbiasedcka", "hsic"), "'cka'"),
     **dict.fromkeys(("rbfcka", "kernelcka", "ckarbf"), "functools.partial(cs.measures.cka, kernel='rbf')"),
-    **dict.fromkeys(("biasedcka", "ckabiased"), "functools.partial(cs.measures.cka, debiased=False)"),
+    **dict.fromkeys(
+        ("biasedcka", "ckabiased", "rv", "rvcoefficient"),
+        "functools.partial(cs.measures.cka, debiased=False)",
+    ),
+    **dict.fromkeys(
+        ("nbs", "normalizedburessimilarity", "normalisedburessimilarity"),
+        "'procrustes' (in-sample: compare(held_out=False)), or 'rsa' as functools.partial(cs.measures.rsa, "
+        "distance='euclidean', method='bures')",
+    ),
     **dict.fromkeys(("knn", "mknn", "mutualnn", "neighbours", "neighbors", "cyclenn"), "'mutual_knn'"),
     **dict.fromkeys(
         (
@@ -48,6 +56,20 @@ _ELSEWHERE = {
     **dict.fromkeys(("kcca", "kernelcca"), "'kernel_cca'"),
     **dict.fromkeys(("projectionweightedcca", "pwccadistance"), "'pwcca'"),
 }
+# functions of cs.measures that `compare` does not take
+_NO_MEASURE = {
+    bare: f"cs.measures.{name}"
+    for name in ("stochastic_shape_distance", "stochastic_shape_interval", "stochastic_shape_floor")
+    for bare in (name.replace("_", ""),)
+} | dict.fromkeys(("stochasticshape", "stochasticshapes", "ssd"), "cs.measures.stochastic_shape_distance")
+# what is not here -> the nearest that is
+_NOT_HERE = {
+    **dict.fromkeys(
+        ("semimatch", "semimatching", "semimatchingcorrelation"),
+        "'soft_match', which shares the units of both sides out ('linear_predictivity' fits each unit freely)",
+    ),
+    **dict.fromkeys(("jaccard", "jaccardsimilarity", "jaccardindex", "knnjaccard"), "'mutual_knn'"),
+}
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -59,4 +81,8 @@ def suggestion(name: str, known: Iterable[str]) -> str:
             return f" Did you mean {own!r}?"
     if bare in _ELSEWHERE:
         return f" Here that is {_ELSEWHERE[bare]}."
+    if bare in _NOT_HERE:
+        return f" It is not there; the nearest is {_NOT_HERE[bare]}."
+    if bare in _NO_MEASURE:
+        return f" It needs single trials: call {_NO_MEASURE[bare]} on arrays of (stimuli, trials, units)."
     return nearest(name, listed)

@@ -196,3 +196,21 @@ def test_a_recorded_seed_can_be_passed_back(tmp_path):
         again = cs.compare(system(0), system(1), rng=kept.seed, **options)
         assert again.seed == drawn.seed
         np.testing.assert_array_equal(again.draws, drawn.draws)
+
+
+def test_warnings_say_the_side_where_both_have_the_name():
+    dead = system(0).copy()
+    dead[:, 5] = 1.0
+    nets = {"2": dead, "3": system(1)}
+    with pytest.warns(cs.ConsilienceWarning) as said:
+        found = cs.compare(nets, {"2": dead, "5": dead}, n_boot=0, n_perm=0, rng=0)
+    dropped = [str(w.message) for w in said if "constant-units" in str(w.message)]
+    assert [text.split(": 1 of 6")[0] for text in dropped] == [
+        "[constant-units] '2' (side a)",
+        "[constant-units] '2' (side b)",
+        "[constant-units] '5'",
+    ]
+    assert repr(found).count("constant-units") == 1  # a code once; the rest is counted
+    assert f"and {len(found.warnings) - len({c.code for c in found.warnings})} more in .warnings" in repr(
+        found
+    )

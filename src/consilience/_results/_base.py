@@ -121,9 +121,11 @@ class Result:
 
     def __repr__(self) -> str:
         head = f"<{type(self).__name__}> {self.title}"
-        foot = [f"  warning {caution.code}: {caution.message}" for caution in self.warnings[:4]]
-        if len(self.warnings) > 4:
-            foot.append(f"  and {len(self.warnings) - 4} more in .warnings")
+        first = {caution.code: caution for caution in reversed(self.warnings)}
+        shown = [c for c in self.warnings if first[c.code] is c][:4]  # one of each code
+        foot = [f"  warning {caution.code}: {caution.message}" for caution in shown]
+        if len(self.warnings) > len(shown):
+            foot.append(f"  and {len(self.warnings) - len(shown)} more in .warnings")
         return "\n".join([head, *self._lines(), *foot])
 
     def _repr_html_(self) -> str:

@@ -5,6 +5,7 @@ dropped.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -163,8 +164,12 @@ def aligned_systems(
             for caution in recorded_cautions(array):
                 warn(caution.code, caution.message, caution.remedy)
     ids = common_ids(flat, join=join, who=who)
+    times = Counter(name for systems in collected.values() for name in systems)
     made = {
-        side: [_system(name, data, ids, who) for name, data in systems.items()]
+        side: [
+            _system(name, data, ids, who, shown=_shown(name, side, times[name] > 1))
+            for name, data in systems.items()
+        ]
         for side, systems in collected.items()
     }
     owner = None if groups is None else _groups(groups, flat, ids, who)
@@ -222,17 +227,23 @@ def _groups(label: str, systems: Mapping[str, xr.DataArray], ids: np.ndarray, wh
     )
 
 
-def _system(name: str, data: xr.DataArray, ids: np.ndarray, who: str) -> System:
+def _shown(name: str, side: str, several: bool) -> str:
+    """A system as warnings call it, with its side where others have its name."""
+    where = f" (side {side})" if side in ("a", "b") else f" ({side})"
+    return shorten(name, 60) + where * several
+
+
+def _system(name: str, data: xr.DataArray, ids: np.ndarray, who: str, *, shown: str) -> System:
     if is_rdm_data(data):
         return _rdm_system(name, select_ids(data, ids))
     trials, given = None, data
     matrix = data.data if data.chunks is not None else data.values
     if out_of_core(matrix):
-        found, trials = _where_it_lies(name, data, matrix, ids, who)
+        found, trials = _where_it_lies(shown, data, matrix, ids, who)
     else:
         if "repeat" in data.coords or "valid" in data.coords or data.sizes["trial"] > len(ids):
             data = select_ids(data, ids)
-            trials = _repeated(name, data)
+            trials = _repeated(shown, data)
             data = average(data)
         own = data["stimulus"].values
         order = stable_order(own)
@@ -240,7 +251,7 @@ def _system(name: str, data: xr.DataArray, ids: np.ndarray, who: str) -> System:
     varying = ~found.constant()
     if not varying.any():
         raise InputError(
-            f"{who}: every unit of {shorten(name, 60)} has the same value for all {len(ids)} stimuli, so "
+            f"{who}: every unit of {shown} has the same value for all {len(ids)} stimuli, so "
             "there is nothing to compare.",
             code="constant-units",
         )
@@ -249,7 +260,7 @@ def _system(name: str, data: xr.DataArray, ids: np.ndarray, who: str) -> System:
         listed = ", ".join(shorten(unit, 30) for unit in units[:3].tolist())
         warn(
             "constant-units",
-            f"{shorten(name, 60)}: {units.size} of {varying.size} units have the same value for all "
+            f"{shown}: {units.size} of {varying.size} units have the same value for all "
             f"stimuli (unit {listed}{', ...' if units.size > 3 else ''}) and were dropped.",
             "Expected for dead or clipped units; correlation and cosine distances would otherwise count them.",
         )
@@ -263,7 +274,7 @@ def _unless_in_order(rows: np.ndarray, n: int) -> np.ndarray | None:
 
 
 def _where_it_lies(
-    name: str, data: xr.DataArray, matrix: Any, ids: np.ndarray, who: str
+    shown: str, data: xr.DataArray, matrix: Any, ids: np.ndarray, who: str
 ) -> tuple[Responses, xr.DataArray | None]:
     """Responses in a file or a dask array, and their trials, with no value read: rows are chosen by their labels, and
     means over repeats are taken of blocks.
@@ -278,19 +289,19 @@ def _where_it_lies(
     counts = np.bincount(owner, minlength=len(ids))
     if (counts == 0).any():
         raise InputError(
-            f"{who}: {shorten(name, 60)} has no valid trial for stimulus {shorten(ids[counts == 0][0].item(), 40)}; "
+            f"{who}: {shown} has no valid trial for stimulus {shorten(ids[counts == 0][0].item(), 40)}; "
             "drop those rows first.",
             code="no-valid-trial",
         )
     trials = None
     if "repeat" in data.coords:
-        trials = _repeated(name, select_ids(_as_lazy(data, matrix), ids))
+        trials = _repeated(shown, select_ids(_as_lazy(data, matrix), ids))
     found = Responses(
         matrix,
         _unless_in_order(rows, len(own)),
         owner=owner if counts.max() > 1 else None,
         labels=data,
-        who=f"{who}: {shorten(name, 60)}",
+        who=f"{who}: {shown}",
     )
     return found, trials
 
@@ -305,7 +316,7 @@ def _as_lazy(data: xr.DataArray, matrix: Any) -> xr.DataArray:
     return data.copy(data=dask.array.from_array(matrix, chunks=(rows, -1), name=False))
 
 
-def _repeated(name: str, data: xr.DataArray) -> xr.DataArray | None:
+def _repeated(shown: str, data: xr.DataArray) -> xr.DataArray | None:
     """The valid trials, if every stimulus has at least two."""
     if "repeat" not in data.coords:
         return None
@@ -318,7 +329,7 @@ def _repeated(name: str, data: xr.DataArray) -> xr.DataArray | None:
         listed = ", ".join(repr(one) for one in single[:3].tolist()) + (", ..." if single.size > 3 else "")
         warn(
             "ceiling-missing",
-            f"{shorten(name, 40)}: {int((counts < 2).sum())} of {counts.size} stimuli have a single valid trial, so "
+            f"{shown}: {int((counts < 2).sum())} of {counts.size} stimuli have a single valid trial, so "
             "there is no noise ceiling for it.",
             f"Leave those stimuli out to get one: data[~data['stimulus'].isin([{listed}])].",
         )

@@ -1,5 +1,7 @@
 """Stochastic shape distances: closed forms, the published alternation, few trials."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -71,8 +73,8 @@ def test_the_value_is_the_objective_at_some_rotation_and_not_above_the_plain_alt
         return np.mean(gap) + (2 - gamma) * np.mean([bures(a, q.T @ b @ q) for a, b in zip(cx, cy)])
 
     problem = module.Gaussian(
-        module._moments((mx, cx), "x", "sample", "t"),
-        module._moments((my, cy), "y", "sample", "t"),
+        module._moments(module._given((mx, cx), "x", "t"), "sample"),
+        module._moments(module._given((my, cy), "y", "t"), "sample"),
         gamma,
         "t",
     )
@@ -125,7 +127,10 @@ def test_it_is_symmetric_and_keeps_the_triangle_inequality():
 def test_gradient_and_curvature_are_those_of_the_value(t):
     x, y = trials(1, t=t), trials(2, t=t + 2)
     problem = module.Gaussian(
-        module._moments(x, "x", "sample", "t"), module._moments(y, "y", "sample", "t"), 0.7, "t"
+        module._moments(module._given(x, "x", "t"), "sample"),
+        module._moments(module._given(y, "y", "t"), "sample"),
+        0.7,
+        "t",
     )
     q, a = rotation(4, 3), np.random.default_rng(0).normal(size=(4, 4))
     a = a - a.T
@@ -139,8 +144,8 @@ def test_gradient_and_curvature_are_those_of_the_value(t):
 def test_newton_steps_end_where_the_gradient_is_zero_and_no_higher_than_the_plain_alternation():
     for seed in range(4):
         problem = module.Gaussian(
-            module._moments(trials(seed, t=12, p=6), "x", "sample", "t"),
-            module._moments(trials(seed + 50, t=12, p=6), "y", "sample", "t"),
+            module._moments(module._given(trials(seed, t=12, p=6), "x", "t"), "sample"),
+            module._moments(module._given(trials(seed + 50, t=12, p=6), "y", "t"), "sample"),
             1.0,
             "t",
         )
@@ -188,7 +193,7 @@ def test_few_trials_raise_the_distance_and_shrinkage_and_the_floor_say_so():
             r"x must be \(stimuli, trials, units\), a list of \(trials, units\)",
         ),
         (trials(0), trials(0, n=7), {}, "x has 8 stimuli and y 7"),
-        (trials(0)[:, :1], trials(0), {}, r"x\[0\] needs at least 2 stimuli and 1 unit"),
+        (trials(0)[:, :1], trials(0), {}, r"x\[0\] has 1 trial; at least 2 of every stimulus"),
         (trials(0), trials(0), {"gamma": 3}, r"gamma must be a number in \[0, 2\]; got 3"),
         (trials(0), trials(0), {"metric": "wasserstein"}, "metric must be one of 'gaussian', 'energy'"),
         (
@@ -291,3 +296,21 @@ def test_the_first_rotation_does_not_hang_on_rounding():
     x = x[0] + 1e-13, x[1]
     again = module.stochastic_problem(x, y, metric="gaussian", gamma=1.0, covariance="sample", who="t").first
     np.testing.assert_allclose(first, again, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e77, 1e150])
+@pytest.mark.parametrize("metric", ["gaussian", "energy"])
+def test_the_distance_has_the_unit_of_the_data_at_any_size(metric, factor):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(9, 6, 3)), 2 * rng.normal(size=(9, 6, 4))
+    per = factor if metric == "gaussian" else np.sqrt(factor)
+    options = {"metric": metric, "splits": 1, "groups": 8}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*few-carry")
+        expected, found = (
+            cs.measures.stochastic_shape_interval(a, b, **options)
+            for a, b in ((x, y), (x * factor, y * factor))
+        )
+    for name in ("value", "low", "high"):
+        assert getattr(found, name) / per == pytest.approx(getattr(expected, name), rel=1e-5)
+    assert found.floor.ratio == pytest.approx(expected.floor.ratio, rel=1e-5)

@@ -33,7 +33,7 @@ class StochasticFloor(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        floor = float(np.sqrt((self.within_x**2 + self.within_y**2) / 2))
+        floor = float(np.hypot(self.within_x, self.within_y) / np.sqrt(2.0))
         return self.between / floor if floor > 0 else float("inf")
 
 

@@ -12,6 +12,7 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import resolve_seed
 from consilience.linalg import ledoit_wolf
+from consilience.linalg._centre import safe_power
 from consilience.measures._rotation_search import Curvature, alternate, newton, polar
 
 __all__ = [
@@ -136,7 +137,8 @@ def solve(
 
 
 def distance(problem: Gaussian | Energy, value: float) -> float:
-    return float(np.sqrt(max(value, 0.0) / problem.n))
+    """d, in the unit of the data, from n d^2 of the problem."""
+    return float(np.sqrt(max(value, 0.0) / problem.n)) * problem.unit
 
 
 def settle(
@@ -183,6 +185,11 @@ def trials_of(x: Any, name: str, who: str) -> Trials:
 def _whole(z: np.ndarray, name: str, who: str) -> np.ndarray:
     if z.ndim == 2 and z.dtype.kind == "f":
         z = z[~np.isnan(z).all(axis=1)]
+    if z.ndim == 2 and len(z) < 2:
+        raise InputError(
+            f"{who}: {name} has {len(z)} trial{'s' * (len(z) != 1)}; at least 2 of every stimulus are needed.",
+            code="too-few",
+        )
     return np.asarray(as_matrix(z, name=name, who=who, min_rows=2), dtype=np.float64)
 
 
@@ -191,8 +198,8 @@ def _centred(trials: Trials) -> Trials:
     return [z - mean for z in trials]
 
 
-def _moments(x: Any, name: str, covariance: str, who: str) -> tuple[np.ndarray, np.ndarray]:
-    """Means (n, p), centred, and factors (n, p, r) with F F' = covariance."""
+def _given(x: Any, name: str, who: str) -> Trials | tuple[np.ndarray, np.ndarray]:
+    """The trials, or means (n, p) and factors (n, p, r) with F F' = covariance."""
     if isinstance(x, tuple) and len(x) == 2 and np.ndim(x[1]) == 3:
         means = np.asarray(as_matrix(x[0], name=f"means of {name}", who=who, min_rows=2), dtype=np.float64)
         covariances = np.asarray(to_numpy(as_array(x[1], name=name, who=who)), dtype=np.float64)
@@ -210,9 +217,23 @@ def _moments(x: Any, name: str, covariance: str, who: str) -> tuple[np.ndarray, 
                 f"{values.min():.3g}.",
                 code="bad-parameter",
             )
-        factors = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-        return means - means.mean(axis=0), factors
-    trials = trials_of(x, name, who)
+        return means, vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+    return trials_of(x, name, who)
+
+
+def _at_safe_size(sides: list[Any]) -> tuple[list[Any], float]:
+    """Both sides over one power of two, where squares of their numbers could overflow or vanish; and that power."""
+    power = safe_power(np.array([float(np.abs(z).max()) for side in sides for z in side]))
+    if power == 1.0:
+        return sides, power
+    return [type(side)(z / power for z in side) for side in sides], power
+
+
+def _moments(given: Trials | tuple[np.ndarray, np.ndarray], covariance: str) -> tuple[np.ndarray, np.ndarray]:
+    """Means (n, p), centred, and factors (n, p, r) with F F' = covariance."""
+    if isinstance(given, tuple):
+        return given[0] - given[0].mean(axis=0), given[1]
+    trials = given
     means = np.stack([z.mean(axis=0) for z in trials])
     deviations = [z - m for z, m in zip(trials, means)]
     most, p = max(len(z) for z in trials), means.shape[1]
@@ -244,8 +265,12 @@ def stochastic_problem(
     check_option(covariance, COVARIANCES, name="covariance", who=who)
     check_number(gamma, name="gamma", who=who, low=0.0, high=2.0, closed=True)
     if metric == "energy":
-        return Energy(_centred(trials_of(x, "x", who)), _centred(trials_of(y, "y", who)), who)
-    return Gaussian(_moments(x, "x", covariance, who), _moments(y, "y", covariance, who), gamma, who)
+        sides, power = _at_safe_size([trials_of(x, "x", who), trials_of(y, "y", who)])
+        one, two = map(_centred, sides)
+        return Energy(one, two, who, unit=float(np.sqrt(power)))
+    sides, power = _at_safe_size([_given(x, "x", who), _given(y, "y", who)])
+    x, y = (_moments(side, covariance) for side in sides)
+    return Gaussian(x, y, gamma, who, unit=power)
 
 
 # -- the two problems --------------------------------------------------------------------------------------
@@ -253,11 +278,17 @@ def stochastic_problem(
 
 class Gaussian:
     """step(Q) -> (n d^2 at Q, the matrix G whose polar factor is the next Q; -2 G is the gradient). Y is turned:
-    y -> y Q.
+    y -> y Q. ``unit``: by which d is multiplied, as the data were divided.
     """
 
     def __init__(
-        self, x: tuple[np.ndarray, np.ndarray], y: tuple[np.ndarray, np.ndarray], gamma: float, who: str
+        self,
+        x: tuple[np.ndarray, np.ndarray],
+        y: tuple[np.ndarray, np.ndarray],
+        gamma: float,
+        who: str,
+        *,
+        unit: float = 1.0,
     ) -> None:
         (mx, fx), (my, fy) = x, y
         same_stimuli(len(mx), len(my), who)
@@ -270,14 +301,15 @@ class Gaussian:
         self.cross = gamma * (self.my.T @ self.mx)
         self.sum = gamma * float(np.sum(self.mx**2) + np.sum(self.my**2))
         self.sum += self.share * float(np.sum(fx * fx) + np.sum(fy * fy))
-        self.size = float(np.sqrt(self.sum / self.n))
+        self.unit = unit
+        self.size = float(np.sqrt(self.sum / self.n)) * unit
         self.first = self._first()
 
     def subset(self, rows: np.ndarray) -> Gaussian:
         """The problem of some of the stimuli."""
         mx, my = (z[rows] - z[rows].mean(axis=0) for z in (self.mx, self.my))
         x, y = (mx, self.left[rows].transpose(0, 2, 1)), (my, self.right[rows])
-        return Gaussian(x, y, self.gamma, self.who)
+        return Gaussian(x, y, self.gamma, self.who, unit=self.unit)
 
     def _first(self) -> np.ndarray:
         """The means tell the rotation; what they leave open (fewer stimuli than units), the mean covariances do, not
@@ -330,13 +362,16 @@ class Gaussian:
 class Energy:
     """The same for the energy distance: distances weighted by their inverses (iteratively reweighted squares)."""
 
-    def __init__(self, x: Trials, y: Trials, who: str) -> None:
+    def __init__(self, x: Trials, y: Trials, who: str, *, unit: float = 1.0) -> None:
         same_stimuli(len(x), len(y), who)
         self.n, width = len(x), max(x[0].shape[1], y[0].shape[1])
         self.x, self.y = ([np.pad(z, ((0, 0), (0, width - z.shape[1]))) for z in side] for side in (x, y))
         self.who = who
         self.own = sum(float(cdist(z, z).mean()) / 2 for z in (*self.x, *self.y))
-        self.size = float(np.sqrt(self.own / self.n))  # as of the Gaussian: a distance without any overlap
+        self.unit = unit
+        self.size = (
+            float(np.sqrt(self.own / self.n)) * unit
+        )  # as of the Gaussian: a distance without any overlap
         self.floor = 1e-9 * max(float(np.abs(z).max()) for z in (*self.x, *self.y))
         self.first = polar(
             np.stack([b.mean(axis=0) for b in self.y]).T @ np.stack([a.mean(axis=0) for a in self.x])
@@ -345,7 +380,7 @@ class Energy:
     def subset(self, rows: np.ndarray) -> Energy:
         """The problem of some of the stimuli."""
         x, y = (_centred([side[i] for i in rows]) for side in (self.x, self.y))
-        return Energy(x, y, self.who)
+        return Energy(x, y, self.who, unit=self.unit)
 
     def costs(self, q: np.ndarray) -> np.ndarray:
         """What each stimulus adds to n d^2 at Q, (n,)."""

@@ -181,8 +181,14 @@ def _apart(system: System) -> bool:
 def say_what_lacks(
     measures: list[Measure], a: list[System], b: list[System], n: int, n_boot: int, by: str
 ) -> None:
-    without = [s.name for s in (*a, *b) if not s.noiseless and s.trials is None and people_of(s) < 2]
-    named = f"{', '.join(shorten(name, 30) for name in without[:3])}{', ...' if len(without) > 3 else ''}"
+    both = {s.name for s in a} & {s.name for s in b}
+    without = [
+        shorten(s.name, 30) + f" (side {side})" * (s.name in both)
+        for side, systems in (("a", a), ("b", b))
+        for s in systems
+        if not s.noiseless and s.trials is None and people_of(s) < 2
+    ]
+    named = f"{', '.join(without[:3])}{', ...' if len(without) > 3 else ''}"
     if without and by != "stimulus":
         warn(
             "ceiling-missing",

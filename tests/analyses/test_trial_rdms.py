@@ -139,3 +139,62 @@ def test_averages_have_no_repeats(distance):
     with pytest.raises(cs.InputError, match="needs at least 2 valid trials of every stimulus") as found:
         cs.rdms(cs.average(trials()), distance=distance)
     assert found.value.code == "no-repeats"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"noise": None},
+        {"distance": "correlation"},
+        {"distance": "euclidean"},
+        {"distance": "poisson_crossvalidated"},
+    ],
+)
+def test_a_number_depends_neither_on_the_name_nor_on_the_order(options):
+    data, other = trials(counts=True, kind="count"), trials(seed=3, repeats=4, counts=True, kind="count")
+    options = {**options, "n_boot": 20, "n_splits": 3, "rng": 4}
+    alone = cs.rdms(data, **options)
+    for systems, name in (
+        ({"anything": data}, "anything"),
+        ({"z": data, "a": other}, "z"),
+        ({"a": other, "z": data}, "z"),
+    ):
+        found = cs.rdms(systems, **options)
+        np.testing.assert_array_equal(vector(found, name), vector(alone))
+        for column in ("reliability", "reliability_low", "reliability_high"):
+            assert found.data[column].sel(system=name).item() == alone.data[column].item()
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_crossnobis_of_dealt_repeats_is_the_mean_over_all_pairs_of_different_repeats(given):
+    rng = np.random.default_rng(0)
+    stimulus = np.repeat(np.arange(8), [2, 3, 4, 2, 5, 3, 2, 7])
+    x = rng.normal(size=(stimulus.size, 5)) + 40.0
+    p = np.linalg.inv(np.cov(rng.normal(size=(30, 5)).T)) if given else np.eye(5)
+    data = cs.responses(x, stimulus=[IDS[s] for s in stimulus], repeat="count", system="V1")
+    options = {"distance": "crossnobis", "noise": p if given else None, "n_splits": 0}
+    found = vector(cs.rdms(data, **options, rng=0))
+
+    def own(a):
+        pairs = [(u, v) for u in range(len(a)) for v in range(len(a)) if u != v]
+        return np.mean([a[u] @ p @ a[v] for u, v in pairs])
+
+    each = [x[stimulus == s] for s in range(8)]
+    expected = [
+        (own(each[i]) + own(each[j]) - 2 * each[i].mean(0) @ p @ each[j].mean(0)) / 5
+        for i, j in zip(*np.triu_indices(8, 1))
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-10)
+    np.testing.assert_array_equal(found, vector(cs.rdms(data, **options, rng=1)))  # nothing is random
+    if not given:
+        dealt = [cs.measures.crossnobis(x, stimulus, noise=None, rng=s) for s in range(400)]
+        error = np.std(dealt, axis=0) / 20
+        assert (np.abs(np.mean(dealt, axis=0) - found) < 5 * error + 1e-12).all()
+
+
+def test_an_estimated_noise_covariance_is_averaged_over_deals():
+    data = trials(0.5, units=6)
+    several = np.std([vector(cs.rdms(data, n_splits=0, rng=s)) for s in range(8)], axis=0).mean()
+    one = [cs.measures.crossnobis(data.values, data["stimulus"].values, rng=s) for s in range(8)]
+    assert several < 0.6 * np.std(one, axis=0).mean()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -69,8 +70,8 @@ def rdm_movie(
     Parameters
     ----------
     data : responses (trial, time, unit); trials marked ``valid=False`` are left out
-    distance, folds, noise : see `cs.rdms`. Folds are dealt once for all times; the noise covariance is that of each
-        window, of the other folds.
+    distance, folds, noise : see `cs.rdms`. Where folds are dealt, deals are those of all times; the noise covariance
+        is that of each window, of the other folds.
     window, step : seconds (or steps, as time is given). Values with start <= time < start + window are averaged
         before distances are taken, and starts are ``step`` apart (default: the window, so that windows do not
         overlap); windows end within the data. None: every time by itself.
@@ -233,8 +234,7 @@ class _Movie:
 
     def at(self, t: int) -> Trials:
         x = self.values[:, self.slices[t]].mean(axis=1, dtype=np.float64)
-        made = self.made
-        return Trials(x, made.stimuli, made.stimulus, made.fold, made.names)
+        return replace(self.made, x=x)
 
     def rdm(self, t: int) -> np.ndarray:
         try:

@@ -27,6 +27,7 @@ from consilience._results import RDMs
 from consilience.analyses._inputs import System, aligned_systems, condensed
 from consilience.analyses._trial_rdms import (
     CROSS_VALIDATED,
+    DEALS,
     EVERY_DISTANCE,
     Reliability,
     check_draws,
@@ -60,7 +61,7 @@ def rdms(
     join: Literal["exact", "inner"] = "exact",
     folds: str | None = None,
     noise: Any = "shrinkage",
-    n_splits: int = 10,
+    n_splits: int = 50,
     n_boot: int = 1000,
     level: float = 0.95,
     rng: int | str | np.random.Generator | None = 0,
@@ -80,13 +81,17 @@ def rdms(
         which then have to be there.
     by, join : see `cs.compare`.
     folds : label on trial (``"run"``) by which trials are held out, and (for any distance) halved; None deals the
-        repeats of each stimulus into folds at random, which takes trials as independent.
+        repeats of each stimulus into folds at random, which takes trials as independent. "crossnobis" is then the mean
+        over all deals, that is over all pairs of different repeats, where ``noise`` is None or given; with an estimated
+        noise covariance, and for "poisson_crossvalidated", it is the mean over 10 deals.
     noise : for "crossnobis" and "mahalanobis" (refused elsewhere): "shrinkage", "shrinkage_diagonal", "diagonal"
         (units that were not recorded at once) or "full", estimated from residuals of the trials; None (crossnobis
         only); a precision or `cs.linalg.NoiseCovariance` from other data; or a mapping {system: any of these}.
     n_splits, n_boot, level : for the reliability of each RDM: halves of the trials, draws of stimuli, level of the
-        interval. n_splits=0 gives none.
-    rng : seed of folds, halves and draws
+        interval. n_splits=0 gives none. Over seeds the reliability varied by a standard deviation of 0.01 to 0.04 with
+        50 splits (0.02 to 0.06 of the width of its interval), and by about twice that with 10.
+    rng : seed of folds, halves and draws, the same for all systems: what one gets depends neither on its name nor on
+        the others
 
     Returns
     -------
@@ -228,7 +233,9 @@ class _Reading:
             return system.rdms.mean(axis=0), 0, Reliability()
         who = f"{self.who}, system {system.name!r}"
         noise = noise_of(self.noise, system.name, self.who)
-        seed = self.seed.child(system.name)
+        seed = (
+            self.seed
+        )  # the same for all systems: a number does not depend on a name, nor on who else is there
         try:
             found = self._in_blocks(system, seed)
             if found is not None:
@@ -320,7 +327,14 @@ def _method(distance: str, folds: str | None, noise: Any) -> str:
     }.get(distance, distance)
     words = f"Representational dissimilarity matrices use {how} distance where responses were available"
     if distance in CROSS_VALIDATED:
-        words += f", folds by {folds}" if folds else ", folds dealt at random"
+        closed = distance == "crossnobis" and not isinstance(noise, (str, Mapping))
+        words += (
+            f", folds by {folds}"
+            if folds
+            else ", mean over all pairs of different repeats"
+            if closed
+            else f", mean over {DEALS} random deals of the repeats into folds"
+        )
     if distance in ("crossnobis", "mahalanobis"):
         estimated = f"estimated from residuals ({noise})" if isinstance(noise, str) else "given"
         words += f", noise covariance {'none' if noise is None else estimated}"

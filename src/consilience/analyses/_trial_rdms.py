@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from consilience._core._seeds import Seed
 from consilience.linalg import noise_covariance, stimulus_residuals, to_safe_size
 from consilience.linalg._noise import NOISE_METHODS
 from consilience.measures import rdm
-from consilience.measures._crossnobis import crossnobis_square
+from consilience.measures._crossnobis import crossnobis_of_repeats, crossnobis_square
 from consilience.measures._poisson import poisson_crossvalidated_square
 from consilience.measures._rdm import ALL_DISTANCES
 from consilience.measures._repeats import Trials, as_trials, dealt_folds
@@ -25,6 +25,7 @@ from consilience.stats._fisher import fisher_interval
 
 __all__ = [
     "CROSS_VALIDATED",
+    "DEALS",
     "EVERY_DISTANCE",
     "Reliability",
     "check_draws",
@@ -39,6 +40,7 @@ __all__ = [
 
 CROSS_VALIDATED = ("crossnobis", "poisson_crossvalidated")
 EVERY_DISTANCE = (*ALL_DISTANCES, *CROSS_VALIDATED)
+DEALS = 10  # over which a distance is averaged that has no closed form of its mean over all
 
 
 def check_draws(*, who: str, **counts: int) -> None:
@@ -122,12 +124,16 @@ def noise_of(noise: Any, name: str, who: str) -> Any:
 def checked_trials(
     x: np.ndarray, stimulus: np.ndarray, folds: np.ndarray | None, seed: Seed, *, who: str
 ) -> Trials:
-    """Trials with the folds given, or dealt out by the stream "folds"."""
+    """Trials with the folds given, or dealt out several times by the stream "folds"."""
     if folds is not None:
         return as_trials(x, stimulus, folds, who=who)
     stimuli, number = np.unique(stimulus, return_inverse=True)
-    owner = dealt_folds(number, seed.stream("folds"), who=who)
-    return Trials(np.asarray(x, dtype=np.float64), stimuli, number, owner, np.arange(owner.max() + 1))
+    stream = seed.stream("folds")
+    owner, *others = (dealt_folds(number, stream, who=who) for _ in range(DEALS))
+    names = np.arange(owner.max() + 1)
+    return Trials(
+        np.asarray(x, dtype=np.float64), stimuli, number, owner, names, dealt=True, deals=tuple(others)
+    )
 
 
 def check_size(x: np.ndarray, distance: str, noise: Any, *, who: str) -> None:
@@ -147,13 +153,18 @@ def check_size(x: np.ndarray, distance: str, noise: Any, *, who: str) -> None:
 
 
 def trial_rdm(made: Trials, distance: str, noise: Any, *, who: str) -> np.ndarray:
-    """Condensed RDM over the sorted stimuli of ``made``, of trials that may repeat."""
+    """Condensed RDM over the sorted stimuli of ``made``, of trials that may repeat.
+
+    Where folds were dealt, crossnobis without an estimated noise covariance is the mean over all deals, which has a
+    closed form; the other cross-validated distances are means over the deals of ``made``.
+    """
     check_size(made.x, distance, noise, who=who)
     if distance in CROSS_VALIDATED:
-        if distance == "crossnobis":
-            d = crossnobis_square(made, noise, who=who)
+        if distance == "crossnobis" and made.dealt and not isinstance(noise, str):
+            d = crossnobis_of_repeats(made, noise, who=who)
         else:
-            d = poisson_crossvalidated_square(made, 1.0, 0.1, who=who)
+            each = [made, *(replace(made, fold=fold) for fold in made.deals)]
+            d = np.mean([_cross_validated(one, distance, noise, who) for one in each], axis=0)
         return np.take(d.reshape(-1), condensed_indices(len(d)))
     counts = np.bincount(made.stimulus)
     order = np.argsort(made.stimulus, kind="stable")
@@ -168,6 +179,12 @@ def trial_rdm(made: Trials, distance: str, noise: Any, *, who: str) -> np.ndarra
         residuals = stimulus_residuals(trials, made.stimulus, runs=runs, who=who)
         noise = noise_covariance(residuals, method=noise)  # type: ignore[arg-type]
     return np.asarray(rdm(means, distance="mahalanobis", noise=noise))
+
+
+def _cross_validated(made: Trials, distance: str, noise: Any, who: str) -> np.ndarray:
+    if distance == "crossnobis":
+        return crossnobis_square(made, noise, who=who)
+    return poisson_crossvalidated_square(made, 1.0, 0.1, who=who)
 
 
 @dataclass(frozen=True)
@@ -200,7 +217,7 @@ def part(made: Trials, rows: np.ndarray, given: bool, seed: Seed) -> Trials | No
             return Trials(made.x[rows], made.stimuli, stimulus, np.zeros_like(fold), made.names[:1])
         fold = dealt_folds(stimulus, seed.stream("folds of halves"), who="halves")
     names, fold = np.unique(fold, return_inverse=True)
-    return Trials(made.x[rows], made.stimuli, stimulus, fold, names)
+    return Trials(made.x[rows], made.stimuli, stimulus, fold, names, dealt=not given)
 
 
 def half_rdms(

@@ -11,9 +11,16 @@ from consilience._core._errors import InputError
 from consilience._core._params import check_option, shorten
 from consilience.linalg._noise import NOISE_METHODS, NoiseCovariance, stimulus_residuals, whitened, whitener
 from consilience.linalg._noise_rows import times_precision
-from consilience.measures._repeats import Trials, as_trials, cross_distances, in_range, safe_means
+from consilience.measures._repeats import (
+    Trials,
+    as_trials,
+    cross_distances,
+    in_range,
+    safe_means,
+    safe_trials,
+)
 
-__all__ = ["crossnobis", "crossnobis_square"]
+__all__ = ["crossnobis", "crossnobis_of_repeats", "crossnobis_square"]
 
 
 def crossnobis(
@@ -46,7 +53,7 @@ def crossnobis(
     stimulus : (n,) stimulus of each trial; the RDM has the distinct ones in sorted order (`numpy.unique`)
     folds : (n,) fold of each trial: the run or session, so that noise is independent between folds. None deals the
         trials of each stimulus at random into as many folds as the rarest has trials (at most 10), which takes
-        trials as independent.
+        trials as independent. The value depends on that one deal; `cs.rdms` gives the mean over all deals, or many.
     noise : how to estimate the noise covariance from the residuals of the other folds (`noise_covariance`,
         `stimulus_residuals`); None: none (squared Euclidean); a `NoiseCovariance`, or an array that is a
         **precision** (p, p) or (p,) (what rsatoolbox takes), estimated from other data.
@@ -95,6 +102,31 @@ def crossnobis_square(made: Trials, noise: object, *, who: str) -> np.ndarray:
         means = whitened(means.reshape(-1, p), root).reshape(means.shape)
     d = cross_distances(means, made.present, b=b, who=who, stimuli=made.stimuli.tolist()) / p
     return in_range(d, size, who=who)
+
+
+def crossnobis_of_repeats(made: Trials, noise: object, *, who: str) -> np.ndarray:
+    """The mean of `crossnobis` over all deals of the trials into folds, with one noise precision P or None: (n, n).
+
+    It is the mean over all ordered pairs of different repeats, and equals |m_i - m_j|^2 - v_i / R_i - v_j / R_j in
+    units whitened by P, over p: m_i the mean of the R_i trials of a stimulus, v_i the unbiased variance about it,
+    summed over units. Trials may be unbalanced.
+    """
+    p = made.x.shape[1]
+    x, size = safe_trials(made.x)
+    x = x - x.mean(axis=0)
+    if noise is not None:
+        x = whitened(x, whitener(noise, p, who=who))
+    counts = np.bincount(made.stimulus)
+    order = np.argsort(made.stimulus, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    means = np.add.reduceat(x[order], starts, axis=0) / counts[:, None]
+    apart = x - means[made.stimulus]
+    squares = np.bincount(made.stimulus, weights=np.einsum("ij,ij->i", apart, apart))
+    k = means @ means.T
+    own = np.diag(k) - squares / (counts * (counts - 1.0))
+    d = own[:, None] + own[None, :] - 2 * k
+    np.fill_diagonal(d, 0.0)
+    return in_range(d / p, size, who=who)
 
 
 def _times_training_precision(

@@ -22,6 +22,7 @@ __all__ = [
     "fold_means",
     "in_range",
     "safe_means",
+    "safe_trials",
 ]
 
 MOST_FOLDS = 10  # the variance of a distance falls as M / (M - 1): beyond this it is work for nothing
@@ -30,7 +31,8 @@ MOST_FOLDS = 10  # the variance of a distance falls as M / (M - 1): beyond this 
 @dataclass(frozen=True, eq=False)
 class Trials:
     """x : (trials, p) float64.   stimuli : the n distinct ids, sorted.   stimulus, fold : (trials,) numbers of each
-    trial's stimulus and fold.   names : of the M folds.
+    trial's stimulus and fold.   names : of the M folds.   dealt : folds were dealt at random, not given.
+    deals : further deals (trials,), for means over them.
     """
 
     x: np.ndarray
@@ -38,6 +40,8 @@ class Trials:
     stimulus: np.ndarray
     fold: np.ndarray
     names: np.ndarray
+    dealt: bool = False
+    deals: tuple[np.ndarray, ...] = ()
 
     @property
     def present(self) -> np.ndarray:
@@ -115,11 +119,17 @@ def fold_means(trials: Trials, *, centre: bool = True) -> np.ndarray:
 
 def safe_means(trials: Trials) -> tuple[np.ndarray, float]:
     """`fold_means` over a power of two so that squares neither overflow nor vanish, and that power: 1 for most."""
-    top = max(float(trials.x.max()), -float(trials.x.min()))
+    x, size = safe_trials(trials.x)
+    return fold_means(replace(trials, x=x)), size
+
+
+def safe_trials(x: np.ndarray) -> tuple[np.ndarray, float]:
+    """``x`` over a power of two as in `safe_means`, and that power."""
+    top = max(float(x.max()), -float(x.min()))
     if top == 0 or 2.0**-100 < top < 2.0**100:
-        return fold_means(trials), 1.0
+        return x, 1.0
     size = math.ldexp(1.0, min(math.frexp(top)[1], 1023))
-    return fold_means(replace(trials, x=trials.x / size)), size
+    return x / size, size
 
 
 def in_range(d: np.ndarray, size: float, *, who: str) -> np.ndarray:

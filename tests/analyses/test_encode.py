@@ -567,3 +567,34 @@ def test_scores_do_not_depend_on_the_size_of_the_data(model):
             np.testing.assert_allclose(
                 found.predictions[name] / sy, there.predictions[name], rtol=1e-6, atol=1e-6
             )
+
+
+def test_few_draws_and_few_relabellings_are_said():
+    layer, area, *_ = planted(n=20, t=3)
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[few-draws\] n_boot=20: .* outermost few of 20 draws"):
+        result = cs.encode(layer, area, n_boot=20, n_perm=5, n_deals=0, rng=0)
+    assert "few-draws" in [w.code for w in result.warnings]
+    assert "with n_perm=5 none can be below 0.167" in str(result)
+    assert "above chance" not in str(result)
+    result = cs.encode(layer, area, n_boot=100, n_perm=19, n_deals=0, rng=0)
+    assert "few-draws" not in [w.code for w in result.warnings]
+    assert "units above chance" in str(result)
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[few-draws\] n_boot=99"):
+        assert (
+            cs.compare(area, area, measure="cka", n_boot=99, n_perm=0, rng=0).warnings[0].code == "few-draws"
+        )
+
+
+@pytest.mark.filterwarnings("ignore:.*ceiling-missing")
+def test_one_unit_has_an_interval_over_stimuli_alone():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 5))
+    ids = [f"s{i}" for i in range(60)]
+    one = cs.responses((x[:, 0] + rng.normal(size=60))[:, None], stimulus=ids, system="y")
+    found = cs.encode(cs.responses(x, stimulus=ids, system="x"), one, n_boot=200, n_perm=0, rng=0)
+    for name in ("ci_units", "ci_both"):
+        assert np.isnan(found.population[f"{name}_low"]) & np.isnan(found.population[f"{name}_high"])
+    assert found.interval == (found.data["ci_low"].item(), found.data["ci_high"].item())
+    low, high = found.interval
+    assert "y: 1 unit, 60 stimuli" in repr(found)
+    assert f"  r {found.value:.3f} [{low:.3f}, {high:.3f}] (stimuli)" in repr(found)

@@ -33,7 +33,7 @@ class Encoding(Result):
         too high, as the weakest units have none. The ratio of a single unit has a standard deviation near 0.3 at a
         ceiling of 0.55 and 0.45 at 0.35.
     population : Dataset without dims: median of r over units with ci_* (new stimuli), ci_units_* (new units), ci_both_*
-        (both), p.
+        (both), p. Of a single unit there is none over units or both.
     bands : Dataset (band, unit), with several bands: share (the band's part of r2, parts add up to r2), unique (r2 lost
         when the band is left out and all is fitted anew), each with _low, _high. In simulations these cover bands that
         carry something in 0.89 to 0.99, and lie above 0 in 0.002 for one that carries nothing. NaN where the value is
@@ -74,23 +74,35 @@ class Encoding(Result):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of the median, over stimuli (stretches of time) and units together."""
+        """Of the median, over stimuli (stretches of time) and units together; of one unit, over stimuli alone: that of
+        its r.
+        """
+        if self.data.sizes["unit"] == 1:
+            return float(self.data["ci_low"][0]), float(self.data["ci_high"][0])
         return float(self.population["ci_both_low"]), float(self.population["ci_both_high"])
 
     def _lines(self) -> list[str]:
         said, d = self.settings, self.data
         rows = f"{said['n_samples']} samples" if "n_samples" in said else f"{said.get('n_stimuli')} stimuli"
         low, high = self.interval
-        drawn = "time" if "n_samples" in said else "stimuli"
+        units = d.sizes["unit"]
+        drawn = ("time" if "n_samples" in said else "stimuli") + " and units" * (units != 1)
         lines = [
-            f"  {str(said.get('x'))[:40]} predicts {str(said.get('y'))[:40]}: {d.sizes['unit']} units, {rows}, "
+            f"  {str(said.get('x'))[:40]} predicts {str(said.get('y'))[:40]}: {units} unit{'s' * (units != 1)}, "
+            f"{rows}, "
             f"{said.get('model_name')}",
-            f"  median r {self.value:.3f}"
-            + (f" [{low:.3f}, {high:.3f}] ({drawn} and units)" if np.isfinite(low) else ", no interval"),
+            f"  {'median r' if units != 1 else 'r'} {self.value:.3f}"
+            + (f" [{low:.3f}, {high:.3f}] ({drawn})" if np.isfinite(low) else ", no interval"),
         ]
         p = d["p_fwer"].values
         if np.isfinite(p).any():
-            lines.append(f"  {int((p <= 0.05).sum())} of {p.size} units above chance, p_fwer <= 0.05")
+            least = 1 / (1 + int(said.get("n_perm") or 0))
+            lines.append(
+                f"  {int((p <= 0.05).sum())} of {p.size} units above chance, p_fwer <= 0.05"
+                if least <= 0.05
+                else f"  smallest p_fwer {np.nanmin(p):.3f}; with n_perm={said.get('n_perm')} none can be below "
+                f"{least:.3f}"
+            )
         ceiling = d["ceiling"].values
         if np.isfinite(ceiling).any():
             usable = ~d["unreliable"].values & np.isfinite(d["ratio"].values)

@@ -18,6 +18,7 @@ from consilience.analyses._models import caution_few_relabellings
 from consilience.measures import Measure, as_measure
 
 WHO = "cs.compare"
+_FEW_DRAWS = 100
 _LARGE = 100_000_000  # bytes worth a word
 MeasureLike = str | Callable[..., Any] | Measure
 
@@ -27,6 +28,12 @@ def check_resamples(count: object, name: str, *, who: str = WHO) -> None:
     if count == 1:
         raise InputError(
             f"{who}: {name}=1 says nothing; use 0 for none, or some hundreds.", code="bad-parameter"
+        )
+    if name == "n_boot" and 0 < int(count) < _FEW_DRAWS:  # type: ignore[call-overload]
+        warn(
+            "few-draws",
+            f"n_boot={count}: the ends of an interval rest on the outermost few of {count} draws, and move with rng.",
+            "Use n_boot of some hundreds (1000 is usual), or 0 for no intervals.",
         )
 
 

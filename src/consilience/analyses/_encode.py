@@ -84,8 +84,8 @@ def encode(
     Raises
     ------
     InputError : ids or times that do not match, too few stimuli, a model that fails or predicts no finite numbers.
-    ConsilienceWarning : ``penalty-at-edge``, ``ceiling-missing``, ``few-blocks``, ``few-relabellings``,
-        ``constant-units``, ``time-breaks``.
+    ConsilienceWarning : ``penalty-at-edge``, ``ceiling-missing``, ``few-blocks``, ``few-draws``,
+        ``few-relabellings``, ``constant-units``, ``time-breaks``.
 
     References
     ----------
@@ -106,8 +106,6 @@ def encode(
     True
     """
     cv = check_count(cv, name="cv", who=WHO, minimum=2)
-    check_resamples(n_boot, "n_boot", who=WHO)
-    check_resamples(n_perm, "n_perm", who=WHO)
     n_deals = check_count(n_deals, name="n_deals", who=WHO, minimum=0)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=WHO)
@@ -118,6 +116,8 @@ def encode(
             f"{WHO}: y must be the responses of one system, got {type(y).__name__}.", code="not-responses"
         )
     with collect_cautions() as cautions:
+        check_resamples(n_boot, "n_boot", who=WHO)
+        check_resamples(n_perm, "n_perm", who=WHO)
         data = _data(x, y, by=by, join=join, cv=cv, groups=groups, gap=gap, delays=delays, seed=seed)
         chosen = _model(model, list(data.bands.values()))
         held = HeldOut(chosen, data.x, data.splits, data.inner, data.groups, data.units)

@@ -246,3 +246,51 @@ def test_one_rdm_has_no_ceiling_and_says_so():
     with pytest.warns(cs.ConsilienceWarning, match="ceiling-missing"):
         found = cs.evaluate_models({"m": m}, d, n_boot=50, n_perm=0, rng=0)
     assert np.isnan(found.ceilings["value"].values).all()
+
+
+@pytest.mark.parametrize("size", [1e-305, 1e-170, 1e-100, 1e100, 1e200, 1e300])
+def test_the_size_of_rdms_does_not_matter(size):
+    rng = np.random.default_rng(0)
+    one, two = (cs.measures.rdm(rng.normal(size=(12, 4)), distance="sqeuclidean") for _ in range(2))
+    people = np.abs(one + 0.3 * rng.normal(size=(4, one.size)))
+    ids = [f"s{i}" for i in range(12)]
+
+    def values(by):
+        data = cs.rdm_data(people * by, stimulus=ids, subject=list("abcd"))
+        models = {"one": cs.rdm_data(one * by, stimulus=ids), "two": cs.rdm_data(two, stimulus=ids)}
+        both = {"one": models["one"], "two": cs.rdm_data(two * by, stimulus=ids)}
+        options = {"n_boot": 100, "n_perm": 20, "rng": 0}
+        fixed = cs.evaluate_models(models, data, method="pearson", **options).to_frame()
+        mixed = cs.evaluate_models({"mix": cs.models.WeightedRDM(both)}, data, **options).to_frame()
+        parts = cs.partition(data, models, **options).to_frame()
+        return [f.select_dtypes("number").to_numpy() for f in (fixed, mixed, parts)]
+
+    for found, expected in zip(values(size), values(1.0)):
+        np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_rdms_of_one_model_that_are_too_far_apart_are_refused():
+    rng = np.random.default_rng(0)
+    one, two = (cs.measures.rdm(rng.normal(size=(12, 4))) for _ in range(2))
+    ids = [f"s{i}" for i in range(12)]
+    parts = {"one": cs.rdm_data(one, stimulus=ids), "two": cs.rdm_data(two * 1e-200, stimulus=ids)}
+    data = cs.rdm_data(np.stack([one, two]), stimulus=ids, subject=["s1", "s2"])
+    with pytest.raises(cs.InputError, match="too far apart for a float64") as found:
+        cs.evaluate_models({"mix": cs.models.WeightedRDM(parts)}, data, n_boot=0, n_perm=0, rng=0)
+    assert found.value.code == "out-of-range"
+
+
+def test_no_interval_passes_what_a_correlation_can_be():
+    rng = np.random.default_rng(3)
+    one = cs.measures.rdm(rng.normal(size=(6, 4)))
+    ids = [f"s{i}" for i in range(6)]
+    data = cs.rdm_data(np.abs(one + 0.3 * rng.normal(size=(3, one.size))), stimulus=ids, subject=list("abc"))
+    found = cs.evaluate_models(
+        {"one": cs.rdm_data(one, stimulus=ids)}, data, method="pearson", n_perm=0, rng=0
+    )
+    for table in (found.data, found.ceilings):
+        for name in ("ci", "ci_subjects", "ci_both"):
+            low, high = table[f"{name}_low"].values, table[f"{name}_high"].values
+            assert (low >= -1).all()
+            assert (high <= 1).all()
+    assert (found.data["ci_both_high"] == 1).all()  # t alone would have gone on

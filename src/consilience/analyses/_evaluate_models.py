@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ from consilience.analyses._evaluation import EXACT, Table
 from consilience.analyses._evaluation_runs import ASSIGNMENTS, cross_validated, plain
 from consilience.analyses._evaluation_tables import Draws, tables_of
 from consilience.analyses._inputs import System, aligned_systems
-from consilience.analyses._models import caution_few_relabellings, constant_rdm
+from consilience.analyses._models import caution_few_relabellings, constant_rdm, safe_rdms
 from consilience.measures import rdm
 from consilience.measures._compare_rdms import check_method
 from consilience.models._rdm import FixedRDM, RDMModel
@@ -51,7 +52,8 @@ def evaluate_models(
     """How well models of an RDM explain the RDMs of subjects: values, ceilings, and tests between all models.
 
     Each model's value is the mean over subjects of `compare_rdms`. Stimuli, subjects, and both are resampled as
-    weights; all models share the draws, so that differences are paired. Intervals and tests are t.
+    weights; all models share the draws, so that differences are paired. Intervals and tests are t; an interval is cut
+    at -1 and 1 (of a difference at -2 and 2), beyond which no value lies, which leaves its coverage as it is.
 
     For fixed models, variances of values and differences come from components (`cs.stats.crossed_components`): the
     jackknife over stimuli, less what it counts twice, and the subjects' spread; degrees of freedom over both are
@@ -260,7 +262,7 @@ def _ready(
         parts[owner[key]].append(_rdms_of(system, distance))
     out: dict[str, RDMModel] = {}
     for name, model in models.items():
-        stacked = np.concatenate(parts[name])
+        stacked = safe_rdms(np.concatenate(parts[name]), who=f"{_WHO}, model {name!r}", together=True)
         if not isinstance(model, RDMModel):
             if len(stacked) > 1:
                 raise InputError(
@@ -277,7 +279,8 @@ def _ready(
         out[str(name)] = model
     brain = systems["data"]
     if len(brain) == 1 and brain[0].rdms is not None:
-        return out, brain[0], ids, references
+        one = brain[0]
+        return out, replace(one, rdms=safe_rdms(one.rdms, who=_WHO, together=False)), ids, references
     rows = np.concatenate([_rdms_of(one, distance) for one in brain])
     if len(rows) != len(brain):
         raise InputError(
@@ -285,6 +288,7 @@ def _ready(
             f"{len(rows)} RDMs for {len(brain)} entries.",
             code="bad-parameter",
         )
+    rows = safe_rdms(rows, who=_WHO, together=False)
     people = System("data", "rdm", rdms=rows, subjects=tuple(one.name for one in brain), distance=distance)
     return out, people, ids, references
 

@@ -98,6 +98,7 @@ def tables_of(
         known = draws.test(factor, n, s, level) if factor in draws.factors else None
         for end in ("low", "high"):
             both = np.full(k + 2, np.nan) if known is None else getattr(known, end)
+            both = np.clip(both, -1.0, 1.0)  # what a correlation cannot be is not in its interval
             data[f"{_PREFIX[factor]}_{end}"], bounds[f"{_PREFIX[factor]}_{end}"] = both[:k], both[k:]
     data["p"] = blank if p is None else p
     if p is not None and null is not None and correction == "max":
@@ -127,8 +128,9 @@ def tables_of(
             corrected = adjust(
                 test.p, correction, draws=pairs.factors[factor].mean(axis=1) if correction == "max" else None
             )
-            columns["ci_low"][first, second], columns["ci_high"][first, second] = test.low, test.high
-            columns["ci_low"][second, first], columns["ci_high"][second, first] = -test.high, -test.low
+            low, high = np.clip(test.low, -2.0, 2.0), np.clip(test.high, -2.0, 2.0)
+            columns["ci_low"][first, second], columns["ci_high"][first, second] = low, high
+            columns["ci_low"][second, first], columns["ci_high"][second, first] = -high, -low
             for name, values in (("p", test.p), ("p_corrected", corrected)):
                 columns[name][first, second] = columns[name][second, first] = values
     label = np.array(names, dtype=object)

@@ -13,11 +13,20 @@ from consilience._core._params import shorten
 from consilience._responses import check_rdm_data, is_rdm_data, select_ids, stimulus_ids
 from consilience._responses._check import refuse_result
 from consilience.analyses._inputs import condensed
+from consilience.linalg import to_safe_size
+from consilience.linalg._centre import safe_power
 from consilience.measures._compare_rdms import PREPARE, check_varies
 from consilience.stats import distinct_relabellings
 from consilience.stats._pairs import square
 
-__all__ = ["RDM_METHODS", "caution_few_relabellings", "constant_rdm", "model_vectors", "unit_rows"]
+__all__ = [
+    "RDM_METHODS",
+    "caution_few_relabellings",
+    "constant_rdm",
+    "model_vectors",
+    "safe_rdms",
+    "unit_rows",
+]
 
 FEW_RELABELLINGS = 100  # different RDMs of a model, below which its smallest p is said
 
@@ -66,6 +75,23 @@ def constant_rdm(vector: np.ndarray, who: str, name: str) -> InputError:
         "to compare; check its data, or leave it out.",
         code="constant-rdm",
     )
+
+
+def safe_rdms(rdms: np.ndarray, *, who: str, together: bool) -> np.ndarray:
+    """RDMs (k, pairs) of any size over a power of two, for what does not depend on their scale: ``together`` over one
+    for all, where they are averaged or mixed; refused where they differ so much that one would be lost.
+    """
+    if not together:
+        return np.stack([to_safe_size(row) for row in rdms])
+    made = np.asarray(to_safe_size(rdms))
+    if any(safe_power(row) != 1.0 for row in made):
+        tops = np.abs(rdms).max(axis=1)
+        raise InputError(
+            f"{who}: its RDMs have largest entries from {tops.min():.0e} to {tops.max():.0e}, too far apart for a "
+            "float64 to work with them together; give them in one unit, or at least of like sizes.",
+            code="out-of-range",
+        )
+    return made
 
 
 def unit_rows(vectors: np.ndarray, method: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from consilience._core._seeds import resolve_seed
 from consilience._responses._check import refuse_result
 from consilience._results import VariancePartition
 from consilience.analyses._inputs import System, aligned_systems
-from consilience.analyses._models import caution_few_relabellings
+from consilience.analyses._models import caution_few_relabellings, safe_rdms
 from consilience.analyses._variance_parts import VarianceParts
 from consilience.measures import rdm
 from consilience.measures._rdm import DISTANCES, FlatPatternError
@@ -181,6 +181,7 @@ def _rdms(system: System, distance: str, ids: np.ndarray) -> np.ndarray:
             found = np.asarray(made, dtype=np.float64)[None]
         except FlatPatternError as error:
             raise error.named(ids, who=f"{WHO}, system {system.name!r}") from None
+    found = safe_rdms(found, who=f"{WHO}, system {system.name!r}", together=True)
     for one in found:
         try:
             check_varies(one, one)

@@ -96,6 +96,7 @@ def _population(r: np.ndarray, draws: Any, null: Any, held: HeldOut, seed: Any, 
                 median, rows, units, both, n_stimuli=held.rows.size, n_subjects=r.size, level=level
             ),
         ]
+        ends = ends if r.size > 1 else ends[:2]  # one unit says nothing of other units
         out.update((name, float(np.clip(end, -1.0, 1.0))) for name, end in zip(names, ends))
     if null is not None:
         out["p"] = float(p_value(median, np.median(null, axis=1)))

@@ -416,3 +416,22 @@ def test_the_map_names_its_sides_and_the_ends_of_its_scale():
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("side a", "side b")
     (bar,) = ax.child_axes
     assert [bar.get_xticks()[0], bar.get_xticks()[-1]] == pytest.approx(bar.get_xlim())
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_parts_of_a_partition_read_apart_however_long_the_names_are():
+    rng = np.random.default_rng(0)
+    models = {
+        f"features.{k}.convolution": cs.measures.rdm(rng.normal(size=(12, 8)), square=True) for k in range(3)
+    }
+    data = {
+        name: cs.rdm_data(values[None], stimulus=range(12), distance="correlation", system=name)
+        for name, values in models.items()
+    }
+    brain = cs.rdm_data(
+        sum(models.values())[None], stimulus=range(12), distance="correlation", system="brain"
+    )
+    ax = cs.partition(brain, data, n_boot=0, n_perm=0, rng=0).plot()
+    words = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert len(set(words)) == len(words) == 11
+    assert "common: \u20260\u2026 + \u20261\u2026" in words

@@ -62,6 +62,7 @@ def plot_evaluation(evaluation: ModelEvaluation, ax: Axes | None = None, *, alph
                 markeredgewidth=1.6 if below else 0.8,
                 zorder=4,
                 linestyle="",
+                label="below it (corrected)" if below else None,
             )
             said = f"{number(row['value'], 3)} {interval_text(row['ci_both_low'], row['ci_both_high'])}"
             tip(dot, f"{label(row['model'], 40)}\n{said} {probability(row['p'])}")

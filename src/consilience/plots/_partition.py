@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience.plots._labels import label, number, probability
+from consilience.plots._labels import label, number, probability, told_apart
 from consilience.plots._marks import interval_lines, legend_once, margin_note
 from consilience.plots._read import check_is, names
 from consilience.plots._style import BAND, FAINT, INK, MUTED, PALETTE, PAPER, dress, own_axes, style, tip
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from consilience._results import VariancePartition
 
 MOST_STACKED = 3
+_LONGEST = 34  # characters of a part's name
 
 
 def plot_partition(result: VariancePartition, ax: Axes | None = None) -> Axes:
@@ -38,7 +41,7 @@ def plot_partition(result: VariancePartition, ax: Axes | None = None) -> Axes:
         words = []
         for y, row in enumerate(rows.to_dict("records")):
             own = color.get(row["models"], FAINT if row["kind"] == "common" else MUTED)
-            words.append("all models" if row["kind"] == "total" else label(row["part"], 34))
+            words.append("all models" if row["kind"] == "total" else _part(row, models))
             if row["kind"] == "total":
                 if np.isfinite(row["ceiling_low"]):
                     low, high = row["ceiling_low"], row["ceiling_high"]
@@ -84,6 +87,17 @@ def plot_partition(result: VariancePartition, ax: Axes | None = None) -> Axes:
             ax, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, handlelength=1.4
         )
     return ax
+
+
+def _part(row: Mapping[str, Any], models: list[str]) -> str:
+    """A part in words. Where all do not fit, models are shortened one by one, so that parts still read apart."""
+    whole = str(row["part"])
+    for count in (2, 3):
+        for some in combinations(range(len(models)), count):
+            if len(whole) > _LONGEST and row["models"] == " + ".join(models[i] for i in some):
+                short = told_apart(models, (_LONGEST - len("common: ")) // count - 2)
+                return label(f"{row['kind']}: {' + '.join(short[i] for i in some)}", 2 * _LONGEST)
+    return label(whole, _LONGEST)
 
 
 def _total(ax: Axes, frame, value: float, y: int, color: dict[str, str]) -> None:  # type: ignore[no-untyped-def]

@@ -86,12 +86,19 @@ def _bars(ax: Axes, movie: RDMMovie, models: list[Any], low: float) -> None:
     """Times at which a model is above chance after correction."""
     x = movie.data["time"].values
     half = np.median(np.diff(x)) / 2 if x.size > 1 else 0.5
+    words: str | None = "bars: p_fwer \u2264 0.05"
     for k, model in enumerate(models):
         found = movie.data["p_fwer"].sel(model=model).values <= 0.05
         y = low - 0.05 - 0.035 * k
         ax.hlines(
-            np.full(int(found.sum()), y), x[found] - half, x[found] + half, color=PALETTE[k], linewidth=2.5
+            np.full(int(found.sum()), y),
+            x[found] - half,
+            x[found] + half,
+            color=PALETTE[k],
+            linewidth=2.5,
+            label=words if found.any() else None,
         )
+        words = None if found.any() else words  # once in the legend
 
 
 def _matrix(ax: Axes, movie: RDMMovie) -> None:

@@ -66,7 +66,7 @@ def plot_searchlight(result: Searchlight, ax: Axes | None = None, *, field: str 
         signed = low < 0 < high
         if signed:
             low, high = -max(-low, high), max(-low, high)
-        if shown.size > 1:
+        if len(places) == 3:
             ax.set_title(title, loc="left", pad=10)
         spacing = [_spacing(p) for p in places[:2]]
         image = None
@@ -91,6 +91,10 @@ def plot_searchlight(result: Searchlight, ax: Axes | None = None, *, field: str 
         if signed:
             bar.axhline(0, color=INK, linewidth=1.2)
         bar.set_title(label(name), loc="left", fontsize=8, color=MUTED, fontweight="normal")
+        if found.any():
+            ax.text(
+                0.92, 0.0, "framed:\np_fwer \u2264 0.05", transform=ax.transAxes, fontsize=7.5, color=MUTED
+            )
     return ax
 
 

@@ -86,7 +86,7 @@ def _bars(ax: Axes, movie: RDMMovie, models: list[Any], low: float) -> None:
     """Times at which a model is above chance after correction."""
     x = movie.data["time"].values
     half = np.median(np.diff(x)) / 2 if x.size > 1 else 0.5
-    words: str | None = "bars: p_fwer \u2264 0.05"
+    words = "bars: p_fwer \u2264 0.05"
     for k, model in enumerate(models):
         found = movie.data["p_fwer"].sel(model=model).values <= 0.05
         y = low - 0.05 - 0.035 * k
@@ -96,9 +96,9 @@ def _bars(ax: Axes, movie: RDMMovie, models: list[Any], low: float) -> None:
             x[found] + half,
             color=PALETTE[k],
             linewidth=2.5,
-            label=words if found.any() else None,
+            label=words if found.any() else "",
         )
-        words = None if found.any() else words  # once in the legend
+        words = "" if found.any() else words  # once in the legend
 
 
 def _matrix(ax: Axes, movie: RDMMovie) -> None:

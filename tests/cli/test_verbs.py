@@ -442,3 +442,123 @@ def test_lines_of_the_docs_are_understood(line):
     _, name, *args = shlex.split(line)
     context = cli.commands[name].make_context(name, args)
     assert context.params
+
+
+def _rdm_files(rng: np.random.Generator, n: int = 8) -> None:
+    base = cs.measures.rdm(rng.normal(size=(n, 6)), square=True)
+    noise = [0.2 * cs.measures.rdm(rng.normal(size=(n, 6)), square=True) for _ in range(3)]
+    np.save("people.npy", np.stack([base + one for one in noise]))
+    for i, one in enumerate(noise):
+        np.save(f"part{i}.npy", base + one)
+    np.save("good.npy", base)
+    np.save("bad.npy", cs.measures.rdm(rng.normal(size=(n, 6)), square=True))
+    Path("eight.txt").write_text("\n".join(f"s{i}" for i in range(n)))
+
+
+EIGHT = ("--rdm", "unknown", "--ids", "eight.txt", "--n-boot", 200, "--n-perm", 50, "--method", "pearson")
+
+
+def test_models_are_told_apart_in_print_and_in_json(call, files):
+    _rdm_files(np.random.default_rng(0))
+    outcome = call("evaluate-models", "people.npy", "good.npy", "bad.npy", *EIGHT)
+    assert re.search(
+        r"good and the next, bad: told apart, difference \d\.\d+, p=\S+ \(corrected\)", outcome.out
+    )
+    assert re.search(r"good and the noise ceiling: (not told apart from it|below it), p=", outcome.out)
+    parsed = json.loads(call("evaluate-models", "people.npy", "good.npy", "bad.npy", *EIGHT, "--json").out)
+    assert [(row["model"], row["other"]) for row in parsed["pairs"]] == [("good", "bad")]
+    assert parsed["pairs"][0]["p_corrected"] < 0.05
+    assert [row["bound"] for row in parsed["ceilings"]] == ["low", "high"]
+    one = call("evaluate-models", "part0.npy", "good.npy", "bad.npy", *EIGHT)
+    assert "noise ceiling: none for one RDM" in one.out
+    assert "as further files (--and FILE)" in one.err
+
+
+def test_data_in_several_files_and_subjects_of_rdms(call, files):
+    _rdm_files(np.random.default_rng(0))
+    whole = json.loads(call("evaluate-models", "people.npy", "good.npy", *EIGHT, "--json").out)
+    parts = ("part0.npy", "good.npy", "--and", "part1.npy", "--and", "part2.npy")
+    several = json.loads(call("evaluate-models", *parts, *EIGHT, "--json").out)
+    assert several["settings"]["n_subjects"] == 3
+    assert several["results"][0]["value"] == pytest.approx(whole["results"][0]["value"])
+    unnamed = call("evaluate-models", "people.npy", "good.npy", *EIGHT)
+    assert "Pass --label subject=FILE" in unnamed.err
+    Path("who.txt").write_text("ann\nann\nbob\n")
+    for entry in ("subject=who.txt", "people:subject=who.txt"):
+        named = call("evaluate-models", "people.npy", "good.npy", *EIGHT, "--label", entry, "--json")
+        assert json.loads(named.out)["settings"]["n_subjects"] == 2, named.err
+    refused(
+        call("evaluate-models", "people.npy", "good.npy", *EIGHT, "--label", "run=who.txt"), "'run' belongs"
+    )
+
+
+def test_rdms_in_json(call, files):
+    args = ("rdms", "x.npy", *IDS, "--distance", "euclidean", "--n-boot", 0)
+    parsed = json.loads(call(*args, "--json").out)
+    expected = cs.measures.rdm(np.load("x.npy"), distance="euclidean")
+    np.testing.assert_allclose(parsed["rdms"]["x"], expected)
+    assert parsed["stimuli"] == [f"s{i}" for i in range(20)]
+    written = json.loads(call(*args, "--json", "-o", "r.nc").out)
+    assert written["output"] == "r.nc"
+    assert "rdms" not in written
+
+
+def test_the_onset_of_a_movie_is_printed(call, files):
+    rng = np.random.default_rng(1)
+    pattern, ids = rng.normal(size=(7, 12)), [f"s{i}" for i in range(7)]
+    data = rng.normal(size=(28, 6, 12))
+    data[:, 3:] += 3 * np.tile(pattern, (4, 1))[:, None]
+    np.savez("movie.npz", responses=data, stimulus=ids * 4, time=np.arange(6) / 10)
+    np.save("model.npy", cs.measures.rdm(pattern, square=True))
+    Path("seven.txt").write_text("\n".join(ids))
+    args = ("--ids", "model=seven.txt", "--rdm", "unknown", "--repeat", "count", "--n-boot", 0)
+    outcome = call("rdm-movie", "movie.npz", "model.npy", *args, "--n-perm", 200, "--distance", "correlation")
+    assert "model told from chance first at 0.3 s, at 3 of 6 times (p_fwer <= 0.05)" in outcome.out, (
+        outcome.err
+    )
+    none = call("rdm-movie", "movie.npz", "model.npy", *args, "--n-perm", 0, "--distance", "correlation")
+    assert "told from chance" not in none.out
+
+
+def test_options_of_measures(call, files):
+    asked = ("compare", "x.npy", "y.npy", *IDS, *QUICK)
+    outcome = call(*asked, "-m", "rsa:distance=euclidean,method=cosine", "-m", "cka:debiased=no", "--json")
+    rows = json.loads(outcome.out)["results"]
+    assert [row["measure"] for row in rows] == [
+        "rsa(distance=euclidean, method=cosine)",
+        "cka(debiased=False)",
+    ]
+    x, y = np.load("x.npy"), np.load("y.npy")
+    assert rows[0]["value"] == pytest.approx(cs.measures.rsa(x, y, distance="euclidean", method="cosine"))
+    refused(call(*asked, "-m", "rsa:distanc=euclidean"), "no option 'distanc'. Did you mean 'distance'?")
+    refused(call(*asked, "-m", "rsa:distance"), "NAME:OPTION=VALUE")
+    refused(call(*asked, "-m", "mutual_knn:k=x"), "k must be a whole number")
+    refused(call(*asked, "-m", "cka:debiased=maybe"), "debiased must be yes or no")
+    refused(call(*asked, "-m", "rsx:k=1"), "Did you mean 'rsa'?")
+    np.save("one.npy", x[:, :1])
+    refused(call("compare", "x.npy", "one.npy", *IDS, *QUICK), "use -m rsa:distance=euclidean")
+    assert call("influence", "x.npy", "y.npy", *IDS, "-m", "rsa:distance=euclidean").code == 0
+    assert call("shape-space", "x.npy", "y.npy", "x.npy", *IDS, "-m", "cka:debiased=no", *QUICK).code == 0
+
+
+def test_series_are_encoded(call, files):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(300, 2))
+    y = np.roll(x, 2, axis=0) + 0.5 * rng.normal(size=x.shape)
+    times = np.arange(300) / 10
+    for name, values in (("vel", x), ("m1", y)):
+        np.savez(f"{name}.npz", responses=values, time=times)
+        np.save(f"{name}.npy", values)
+    np.save("times.npy", times)
+    quick = ("--n-boot", 0, "--n-perm", 0, "--json")
+    inside = call("encode", "vel.npz", "m1.npz", "--delays", "0:4", "--gap", 3, *quick)
+    assert inside.code == 0, inside.err
+    rows = json.loads(inside.out)
+    assert rows["settings"]["delays"] == [0, 1, 2, 3]
+    assert min(row["r"] for row in rows["results"]) > 0.7
+    beside = call(
+        "encode", "vel.npy", "m1.npy", "--time", "times.npy", "--delays", "0,1,2,3", "--gap", "3", *quick
+    )
+    assert json.loads(beside.out)["results"] == rows["results"]
+    refused(call("encode", "vel.npz", "m1.npz", "--delays", "0:x"), "FROM:TO[:STEP]")
+    refused(call("encode", "vel.npz", "m1.npz", "--gap", "far"), "--gap must be auto")

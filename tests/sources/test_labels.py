@@ -94,8 +94,29 @@ def test_refused_with_the_name(folder, labels, words):
 
 def test_rdm_data_have_no_labels_of_trials(folder):
     np.save("d.npy", 1 - np.eye(6))
-    with pytest.raises(InputError, match="labels belong to trials, and this is RDM data"):
+    with pytest.raises(InputError, match="the label 'run' belongs to trials, and this is RDM data"):
         read_array("d.npy", ids=list("abcdef"), rdm="correlation", labels={"run": "runs.npy"})
+
+
+def test_subject_and_session_of_rdm_data_are_labels(folder):
+    np.save("d.npy", np.stack([1 - np.eye(6)] * 2))
+    labels = {"subject": ["ann", "bob"], "session": [1, 2]}
+    data = read_array("d.npy", ids=list("abcdef"), rdm="correlation", labels=labels)
+    assert data["subject"].values.tolist() == ["ann", "bob"]
+    assert data["session"].values.tolist() == ["1", "2"]
+    with pytest.raises(InputError, match="subject is given twice"):
+        read_array("d.npy", ids=list("abcdef"), rdm="correlation", labels=labels, subject=["ann", "bob"])
+
+
+def test_times_in_a_file_tell_its_dims(folder):
+    rng = np.random.default_rng(0)
+    np.savez("s.npz", responses=rng.normal(size=(9, 2)), time=np.arange(9) / 10)
+    assert read_array("s.npz").dims == ("time", "unit")
+    np.savez("m.npz", responses=rng.normal(size=(6, 4, 2)), stimulus=list("abcdef"), time=np.arange(4) / 10)
+    assert read_array("m.npz").dims == ("trial", "time", "unit")
+    np.savez("t.npz", responses=rng.normal(size=(6, 2)), stimulus=list("abcdef"), time=np.arange(6) / 10)
+    with pytest.raises(InputError, match="have no time"):
+        read_array("t.npz")
 
 
 def test_json_lists_keep_their_types(folder):

@@ -83,7 +83,7 @@ def demo(**options: Any) -> int:
     multiple=True,
     default=("rsa",),
     show_default=True,
-    help="May be given several times.",
+    help="May be given several times; with options: rsa:distance=euclidean,method=cosine.",
 )
 @click.option(
     "--ids", type=click.Path(), help="Stimulus ids of both files: .txt (one a line), .json, .yaml or .npy."

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from consilience._cli._guard import tell
+from consilience._cli._measures import measure_given
 from consilience._cli._text import clean, interval, number, table
 from consilience._cli._verb import as_json, names_of, read_files, said_as_options, target
 
@@ -37,7 +38,7 @@ def command(
     listed = [source.partition("=")[2] for source in labels]
     written = target(out, [a, b, ids, ids_b, *listed], option="--out")
     names = names_of([a, b])
-    with said_as_options(["missing", "rdm"]):
+    with said_as_options(["missing", "rdm"], measures):
         files = read_files(
             [a, b],
             ids=[*([ids] if ids else []), *([f"{names[1]}={ids_b}"] if ids_b else [])],
@@ -52,7 +53,7 @@ def command(
         result = compare(
             {names[0]: files[names[0]]},
             {names[1]: files[names[1]]},
-            list(measures),
+            [measure_given(measure) for measure in measures],
             join=join,
             n_boot=n_boot,
             n_perm=n_perm,
@@ -62,7 +63,7 @@ def command(
     if written is not None:
         result.save(written)
     if as_json_text:
-        tell(json.dumps(as_json(result), indent=1))
+        tell(json.dumps(as_json(result, written=written), indent=1))
     else:
         for line in _lines(result):
             tell(line)

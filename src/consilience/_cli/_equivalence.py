@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from consilience._cli._measures import measure_given
 from consilience._cli._verb import run_verb
 
 __all__ = ["command"]
@@ -15,6 +16,7 @@ def command(
     animals: tuple[str, ...],
     more: tuple[str, ...],
     in_sample: bool,
+    measure: str | None,
     reading: dict[str, Any],
     output: str | None,
     as_json_text: bool,
@@ -34,7 +36,8 @@ def command(
         [model, *more, *animals],
         arguments,
         reading=reading,
-        options=options,
+        options={**options, "measure": measure_given(measure)},
         output=output,
         as_json_text=as_json_text,
+        measures=[measure],
     )

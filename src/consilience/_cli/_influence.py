@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from consilience._cli._measures import measure_given
 from consilience._cli._verb import run_verb
 
 __all__ = ["command"]
@@ -20,7 +21,7 @@ def command(
     as_json_text: bool,
     **options: Any,
 ) -> int:
-    keyword = {"measure": list(measures), "held_out": not in_sample}
+    keyword = {"measure": [measure_given(measure) for measure in measures], "held_out": not in_sample}
 
     def arguments(systems: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return tuple({name: data} for name, data in systems.items()), keyword
@@ -33,4 +34,5 @@ def command(
         options=options,
         output=output,
         as_json_text=as_json_text,
+        measures=measures,
     )

@@ -16,7 +16,8 @@ LABEL = click.option(
     "--label",
     "labels",
     multiple=True,
-    help="A label of trials or units: LABEL=FILE for all files, NAME:LABEL=FILE for one; of a .csv the column LABEL.",
+    help="A label of trials or units: LABEL=FILE for all files, NAME:LABEL=FILE for one; of a .csv the column LABEL. "
+    "Of RDMs: subject and session.",
 )
 RDM = click.option(
     "--rdm",

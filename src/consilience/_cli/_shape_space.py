@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from consilience._cli._measures import measure_given
 from consilience._cli._text import clean
 from consilience._cli._verb import run_verb
 
@@ -17,6 +18,7 @@ def command(
     files: tuple[str, ...],
     groups: tuple[str, ...],
     in_sample: bool,
+    measure: str | None,
     reading: dict[str, Any],
     output: str | None,
     as_json_text: bool,
@@ -30,9 +32,10 @@ def command(
         files,
         lambda systems: ((systems,), keyword),
         reading=reading,
-        options=options,
+        options={**options, "measure": measure_given(measure)},
         output=output,
         as_json_text=as_json_text,
+        measures=[measure],
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["as_options", "clean", "counted", "interval", "number", "table"]
 
@@ -21,6 +21,8 @@ _OPTIONS = (
         r"pass --time FILE with \1 times in seconds",
     ),
     (re.compile(r"data\.assign_coords\((\w+)=\('unit', values\)\)"), r"--label \1=FILE"),
+    (re.compile(r"Pass subject=\[\.\.\.\], one id per RDM"), "Pass --label subject=FILE, one id per RDM"),
+    (re.compile(r"as \{part: RDM data\}"), "as further files (--and FILE)"),
     (re.compile(r"\bn_(boot|perm)=(\d+)"), r"--n-\1 \2"),
     (
         re.compile(
@@ -31,15 +33,21 @@ _OPTIONS = (
 )
 
 
-def as_options(text: str, names: Sequence[str] = ()) -> str:
+def as_options(text: str, names: Sequence[str] = (), measures: Mapping[str, str] | None = None) -> str:
     """Advice for Python (``join='inner'``) as options of a command (``--join inner``); ``names``: further arguments
-    that are options of it."""
+    that are options of it; ``measures``: {option: the measure that takes it}."""
+    for option, measure in (measures or {}).items():
+        text = re.sub(
+            rf"\b([Uu]se|[Pp]ass|[Gg]ive|or) {option}=(['\"]?)([\w.]+)\2",
+            rf"\1 -m {measure}:{option}=\3",
+            text,
+        )
     for pattern, option in _OPTIONS:
         text = pattern.sub(option, text)
     for name in names:
         option = f"--{name.replace('_', '-')}"
         text = re.sub(rf"^cs\.\w+: {name}\b", option, text)
-        text = re.sub(rf"\b{name}=(['\"]?)([\w.]+)\1", rf"{option} \2", text)
+        text = re.sub(rf"(?<![\w:(]){name}=(['\"]?)([\w.]+)\1", rf"{option} \2", text)
     return text
 
 

@@ -8,7 +8,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from consilience._cli._guard import tell
+from consilience._cli._measures import options_of_measures
 from consilience._cli._target import check_target
 from consilience._cli._text import as_options, clean
 from consilience._core._errors import ConsilienceWarning, InputError, nearest
@@ -29,6 +30,8 @@ __all__ = [
     "data_and_models",
     "file_and_system",
     "first_and_rest",
+    "for_each",
+    "labels_of_data",
     "names_of",
     "read_files",
     "run_verb",
@@ -48,6 +51,8 @@ def run_verb(
     options: Mapping[str, Any],
     output: str | None,
     as_json_text: bool,
+    more: Callable[[Any], Iterable[str]] | None = None,
+    measures: Sequence[str | None] = (),
 ) -> int:
     """Reads the files, runs the verb of `consilience.analyses`, prints the result and writes it where asked.
 
@@ -56,7 +61,8 @@ def run_verb(
     paths : the files.   arguments : from {name: array}, in the order of ``paths``, to the verb's (positional, keyword)
         arguments.
     reading : what is said of the files (``ids``, ``labels``...), see `read_files`.   options : for the verb; None is
-        not passed on.
+        not passed on.   more : from the result to further lines that are printed.
+    measures : as given, whose options are then named in messages.
     """
     listed = [
         source.partition("=")[2] or source for key in ("ids", "labels") for source in reading.get(key, ())
@@ -64,7 +70,7 @@ def run_verb(
     listed += [str(told["time"]) for told in reading.get("times", {}).values() if told["time"]]
     written = target(output, [*paths, *listed], option="--output")
     given = {key: value for key, value in options.items() if value is not None}
-    with said_as_options([*given, "missing", "rdm", "time"]):
+    with said_as_options([*options, "missing", "rdm", "time"], measures):
         systems = read_files(paths, **reading)
         positional, keyword = arguments(systems)
         result = getattr(importlib.import_module("consilience.analyses"), verb)(
@@ -73,10 +79,10 @@ def run_verb(
     if written is not None:
         result.save(written)
     if as_json_text:
-        tell(json.dumps(as_json(result), indent=1))
+        tell(json.dumps(as_json(result, written=written), indent=1))
         return 0
     tell(clean(result.title, 120))
-    for line in result._lines():
+    for line in [*result._lines(), *(more(result) if more is not None else ())]:
         tell(clean(line, 160))
     if written is not None:
         tell(f"result: {clean(written, 500)}")
@@ -107,7 +113,7 @@ def read_files(
 
     names = names_of(paths)
     of_ids, of_kind, of_rdm = (
-        _for_each(values, names, option)
+        for_each(values, names, option)
         for values, option in ((ids, "--ids"), (kind, "--kind"), (rdm, "--rdm"))
     )
     of_labels = _labels_of(labels, names)
@@ -149,11 +155,20 @@ def data_and_models(paths: Sequence[str], reading: Mapping[str, Any]) -> dict[st
     said = reading.get("rdm", ())
     of_one = [value for value in said if "=" in value or not others]
     of_others = [f"{name}={value}" for value in said if value not in of_one for name in others]
-    labels = [
-        f"{first}:{entry}" if "=" in entry and ":" not in entry.partition("=")[0] else entry
-        for entry in reading.get("labels", ())
-    ]
-    return {**reading, "rdm": [*of_others, *of_one], "labels": labels}
+    return {
+        **reading,
+        "rdm": [*of_others, *of_one],
+        "labels": labels_of_data([first], reading.get("labels", ())),
+    }
+
+
+def labels_of_data(names: Sequence[str], entries: Sequence[str]) -> list[str]:
+    """``entries``, those that name no file being of each of the files ``names``."""
+    out: list[str] = []
+    for entry in entries:
+        unnamed = "=" in entry and ":" not in entry.partition("=")[0]
+        out += [f"{name}:{entry}" for name in names] if unnamed else [entry]
+    return out
 
 
 def names_of(paths: Sequence[str]) -> list[str]:
@@ -166,7 +181,8 @@ def names_of(paths: Sequence[str]) -> list[str]:
     return [name if told.count(name) == 1 else f"{name} ({mark})" for name, mark in zip(told, marks)]
 
 
-def _for_each(values: Sequence[str], names: Sequence[str], option: str) -> dict[str, str]:
+def for_each(values: Sequence[str], names: Sequence[str], option: str) -> dict[str, str]:
+    """{name: value} from values for all files, or NAME=VALUE for one."""
     out: dict[str, str] = {}
     for value in values:
         name, equals, rest = value.partition("=")
@@ -201,8 +217,10 @@ def _labels_of(labels: Sequence[str], names: Sequence[str]) -> dict[str, dict[st
 
 
 @contextmanager
-def said_as_options(names: Sequence[str] = ()) -> Iterator[None]:
-    """Errors and warnings that name an argument in Python name the option here instead."""
+def said_as_options(names: Sequence[str] = (), measures: Sequence[str | None] = ()) -> Iterator[None]:
+    """Errors and warnings that name an argument in Python name the option here instead; ``measures``: as given to
+    the command."""
+    of_measures = options_of_measures(measures)
     with warnings.catch_warnings():
         show = warnings.showwarning
         heard: set[tuple[str, str]] = set()
@@ -216,8 +234,8 @@ def said_as_options(names: Sequence[str] = ()) -> Iterator[None]:
                 message = ConsilienceWarning(
                     replace(
                         caution,
-                        message=as_options(caution.message, names),
-                        remedy=as_options(caution.remedy, names),
+                        message=as_options(caution.message, names, of_measures),
+                        remedy=as_options(caution.remedy, names, of_measures),
                     )
                 )
             show(message, *args, **kwargs)
@@ -226,7 +244,7 @@ def said_as_options(names: Sequence[str] = ()) -> Iterator[None]:
         try:
             yield
         except InputError as error:
-            text = as_options(str(error), names)
+            text = as_options(str(error), names, of_measures)
             if text == str(error):
                 raise
             raise InputError(text, code=error.code) from None
@@ -249,18 +267,37 @@ def target(out: str | None, inputs: Sequence[str | None], *, option: str) -> Pat
     return path
 
 
-def as_json(result: Any) -> dict[str, Any]:
-    """A result as plain JSON values: its table, settings, seed, versions, warnings."""
+def as_json(result: Any, *, written: Path | None = None) -> dict[str, Any]:
+    """A result as plain JSON values: its table and what stands beside it, settings, seed, versions, warnings.
+
+    ``pairs`` and ``ceilings`` of models, ``rdms`` ({system: the entries above the diagonal, row by row}) of
+    ``stimuli``; a result that was ``written`` keeps the RDMs, and its path is ``output``.
+    """
 
     def plain(value: Any) -> Any:
         value = value.item() if hasattr(value, "item") else value
         return None if isinstance(value, float) and not math.isfinite(value) else value
 
-    rows = [
-        {str(key): plain(value) for key, value in row.items()} for row in result.to_frame().to_dict("records")
-    ]
+    def rows(frame: Any) -> list[dict[str, Any]]:
+        return [{str(key): plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
+
+    out: dict[str, Any] = {"results": rows(result.to_frame())}
+    if hasattr(result, "pairs_frame"):
+        out["pairs"] = rows(result.pairs_frame())
+    if hasattr(result, "ceilings"):
+        out["ceilings"] = rows(result.ceilings.to_dataframe().reset_index())
+    if written is not None:
+        out["output"] = os.fspath(written)
+    elif type(result).__name__ == "RDMs":
+        ids = result.rdms["stimulus"].values.tolist()
+        above = [(i, j) for i in range(len(ids)) for j in range(i + 1, len(ids))]
+        out["stimuli"] = ids
+        out["rdms"] = {
+            str(name): [plain(square[i, j]) for i, j in above]
+            for name, square in zip(result.rdms["system"].values.tolist(), result.rdms.values)
+        }
     return {
-        "results": rows,
+        **out,
         "settings": json.loads(json.dumps(dict(result.settings), default=str)),
         "seed": result.seed,
         "versions": dict(result.versions),

@@ -131,7 +131,11 @@ def partition(**options: Any) -> int:
 
 @click.command("shape-space")
 @click.argument("files", type=click.Path(), nargs=-1, required=True)
-@click.option("--measure", "-m", help="Distances are the angles of this similarity.  [default: procrustes]")
+@click.option(
+    "--measure",
+    "-m",
+    help="Distances are the angles of this similarity; cka:debiased=no...  [default: procrustes]",
+)
 @click.option(
     "--in-sample", is_flag=True, help="Fit alignments and score them on the same stimuli: a metric, inflated."
 )
@@ -161,19 +165,42 @@ def shape_space(**options: Any) -> int:
 )
 @click.option("--cv", type=click.IntRange(min=2), help="Folds.  [default: 5]")
 @click.option("--groups", help="A label: stimuli of a group stay together.")
+@click.option(
+    "--time",
+    type=click.Path(),
+    multiple=True,
+    help="Of series (time, unit): times in seconds, FILE for all files or NAME=FILE, where the file has none.",
+)
+@click.option(
+    "--delays",
+    help="Of series: steps by which X is delayed, 0,1,2 or FROM:TO[:STEP] (TO left out); positive = X comes first.",
+)
+@click.option(
+    "--gap",
+    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
+)
 @_by
 @_join
 @_inference
 @_files
 @_written
 def encode(**options: Any) -> int:
-    """Predict every unit of Y from X, on stimuli that were held out."""
+    """Predict every unit of Y from X, on stimuli that were held out, or on held-out stretches of time: files of series
+    hold (time, unit), and times.
+    """
     return _run("_encode", options)
 
 
 @click.command("evaluate-models")
 @click.argument("data", type=click.Path())
 @click.argument("models", type=click.Path(), nargs=-1, required=True)
+@click.option(
+    "--and",
+    "more",
+    type=click.Path(),
+    multiple=True,
+    help="A further subject, or part of the data, beside DATA: it gives a noise ceiling.",
+)
 @click.option(
     "--method",
     help="cosine, pearson, spearman, kendall, rho_a, whitened_cosine, whitened_pearson.  [default: cosine]",
@@ -195,7 +222,9 @@ def encode(**options: Any) -> int:
 @_files
 @_written
 def evaluate_models(**options: Any) -> int:
-    """How well models of an RDM explain DATA: values, noise ceilings, tests between all models."""
+    """How well models of an RDM explain DATA: values, noise ceilings, tests between all models. Labels that name no
+    file are of DATA: --label subject=FILE says of whom each of its RDMs is.
+    """
     return _run("_evaluate_models", options)
 
 
@@ -266,7 +295,7 @@ def searchlight(**options: Any) -> int:
     multiple=True,
     default=("rsa",),
     show_default=True,
-    help="May be given several times.",
+    help="May be given several times; with options: rsa:distance=euclidean,method=cosine.",
 )
 @_in_sample
 @click.option("--threshold", type=float, help="Of abs z beyond which a stimulus is flagged.  [default: 4]")
@@ -291,7 +320,7 @@ def influence(**options: Any) -> int:
     help="Difference that does not matter, in units of the measure, chosen before looking.",
 )
 @click.option("--and", "more", type=click.Path(), multiple=True, help="A further model beside MODEL.")
-@click.option("--measure", "-m", help="With an interval.  [default: rsa]")
+@click.option("--measure", "-m", help="With an interval; rsa:distance=euclidean,...  [default: rsa]")
 @_in_sample
 @_join
 @_boot

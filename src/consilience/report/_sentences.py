@@ -137,8 +137,8 @@ def _movie(result: Any) -> tuple[str, ...]:
         peak = f"{number(values[at])} at {times[at]:g} {unit}{ends}"
         if not np.isfinite(p).any():
             said.append(f"{_name(model)} is most alike with {peak}.")
-        elif (p < ALPHA).any():
-            first, count = times[p < ALPHA][0], int((p < ALPHA).sum())
+        elif (p <= ALPHA).any():
+            first, count = times[p <= ALPHA][0], int((p <= ALPHA).sum())
             said.append(
                 f"{_name(model)} is told from chance at {count} of {len(times)} times, first at {first:g} {unit} "
                 f"(corrected over times); most with {peak}."
@@ -224,7 +224,7 @@ def _searchlight(result: Any) -> tuple[str, ...]:
 def _encoding(result: Any) -> tuple[str, ...]:
     s, d = result.settings, result.data
     low, high = result.interval
-    over = "time and units" if "n_samples" in s else "stimuli and units"
+    over = ("time" if "n_samples" in s else "stimuli") + " and units" * (d.sizes["unit"] != 1)
     p, ceiling = d["p_fwer"].values, d["ceiling"].values
     ends = _span(low, high, _percent(result)).replace("interval", f"interval over {over}")
     said = [

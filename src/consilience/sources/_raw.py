@@ -33,3 +33,14 @@ class Raw:
     labels: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
     attrs: Mapping[str, Any] = field(default_factory=dict)
     cautions: tuple[Caution, ...] = ()
+
+    @property
+    def series(self) -> tuple[str, ...] | None:
+        """Dims that times in the file tell where it names none: (trial, time, unit), or of numbers without stimulus
+        ids (time, unit)."""
+        if self.dims is not None or self.time is None or np.ndim(self.time) != 1:
+            return None
+        shape, count = self.values.shape, len(self.time)
+        if len(shape) == 3 and shape[1] == count:
+            return ("trial", "time", "unit")
+        return ("time", "unit") if len(shape) == 2 and shape[0] == count and self.stimulus is None else None

@@ -13,6 +13,7 @@ import xarray as xr
 
 from consilience._core._errors import Caution, InputError, cautions_to_json, warn
 from consilience._core._memory import computed, is_lazy
+from consilience._core._params import shorten
 from consilience._responses import KINDS, rdm_data, recorded_cautions, responses
 from consilience._responses._check import WARNINGS
 from consilience.sources._doubts import doubt_responses
@@ -86,21 +87,21 @@ def read_array(
     ----------
     path : a regular file, or a zarr store; what a file is, is decided by its first bytes.
         .npy: array (trial, unit). .npz: member ``responses``, ``data`` or the only one, with ``stimulus``,
-        ``unit``, ``time`` members if any.
+        ``unit``, ``time`` members if any; with times it is (trial, time, unit), or without stimulus ids (time, unit).
         .nc: one DataArray that follows the schema, or a saved result of `cs.rdms`. .h5: what rsatoolbox wrote.
         .csv: first column ids, header unit names. A folder that is a zarr store: an array, or a group in which xarray
         wrote one DataArray; its values stay on disk (a dask array) until they are used.
     ids : list of stimulus ids, one per trial, or a file with them (.txt, .json, .yaml, .npy); replaces
         those in the file.
     kind : what a value is (rate, count, bold...); default: what the file says, else activation.
-    dims : axis names, for a 3-D array: ("trial", "time", "unit").
+    dims : axis names, for an array whose file does not tell them: ("trial", "time", "unit"), ("time", "unit").
     system, subject : labels.   repeat : "count" if equal ids are repeats of one stimulus.
     labels : {name: list with one entry per trial (or unit), a file with them (as for ids), or (table, column): a
         column of a .csv or .tsv file}: run, category, session... Verbs take them by name (folds, groups, by).
     missing : "raise" (default), "omit" or "mask", see `cs.responses`; where it is not given, a file with a ``valid``
         label is masked.
     rdm : the distance of the entries ("correlation"...), where the file holds RDMs: (n, n), (rdm, n, n) or
-        condensed (rdm, n(n-1)/2). Then ``subject`` and ``session`` give one label per RDM.
+        condensed (rdm, n(n-1)/2). Then ``subject`` and ``session`` (or labels of these names) give one per RDM.
     member : which system, where the file is a result of `cs.rdms` of several
     time : times of the samples in seconds, a list or a file (as for labels), where the file has none.
 
@@ -139,7 +140,11 @@ def read_array(
         raw = read_zarr(path, who="read")
     else:
         raw = read_raw(path, who="read", apart=own_columns(labels or {}, Path(path)))
-    names = tuple(dims) if dims is not None else raw.dims
+    series = rdm is None and dims is None and raw.dims is None and (ids is None or raw.values.ndim == 3)
+    if series and time is not None and raw.time is None:
+        raw, time = replace(raw, time=read_label(time, "time", who=who)), None
+    told = raw.series if series else None
+    names = tuple(dims) if dims is not None else raw.dims or told
     as_rdms = rdm is not None or (names is not None and "stimulus_" in names)
     doubts = raw.cautions if as_rdms else doubt_responses(raw, show(Path(Path(path).name)))
     for caution in doubts:
@@ -156,11 +161,20 @@ def read_array(
             code="ids-differ",
         )
     if as_rdms and labels:
-        raise InputError(
-            f"{who}: labels belong to trials, and this is RDM data, which has subject and session only; leave labels "
-            "out.",
-            code="bad-label",
-        )
+        other = next((name for name in labels if name not in ("subject", "session")), None)
+        if other is not None:
+            raise InputError(
+                f"{who}: the label {shorten(other, 40)} belongs to trials, and this is RDM data, which has subject and "
+                "session only; leave it out.",
+                code="bad-label",
+            )
+        twice = next((n for n in labels if (subject if n == "subject" else session) is not None), None)
+        if twice is not None:
+            raise InputError(f"{who}: {twice} is given twice; leave the label out.", code="bad-label")
+        said = {
+            name: read_label(source, name, who=who).astype(str).tolist() for name, source in labels.items()
+        }
+        subject, session, labels = said.get("subject", subject), said.get("session", session), None
     taken = next((name for name in labels or () if name in _TAKEN), None)
     if taken is not None:
         raise InputError(

@@ -421,3 +421,29 @@ def test_the_demo_study_is_valid(tmp_path):
     study = load(tmp_path / "demo.yaml")
     assert study.analyses[0].baseline == ("untrained", 3)
     assert study.analyses[0].options == {"n_boot": 1000, "n_perm": 1000}
+
+
+def test_inspect_says_what_three_dimensions_are(call, files):
+    rng = np.random.default_rng(0)
+    np.savez(
+        "movie.npz", responses=rng.normal(size=(6, 4, 2)), stimulus=list("abcdef"), time=np.arange(4) / 10
+    )
+    outcome = call("inspect", "movie.npz")
+    assert outcome.code == 0
+    assert "(trial, time, unit): 6 x 4 x 2; rdm-movie reads it" in outcome.out
+    stack = np.stack([1 - np.eye(5)] * 2)
+    np.save("stack.npy", stack)
+    outcome = call("inspect", "stack.npy")
+    assert outcome.code == 0
+    assert "(rdm, stimulus, stimulus): a stack of RDMs" in outcome.out
+    stack[0, 1, 2] = stack[0, 2, 1] = np.nan
+    np.save("stack.npy", stack)
+    outcome = call("inspect", "stack.npy")
+    assert outcome.code == 2
+    assert "cs.measures.compare_rdms leaves the pairs out" in outcome.out
+    np.save("three.npy", rng.normal(size=(6, 4, 2)))
+    assert "rdm-movie reads it with --time FILE" in call("inspect", "three.npy").out
+    np.savez("series.npz", responses=rng.normal(size=(9, 2)), time=np.arange(9) / 10)
+    outcome = call("inspect", "series.npz")
+    assert "time, unit" in outcome.out
+    assert "no stimulus ids" not in outcome.out

@@ -59,7 +59,7 @@ def _facts(raw: Any) -> dict[str, Any]:
     return {
         "format": raw.format,
         "shape": " x ".join(map(str, values.shape)) or "scalar",
-        "dims": ", ".join(raw.dims) if raw.dims else None,
+        "dims": ", ".join(raw.dims or raw.series or ()) or None,
         "dtype": str(values.dtype),
         "range": f"{finite.min():g} to {finite.max():g}" if numeric and finite.size else None,
         "NaN": int(np.isnan(values).sum()) if numeric and values.dtype.kind == "f" else 0,
@@ -95,7 +95,10 @@ def _findings(raw: Any) -> Iterator[tuple[str, str]]:
     if values.size == 0:
         yield "error", "the array is empty"
         return
-    if values.ndim != 2 and not raw.dims:
+    stack = not raw.dims and _looks_like_stack(values)
+    if values.ndim == 3 and not raw.dims:
+        yield _of_three(raw, stack)
+    elif values.ndim != 2 and not raw.dims:
         yield (
             "error",
             f"{counted(values.ndim, 'dimension')}; an array (trial, unit) is expected, or dims must be named",
@@ -104,13 +107,20 @@ def _findings(raw: Any) -> Iterator[tuple[str, str]]:
         infinite, missing = int(np.isinf(values).sum()), int(np.isnan(values).sum())
         if infinite:
             yield "error", counted(infinite, "infinite value")
-        if missing:
+        square = values.ndim == 2 and _looks_like_stack(values[None])
+        if missing and (stack or square or (raw.dims and "stimulus_" in raw.dims)):
+            yield (
+                "error",
+                f"{counted(missing, 'NaN value')}; cs.rdm_data and the commands refuse RDMs with missing pairs: drop "
+                "those stimuli (in Python, cs.measures.compare_rdms leaves the pairs out with missing='omit')",
+            )
+        elif missing:
             yield (
                 "error",
                 f"{counted(missing, 'NaN value')}; NaN is refused unless trials with it are left out "
                 "(missing='omit')",
             )
-    if raw.stimulus is None:
+    if raw.stimulus is None and raw.series != ("time", "unit"):
         yield "warning", "no stimulus ids; rows would be matched by their order. Give ids"
     elif np.unique(raw.stimulus).size < np.size(raw.stimulus):
         extra = np.size(raw.stimulus) - np.unique(raw.stimulus).size
@@ -131,3 +141,36 @@ def _findings(raw: Any) -> Iterator[tuple[str, str]]:
             )
         if values.shape[0] < 4:
             yield "warning", f"{counted(values.shape[0], 'trial')}; most measures need at least 4 stimuli"
+
+
+def _of_three(raw: Any, stack: bool) -> tuple[str, str]:
+    """What an array of three dimensions is, and which commands read it."""
+    if stack:
+        return (
+            "info",
+            "(rdm, stimulus, stimulus): a stack of RDMs; evaluate-models, rdms, partition, compare, equivalence read "
+            "it with --rdm DISTANCE, a study with rdm: DISTANCE; --label subject=FILE says of whom each is",
+        )
+    shape = " x ".join(map(str, raw.values.shape))
+    if raw.series is not None:
+        return (
+            "info",
+            f"(trial, time, unit): {shape}; rdm-movie reads it, and a study with dims: [trial, time, unit]",
+        )
+    return (
+        "warning",
+        f"three dimensions ({shape}) and no times; if (trial, time, unit), rdm-movie reads it with --time FILE, a "
+        "study with dims: [trial, time, unit]",
+    )
+
+
+def _looks_like_stack(values: np.ndarray) -> bool:
+    """Square, symmetric matrices with a diagonal of 0, but for NaN."""
+    if values.ndim != 3 or values.shape[1] != values.shape[2] or values.shape[1] < 3:
+        return False
+    known = np.nan_to_num(np.asarray(values, dtype=np.float64))
+    largest = float(np.abs(known).max())
+    flat = np.abs(np.diagonal(known, axis1=1, axis2=2)).max() <= 1e-6 * largest
+    return bool(
+        largest > 0 and flat and np.allclose(known, np.swapaxes(known, 1, 2), rtol=1e-5, atol=1e-6 * largest)
+    )

@@ -105,7 +105,8 @@ def rdm_data(
     if not np.isfinite(values).all():
         r, i, j = np.argwhere(~np.isfinite(values))[0]
         raise InputError(
-            f"{who}: RDM {r} has a NaN or infinite entry at ({i}, {j}); fill or drop that stimulus first.",
+            f"{who}: RDM {r} has a NaN or infinite entry at ({i}, {j}); fill or drop that stimulus "
+            "first. cs.measures.compare_rdms compares RDMs with missing pairs (missing='omit'); verbs do not.",
             code="nan-values",
         )
     scale = np.abs(values).max(axis=(1, 2))

@@ -598,3 +598,19 @@ def test_one_unit_has_an_interval_over_stimuli_alone():
     low, high = found.interval
     assert "y: 1 unit, 60 stimuli" in repr(found)
     assert f"  r {found.value:.3f} [{low:.3f}, {high:.3f}] (stimuli)" in repr(found)
+
+
+def test_the_null_of_one_penalty_for_all_units_does_not_depend_on_how_relabellings_are_batched(monkeypatch):
+    """The penalty is chosen by the errors of one relabelling's units, never of others'."""
+    from consilience.analyses import _encode_fit
+
+    rng = np.random.default_rng(0)
+    x = cs.responses(rng.normal(size=(30, 8)), stimulus=np.arange(30))
+    y = cs.responses(rng.normal(size=(30, 3)), stimulus=np.arange(30))
+    for model in (cs.models.RidgeCV(per_target=False), cs.models.KernelRidgeCV(per_target=False)):
+        nulls = []
+        for most in (4096, 3):
+            monkeypatch.setattr(_encode_fit, "_TARGETS", most)
+            found = cs.encode(x, y, model=model, n_boot=0, n_perm=60, rng=0)
+            nulls.append(found.data["null_mean"].values)
+        np.testing.assert_allclose(*nulls, rtol=1e-9)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from consilience.linalg import DualRidge, centre_columns, ridge_solver
-from consilience.linalg._centre import safe_power
 from consilience.models._base import (
     ALPHAS,
     Linear,
@@ -32,13 +31,11 @@ class RidgeOf(Solver):
 
     def __init__(self, ridge: Any, per_target: bool) -> None:
         self.ridge, self.per_target = ridge, per_target
+        self.joint = not per_target  # one penalty is chosen by the errors of all
         self.alphas: np.ndarray = ridge.alphas
 
     def alphas_of_user(self) -> np.ndarray:
         return in_units(self.alphas, self.size, self.times)
-
-    def _target_size(self, y: np.ndarray) -> Any:
-        return super()._target_size(y) if self.per_target else safe_power(y)
 
     def _solve(self, y: np.ndarray) -> Solution:
         found = self.ridge.solve(y, per_target=self.per_target)

@@ -206,7 +206,8 @@ def test_nothing_is_computed_when_responses_are_made():
     assert data.chunks is not None
     assert cs.align(data, data)[0].chunks is not None
     with pytest.raises(
-        cs.InputError, match=r"'x' .side a.: a chunk of the array cannot be read or computed .RuntimeError: 'computed'"
+        cs.InputError,
+        match=r"'x' .side a.: a chunk of the array cannot be read or computed .RuntimeError: 'computed'",
     ) as caught:
         both(data, data)
     assert caught.value.code == "chunk-failed"

@@ -8,6 +8,7 @@ import importlib
 import os
 import platform
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,9 +124,15 @@ class Result:
         head = f"<{type(self).__name__}> {self.title}"
         first = {caution.code: caution for caution in reversed(self.warnings)}
         shown = [c for c in self.warnings if first[c.code] is c][:4]  # one of each code
-        foot = [f"  warning {caution.code}: {caution.message}" for caution in shown]
-        if len(self.warnings) > len(shown):
-            foot.append(f"  and {len(self.warnings) - len(shown)} more in .warnings")
+        times = Counter(caution.code for caution in self.warnings)
+        foot = [
+            f"  warning {c.code}: {c.message}"
+            + (f" (+{times[c.code] - 1} more)" if times[c.code] > 1 else "")
+            for c in shown
+        ]
+        if len(first) > len(shown):
+            left = len(self.warnings) - sum(times[c.code] for c in shown)
+            foot.append(f"  and {left} more in .warnings")
         return "\n".join([head, *self._lines(), *foot])
 
     def _repr_html_(self) -> str:

@@ -8,6 +8,8 @@ import pytest
 
 import consilience as cs
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*reliability-missing")  # four runs: halves are small
+
 IDS = [f"s{i}" for i in range(8)]
 
 

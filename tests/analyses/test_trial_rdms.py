@@ -76,11 +76,44 @@ def test_reliability_is_high_with_signal_and_zero_without():
     assert abs(np.mean(none)) < 4 * np.std(none) / np.sqrt(len(none))
 
 
-def test_halves_too_small_for_the_distance_give_no_reliability():
-    two = cs.rdms(trials(repeats=2), noise=None)
-    assert np.isnan(two.data["reliability"].item())
+def no_reliability(data, text, **options):
+    with pytest.warns(cs.ConsilienceWarning, match="reliability-missing.*" + text):
+        found = cs.rdms(data, **options)
+    assert np.isnan(found.data["reliability"].values).any()
+    assert "reliability-missing" in [w.code for w in found.warnings]
+
+
+@pytest.mark.filterwarnings("ignore:.*(ceiling-missing|distance-of-averages)")
+def test_halves_too_small_for_the_distance_give_no_reliability_and_it_is_said():
+    small = "'V1': a half of its trials is too small for crossnobis"
+    no_reliability(trials(repeats=2), small + ". It takes at least 4 trials of every stimulus", noise=None)
+    no_reliability(trials(repeats=2), "4 trials of every stimulus in 4 folds .run.", noise=None, folds="run")
     assert np.isfinite(cs.rdms(trials(repeats=4), noise=None).data["reliability"].item())
-    assert np.isnan(cs.rdms(trials(repeats=4)).data["reliability"].item())  # no residuals in a half of a half
+    # no residuals in a half of a half
+    no_reliability(trials(repeats=4), small + " with a noise covariance estimated from that half")
+    few = trials()[np.isin(trials()["stimulus"], IDS[:3])]
+    no_reliability(few, "agreement over stimuli, and 3 are too few", noise=None)
+    no_reliability(trials()[:9], "not every stimulus has two valid trials")
+    no_reliability(
+        {"V1": trials(repeats=2), "V2": trials(repeats=2, seed=1)}, "of 'V1', 'V2': a half", noise=None
+    )
+    assert not cs.rdms(trials(repeats=2), noise=None, n_splits=0).warnings
+    assert not cs.rdms(cs.average(trials())).warnings
+
+
+def test_a_stimulus_with_a_single_trial_makes_the_distance_correlation_and_it_is_said():
+    part = trials()[np.r_[0:41, 42:48]][~np.isin(np.arange(47), [9, 17, 25, 33])]
+    with pytest.warns(cs.ConsilienceWarning) as seen:
+        found = cs.rdms({"V1": trials(), "V2": part}, n_boot=0)
+    assert found.data["distance"].values.tolist() == ["correlation", "correlation"]
+    said = next(w.message for w in seen if w.message.code == "distance-of-averages")
+    assert "for all systems" in str(said)
+    assert "1 stimulus has a single one in 'V2' ('s1')" in str(said)
+    rest = {name: x[x["stimulus"] != "s1"] for name, x in (("V1", trials()), ("V2", part))}
+    assert cs.rdms(rest, n_boot=0, noise=None).settings["distance"] == "crossnobis"
+    with pytest.warns(cs.ConsilienceWarning) as seen:  # as it was asked for
+        cs.rdms({"V1": trials(), "V2": part}, distance="correlation", n_boot=0)
+    assert "distance-of-averages" not in [w.message.code for w in seen]
 
 
 def test_silent_units_do_not_stop_it():
@@ -151,6 +184,7 @@ def test_averages_have_no_repeats(distance):
         {"distance": "poisson_crossvalidated"},
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*reliability-missing")
 def test_a_number_depends_neither_on_the_name_nor_on_the_order(options):
     data, other = trials(counts=True, kind="count"), trials(seed=3, repeats=4, counts=True, kind="count")
     options = {**options, "n_boot": 20, "n_splits": 3, "rng": 4}

@@ -279,8 +279,8 @@ def _ready(
         out[str(name)] = model
     brain = systems["data"]
     if len(brain) == 1 and brain[0].rdms is not None:
-        one = brain[0]
-        return out, replace(one, rdms=safe_rdms(one.rdms, who=_WHO, together=False)), ids, references
+        safe = safe_rdms(brain[0].rdms, who=_WHO, together=False)
+        return out, replace(brain[0], rdms=safe), ids, references
     rows = np.concatenate([_rdms_of(one, distance) for one in brain])
     if len(rows) != len(brain):
         raise InputError(

@@ -25,6 +25,7 @@ from consilience._responses import iterate_systems
 from consilience._responses._check import loaded
 from consilience._results import RDMs
 from consilience.analyses._inputs import System, aligned_systems, condensed
+from consilience.analyses._rdm_cautions import has_repeats, say_of_fallback, say_of_no_reliability
 from consilience.analyses._trial_rdms import (
     CROSS_VALIDATED,
     DEALS,
@@ -142,8 +143,17 @@ def rdms(
             distance = (
                 chosen_distance(asked, single, who=who) if with_trials and by == "stimulus" else "correlation"
             )
+            if distance == "correlation" and by == "stimulus":
+                say_of_fallback(single, given)
         reading = _Reading(distance, folds, noise, n_splits, n_boot, level, seed, who)
         each = [reading.of(s, ids) for s in made]
+        if n_splits:
+            lacking = [
+                s
+                for s, (_, _, agree) in zip(made, each)
+                if not np.isfinite(agree.value) and has_repeats(s, given[s.name], by)
+            ]
+            say_of_no_reliability(lacking, distance, noise, folds, len(ids))
         vectors = np.stack([vector for vector, _, _ in each])
         order = _given_order(next(iter(given.values())), by, ids)
     for caution in cautions:

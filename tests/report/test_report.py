@@ -21,6 +21,7 @@ import consilience as cs
 from consilience import report
 from consilience._core._errors import InputError
 from consilience._results import CLASSES, PLOTS, SECTIONS, resolve
+from consilience.report._answer import answer
 from consilience.report._figures import FIGURES
 from consilience.report._sentences import SENTENCES, sentences
 from consilience.report._tables import csv_text, json_text
@@ -566,3 +567,65 @@ def test_sections_of_all_kinds_of_results():
 
 def visible_words(text):
     return " ".join(text.split())[:60]
+
+
+def _close_pair(noise: float, n_boot: int = 200):
+    rng = np.random.default_rng(4)
+    ids = [f"i{k}" for k in range(24)]
+    signal = rng.normal(size=(24, 20))
+    near = {name: cs.responses(signal + rng.normal(size=(24, 20)), stimulus=ids) for name in ("one", "two")}
+    near["far"] = cs.responses(signal + noise * rng.normal(size=(24, 20)), stimulus=ids)
+    return cs.compare({"m": cs.responses(signal, stimulus=ids)}, near, n_boot=n_boot, n_perm=0, rng=0)
+
+
+def test_the_headline_says_where_the_first_is_not_told_apart_from_the_next():
+    result = _close_pair(5.0)
+    words = headline(findings(result), result)
+    assert re.search(
+        r"m is most like (one|two): rsa 0\.\d\d, but not told apart from the next, (two|one) \(0\.", words
+    )
+    pair = replace(result, data=result.data.sel(b=["one", "far"]), draws=result.draws.sel(b=["one", "far"]))
+    assert "told apart" not in headline(findings(pair), pair)
+    without = _close_pair(5.0, n_boot=0)
+    assert "told apart" not in headline(findings(without), without)
+
+
+@pytest.mark.filterwarnings("ignore::consilience._core._errors.ConsilienceWarning")
+def test_the_answer_has_a_sentence_of_every_step():
+    rng = np.random.default_rng(1)
+    ids = [f"i{k}" for k in range(10)]
+    values = np.tile(rng.normal(size=(10, 6)), (4, 1)) + rng.normal(size=(40, 6))
+    trials = cs.responses(values, stimulus=ids * 4, repeat="count", system="vel")
+    other = cs.responses(rng.normal(size=(10, 6)), stimulus=ids, system="m1")
+    result = cs.rdms(trials, n_boot=0, rng=0)
+    result = replace(result, data=result.data.assign(reliability=("system", [0.9])))
+    steps = {f"influence {k}": cs.influence(trials, other) for k in range(7)} | {"pictures": result}
+    said = answer(steps, [])
+    assert len(said["sentences"]) >= 7
+    assert said["sentences"][-1][1][0].startswith("RDMs of two halves of the trials agree: r of vel 0.90")
+    flat = cs.rdms({"m1": other}, n_boot=0, rng=0)
+    assert (
+        "How reliable the RDMs over 10 stimuli are is not known"
+        in answer({"pictures": flat}, [])["sentences"][0][1][0]
+    )
+
+
+@pytest.mark.filterwarnings("ignore::consilience._core._errors.ConsilienceWarning")
+def test_captions_name_what_is_there():
+    rng = np.random.default_rng(1)
+    ids = [f"i{k}" for k in range(12)]
+    rdm = {
+        n: cs.rdm_data(cs.measures.rdm(rng.normal(size=(12, 5)), square=True), stimulus=ids) for n in "xyz"
+    }
+    bare = cs.partition(rdm["x"], {"y": rdm["y"], "z": rdm["z"]}, n_boot=0, n_perm=0, rng=0)
+    words = FIGURES["VariancePartition"].said(bare)
+    assert "Grey band" not in words
+    assert "subjects" not in words
+    assert "Upright tick" not in words
+    x = rng.normal(size=(200, 2))
+    series = [cs.responses(v, dims=("time", "unit"), time=np.arange(200) / 10) for v in (x, x + 0 * x)]
+    series[1] = series[1] + rng.normal(size=(200, 2))
+    found = cs.encode(series[0], series[1], n_boot=50, n_perm=0, rng=0)
+    words = FIGURES["Encoding"].said(found)
+    assert "held-out stretches" in words
+    assert "Grey band: interval of the median" in words

@@ -232,5 +232,11 @@ def test_file_names_stay_in_the_folder(name):
     assert "/" not in safe
     assert not safe.startswith(".")
     assert 0 < len(safe) < 100
-    assert safe.isascii()
+    assert safe.isprintable()
     assert safe != file_name(name + "!")
+
+
+def test_file_names_keep_letters_of_any_script():
+    assert file_name("größe_猫") == "größe_猫"
+    assert file_name("größe_a:b").startswith("größe_a_b-")
+    assert len(file_name("猫" * 500).encode()) < 200

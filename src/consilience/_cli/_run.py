@@ -79,7 +79,10 @@ def run_and_tell(study: str | os.PathLike[str] | Mapping[str, Any], **options: A
     tell(
         f"{counted(result.stored, 'block')} from the store, {result.computed} computed, {result.seconds:.1f} s"
     )
-    warned = sum(len(one.warnings) for one in result.results.values())
+    said = [*result.warnings, *(caution for one in result.results.values() for caution in one.warnings)]
+    warned = len(
+        {(caution.code, caution.message, caution.remedy) for caution in said}
+    )  # as the report counts
     if warned:
         stand = "stands" if warned == 1 else "stand"
         tell(

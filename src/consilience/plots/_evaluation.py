@@ -34,7 +34,7 @@ def plot_evaluation(evaluation: ModelEvaluation, ax: Axes | None = None, *, alph
     data = evaluation.data.isel(model=slice(0, MOST_MODELS))
     shown, values = names(data, "model"), data["value"].values
     with style():
-        ax = own_axes(ax, max(3.6, 1.6 + 0.62 * len(shown)), 4.4)
+        ax = own_axes(ax, max(4.6, 3.4 + 0.62 * len(shown)), 4.4)  # the legend stands beside it
         dress(ax, grid="y")
         low, high = evaluation.ceilings["value"].values
         if np.isfinite(high):

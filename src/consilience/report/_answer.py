@@ -15,7 +15,8 @@ from consilience.report._words import Finding, findings, headline, listed, other
 __all__ = ["answer"]
 
 _MOST_CARDS = 8
-_MOST_SENTENCES = 6
+_MOST_SENTENCES = 6  # steps that say all; further ones say their first sentence
+_MOST_STEPS = 20
 
 
 def answer(results: Mapping[str, Result], failed: list[dict[str, str]]) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def answer(results: Mapping[str, Result], failed: list[dict[str, str]]) -> dict[
     groups: list[dict[str, Any]] = []
     for name, result in compared.items():
         found = findings(result)
-        lead = lead or headline(found)
+        lead = lead or headline(found, result)
         where = f"{shortened(visible(name), 40)}: " if len(compared) > 1 else ""
         others = other_measures(found)
         sentences += [
@@ -49,21 +50,25 @@ def answer(results: Mapping[str, Result], failed: list[dict[str, str]]) -> dict[
                 groups.append(
                     {"name": where + visible(measure), "cards": [_card(f, *scale) for f in same[:room]]}
                 )
+    shown = sentences[:_MOST_SENTENCES]
+    room = _MOST_SENTENCES - len(shown)
     for name, other in results.items():
-        if not isinstance(other, (Comparison, RDMs)):
+        pictures = name.endswith(" RDMs") and name.removesuffix(" RDMs") in compared  # of a comparison
+        if not isinstance(other, Comparison) and not pictures:
             where = f"{shortened(visible(name), 40)}: " if len(results) > 1 else ""
             said = answer_of(other)
-            if said and not lead:
-                lead, said = f"{said[0][:1].upper()}{said[0][1:]}", said[1:]
-            if said:
-                sentences.append((where, said))
+            if said and not lead and not isinstance(other, RDMs):
+                lead, said = said[0], said[1:]
+            if said and len(shown) < _MOST_STEPS:
+                shown.append((where, said if room > 0 else said[:1]))
+                room -= 1
     if not lead:
         lead = _described(results)
     at = [card["x"] for group in groups for card in group["cards"]]
     marks = {name: any(one[name] for one in at) for name in ("low", "ceiling_low", "baselines", "null")}
     return {
         "headline": lead,
-        "sentences": sentences[:_MOST_SENTENCES],
+        "sentences": shown,
         "groups": groups,
         "marks": marks,
         "more": more,

@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 __all__ = ["FIGURES", "Figure"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """Heading and caption of the figure of a result."""
+    """Heading and caption of the figure of a result; a caption that depends on what is there is a function of it."""
 
     title: str = ""
-    caption: str = ""
+    caption: str | Callable[[Any], str] = ""
+
+    def said(self, result: Any) -> str:
+        return self.caption if isinstance(self.caption, str) else self.caption(result)
+
+
+def _there(values: Any) -> bool:
+    return bool(np.isfinite(np.asarray(values, dtype=np.float64)).any())
+
+
+def _partition(result: Any) -> str:
+    frame = result.to_frame()
+    said = ["Bars: share of the variance of dissimilarities, in-sample"]
+    if _there(frame["ci_low"]):
+        both = "ci_both_low" in frame and _there(frame["ci_both_low"])
+        said[0] += ", with its interval over stimuli"
+        said[0] += " (thick) and over stimuli and subjects (thin)" if both else ""
+    if _there(frame["null_mean"]):
+        said.append("Upright tick: mean of the permutations, the size of the bias")
+    if _there(frame["held_out"]):
+        said.append("Open diamond: the share on stimuli left out of the fit")
+    if _there(frame["ceiling_high"]):
+        said.append("Grey band: noise ceiling")
+    return ". ".join(said) + "."
+
+
+def _encoding(result: Any) -> str:
+    left = "held-out stretches" if "n_samples" in result.settings else "held-out stimuli"
+    said = f"Correlation of held-out predictions and responses, unit by unit, with intervals over {left}"
+    said += ", against the noise ceiling of the unit (ticks)." if _there(result.data["ceiling"]) else "."
+    return said + (_BAND if _there(result.interval) else "")
+
+
+_BAND = " Grey band: interval of the median (dashed), over units and what was held out together."
 
 
 FIGURES: Mapping[str, Figure] = {
@@ -42,14 +78,13 @@ FIGURES: Mapping[str, Figure] = {
         title="What each stimulus adds to the difference",
         caption="Contributions to the difference of the two values, sorted, with intervals over the other stimuli, "
         "under these responses: their noise is part of it, and other trials may give other stimuli. Filled: corrected "
-        "p below 0.05, where the difference itself is told from 0 over stimuli. Small axis: the share of the "
+        "p below 0.05, where the difference itself is told apart from 0 over stimuli. Small axis: the share of the "
         "difference that the most deciding stimuli carry, "
         "chosen and scored on different halves of the other stimuli.",
     ),
     "Encoding": Figure(
         title="How well each unit is predicted",
-        caption="Correlation of held-out predictions and responses, unit by unit, with intervals over held-out "
-        "stimuli, against the noise ceiling of the unit where there are repeats.",
+        caption=_encoding,
     ),
     "Influence": Figure(
         title="What each stimulus does to the value",
@@ -80,8 +115,6 @@ FIGURES: Mapping[str, Figure] = {
     ),
     "VariancePartition": Figure(
         title="What the models explain, together, alone and uniquely",
-        caption="Bars: share of the variance of dissimilarities, in-sample, with its interval over stimuli (thick) and "
-        "over stimuli and subjects (thin). Upright tick: mean of the permutations, the size of the bias. Open diamond: "
-        "the share on stimuli left out of the fit. Grey band: noise ceiling.",
+        caption=_partition,
     ),
 }

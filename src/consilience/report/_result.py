@@ -62,7 +62,7 @@ def _picture(result: Result, slug: str, drawings: Drawings) -> Picture:
         id=f"{slug}-figure",
         title=how.title or result.title[:1].upper() + result.title[1:],
         svgs=(drawings.svg(made, words),),
-        caption=how.caption,
+        caption=how.said(result),
     )
 
 

@@ -181,7 +181,7 @@ def _deciding(result: Any) -> tuple[str, ...]:
     ]
     flips = float(at["n_to_flip"])
     if "p" in at and abs(result.difference) > 1e-12:
-        told = "is told from 0" if result.told_apart else "is not told from 0"
+        told = "is told apart from 0" if result.told_apart else "is not told apart from 0"
         ends = _span(at["ci_low"], at["ci_high"], _percent(result))
         said.append(
             f"The difference, {number(result.difference)}{ends}, {told} "
@@ -271,7 +271,7 @@ def _evaluation(result: Any) -> tuple[str, ...]:
         ]
         names = listed([_name(name) for name in worse[:4]]) if worse else "none of the others"
         more = f" and {len(worse) - 4} more" if len(worse) > 4 else ""
-        said.append(f"It is told from {names}{more} (paired tests, corrected over pairs).")
+        said.append(f"It is told apart from {names}{more} (paired tests, corrected over pairs).")
     low, high = (float(result.ceilings["value"].sel(bound=bound)) for bound in ("low", "high"))
     if np.isfinite(low):
         said.append(f"The noise ceiling is {number(low)} to {number(high)}.")
@@ -308,8 +308,8 @@ def _contrasts(result: Any) -> tuple[str, ...]:
     sure = frame[frame["p_corrected"] < ALPHA]
     one = len(frame) == 1
     said = [
-        f"{len(sure):,} of {plural(len(frame), 'difference')} between systems {'is' if one else 'are'} told from 0 "
-        f"(corrected: {_name(result.settings.get('correction'))})."
+        f"{len(sure):,} of {plural(len(frame), 'difference')} between systems {'is' if one else 'are'} told apart "
+        f"from 0 (corrected: {_name(result.settings.get('correction'))})."
     ]
     for row in sure.head(3).to_dict("records"):
         both = "ci_both" if np.isfinite(row["ci_both_low"]) else "ci"
@@ -355,6 +355,25 @@ def _equivalence(result: Any) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _rdms(result: Any) -> tuple[str, ...]:
+    frame = result.to_frame()
+    if "reliability" not in frame:
+        return ()
+    known = frame[np.isfinite(frame["reliability"].to_numpy(dtype=float))]
+    if not len(known):
+        n = plural(result.rdms.sizes["stimulus"], "stimulus")
+        return (
+            f"How reliable the RDMs over {n} are is not known: no halves of the trials could be compared.",
+        )
+    parts = [
+        f"{_name(row['system'])} {number(row['reliability'])}"
+        f"{_span(row['reliability_low'], row['reliability_high'], _percent(result))}"
+        for row in known.head(4).to_dict("records")
+    ]
+    more = f" and {len(known) - 4} more" if len(known) > 4 else ""
+    return (f"RDMs of two halves of the trials agree: r of {', '.join(parts)}{more}.",)
+
+
 SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Best": _best,
     "Agreement": _agreement,
@@ -365,6 +384,7 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Influence": _influence,
     "ModelEvaluation": _evaluation,
     "RDMMovie": _movie,
+    "RDMs": _rdms,
     "Searchlight": _searchlight,
     "ShapeSpace": _shape_space,
     "VariancePartition": _partition,

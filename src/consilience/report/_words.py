@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from consilience._core._errors import InputError
 from consilience.plots._labels import number, probability, shortened, visible
 from consilience.plots._read import field as read
 from consilience.plots._read import level, names
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "findings", "headline", "kind_of_a", "listed", "other_measures", "plural"]
 
 ALPHA = 0.05
+_MOST_COMPARED = 30  # systems: beyond, all pairs take long
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,8 +315,9 @@ def _range(values: tuple[float, ...]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def headline(found: list[Finding]) -> str:
-    """One sentence over the systems of side b, by the first measure."""
+def headline(found: list[Finding], result: Comparison | None = None) -> str:
+    """One sentence over the systems of side b, by the first measure; of ``result``, with draws, it says whether the
+    first is told apart from the next."""
     first = [f for f in found if f.measure == found[0].measure and np.isfinite(f.value)]
     if not first:
         return "The comparison has no values."
@@ -323,12 +326,14 @@ def headline(found: list[Finding]) -> str:
     if not found[0].nested:
         f = first[0]
         if f.count > 1:
-            return f"{f.chosen} has the highest {f.measure} with {f.b}: {number(f.value)}."
+            next_one = _not_told_apart(result, f.measure, "a", f.b)
+            return f"{f.chosen} has the highest {f.measure} with {f.b}: {number(f.value)}{next_one}."
         if len(first) == 1:
             are = "are" if f.reliable else "cannot be shown to be"
             return f"{f.chosen} and {f.b} {are} alike: {f.measure} {number(f.value)}."
         top = max(first, key=lambda one: one.value)
-        return f"{top.chosen} is most like {top.b}: {top.measure} {number(top.value)}."
+        next_one = _not_told_apart(result, top.measure, "b", top.chosen)
+        return f"{top.chosen} is most like {top.b}: {top.measure} {number(top.value)}{next_one}."
     if not sure:
         return (
             f"{by}no {found[0].noun} can be told from chance."
@@ -345,3 +350,32 @@ def headline(found: list[Finding]) -> str:
     ]
     more = f" ({len(by_layer) - 3} more below)" if len(by_layer) > 3 else ""
     return by + re.sub(r"\s+", " ", "; ".join(parts)) + more + "."
+
+
+def _not_told_apart(result: Comparison | None, measure: str, side: Literal["a", "b"], against: str) -> str:
+    """``, but not told apart from the next, x (0.75)``, by the paired difference of the two over the draws; nothing
+    where they are told apart, or where there are no draws."""
+    if result is None or result.draws is None or not 2 <= result.data.sizes[side] <= _MOST_COMPARED:
+        return ""
+    other = "b" if side == "a" else "a"
+    try:
+        frame = result.contrasts(side=side).to_frame()
+        there = next(name for name in names(result.data, other) if _name(name) == against)
+        at = next(name for name in names(result.data, "measure") if str(name) == measure)
+        values = np.asarray(read(result.data, "value", **{"measure": at, other: there}), dtype=np.float64)
+    except (InputError, StopIteration):
+        return ""
+    order = [k for k in np.argsort(-values, kind="stable") if np.isfinite(values[k])][:2]
+    if len(order) < 2:
+        return ""
+    two = [str(names(result.data, side)[k]) for k in order]
+    row = frame[
+        (frame["measure"].astype(str) == measure)
+        & (frame["against"].astype(str) == str(there))
+        & frame["first"].isin(two)
+        & frame["second"].isin(two)
+    ]
+    p = float(row["p_corrected"].iloc[0]) if len(row) == 1 else np.nan
+    if not np.isfinite(p) or p < ALPHA:
+        return ""
+    return f", but not told apart from the next, {_name(two[1])} ({number(float(values[order[1]]))})"

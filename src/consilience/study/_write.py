@@ -166,9 +166,10 @@ def _result_files(run: StudyRun) -> dict[str, str]:
 
 
 def file_name(name: str) -> str:
-    """A file name for a step: letters, digits, ``._+-``; anything else is replaced and a short hash keeps
-    names apart."""
-    safe = re.sub(r"[^A-Za-z0-9._+-]", "_", name).strip(".")[:80]
+    """A file name for a step: letters (of any script), digits, ``._+-``; anything else is replaced and a short hash
+    keeps names apart."""
+    safe = re.sub(r"[^\w.+-]", "_", name).strip(".")[:80]
+    safe = safe.encode("utf-8")[:160].decode("utf-8", "ignore")  # file names are limited in bytes
     return (
         safe
         if safe == name

@@ -435,3 +435,18 @@ def test_parts_of_a_partition_read_apart_however_long_the_names_are():
     words = [tick.get_text() for tick in ax.get_yticklabels()]
     assert len(set(words)) == len(words) == 11
     assert "common: \u20260\u2026 + \u20261\u2026" in words
+
+
+def test_names_in_a_stimulus_map_move_apart():
+    rng = np.random.default_rng(0)
+    result = cs.rdms(
+        {"x": cs.responses(rng.normal(size=(12, 3)), stimulus=[f"stimulus_{k}" for k in range(12)])},
+        n_boot=0,
+        rng=0,
+    )
+    ax = cs.plots.plot_stimulus_map(result)
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert len(boxes) == 12
+    over = sum(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    assert over <= 2

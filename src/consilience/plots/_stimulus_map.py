@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST_THUMBNAILS = 300
 _MOST_NAMES = 40
+_SIZE = 7
+_SIDES = (("left", 3.0), ("center", 0.0), ("right", -3.0))
 
 
 def plot_stimulus_map(
@@ -78,16 +80,10 @@ def plot_stimulus_map(
                 )
                 if len(ids) <= MOST_THUMBNAILS:
                     tip(dot, _words(key, groups[k]))
-                if len(ids) <= _MOST_NAMES:
-                    ax.annotate(
-                        words[k],
-                        (x, y),
-                        xytext=(5, 0),
-                        textcoords="offset points",
-                        va="center",
-                        fontsize=7,
-                        color=INK,
-                    )
+        if words:
+            inches = 0.9 * min(float(v) for v in ax.figure.get_size_inches())  # type: ignore[union-attr]
+            named = [w if k and key not in pictures else "" for w, k, key in zip(words, known, ids)]
+            _name_points(ax, points, named, inches / (span + 2 * edge))
         low, high = (points[known].min(0), points[known].max(0)) if known.any() else (np.zeros(2), np.ones(2))
         half = span / 2 + edge  # a square, so that all maps of a page have one shape
         ax.set_xlim((low[0] + high[0]) / 2 - half, (low[0] + high[0]) / 2 + half)
@@ -113,6 +109,54 @@ def plot_stimulus_map(
                 borderaxespad=0.2,
             )
     return ax
+
+
+def _name_points(ax: Axes, points: np.ndarray, words: list[str], inches: float) -> None:
+    """Each name beside its point, where it covers the least of other points and names; ``inches`` per unit of the
+    axes."""
+    named = [k for k, word in enumerate(words) if word]
+    at = 72 * inches * points  # in points of type
+    height, gap = _SIZE + 1.0, 5.0
+    taken: list[tuple[float, ...]] = [(*(at[k] - 3), *(at[k] + 3)) for k in named]  # left, bottom, right, top
+    for k in named:
+        x, y = at[k]
+        width = 0.6 * _SIZE * len(words[k])
+        places = [
+            ("left", "center", gap, 0.0),
+            ("right", "center", -gap, 0.0),
+            *((ha, va, dx, dy) for va, dy in (("bottom", 4.0), ("top", -4.0)) for ha, dx in _SIDES),
+        ]
+
+        boxes = [_box(x, y, width, height, *place) for place in places]
+        best = min(range(len(places)), key=[_covered(one, taken) for one in boxes].__getitem__)
+        taken.append(boxes[best])
+        ha, va, dx, dy = places[best]
+        ax.annotate(
+            words[k],
+            points[k],
+            xytext=(dx, dy),
+            textcoords="offset points",
+            ha=ha,
+            va=va,
+            fontsize=_SIZE,
+            color=INK,
+        )
+
+
+def _box(
+    x: float, y: float, width: float, height: float, ha: str, va: str, dx: float, dy: float
+) -> tuple[float, float, float, float]:
+    left = x + dx - width * {"left": 0.0, "center": 0.5, "right": 1.0}[ha]
+    low = y + dy - height * {"bottom": 0.0, "center": 0.5, "top": 1.0}[va]
+    return left, low, left + width, low + height
+
+
+def _covered(a: tuple[float, ...], taken: list[tuple[float, ...]]) -> float:
+    """How much of the boxes ``taken`` the box ``a`` lies on."""
+    return sum(
+        max(0.0, min(a[2], b[2]) - max(a[0], b[0])) * max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
+        for b in taken
+    )
 
 
 def _words(key: Any, group: str) -> str:

@@ -622,6 +622,8 @@ def test_captions_name_what_is_there():
     assert "Grey band" not in words
     assert "subjects" not in words
     assert "Upright tick" not in words
+    one = cs.evaluate_models({"y": rdm["y"], "z": rdm["z"]}, rdm["x"], n_boot=0, n_perm=0, rng=0)
+    assert FIGURES["ModelEvaluation"].said(one) == "Value of each model."
     x = rng.normal(size=(200, 2))
     series = [cs.responses(v, dims=("time", "unit"), time=np.arange(200) / 10) for v in (x, x + 0 * x)]
     series[1] = series[1] + rng.normal(size=(200, 2))

@@ -42,6 +42,19 @@ def _partition(result: Any) -> str:
     return ". ".join(said) + "."
 
 
+def _evaluation(result: Any) -> str:
+    said = "Value of each model"
+    said += ", mean over subjects" if result.subjects.sizes["subject"] > 1 else ""
+    if _there(result.data["ci_low"]):
+        both = _there(result.data["ci_both_low"])
+        said += ", with its interval over stimuli" + (
+            " (thick) and over stimuli and subjects (thin)" if both else ""
+        )
+    said += "; grey band: noise ceiling." if _there(result.ceilings["value"]) else "."
+    tested = _there(result.pairs["p_corrected"])
+    return said + (" Marks between models: paired tests, corrected over pairs." if tested else "")
+
+
 def _encoding(result: Any) -> str:
     left = "held-out stretches" if "n_samples" in result.settings else "held-out stimuli"
     said = f"Correlation of held-out predictions and responses, unit by unit, with intervals over {left}"
@@ -93,8 +106,7 @@ FIGURES: Mapping[str, Figure] = {
     ),
     "ModelEvaluation": Figure(
         title="How well the models explain the data",
-        caption="Value of each model, mean over subjects, with its interval over stimuli and subjects where there are "
-        "several; grey band: noise ceiling. Marks between models: paired tests, corrected over pairs.",
+        caption=_evaluation,
     ),
     "RDMMovie": Figure(
         title="Likeness to the models over time, and how long it lasts",

@@ -110,7 +110,9 @@ def test_a_truncated_chunk_is_one_sentence(tmp_path, x, options):
     chunk = path / "c" / "1" / "2"
     chunk.write_bytes(chunk.read_bytes()[:-9])
     read = cs.sources.read_array(path, ids=x["stimulus"].values.tolist(), system="IT")
-    with pytest.raises(cs.InputError, match=r"'IT'( \(side a\))?: a chunk of the array cannot be read") as caught:
+    with pytest.raises(
+        cs.InputError, match=r"'IT'( \(side a\))?: a chunk of the array cannot be read"
+    ) as caught:
         quietly(read, x)
     assert caught.value.code == "chunk-failed"
     assert "\n" not in str(caught.value)

@@ -146,7 +146,7 @@ def test_averaging_by_a_label_says_why_there_is_no_ceiling():
     options = {"stimulus": ids, "repeat": "count", "kind": "rate", "category": [i % 4 for i in range(8)] * 2}
     x = cs.responses(rng.normal(size=(16, 9)), system="V1", **options)
     with pytest.warns(
-        cs.ConsilienceWarning, match=r"'V1': with by='category' all trials of a label are averaged"
+        cs.ConsilienceWarning, match=r"'V1' \(side b\): with by='category' all trials of a label are averaged"
     ):
         result = cs.compare(x, x, measure="rsa", by="category", n_boot=0, n_perm=0, rng=0)
     assert result.ceiling is None

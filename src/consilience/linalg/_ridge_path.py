@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh, lapack
 
 __all__ = ["DualRidge", "PrimalRidge", "RidgeSolution", "ridge_solver"]
 
@@ -137,12 +136,12 @@ class DualRidge(_Ridge):
         out = np.empty((self.alphas.size, len(u), len(u)), self.dtype)
         for k, alpha in enumerate(self.alphas):
             scaled = u / np.sqrt(self.values + alpha)
-            factor, bad = lapack.dpotrf(scaled @ scaled.T, lower=1)
-            inverse, worse = lapack.dpotri(factor, lower=1)
-            if bad or worse:  # pragma: no cover - M is positive definite but for rounding
-                inverse = np.linalg.pinv(scaled @ scaled.T, hermitian=True)
-            lower = np.tril(inverse)
-            out[k] = lower + np.tril(inverse, -1).T
+            m = scaled @ scaled.T
+            try:
+                inverse = np.linalg.inv(m)
+            except np.linalg.LinAlgError:  # pragma: no cover - M is positive definite but for rounding
+                inverse = np.linalg.pinv(m, hermitian=True)
+            out[k] = (inverse + inverse.T) / 2
         return out
 
     def coordinates(self, y: np.ndarray) -> np.ndarray:
@@ -249,7 +248,9 @@ def ridge_solver(
 
 
 def _eigen(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return eigh(matrix, overwrite_a=True, check_finite=False, driver="evd")
+    """NumPy's, as all products are: threads of SciPy's own BLAS would wait beside them for what is not theirs."""
+    values, vectors = np.linalg.eigh(matrix)
+    return values, vectors
 
 
 def _without_constant(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -234,9 +234,16 @@ def _encoding(result: Any) -> tuple[str, ...]:
     if np.isfinite(p).any():
         said.append(f"{int((p < ALPHA).sum()):,} units are told from chance (corrected over units).")
     if np.isfinite(ceiling).any():
+        unreliable = d["unreliable"].values.astype(bool)
+        ratio = d["ratio"].values[~unreliable & np.isfinite(d["ratio"].values)]
+        of = (
+            f", the median of r over ceiling {number(np.median(ratio))} of reliable units"
+            if ratio.size
+            else ""
+        )
         said.append(
-            f"The median noise ceiling is {number(np.nanmedian(ceiling))}, the median of r over ceiling "
-            f"{number(np.nanmedian(d['ratio'].values))}; {int(d['unreliable'].values.sum()):,} units are not reliable."
+            f"The median noise ceiling is {number(np.nanmedian(ceiling))}{of}; {int(unreliable.sum()):,} units are not "
+            "reliable."
         )
     if result.bands is not None:
         parts = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from consilience._cli._options import DRAWS, LABEL, MISSING, RDM, SEED, WORKERS, call, debug
+from consilience._cli._options import DRAWS, LABEL, MEASURES, MISSING, RDM, SEED, WORKERS, call, debug
 from consilience._cli._verb_commands import COMMANDS
 
 __all__ = ["cli"]
@@ -76,15 +76,7 @@ def demo(**options: Any) -> int:
 @cli.command()
 @click.argument("a", type=click.Path())
 @click.argument("b", type=click.Path())
-@click.option(
-    "--measure",
-    "-m",
-    "measures",
-    multiple=True,
-    default=("rsa",),
-    show_default=True,
-    help="May be given several times; with options: rsa:distance=euclidean,method=cosine.",
-)
+@MEASURES
 @click.option(
     "--ids", type=click.Path(), help="Stimulus ids of both files: .txt (one a line), .json, .yaml or .npy."
 )

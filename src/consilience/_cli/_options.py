@@ -7,11 +7,20 @@ from typing import Any
 
 import click
 
-__all__ = ["DRAWS", "LABEL", "MISSING", "RDM", "SEED", "WORKERS", "call", "debug"]
+__all__ = ["DRAWS", "LABEL", "MEASURES", "MISSING", "RDM", "SEED", "WORKERS", "call", "debug"]
 
 SEED = click.IntRange(min=0, max=2**128 - 1)
 DRAWS = click.IntRange(min=0, max=10_000_000)
 WORKERS = click.IntRange(min=1, max=256)
+MEASURES = click.option(
+    "--measure",
+    "-m",
+    "measures",
+    multiple=True,
+    default=("rsa",),
+    show_default=True,
+    help="May be given several times; with options: rsa:distance=euclidean,method=cosine.",
+)
 LABEL = click.option(
     "--label",
     "labels",

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from consilience._cli._options import DRAWS, LABEL, MISSING, RDM, SEED, call, debug
+from consilience._cli._options import DRAWS, LABEL, MEASURES, MISSING, RDM, SEED, call, debug
 
 __all__ = ["COMMANDS"]
 
@@ -288,15 +288,7 @@ def searchlight(**options: Any) -> int:
 @click.command()
 @click.argument("a", type=click.Path())
 @click.argument("b", type=click.Path())
-@click.option(
-    "--measure",
-    "-m",
-    "measures",
-    multiple=True,
-    default=("rsa",),
-    show_default=True,
-    help="May be given several times; with options: rsa:distance=euclidean,method=cosine.",
-)
+@MEASURES
 @_in_sample
 @click.option("--threshold", type=float, help="Of abs z beyond which a stimulus is flagged.  [default: 4]")
 @click.option("--smallest", type=float, help="Change of the value that counts.  [default: 0.05]")

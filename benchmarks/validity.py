@@ -1,7 +1,8 @@
 """Statistical validity by simulation: ``python -m benchmarks.validity [--quick]``.
 
-Three tables: independent data under every measure and interval (does each interval hold the null it states?),
-coverage of every kind of interval on a planted case away from the null, and the type-I error of every p.
+Independent data under every measure and interval (does each interval hold the null it states?), coverage of every
+kind of interval on a planted case away from the null, of held-out intervals with few stimuli and of stochastic shape
+distances, and the type-I error of every p.
 Simulations run in two processes with one BLAS thread each; seeds are fixed, so that the tables repeat.
 """
 
@@ -448,7 +449,121 @@ def type_one_table(pool: ProcessPoolExecutor, quick: bool) -> int:
     return outside
 
 
-PARTS = ("null", "coverage", "type1")
+# -- held-out intervals with few stimuli, and stochastic shape distances ------------------------------------
+
+FEW: list[tuple[str, int, int, int]] = [
+    ("unrelated", 30, 6, 8),
+    ("weakly related", 30, 10, 10),
+    ("weakly related", 40, 60, 30),
+    ("closely related", 60, 10, 10),
+]
+STOCHASTIC: list[tuple[str, int, str]] = [
+    ("alike", 10, "gaussian"),
+    ("alike", 40, "gaussian"),
+    ("gamma", 40, "gaussian"),
+    ("of two kinds", 20, "gaussian"),
+    ("Pareto", 40, "gaussian"),
+    ("log-normal", 12, "gaussian"),
+    ("log-normal", 40, "gaussian"),
+    ("log-normal", 24, "energy"),
+]
+
+
+def few_pair(design: tuple[str, int, int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    kind, n, p, q = design
+    if kind == "unrelated":
+        return rng.normal(size=(n, p)), rng.normal(size=(n, q))
+    fixed = np.random.default_rng(12345)
+    a, b = fixed.normal(size=(4, p)), fixed.normal(size=(4, q))
+    signal, noise = rng.normal(size=(n, 4)), 0.5 if kind == "closely related" else 2.0
+    return signal @ a + noise * rng.normal(size=(n, p)), signal @ b + noise * rng.normal(size=(n, q))
+
+
+def few_value(job: tuple[Spec, tuple[str, int, int, int], int]) -> float:
+    spec, design, seed = job
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        measured = cs.measures.as_measure(measure_of(spec), who="validity", held_out=True)
+        return float(measured(*few_pair(design, np.random.default_rng([seed, 7]))))
+
+
+def few_interval(job: tuple[Spec, tuple[str, int, int, int], int]) -> tuple[float, float, float]:
+    spec, design, seed = job
+    x, y = few_pair(design, np.random.default_rng([seed, 7]))
+    result = compare(responses(x), responses(y), spec, n_boot=400, n_perm=0, rng=seed)
+    return (result.value, *result.interval)
+
+
+def few_table(pool: ProcessPoolExecutor, quick: bool) -> None:
+    print("## Held-out 95 % intervals with few stimuli or more units than stimuli\n")
+    sets, many = (20, 40) if quick else (300, 1000)
+    rows = []
+    for spec in (one for rule, one, refit in COVERAGE if rule == "predictions"):
+        row: list[Any] = [label(spec)]
+        for design in FEW:
+            truth = 0.0
+            if design[0] != "unrelated":
+                jobs = [(spec, design, 10**6 + s) for s in range(many)]
+                truth = float(np.mean(list(pool.map(few_value, jobs, chunksize=16))))
+            jobs = [(spec, design, s) for s in range(sets)]
+            found = np.array(list(pool.map(few_interval, jobs, chunksize=8)))
+            hits = (found[:, 1] <= truth) & (truth <= found[:, 2])
+            ratio = (found[:, 2] - found[:, 1]).mean() / (2 * 1.96 * found[:, 0].std(ddof=1))
+            row += [f"{hits.mean():.3f} ({ratio:.2f})"]
+        rows.append(row)
+    table("measure," + ",".join(f"{k} {n} stimuli {p} x {q} units" for k, n, p, q in FEW), rows)
+
+
+def stochastic_pair(kind: str, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Two systems of 12 trials and 4 units; ``kind``: how the sizes of the stimuli are distributed."""
+    trials, p = 12, 4
+    size = {
+        "alike": lambda: np.ones(n),
+        "gamma": lambda: rng.gamma(1.0, size=n) + 0.05,
+        "of two kinds": lambda: np.where(rng.random(n) < 0.15, 4.0, 1.0),
+        "Pareto": lambda: rng.pareto(3, size=n) + 0.3,
+        "log-normal": lambda: np.exp(0.8 * rng.normal(size=n)),
+    }[kind]()[:, None]
+    common, out = size * rng.normal(size=(n, p)), []
+    for _ in range(2):
+        means = common + 0.5 * size * rng.normal(size=(n, p))
+        mixing = 0.5 * rng.normal(size=(n, p, p)) + np.eye(p)
+        noise = np.einsum("ntp,npq->ntq", rng.normal(size=(n, trials, p)), mixing)
+        out.append(means[:, None] + size[:, None] * noise)
+    return out
+
+
+def stochastic_value(job: tuple[str, int, str, int]) -> float:
+    kind, n, metric, seed = job
+    pair = stochastic_pair(kind, n, np.random.default_rng(seed))
+    return float(cs.measures.stochastic_shape_distance(*pair, metric=metric, restarts=0))
+
+
+def stochastic_interval(job: tuple[str, int, str, int]) -> tuple[float, float, float]:
+    kind, n, metric, seed = job
+    pair = stochastic_pair(kind, n, np.random.default_rng(seed))
+    found = cs.measures.stochastic_shape_interval(*pair, metric=metric, restarts=0, splits=0)
+    return found.value, found.low, found.high
+
+
+def stochastic_table(pool: ProcessPoolExecutor, quick: bool) -> None:
+    print("## 95 % intervals of stochastic shape distances\n")
+    rows = []
+    for kind, n, metric in STOCHASTIC:
+        sets = 10 if quick else 300 if metric == "gaussian" else 100
+        truth = np.mean(
+            list(pool.map(stochastic_value, [(kind, n, metric, 10**6 + s) for s in range(sets)], chunksize=8))
+        )
+        found = np.array(
+            list(pool.map(stochastic_interval, [(kind, n, metric, s) for s in range(sets)], chunksize=8))
+        )
+        hits = (found[:, 1] <= truth) & (truth <= found[:, 2])
+        below, above = (found[:, 2] < truth).mean(), (found[:, 1] > truth).mean()
+        rows.append([kind, n, metric, sets, float(truth), hits.mean(), band(hits), below, above])
+    table("sizes of stimuli,stimuli,metric,sets,mean distance,coverage,95 % band,too low,too high", rows)
+
+
+PARTS = ("null", "coverage", "few", "stochastic", "type1")
 
 
 def main() -> int:
@@ -462,6 +577,10 @@ def main() -> int:
         wrong = null_table(pool, options.quick) if "null" in options.parts else 0
         if "coverage" in options.parts:
             coverage_table(pool, options.quick)
+        if "few" in options.parts:
+            few_table(pool, options.quick)
+        if "stochastic" in options.parts:
+            stochastic_table(pool, options.quick)
         wrong += type_one_table(pool, options.quick) if "type1" in options.parts else 0
     print(f"{time.perf_counter() - start:.0f} s, {options.workers} processes, one BLAS thread each")
     return 1 if wrong and not options.quick else 0

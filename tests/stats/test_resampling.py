@@ -228,6 +228,31 @@ def test_corrected_draws_stay_in_range():
     np.testing.assert_allclose(draws, [[0.9 - 0.2 * 2**0.5, -0.9 - 0.1 * 2**0.5], [1.0, -0.9 + 0.9 * 2**0.5]])
 
 
+def test_corrected_draws_and_intervals_hold_the_variance_over_deals():
+    rng = np.random.default_rng(0)
+    draws, value, deals = (
+        0.3 + 0.1 * rng.normal(size=(50, 2)),
+        np.array([0.3, 0.2]),
+        rng.normal(size=(3, 2)) / 9,
+    )
+    spread = stats.cross_validated_draws(draws, value, deals=deals)
+    of_deals = np.var([value, *deals], axis=0, ddof=1)
+    np.testing.assert_allclose(spread.var(axis=0, ddof=1), 2 * draws.var(axis=0, ddof=1) + of_deals)
+    low, high = stats.held_out_interval(draws, value, level=0.9, blocks=11, deals=deals)
+    away = st.t.ppf(0.95, 10) * np.sqrt(2.2 * draws.var(axis=0, ddof=1) + of_deals)
+    np.testing.assert_allclose([low, high], [value - away, value + away])
+    low, high = stats.held_out_interval(draws, value, level=0.9, blocks=50, deals=deals, refitted=True)
+    away = st.t.ppf(0.95, 49) * np.sqrt(49 * draws.var(axis=0) + of_deals)
+    np.testing.assert_allclose([low, high], [value - away, value + away])
+
+
+def test_intervals_of_held_out_scores_are_unknown_where_draws_are():
+    draws = np.column_stack([np.full(20, np.nan), np.linspace(0, 0.2, 20)])
+    low, high = stats.held_out_interval(draws, np.array([0.5, 0.1]), level=0.95, blocks=9, correlation=True)
+    assert np.isnan([low[0], high[0]]).all()
+    assert low[1] < 0.1 < high[1]
+
+
 # -- folds, halves, ceilings -------------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Rule ``predictions``: folds fixed by stimulus, held-out predictions resampled."""
+"""Rule ``predictions``: folds fixed by stimulus, held-out predictions resampled, and the folds dealt again."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ from consilience.measures._contract import halves_ceiling
 from consilience.stats import (
     cross_validated_draws,
     group_folds,
-    jackknife_interval,
+    held_out_interval,
     jackknife_variance,
-    percentile_interval,
 )
 
-_GAP_GROUPS = 40
+_GAP_GROUPS, DEALS = 40, 3
 
 
 def predictions_block(measure: Measure, a: list[System], b: list[System], design: Design, who: str) -> Block:
     """Rule ``predictions``: folds fixed by stimulus, held-out predictions resampled, and the draws spread for
-    the stimuli's part in the fits.
+    the stimuli's part in the fits and for what the score owes to one deal of the folds.
     """
     parts, n = measure.parts, design.n
     kinds = np.unique(design.owners).size
@@ -55,6 +54,13 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
         out.gap = Gap.blank(shape)
     ceilings = [_prediction_ceiling(measure, s, design, folds, kept) for s in b]
     prepared_x = [parts.prepare(s.x) for s in a]
+    deals = np.full((DEALS if design.n_boot else 0, *shape), np.nan)
+    for k, dealt in enumerate(deals):
+        again = group_folds(design.owners, count, design.seed.child(f"deal{k}").stream("folds"), who=who)
+        for i, x in enumerate(prepared_x):
+            with one_thread_if_small(x.shape, *(y.shape for y in prepared_y)):
+                plan = parts.plan(x, again, design.groups)
+                dealt[i] = [plan.predict(y).score() for y in prepared_y]
     for i, x in enumerate(prepared_x):
         plan = parts.plan(x, folds, design.groups)
         for j, y in enumerate(prepared_y):
@@ -64,18 +70,31 @@ def predictions_block(measure: Measure, a: list[System], b: list[System], design
                 out.ceiling_low[i, j], out.ceiling_high[i, j] = ceilings[j].bounds
                 if out.gap is not None and ceilings[j].left_out is not None:
                     out.gap.variance[i, j] = _gap_variance(found.draws(kept.astype(np.float64)), ceilings[j])
+                    out.gap.variance[i, j] += np.var([out.values[i, j], *deals[:, i, j]], ddof=1)
                     out.gap.df[i, j] = len(kept) - 1
                 if out.draws is not None:
                     out.draws[:, i, j] = found.draws(design.weights)
                 if design.refit and design.n_boot:
-                    low[i, j], high[i, j] = _refit_interval(parts, x, y, out.values[i, j], design, folds, who)
+                    low[i, j], high[i, j] = _refit_interval(
+                        measure, x, y, out.values[i, j], deals[:, i, j], design, folds, who
+                    )
                 if out.null is not None and design.orders is not None:
                     out.null[:, i, j] = _permuted(plan, y, design.orders)
     if out.draws is not None:
-        out.draws = spread(out.draws, out.values)
         out.interval = (
-            (low, high) if design.refit else percentile_interval(out.draws, out.values, design.level)
+            (low, high)
+            if design.refit
+            else held_out_interval(
+                out.draws,
+                out.values,
+                level=design.level,
+                blocks=kinds,
+                correlation=_correlates(measure),
+                deals=deals,
+            )
         )
+        out.interval = (np.maximum(out.interval[0], bottom), np.minimum(out.interval[1], top))
+        out.draws = cross_validated_draws(out.draws, out.values, low=bottom, high=top, deals=deals)
 
     def halves(mode: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         weights = design.weights if mode == "draws" and design.weights is not None else np.ones((1, n))
@@ -121,25 +140,42 @@ def _permuted(plan: Any, y: np.ndarray, orders: np.ndarray) -> np.ndarray:
     return np.array([plan.predict(y[order]).score() for order in orders])
 
 
+def _correlates(measure: Measure) -> bool:
+    return measure.claims.range == (-1.0, 1.0)
+
+
 def _refit_interval(
-    parts: Any, x: np.ndarray, y: np.ndarray, value: float, design: Design, folds: list[np.ndarray], who: str
+    measure: Measure,
+    x: np.ndarray,
+    y: np.ndarray,
+    value: float,
+    deals: np.ndarray,
+    design: Design,
+    folds: list[np.ndarray],
+    who: str,
 ) -> tuple[float, float]:
     """Everything refitted with one group of stimuli left out at a time (grouped jackknife).
 
     The folds stay as they are, less the stimuli left out: a new deal each time would add its own variance,
-    which the jackknife multiplies by the number of groups.
+    which the jackknife multiplies by the number of groups. That of one deal is added once.
     """
+    parts = measure.parts
     groups = min(np.unique(design.owners).size, REFIT_GROUPS)
     left_out = group_folds(design.owners, groups, design.seed.stream("refit"), who=who)
-    kept = [np.setdiff1d(np.arange(design.n), rows) for rows in left_out]
     values = []
-    for rows in kept:
+    for rows in (np.setdiff1d(np.arange(design.n), out) for out in left_out):
         smaller = [np.flatnonzero(np.isin(rows, test)) for test in folds]
         smaller = [test for test in smaller if test.size]
         inside = None if design.groups is None else design.groups[rows]
         values.append(parts.plan(x[rows], smaller, inside).predict(y[rows]).score())
-    low, high = jackknife_interval(
-        value, np.array(values), n=groups, left_out=1, level=design.level, exhaustive=True
+    low, high = held_out_interval(
+        np.array(values, dtype=np.float64),
+        value,
+        level=design.level,
+        blocks=groups,
+        correlation=_correlates(measure),
+        deals=deals,
+        refitted=True,
     )
     return float(low), float(high)
 

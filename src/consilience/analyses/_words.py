@@ -93,7 +93,7 @@ def references_of(
 _RULES = {
     "pairs": "stimuli were resampled by weights on pairs of different stimuli (percentiles)",
     "predictions": "held-out predictions were resampled, and the draws spread by sqrt(2) for the stimuli's part in "
-    "the fits (percentiles)",
+    "the fits and by the variance over 4 deals of the folds (t on Fisher's z for correlations)",
     "subsample": "a delete-d jackknife over stimuli covers the expectation at this number of stimuli only",
     "none": "no interval over stimuli is given",
 }

@@ -26,6 +26,11 @@ _NAMES = {
     "Searchlight": "consilience._results",
     "ShapeSpace": "consilience._results",
     "VariancePartition": "consilience._results",
+    "Events": "consilience._recording",
+    "Intervals": "consilience._recording",
+    "Recording": "consilience._recording",
+    "Signal": "consilience._recording",
+    "SpikeTrains": "consilience._recording",
     "Network": "consilience.networks",
     "align": "consilience._responses",
     "average": "consilience._responses",
@@ -75,14 +80,19 @@ __all__ = [
     "DecidingStimuli",
     "Encoding",
     "Equivalence",
+    "Events",
     "Influence",
     "InputError",
+    "Intervals",
     "ModelEvaluation",
     "Network",
     "RDMMovie",
     "RDMs",
+    "Recording",
     "Searchlight",
     "ShapeSpace",
+    "Signal",
+    "SpikeTrains",
     "VariancePartition",
     "align",
     "average",
@@ -133,6 +143,7 @@ if TYPE_CHECKING:
         testing,
     )
     from consilience._core._errors import ConsilienceError, ConsilienceWarning, InputError
+    from consilience._recording import Events, Intervals, Recording, Signal, SpikeTrains
     from consilience._responses import align, average, rdm_data, responses, split, unflatten
     from consilience._results import (
         Agreement,

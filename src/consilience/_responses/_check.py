@@ -142,6 +142,13 @@ def _checked_trials(data: xr.DataArray, who: str, name: str) -> xr.DataArray:
             "cs.responses(..., repeat='count').",
             code="repeated-ids",
         )
+    if "valid" in data.coords and data["valid"].dims == ("trial", "time"):
+        raise InputError(
+            f"{who}: trials of {name} have unequal lengths (the coordinate 'valid' over trial and time); give "
+            "trials of one length, such as Recording.epoch(on=..., window=(from, to)), or cut them: "
+            "data.sel(time=slice(a, b)) and drop 'valid'.",
+            code="unequal-trials",
+        )
     if "valid" in data.coords and (data["valid"].dims != ("trial",) or data["valid"].dtype.kind != "b"):
         raise InputError(
             f"{who}: the coordinate 'valid' of {name} must be True or False for each trial, got dims "

@@ -29,7 +29,9 @@ LONGEST_EPOCH = 100.0  # seconds of a trial beyond which times are taken to be m
 def responses(
     array: object,
     *,
-    kind: Literal["activation", "count", "rate", "dff", "bold", "voltage", "latent"] = "activation",
+    kind: Literal[
+        "activation", "count", "rate", "dff", "bold", "voltage", "latent", "behaviour"
+    ] = "activation",
     dims: Sequence[str] | None = None,
     stimulus: Sequence[Hashable] | np.ndarray | None = None,
     unit: Sequence[Hashable] | np.ndarray | None = None,
@@ -47,7 +49,8 @@ def responses(
         Any library's array, a data frame, or a DataArray. Values are copied only if their type must change. A
         3-D array needs ``dims``, so that no axis is guessed. A dask array stays one: nothing is computed here, and
         NaN is looked for block by block when the values are used; only ``missing="omit"`` and ``"mask"`` read it once.
-    kind : what a value is: activation, count (spikes), rate (spikes/s), dff, bold, voltage (V) or latent.
+    kind : what a value is: activation, count (spikes), rate (spikes/s), dff, bold, voltage (V), latent, or
+        behaviour (a measured variable, such as position).
     stimulus : n_trials ids, all text or all int. Systems are aligned by them. Without ids ``stim0000...``
         are made up, and that is recorded as a warning (code ``made-up-ids``).
     unit : n_units names. Default: 0, 1, ...

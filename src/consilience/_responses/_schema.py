@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-KINDS = ("activation", "count", "rate", "dff", "bold", "voltage", "latent")
+KINDS = ("activation", "count", "rate", "dff", "bold", "voltage", "latent", "behaviour")
 DIMS = (("trial", "unit"), ("trial", "time", "unit"), ("time", "unit"))
 # what the entries of RDM data may be
 DISTANCES = (

@@ -1,0 +1,114 @@
+"""Spikes into bins and samples into bins, for many windows at once: plain arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from consilience._recording._signal import Signal
+from consilience._recording._spikes import SpikeTrains
+
+__all__ = ["ON_EDGE", "count_in_bins", "count_in_windows", "reduce_in_windows"]
+
+ON_EDGE = 1e-9  # s below an edge count as on it: event + offset is rounded, and times lie on a clock's grid
+
+
+def count_in_windows(spikes: SpikeTrains, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """Spikes in each window [start, stop), (k windows, units) float32. Windows may overlap and come in any order."""
+    out = np.zeros((start.size, len(spikes)), dtype=np.float32)
+    edges = np.concatenate([start, stop]) - ON_EDGE
+    for u, times in enumerate(spikes):
+        if times.size:
+            found = np.searchsorted(times, edges)
+            out[:, u] = np.maximum(found[start.size :] - found[: start.size], 0)
+    return out
+
+
+def count_in_bins(
+    spikes: SpikeTrains, start: np.ndarray, bins: np.ndarray, width: float, out: np.ndarray
+) -> np.ndarray:
+    """Spikes in the bins [start + b width, start + (b + 1) width) of each window, b below its number of ``bins``.
+
+    Adds them to ``out`` (k, most bins, units) float32 of zeros. For each unit one search over its spikes finds those
+    of every window, and one scatter counts them: the work is by spikes, not by bins.
+    """
+    k, most, units = out.shape
+    flat = out.reshape(-1)
+    edges = np.concatenate([start, start + bins * width]) - ON_EDGE
+    for u, times in enumerate(spikes):
+        if not times.size:
+            continue
+        found = np.searchsorted(times, edges)
+        first, many = found[:k], np.maximum(found[k:] - found[:k], 0)
+        total = int(many.sum())
+        if not total:
+            continue
+        window = np.repeat(np.arange(k), many)
+        # numbers 0, 1, ... within each window, after its first spike
+        index = np.arange(total) + np.repeat(first - (np.cumsum(many) - many), many)
+        inside = ((times[index] - start[window] + ON_EDGE) / width).astype(np.int64)
+        inside = np.clip(inside, 0, bins[window] - 1)  # rounding at the last edge
+        np.add.at(flat, (window * most + inside) * units + u, np.float32(1))
+    return out
+
+
+def reduce_in_windows(
+    signal: Signal, start: np.ndarray, bins: np.ndarray, width: np.ndarray, rule: str, out: np.ndarray
+) -> np.ndarray:
+    """Samples of a signal in bins, by ``rule``: mean, circular_mean, min, max, sum, std or interpolate (at centres).
+
+    ``width`` (k,) s of a bin of each window. ``out`` (k, most bins, channels) is filled; a bin without a known sample
+    stays NaN.
+    """
+    for i in range(start.size):
+        count = int(bins[i])
+        edges = start[i] + width[i] * np.arange(count + 1) - ON_EDGE
+        first, last = np.searchsorted(signal.time, edges[[0, -1]])
+        if rule == "interpolate":
+            first, last = max(0, first - 1), min(signal.time.size, last + 1)
+        if last <= first:
+            continue
+        values, times = signal.rows(int(first), int(last)).astype(np.float64), signal.time[first:last]
+        if rule == "interpolate":
+            centres = (edges[:-1] + edges[1:]) / 2 + ON_EDGE
+            for c in range(values.shape[1]):
+                known = np.isfinite(values[:, c])
+                inside = (centres >= times[0]) & (centres <= times[-1])
+                if known.any():
+                    out[i, np.flatnonzero(inside), c] = np.interp(
+                        centres[inside], times[known], values[known, c]
+                    )
+            gaps = np.searchsorted(times, centres)  # between two samples of which one is unknown: unknown
+            left, right = np.clip(gaps - 1, 0, None), np.clip(gaps, None, times.size - 1)
+            out[i, :count][~(np.isfinite(values[left]) & np.isfinite(values[right]))] = np.nan
+            continue
+        bin_of = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, count - 1)
+        out[i, :count] = _reduced(values, bin_of, count, rule)
+    return out
+
+
+def _reduced(values: np.ndarray, bin_of: np.ndarray, count: int, rule: str) -> np.ndarray:
+    """(count, channels) of samples (n, channels) in bins (n,); NaN samples are left out."""
+    known = np.isfinite(values)
+    many = _sums(known.astype(np.float64), bin_of, count)
+    some = many > 0
+    per = np.where(some, many, 1.0)
+    if rule in ("min", "max"):
+        sign = 1.0 if rule == "max" else -1.0
+        best = np.full((count, values.shape[1]), -np.inf)
+        np.maximum.at(best, bin_of, np.where(known, sign * values, -np.inf))
+        found = sign * best
+    elif rule == "circular_mean":
+        parts = (_sums(np.where(known, f(values), 0.0), bin_of, count) for f in (np.sin, np.cos))
+        found = np.arctan2(*parts)
+    else:
+        total = _sums(np.where(known, values, 0.0), bin_of, count)
+        found = total if rule == "sum" else total / per
+        if rule == "std":
+            away = np.where(known, values - found[bin_of], 0.0)
+            found = np.sqrt(_sums(away * away, bin_of, count) / per)
+    return np.where(some, found, np.nan)
+
+
+def _sums(values: np.ndarray, bin_of: np.ndarray, count: int) -> np.ndarray:
+    columns = [np.bincount(bin_of, weights=column, minlength=count) for column in values.T]
+    return np.stack(columns, axis=1)

@@ -1,0 +1,66 @@
+"""Checks that the parts of a recording share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from consilience._core._errors import InputError
+from consilience._core._params import shorten
+
+__all__ = ["check_columns", "check_times", "frozen"]
+
+
+def frozen(values: np.ndarray) -> np.ndarray:
+    """A read-only view."""
+    view = values.view()
+    view.flags.writeable = False
+    return view
+
+
+def check_times(values: Any, *, name: str, who: str, finite: bool = True) -> np.ndarray:
+    """(n,) float64 seconds."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise InputError(f"{who}: {name} has masked entries; leave those out.", code="bad-time")
+    try:
+        times = np.asarray(values)
+        if times.dtype.kind not in "biuf":
+            raise TypeError
+        times = times.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{who}: {name} must be numbers in seconds, got {shorten(values, 60)}.", code="bad-time"
+        ) from None
+    if times.ndim != 1:
+        raise InputError(f"{who}: {name} must be 1-D, got shape {times.shape}.", code="bad-time")
+    if finite and not np.isfinite(times).all():
+        where = int(np.flatnonzero(~np.isfinite(times))[0])
+        raise InputError(
+            f"{who}: {name} has {int((~np.isfinite(times)).sum())} entries that are NaN or infinite, first at {where}; "
+            "leave those out.",
+            code="bad-time",
+        )
+    return times
+
+
+def check_columns(columns: Mapping[str, Any] | None, n: int, *, who: str, what: str) -> dict[str, np.ndarray]:
+    """Columns of a table with one entry for each of ``n``; text of any width becomes str."""
+    out = {}
+    for name, entries in (columns or {}).items():
+        try:
+            values = np.asarray(entries)
+        except ValueError:  # ragged
+            values = np.empty((0, 0))
+        if values.ndim == 1 and values.dtype.kind in "OTS":
+            listed = [e.decode("utf-8", "replace") if isinstance(e, bytes) else e for e in values.tolist()]
+            values = np.array(["" if e is None else str(e) for e in listed], dtype=str)
+        if values.shape[:1] != (n,) or values.dtype.kind not in "biufU":
+            raise InputError(
+                f"{who}: column {shorten(str(name), 40)} must have one number or text for each {what} ({n}), got shape "
+                f"{values.shape} of dtype {values.dtype}.",
+                code="bad-label",
+            )
+        out[str(name)] = frozen(values)
+    return out

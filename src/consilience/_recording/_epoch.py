@@ -1,0 +1,419 @@
+"""From a recording to responses: trials around events, or bins of the whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import Caution, InputError, UnknownNameError, cautions_to_json, nearest, warn
+from consilience._core._memory import check_fits, gigabytes
+from consilience._core._params import check_number, check_option, shorten
+from consilience._recording._binning import ON_EDGE, count_in_bins, count_in_windows, reduce_in_windows
+from consilience._recording._intervals import Intervals
+from consilience._recording._on import Onsets, find_onsets, stimulus_ids
+from consilience._recording._signal import Signal
+from consilience._responses import recorded_cautions, responses
+from consilience._responses._check import WARNINGS
+
+if TYPE_CHECKING:
+    from consilience._recording._recording import Recording
+
+__all__ = ["bin_recording", "epoch"]
+
+_SPIKE_RULES = ("count", "rate")
+_SIGNAL_RULES = ("mean", "circular_mean", "min", "max", "sum", "std", "interpolate")
+_FUZZ = 1e-6  # share of a bin by which a window may miss a whole number of bins
+
+
+def epoch(
+    recording: Recording,
+    *,
+    on: Any,
+    window: tuple[float, float] | None,
+    bin: float | None,
+    reduce: str | None,
+    of: str | None,
+    stimulus: Any,
+    missing: str,
+    system: str | None,
+) -> xr.DataArray:
+    """See `Recording.epoch`."""
+    who = "Recording.epoch"
+    check_option(missing, ("raise", "omit", "mask"), name="missing", who=who)
+    source = _source(recording, of, who)
+    found = find_onsets(on, recording.intervals, recording.events, whole=window is None, who=who)
+    if not found.time.size:
+        raise InputError(f"{who}: {found.name} has no trials.", code="too-few")
+    low, high = _check_window(window, who)
+    ids, labels = stimulus_ids(found, stimulus, who)
+    found = Onsets(found.time, found.span, labels, found.name)
+    start, stop = found.time + low, found.time + high
+    if found.span is not None:
+        start, stop = np.array(found.span.start), np.array(found.span.stop)
+    cautions: list[Caution] = []
+    known = np.isfinite(start)
+    inside, said = _observed(recording, source, start, stop, known, who)
+    cautions += said
+    bad = ~inside
+    if bad.any() and missing == "raise":
+        raise InputError(_outside(found, start, stop, known, bad, who), code="outside-recording")
+    if bad.all():
+        raise InputError(
+            f"{who}: none of the {bad.size} trials lies in what was recorded; are {found.name} in seconds, on the "
+            "clock of the recording?",
+            code="outside-recording",
+        )
+    if bad.any() and missing == "omit":
+        cautions.append(
+            Caution(
+                "trials-left-out",
+                f"{int(bad.sum())} of {bad.size} trials of {found.name} have no time, or lie outside the recording.",
+                "They were left out; missing='mask' keeps them as not valid.",
+            )
+        )
+        start, stop, ids, found = (
+            start[inside],
+            stop[inside],
+            None if ids is None else ids[inside],
+            found[inside],
+        )
+        bad = bad[inside]
+    start, stop = np.where(bad, 0.0, start), np.where(bad, 0.0, stop)
+    bins, width, times = _bins(start, stop, bin, low, found.span is not None, who)
+    values, kind, rule = _values(recording, source, start, stop, bins, width, bin, reduce, who)
+    valid = np.arange(values.shape[1]) < bins[:, None]
+    valid[bad] = False
+    values[~valid] = np.nan
+    if ids is None:
+        cautions.append(_made_up(found.name))
+        ids = np.array([f"trial{i:05d}" for i in range(start.size)])
+    units = recording.unit_names if source is None else source.channels
+    unit_columns = recording.units if source is None else {}
+    names = {name: entries for name, entries in found.labels.items() if name not in unit_columns}
+    if bin is None:
+        values, valid = values[:, 0], valid[:, 0]
+    data = _labelled(values, valid, times, ids, units, kind, system or recording.name, names, missing, who)
+    data = _with_units(data, unit_columns)
+    data.attrs |= {"reduce": rule, "recording": recording.name}
+    if bin is not None:
+        data.attrs |= {"bin": float(bin), "time_units": "s"}
+    return _said(data, cautions)
+
+
+def bin_recording(
+    recording: Recording,
+    width: float,
+    *,
+    within: Any,
+    reduce: str | None,
+    of: str | None,
+    system: str | None,
+) -> xr.DataArray:
+    """See `Recording.bin`."""
+    who = "Recording.bin"
+    width = check_number(width, name="width", who=who, low=0.0)
+    source = _source(recording, of, who)
+    spans = _within(recording, within, source, who)
+    many = np.floor(spans.duration / width + _FUZZ).astype(np.int64)
+    if not many.sum():
+        raise InputError(
+            f"{who}: no interval is as long as one bin of {width:g} s (the longest is {spans.duration.max():g} s).",
+            code="bad-window",
+        )
+    spans, many = spans[many > 0], many[many > 0]
+    total, columns = int(many.sum()), len(recording.unit_names) if source is None else source.channels.size
+    _fits(total * columns * 4, who)
+    centres = np.concatenate([s + width * (np.arange(m) + 0.5) for s, m in zip(spans.start, many)])
+    out = np.empty((total, columns), dtype=np.float32 if source is None else np.float64)
+    at, rule = 0, ""
+    kind = ""
+    for start, m in zip(spans.start, many):
+        one = (np.array([start]), np.array([start + m * width]), np.array([m]), np.array([width]))
+        values, kind, rule = _values(recording, source, *one, width, reduce, who)
+        out[at : at + m] = values[0]
+        at += m
+    units = recording.unit_names if source is None else source.channels
+    cautions = []
+    missing = np.isnan(out).any(axis=1)
+    if missing.all():
+        raise InputError(
+            f"{who}: no bin of {width:g} s has a known sample of every channel.", code="nan-values"
+        )
+    if missing.any():
+        cautions.append(
+            Caution(
+                "bins-left-out",
+                f"{int(missing.sum())} of {total} bins of {of} have no known sample and were left out.",
+                "Wider bins, reduce='interpolate', or within= the stretches that were tracked.",
+            )
+        )
+    data = responses(
+        out[~missing],
+        kind=kind,  # type: ignore[arg-type]
+        dims=("time", "unit"),
+        time=centres[~missing],
+        unit=units,
+        system=system or recording.name,
+    )
+    data = _with_units(data, recording.units if source is None else {})
+    data.attrs |= {"reduce": rule, "bin": width, "time_units": "s", "recording": recording.name}
+    return _said(data, cautions)
+
+
+def _source(recording: Recording, of: str | None, who: str) -> Signal | None:
+    """The signal, or None for spikes."""
+    known = (["spikes"] if recording.spikes is not None else []) + list(recording.signals)
+    if not known:
+        raise InputError(f"{who}: the recording has neither spikes nor signals.", code="too-few")
+    if of is None:
+        if recording.spikes is None and len(known) > 1:
+            raise InputError(
+                f"{who}: there are no spikes; say of which signal: of={' or '.join(map(repr, known[:8]))}.",
+                code="unknown-name",
+            )
+        of = known[0]
+    if of not in known:
+        raise UnknownNameError(f"{who}: of={shorten(of, 60)} is not in this recording.{nearest(of, known)}")
+    return None if of == "spikes" and recording.spikes is not None else recording.signals[of]
+
+
+def _check_window(window: Any, who: str) -> tuple[float, float]:
+    if window is None:
+        return 0.0, 0.0
+    try:
+        low, high = (float(v) for v in window)
+    except (TypeError, ValueError):
+        low = high = float("nan")
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise InputError(
+            f"{who}: window must be (from, to) in seconds from the event, from < to, got {shorten(window)}.",
+            code="bad-window",
+        )
+    if high - low > 1000:
+        warn(
+            "long-epoch",
+            f"{who}: the window goes from {low:g} to {high:g} s.",
+            "Times are in seconds: divide milliseconds by 1000.",
+            stacklevel=4,
+        )
+    return low, high
+
+
+def _observed(
+    recording: Recording,
+    source: Signal | None,
+    start: np.ndarray,
+    stop: np.ndarray,
+    known: np.ndarray,
+    who: str,
+) -> tuple[np.ndarray, list[Caution]]:
+    """Which windows lie in what was recorded; without a statement of that, those outside of all spikes are said."""
+    if recording.observed is not None:
+        parts = recording.observed.merged()
+        row = np.searchsorted(parts.start, np.where(known, start, 0.0) + ON_EDGE, side="right") - 1
+        whole = (row >= 0) & (stop <= parts.stop[np.maximum(row, 0)] + ON_EDGE)
+        return known & whole, []
+    if source is not None:
+        step = np.median(np.diff(source.time)) if len(source) > 1 else 0.0
+        low, high = source.time[[0, -1]] + np.array([-step, step])
+        return known & (start >= low - ON_EDGE) & (stop <= high + ON_EDGE), []
+    times = recording.spikes.times if recording.spikes is not None else np.empty(0)
+    away = known & ((start > times.max()) | (stop < times.min())) if times.size else known
+    if not away.any():
+        return known, []
+    return known, [
+        Caution(
+            "outside-recording",
+            f"{int(away.sum())} of {away.size} trials lie wholly before the first or after the last of all spikes; "
+            "their counts of 0 are no silence.",
+            "Say what was recorded: Recording(observed=Intervals(...)), and leave out the rest.",
+        )
+    ]
+
+
+def _outside(
+    found: Onsets, start: np.ndarray, stop: np.ndarray, known: np.ndarray, bad: np.ndarray, who: str
+) -> str:
+    first = int(np.flatnonzero(bad)[0])
+    what = f"{start[first]:g} to {stop[first]:g} s" if known[first] else "without a time"
+    return (
+        f"{who}: {int(bad.sum())} of {bad.size} trials of {found.name} have no time, or lie outside what was recorded "
+        f"(first: trial {first}, {what}); missing='omit' leaves them out, 'mask' keeps them as not valid."
+    )
+
+
+def _bins(
+    start: np.ndarray, stop: np.ndarray, bin: float | None, low: float, whole: bool, who: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Bins of each trial (k,), their width (k,), and the times of their centres from the event."""
+    if bin is None:
+        return np.ones(start.size, dtype=np.int64), stop - start, None
+    width = check_number(bin, name="bin", who=who, low=0.0)
+    many = (stop - start) / width
+    if whole:
+        bins = np.floor(many + _FUZZ).astype(np.int64)
+        if bins.max() < 1:
+            raise InputError(f"{who}: no trial is as long as one bin of {width:g} s.", code="bad-window")
+    else:
+        bins = np.full(start.size, round(float(many.max())), dtype=np.int64)
+        length = float((stop - start).max())
+        if bins[0] < 1 or abs(float(many.max()) - bins[0]) > _FUZZ * max(1, bins[0]):
+            raise InputError(
+                f"{who}: bins of {width:g} s do not divide the window of {length:g} s; give a window of a whole "
+                f"number of bins, such as {max(1, bins[0]) * width:g} s.",
+                code="bad-window",
+            )
+        bins = np.where(stop > start, bins, 0)
+    return bins, np.full(start.size, width), low + width * (np.arange(int(bins.max())) + 0.5)
+
+
+def _values(
+    recording: Recording,
+    source: Signal | None,
+    start: np.ndarray,
+    stop: np.ndarray,
+    bins: np.ndarray,
+    width: np.ndarray,
+    bin: float | None,
+    reduce: str | None,
+    who: str,
+) -> tuple[np.ndarray, str, str]:
+    """(k, bins, units), the kind, and the rule."""
+    most = int(bins.max())
+    if source is None:
+        assert recording.spikes is not None
+        unequal = bin is None and np.ptp((stop - start)[stop > start]) > ON_EDGE
+        rule = check_option(
+            reduce or ("rate" if unequal else "count"), _SPIKE_RULES, name="reduce (of spikes)", who=who
+        )
+        _fits(start.size * most * len(recording.spikes) * 4, who)
+        if bin is None:
+            out = count_in_windows(recording.spikes, start, stop)[:, None]
+        else:
+            out = np.zeros((start.size, most, len(recording.spikes)), dtype=np.float32)
+            count_in_bins(recording.spikes, start, bins, float(bin), out)
+        if rule == "rate":
+            out /= np.where(width > 0, width, 1.0)[:, None, None].astype(np.float32)
+        return out, rule, rule
+    angles = source.unit.strip().lower() in ("rad", "radian", "radians")
+    rule = check_option(
+        reduce or ("circular_mean" if angles else "mean"), _SIGNAL_RULES, name="reduce (of a signal)", who=who
+    )
+    if angles and rule in ("mean", "interpolate", "std"):
+        warn(
+            "mean-of-angles",
+            f"{who}: {rule} of a signal in radians joins the two ends of the circle wrongly.",
+            "reduce='circular_mean' does not.",
+            stacklevel=4,
+        )
+    _fits(start.size * most * source.channels.size * 8, who)
+    out = np.full((start.size, most, source.channels.size), np.nan)
+    reduce_in_windows(source, start, bins, width, rule, out)
+    return out, source.kind, rule
+
+
+def _fits(size: int, who: str) -> None:
+    free = check_fits(size)
+    if free is not None:
+        raise InputError(
+            f"{who}: the responses would take {gigabytes(size)}, and {free} is free; fewer bins, trials or units.",
+            code="too-large",
+        )
+
+
+def _made_up(name: str) -> Caution:
+    return Caution(
+        "made-up-ids",
+        f"No stimulus ids were given for the trials of {name}; trial00000... stand for them in their order.",
+        "Pass stimulus='column' so that repeats are known and systems are aligned by id.",
+    )
+
+
+def _labelled(
+    values: np.ndarray,
+    valid: np.ndarray,
+    times: np.ndarray | None,
+    ids: np.ndarray,
+    units: np.ndarray,
+    kind: str,
+    system: str,
+    labels: dict[str, np.ndarray],
+    missing: str,
+    who: str,
+) -> xr.DataArray:
+    """Responses; where parts of trials are unknown, a coordinate ``valid`` over trial (and time)."""
+    gaps = np.isnan(values).any(axis=-1) & valid
+    if gaps.any() and missing == "raise":
+        raise InputError(
+            f"{who}: {int(gaps.reshape(len(gaps), -1).any(axis=1).sum())} trials have a bin without a known sample; "
+            "wider bins, reduce='interpolate', or missing='omit' or 'mask'.",
+            code="nan-values",
+        )
+    valid = valid & ~gaps
+    rows = valid.reshape(len(valid), -1).any(axis=1)
+    if gaps.any() and missing == "omit":
+        rows &= ~gaps.reshape(len(gaps), -1).any(axis=1)
+    if not rows.any():
+        raise InputError(f"{who}: no trial has a known sample.", code="nan-values")
+    keep = rows if missing == "omit" else np.ones_like(rows)
+    values, valid, ids = values[keep], valid[keep], ids[keep]
+    filled = np.where(valid[..., None], values, 0.0).astype(values.dtype) if not valid.all() else values
+    data = responses(
+        filled,
+        kind=kind,  # type: ignore[arg-type]
+        dims=("trial", "unit") if times is None else ("trial", "time", "unit"),
+        stimulus=ids,
+        unit=units,
+        time=times,
+        system=system,
+        repeat=None if np.unique(ids).size == ids.size else "count",
+    )
+    data = data.assign_coords({name: ("trial", entries[keep]) for name, entries in labels.items()})
+    if not valid.all():
+        same = valid.ndim == 2 and (valid == valid[:, :1]).all()
+        data = data.assign_coords(valid=(("trial",), valid[:, 0]) if same else (data.dims[:-1], valid))
+        data.values[~valid] = np.nan
+    return data
+
+
+def _with_units(data: xr.DataArray, columns: Any) -> xr.DataArray:
+    own = {"unit", "trial", "time", "stimulus", "valid", "repeat"}
+    return data.assign_coords(
+        {
+            name: ("unit", entries)
+            for name, entries in columns.items()
+            if name not in own and name not in data.coords
+        }
+    )
+
+
+def _said(data: xr.DataArray, cautions: list[Caution]) -> xr.DataArray:
+    for caution in cautions:
+        warn(caution.code, caution.message, caution.remedy, stacklevel=4)
+    every = [*recorded_cautions(data), *cautions]
+    if every:
+        data.attrs[WARNINGS] = cautions_to_json(every)
+    return data
+
+
+def _within(recording: Recording, within: Any, source: Signal | None, who: str) -> Intervals:
+    if isinstance(within, str):
+        if within not in recording.intervals:
+            raise UnknownNameError(
+                f"{who}: within={within!r} is no table of intervals.{nearest(within, recording.intervals)}"
+            )
+        within = recording.intervals[within]
+    span = recording.observed.merged() if recording.observed is not None else recording.span(source)
+    if within is None:
+        return span
+    if not isinstance(within, Intervals):
+        raise InputError(
+            f"{who}: within must be Intervals or the name of a table of them, got {shorten(within)}.",
+            code="bad-window",
+        )
+    found = within.merged() & span
+    if not len(found):
+        raise InputError(f"{who}: nothing was recorded within these intervals.", code="outside-recording")
+    return found

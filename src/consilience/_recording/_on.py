@@ -1,0 +1,121 @@
+"""What ``on=`` of an epoch means: times, labels and, for intervals, their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._params import shorten
+from consilience._recording._checks import check_times
+from consilience._recording._intervals import Events, Intervals
+
+__all__ = ["Onsets", "find_onsets", "stimulus_ids"]
+
+_IDS = ("stimulus", "stimulus_id", "stimulus_name")
+_TAKEN = {"trial", "time", "unit", "valid", "repeat", "stimulus"}
+
+
+@dataclass(frozen=True)
+class Onsets:
+    """time (k,) s, NaN where a trial has none.   span : the intervals themselves, where whole ones were asked for.
+    labels : the other columns.   name : for messages.
+    """
+
+    time: np.ndarray
+    span: Intervals | None = None
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
+    name: str = "times"
+
+    def __getitem__(self, keep: np.ndarray) -> Onsets:
+        return Onsets(
+            self.time[keep],
+            None if self.span is None else self.span[keep],
+            {name: entries[keep] for name, entries in self.labels.items()},
+            self.name,
+        )
+
+
+def find_onsets(
+    on: Any, intervals: Mapping[str, Intervals], events: Mapping[str, Events], *, whole: bool, who: str
+) -> Onsets:
+    """``on`` : "table", "table.column", Intervals, Events, or times (s)."""
+    if isinstance(on, str):
+        return _named(on, intervals, events, whole, who)
+    if isinstance(on, Intervals):
+        return Onsets(on.start, on if whole else None, dict(on.columns), "intervals")
+    if isinstance(on, Events):
+        return _no_ends(Onsets(on.time, None, dict(on.columns), "events"), whole, who)
+    return _no_ends(Onsets(check_times(on, name="on", who=who)), whole, who)
+
+
+def _no_ends(found: Onsets, whole: bool, who: str) -> Onsets:
+    if whole:
+        raise InputError(
+            f"{who}: {found.name} are points in time; give window=(from, to) in seconds around them.",
+            code="bad-window",
+        )
+    return found
+
+
+def _named(
+    on: str, intervals: Mapping[str, Intervals], events: Mapping[str, Events], whole: bool, who: str
+) -> Onsets:
+    table, column = (on, None)
+    if on not in intervals and on not in events and "." in on:
+        table, column = on.rsplit(".", 1)
+    known = [*intervals, *events]
+    if table in intervals:
+        rows = intervals[table]
+        starts = column is None or column in ("start_time", "start")
+        times = rows.start if starts else rows.column(str(column), who=who)
+        span = rows if whole and starts else None
+        found = Onsets(_numbers(times, on, who), span, dict(rows.columns), on)
+        return found if starts else _no_ends(found, whole, who)
+    if table in events:
+        times = events[table].time if column is None else events[table].column(column, who=who)
+        return _no_ends(Onsets(_numbers(times, on, who), None, dict(events[table].columns), on), whole, who)
+    raise UnknownNameError(
+        f"{who}: on={shorten(on, 60)} is no table of intervals or events of this recording."
+        + (nearest(table, known) or " It has none; give times in seconds."),
+        code="unknown-name",
+    )
+
+
+def _numbers(times: np.ndarray, on: str, who: str) -> np.ndarray:
+    if times.dtype.kind not in "iuf":
+        raise InputError(
+            f"{who}: on={on!r} holds {'text' if times.dtype.kind == 'U' else 'True and False'}, not times in seconds; "
+            "name a column of times.",
+            code="bad-time",
+        )
+    return times.astype(np.float64)
+
+
+def stimulus_ids(found: Onsets, stimulus: Any, who: str) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """Ids of the trials (or None), and the labels that stay beside them."""
+    k, labels = found.time.size, dict(found.labels)
+    ids: np.ndarray | None = None
+    if isinstance(stimulus, str):
+        if stimulus not in labels:
+            raise UnknownNameError(
+                f"{who}: stimulus={stimulus!r} is no column of {found.name}.{nearest(stimulus, labels)}"
+            )
+        ids = labels[stimulus]
+    elif stimulus is not None:
+        ids = np.asarray(stimulus)
+        if ids.shape != (k,):
+            raise InputError(
+                f"{who}: stimulus must name a column, or give one id for each of {k} trials, got {shorten(stimulus)}.",
+                code="bad-ids",
+            )
+    else:
+        name = next((name for name in _IDS if name in labels), None)
+        ids = None if name is None else labels[name]
+    if ids is not None and ids.dtype.kind == "f":
+        whole = np.isfinite(ids).all() and (ids == np.round(ids)).all()
+        ids = ids.astype(np.int64) if whole else np.array([f"{v:g}" for v in ids])
+    return ids, {name: entries for name, entries in labels.items() if name not in _TAKEN}

@@ -1,0 +1,290 @@
+"""Recording: what one session holds, and the two ways from it to responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import Caution, InputError, UnknownNameError, nearest
+from consilience._core._params import shorten
+from consilience._recording._checks import check_columns
+from consilience._recording._epoch import bin_recording, epoch
+from consilience._recording._intervals import Events, Intervals
+from consilience._recording._signal import Signal
+from consilience._recording._spikes import SpikeTrains
+from consilience._responses import check_ids
+
+__all__ = ["Recording"]
+
+_WHO = "cs.Recording"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Recording:
+    """One session: spike times, continuous signals, intervals and events on one clock, in seconds.
+
+    ``epoch`` and ``bin`` are the ways from it to responses.
+
+    Parameters
+    ----------
+    name : shown as the system of the responses.
+    spikes : `SpikeTrains`, or a list with one array of spike times (s) per unit.
+    units : {column: (n_units,)}, the unit table; its column ``unit`` (or ``id``) gives the names, default 0, 1, ...
+    signals : {name: `Signal`}.   intervals : {name: `Intervals`}, such as trials.   events : {name: `Events`}.
+    observed : `Intervals` in which spikes were recorded. Without it a silent stretch and the end of the recording look
+        the same, and trials outside of all spikes are only said.
+    subject, session : labels.   attrs : anything else that the source says, as text or numbers.
+
+    Raises
+    ------
+    InputError : parts of the wrong type, a unit table that does not fit the spikes, nothing in it.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> rec = cs.Recording(
+    ...     name="V1",
+    ...     spikes=[np.sort(rng.uniform(0, 60, size=600)) for _ in range(3)],
+    ...     intervals={"trials": cs.Intervals(np.arange(0, 60, 2), np.arange(1, 61, 2), {"stimulus": ["a", "b"] * 15})},
+    ...     observed=cs.Intervals([0], [60]),
+    ... )
+    >>> rec.epoch(on="trials.start_time", window=(0, 0.5)).sizes
+    Frozen({'trial': 30, 'unit': 3})
+    >>> rec.epoch(on="trials", window=(-0.2, 0.8), bin=0.1, missing="mask").sizes
+    Frozen({'trial': 30, 'time': 10, 'unit': 3})
+    >>> rec.bin(0.5).sizes
+    Frozen({'time': 120, 'unit': 3})
+    """
+
+    name: str = ""
+    _: KW_ONLY
+    spikes: SpikeTrains | None = None
+    units: Mapping[str, np.ndarray] = field(default_factory=dict)
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    intervals: Mapping[str, Intervals] = field(default_factory=dict)
+    events: Mapping[str, Events] = field(default_factory=dict)
+    observed: Intervals | None = None
+    subject: str = ""
+    session: str = ""
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    cautions: tuple[Caution, ...] = ()
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__  # frozen
+        spikes = self.spikes
+        if spikes is not None and not isinstance(spikes, SpikeTrains):
+            if isinstance(spikes, (str, bytes, Mapping)) or not isinstance(spikes, Sequence):
+                raise InputError(
+                    f"{_WHO}: spikes must be SpikeTrains or a list of spike times per unit, got "
+                    f"{type(spikes).__name__}.",
+                    code="bad-recording",
+                )
+            spikes = SpikeTrains.from_list(spikes)
+            put(self, "spikes", spikes)
+        for part, kind in (("signals", Signal), ("intervals", Intervals), ("events", Events)):
+            table = getattr(self, part)
+            if not isinstance(table, Mapping):
+                raise InputError(
+                    f"{_WHO}: {part} must be a mapping {{name: {kind.__name__}}}, got {type(table).__name__}.",
+                    code="bad-recording",
+                )
+            for name, entry in table.items():
+                if not isinstance(name, str) or not isinstance(entry, kind):
+                    raise InputError(
+                        f"{_WHO}: {part}[{shorten(name, 40)}] must be cs.{kind.__name__}, got {type(entry).__name__}.",
+                        code="bad-recording",
+                    )
+            put(self, part, MappingProxyType(dict(table)))
+        twice = set(self.intervals) & set(self.events)
+        if twice:
+            raise InputError(
+                f"{_WHO}: intervals and events must have different names; {sorted(twice)[0]!r} is both.",
+                code="bad-recording",
+            )
+        if self.observed is not None and not isinstance(self.observed, Intervals):
+            raise InputError(f"{_WHO}: observed must be cs.Intervals.", code="bad-recording")
+        if spikes is None and (self.units or not (self.signals or self.intervals or self.events)):
+            what = "a unit table and no spikes" if self.units else "nothing in it"
+            raise InputError(f"{_WHO}: there is {what}; give spikes or signals.", code="bad-recording")
+        units = check_columns(self.units, 0 if spikes is None else len(spikes), who=_WHO, what="unit")
+        put(self, "units", MappingProxyType(units))
+        put(self, "attrs", MappingProxyType(dict(self.attrs)))
+        if np.unique(self.unit_names).size != self.unit_names.size:
+            raise InputError(f"{_WHO}: the names of units must differ.", code="repeated-units")
+
+    @property
+    def unit_names(self) -> np.ndarray:
+        """(n_units,) names: the column ``unit`` or ``id`` of the unit table, else 0, 1, ..."""
+        n = 0 if self.spikes is None else len(self.spikes)
+        named = self.units.get("unit", self.units.get("id"))
+        if named is None:
+            return np.arange(n)
+        whole = (
+            named.astype(np.int64) if named.dtype.kind == "f" and (named == np.round(named)).all() else named
+        )
+        return check_ids(whole, n, who=_WHO, what="unit")
+
+    def span(self, source: Signal | None = None) -> Intervals:
+        """From the first to the last thing that was recorded (of one signal, if given), as one interval."""
+        ends: list[float] = []
+        for signal in [source] if source is not None else self.signals.values():
+            if len(signal):
+                step = 1 / signal.rate if len(signal) > 1 else 0.0
+                ends += [float(signal.time[0]), float(signal.time[-1] + step)]
+        if source is None and self.spikes is not None and self.spikes.times.size:
+            ends += [float(self.spikes.times.min()), float(self.spikes.times.max())]
+        return Intervals([min(ends)], [max(ends)]) if ends else Intervals([], [])
+
+    def epoch(
+        self,
+        *,
+        on: Any,
+        window: tuple[float, float] | None = None,
+        bin: float | None = None,
+        reduce: str | None = None,
+        of: str | None = None,
+        stimulus: Any = None,
+        missing: Literal["raise", "omit", "mask"] = "raise",
+        system: str | None = None,
+    ) -> xr.DataArray:
+        """Trials around events: responses (trial, unit), or (trial, time, unit) with ``bin``.
+
+        Bins are [from, to): a spike on an edge belongs to the later bin; within a nanosecond below an edge counts as on
+        it. Time is that of the centres of bins, in seconds from the event.
+
+        Parameters
+        ----------
+        on : "table" or "table.column" of the intervals or events, `Intervals`, `Events`, or times (s). Columns of the
+            table become labels of the trials.
+        window : (from, to) in seconds from the event. None: each interval whole; with ``bin`` the shorter trials are
+            then filled with NaN, and the coordinate ``valid`` over (trial, time) says where.
+        bin : width of bins (s), which must divide the window; None: one value for each trial.
+        reduce : of spikes "count" or "rate" (spikes/s; default for trials of unequal length without bins). Of signals
+            "mean" (default), "circular_mean" (default for radians), "min", "max", "sum", "std", or "interpolate"
+            (linear, at the centres of bins). Unknown samples (NaN) are left out.
+        of : "spikes" (default where there are any) or the name of a signal.
+        stimulus : the column with stimulus ids, or one id per trial. Default: a column called stimulus, stimulus_id or
+            stimulus_name. Equal ids are repeats.
+        missing : trials without a time, outside of what was recorded, or with a bin without a known sample: "raise",
+            "omit" (leave them out) or "mask" (``valid=False``).
+        system : name of the responses; default that of the recording.
+
+        Raises
+        ------
+        InputError : unknown names, bins that do not divide the window, trials outside of the recording, memory.
+        """
+        return epoch(
+            self,
+            on=on,
+            window=window,
+            bin=bin,
+            reduce=reduce,
+            of=of,
+            stimulus=stimulus,
+            missing=missing,
+            system=system,
+        )
+
+    def bin(
+        self,
+        width: float,
+        *,
+        within: Intervals | str | None = None,
+        reduce: str | None = None,
+        of: str | None = None,
+        system: str | None = None,
+    ) -> xr.DataArray:
+        """The whole in bins: responses (time, unit), time in seconds of the recording's clock (centres of bins).
+
+        Parameters
+        ----------
+        width : of bins (s).
+        within : `Intervals`, or the name of a table of them; bins start anew in each, and time that does not
+            fill a bin is left out. Default: what was observed.
+        reduce, of, system : as in `epoch`.
+
+        Raises
+        ------
+        InputError : nothing recorded within, no interval as long as a bin, unknown names.
+        """
+        return bin_recording(self, width, within=within, reduce=reduce, of=of, system=system)
+
+    def select(self, units: Any) -> Recording:
+        """The recording with some units: a mask, or their names in the order wanted."""
+        who = "Recording.select"
+        if self.spikes is None:
+            raise InputError(f"{who}: the recording has no spikes, so no units.", code="too-few")
+        wanted = np.atleast_1d(np.asarray(units))
+        if wanted.dtype == bool:
+            if wanted.shape != self.unit_names.shape:
+                raise InputError(
+                    f"{who}: the mask must have one entry for each of {len(self.spikes)} units, got {wanted.shape}.",
+                    code="bad-label",
+                )
+            index = np.flatnonzero(wanted)
+        else:
+            place = {str(name): i for i, name in enumerate(self.unit_names.tolist())}
+            unknown = next((str(name) for name in wanted.tolist() if str(name) not in place), None)
+            if unknown is not None:
+                raise UnknownNameError(f"{who}: there is no unit {unknown!r}.{nearest(unknown, place)}")
+            index = np.array([place[str(name)] for name in wanted.tolist()], dtype=np.int64)
+        if not index.size:
+            raise InputError(f"{who}: no unit is left.", code="too-few")
+        table = {name: entries[index] for name, entries in self.units.items()}
+        if "unit" not in table and "id" not in table:
+            table["unit"] = self.unit_names[index]
+        return replace(self, spikes=self.spikes.select(index), units=table)
+
+    def restrict(self, within: Intervals | str) -> Recording:
+        """The recording with the spikes in some intervals only; ``observed`` says so. Signals and tables stay."""
+        who = "Recording.restrict"
+        if isinstance(within, str):
+            if within not in self.intervals:
+                raise UnknownNameError(
+                    f"{who}: {within!r} is no table of intervals.{nearest(within, self.intervals)}"
+                )
+            within = self.intervals[within]
+        observed = within.merged() if self.observed is None else self.observed & within
+        return replace(
+            self, spikes=None if self.spikes is None else self.spikes.within(observed), observed=observed
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Recording):
+            return NotImplemented
+        same = ("name", "spikes", "observed", "subject", "session")
+        return (
+            all(getattr(self, name) == getattr(other, name) for name in same)
+            and all(
+                dict(getattr(self, name)) == dict(getattr(other, name))
+                for name in ("signals", "intervals", "events")
+            )
+            and set(self.units) == set(other.units)
+            and all(np.array_equal(self.units[name], other.units[name]) for name in self.units)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        about = ", ".join(filter(None, (self.subject, self.session)))
+        lines = [f"<Recording> {self.name or 'without a name'}" + (f" ({about})" if about else "")]
+        if self.spikes is not None:
+            columns = f"; columns {', '.join(self.units)}" if self.units else ""
+            lines.append(f"  spikes: {len(self.spikes)} units, {self.spikes.times.size} spikes{columns}")
+        for part in ("signals", "intervals", "events"):
+            for name, entry in getattr(self, part).items():
+                lines.append(
+                    f"  {part[:-1] if part != 'intervals' else part} {name}: {repr(entry).split('> ')[1]}"
+                )
+        span = self.observed if self.observed is not None else self.span()
+        if len(span):
+            word = "observed" if self.observed is not None else "from the first to the last sample"
+            lines.append(f"  {word}: {span.start.min():g} to {span.stop.max():g} s, {span.total:g} s in all")
+        lines += [f"  {caution}" for caution in self.cautions]
+        return "\n".join(lines)

@@ -1,0 +1,123 @@
+"""A continuous signal: samples over time, some channels."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+from consilience._core._errors import InputError
+from consilience._core._params import check_option, shorten
+from consilience._recording._checks import check_times, frozen
+from consilience._responses import KINDS, check_ids
+
+__all__ = ["Signal"]
+
+
+class Signal:
+    """Samples of some channels over time, on one clock: heading, position, dF/F, voltage.
+
+    Parameters
+    ----------
+    values : (n, channels) or (n,) real numbers. An HDF5 data set stays on disk, and is read where it is used. NaN is
+        allowed: gaps of a tracker.
+    time : (n,) seconds, increasing.
+    kind : what a value is: one of the kinds of responses.
+    unit : of the values, as text ("V", "cm", "radians").
+    channels : names; default 0, 1, ...
+
+    Raises
+    ------
+    InputError : other lengths, times that do not increase.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> cs.Signal(np.zeros((5, 2)), np.arange(5) / 100, kind="behaviour", unit="cm", channels=["x", "y"])
+    <Signal> 5 samples x 2 channels (x, y), behaviour in cm, 0 to 0.04 s, about 100 Hz
+    """
+
+    def __init__(
+        self,
+        values: Any,
+        time: Any,
+        *,
+        kind: str = "behaviour",
+        unit: str = "",
+        channels: Sequence[Hashable] | np.ndarray | None = None,
+    ) -> None:
+        who = "cs.Signal"
+        times = check_times(time, name="time", who=who)
+        if (np.diff(times) <= 0).any():
+            row = int(np.flatnonzero(np.diff(times) <= 0)[0]) + 1
+            raise InputError(
+                f"{who}: time must increase; sample {row} is at {times[row]:g} s after {times[row - 1]:g} s.",
+                code="bad-time",
+            )
+        if not hasattr(values, "shape") or not hasattr(values, "dtype"):
+            values = np.asarray(values)
+        shape = tuple(values.shape)
+        if len(shape) not in (1, 2) or shape[0] != times.size or values.dtype.kind not in "biuf":
+            raise InputError(
+                f"{who}: values must be numbers (samples, channels) with one row per time ({times.size}), got shape "
+                f"{shape} of dtype {values.dtype}.",
+                code="bad-signal",
+            )
+        count = shape[1] if len(shape) == 2 else 1
+        self.kind = str(check_option(kind, KINDS, name="kind", who=who))
+        self.unit, self.time, self._values = str(unit), frozen(times), values
+        self.channels = (
+            np.arange(count) if channels is None else check_ids(channels, count, who=who, what="channel")
+        )
+        if np.unique(self.channels).size != count:
+            raise InputError(
+                f"{who}: channel names must differ, got {shorten(channels)}.", code="repeated-units"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.time.size, self.channels.size
+
+    @property
+    def values(self) -> np.ndarray:
+        """(n, channels) float64 or float32, read from disk if they lie there."""
+        return self.rows(0, self.time.size)
+
+    def rows(self, first: int, last: int) -> np.ndarray:
+        """Samples first to last - 1, (last - first, channels)."""
+        found = np.asarray(self._values[first:last])
+        if found.dtype.kind != "f" or found.dtype.itemsize not in (4, 8):
+            found = found.astype(np.float32 if found.dtype == np.float16 else np.float64)
+        elif not found.dtype.isnative:
+            found = found.astype(found.dtype.newbyteorder("="))
+        return frozen(found.reshape(found.shape[0], -1))
+
+    @property
+    def rate(self) -> float:
+        """Samples per second: 1 over the median step; NaN for one sample."""
+        return float(1 / np.median(np.diff(self.time))) if self.time.size > 1 else float("nan")
+
+    def __len__(self) -> int:
+        return self.time.size
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Signal):
+            return NotImplemented
+        return (
+            (self.kind, self.unit, self.shape) == (other.kind, other.unit, other.shape)
+            and np.array_equal(self.time, other.time)
+            and np.array_equal(self.channels, other.channels)
+            and np.array_equal(self.values, other.values, equal_nan=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        named = ", ".join(map(str, self.channels[:4])) + (", ..." if self.channels.size > 4 else "")
+        unit = f" in {self.unit}" if self.unit else ""
+        span = (
+            f", {self.time[0]:g} to {self.time[-1]:g} s, about {self.rate:.4g} Hz" if self.time.size else ""
+        )
+        many = f"{self.channels.size} channel" + ("s" if self.channels.size != 1 else "")
+        return f"<Signal> {self.time.size} samples x {many} ({named}), {self.kind}{unit}{span}"

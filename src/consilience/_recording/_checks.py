@@ -10,7 +10,7 @@ import numpy as np
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
 
-__all__ = ["check_columns", "check_times", "frozen"]
+__all__ = ["check_columns", "check_times", "frozen", "same_entries"]
 
 
 def frozen(values: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ def check_columns(columns: Mapping[str, Any] | None, n: int, *, who: str, what: 
         if values.ndim == 1 and values.dtype.kind in "OTS":
             listed = [e.decode("utf-8", "replace") if isinstance(e, bytes) else e for e in values.tolist()]
             values = np.array(["" if e is None else str(e) for e in listed], dtype=str)
-        if values.shape[:1] != (n,) or values.dtype.kind not in "biufU":
+        if values.shape != (n,) or values.dtype.kind not in "biufU":
             raise InputError(
                 f"{who}: column {shorten(str(name), 40)} must have one number or text for each {what} ({n}), got shape "
                 f"{values.shape} of dtype {values.dtype}.",
@@ -64,3 +64,9 @@ def check_columns(columns: Mapping[str, Any] | None, n: int, *, who: str, what: 
             )
         out[str(name)] = frozen(values)
     return out
+
+
+def same_entries(a: np.ndarray, b: np.ndarray) -> bool:
+    """Two columns are equal; unknown numbers (NaN) equal each other."""
+    numeric = a.dtype.kind == "f" and b.dtype.kind == "f"
+    return np.array_equal(a, b, equal_nan=True) if numeric else np.array_equal(a, b)

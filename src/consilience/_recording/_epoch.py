@@ -90,7 +90,7 @@ def epoch(
         cautions.append(_made_up(found.name))
         ids = np.array([f"trial{i:05d}" for i in range(start.size)])
     units = recording.unit_names if source is None else source.channels
-    unit_columns = recording.units if source is None else {}
+    unit_columns = recording.units if source is None else source.columns
     names = {name: entries for name, entries in found.labels.items() if name not in unit_columns}
     if bin is None:
         values, valid = values[:, 0], valid[:, 0]
@@ -157,7 +157,7 @@ def bin_recording(
         unit=units,
         system=system or recording.name,
     )
-    data = _with_units(data, recording.units if source is None else {})
+    data = _with_units(data, recording.units if source is None else source.columns)
     data.attrs |= {"reduce": rule, "bin": width, "time_units": "s", "recording": recording.name}
     return _said(data, cautions)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience._core._errors import InputError, UnknownNameError, nearest
-from consilience._recording._checks import check_columns, check_times, frozen
+from consilience._recording._checks import check_columns, check_times, frozen, same_entries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ class Intervals:
             np.array_equal(self.start, other.start)
             and np.array_equal(self.stop, other.stop)
             and set(self.columns) == set(other.columns)
-            and all(_same(self.columns[name], other.columns[name]) for name in self.columns)
+            and all(same_entries(self.columns[name], other.columns[name]) for name in self.columns)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -176,7 +176,7 @@ class Events:
         return (
             np.array_equal(self.time, other.time)
             and set(self.columns) == set(other.columns)
-            and all(_same(self.columns[name], other.columns[name]) for name in self.columns)
+            and all(same_entries(self.columns[name], other.columns[name]) for name in self.columns)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -201,11 +201,6 @@ class Events:
         import pandas as pd
 
         return pd.DataFrame({"time": self.time, **self.columns})
-
-
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    numeric = a.dtype.kind == "f" and b.dtype.kind == "f"
-    return np.array_equal(a, b, equal_nan=True) if numeric else np.array_equal(a, b)
 
 
 def _joined(start: np.ndarray, stop: np.ndarray) -> Intervals:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from consilience._core._errors import Caution, InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
-from consilience._recording._checks import check_columns
+from consilience._recording._checks import check_columns, same_entries
 from consilience._recording._epoch import bin_recording, epoch
 from consilience._recording._intervals import Events, Intervals
 from consilience._recording._signal import Signal
@@ -266,7 +266,7 @@ class Recording:
                 for name in ("signals", "intervals", "events")
             )
             and set(self.units) == set(other.units)
-            and all(np.array_equal(self.units[name], other.units[name]) for name in self.units)
+            and all(same_entries(self.units[name], other.units[name]) for name in self.units)
         )
 
     __hash__ = None  # type: ignore[assignment]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import check_option, shorten
-from consilience._recording._checks import check_times, frozen
+from consilience._recording._checks import check_columns, check_times, frozen, same_entries
 from consilience._responses import KINDS, check_ids
 
 __all__ = ["Signal"]
@@ -26,6 +27,8 @@ class Signal:
     kind : what a value is: one of the kinds of responses.
     unit : of the values, as text ("V", "cm", "radians").
     channels : names; default 0, 1, ...
+    columns : {name: (channels,) numbers or text}, the table of channels: depth of a contact, place of a voxel, whether
+        a region of interest is a cell. `epoch` and `bin` write its columns on the units of the responses.
 
     Raises
     ------
@@ -46,6 +49,7 @@ class Signal:
         kind: str = "behaviour",
         unit: str = "",
         channels: Sequence[Hashable] | np.ndarray | None = None,
+        columns: Mapping[str, Any] | None = None,
     ) -> None:
         who = "cs.Signal"
         times = check_times(time, name="time", who=who)
@@ -74,6 +78,9 @@ class Signal:
             raise InputError(
                 f"{who}: channel names must differ, got {shorten(channels)}.", code="repeated-units"
             )
+        self.columns: Mapping[str, np.ndarray] = MappingProxyType(
+            check_columns(columns, count, who=who, what="channel")
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -98,6 +105,33 @@ class Signal:
         """Samples per second: 1 over the median step; NaN for one sample."""
         return float(1 / np.median(np.diff(self.time))) if self.time.size > 1 else float("nan")
 
+    def select(self, channels: Any) -> Signal:
+        """Some channels, with their columns: a mask, or their names in the order wanted. The values are read."""
+        who, wanted = "Signal.select", np.atleast_1d(np.asarray(channels))
+        if wanted.dtype == bool and wanted.shape != self.channels.shape:
+            raise InputError(
+                f"{who}: the mask must have one entry for each of {self.channels.size} channels, got {wanted.shape}.",
+                code="bad-label",
+            )
+        if wanted.dtype == bool:
+            index = np.flatnonzero(wanted)
+        else:
+            place = {str(name): i for i, name in enumerate(self.channels.tolist())}
+            unknown = next((str(name) for name in wanted.tolist() if str(name) not in place), None)
+            if unknown is not None:
+                raise UnknownNameError(f"{who}: there is no channel {unknown!r}.{nearest(unknown, place)}")
+            index = np.array([place[str(name)] for name in wanted.tolist()], dtype=np.int64)
+        if not index.size:
+            raise InputError(f"{who}: no channel is left.", code="too-few")
+        return Signal(
+            self.values[:, index],
+            self.time,
+            kind=self.kind,
+            unit=self.unit,
+            channels=self.channels[index],
+            columns={name: entries[index] for name, entries in self.columns.items()},
+        )
+
     def __len__(self) -> int:
         return self.time.size
 
@@ -108,6 +142,8 @@ class Signal:
             (self.kind, self.unit, self.shape) == (other.kind, other.unit, other.shape)
             and np.array_equal(self.time, other.time)
             and np.array_equal(self.channels, other.channels)
+            and set(self.columns) == set(other.columns)
+            and all(same_entries(self.columns[name], other.columns[name]) for name in self.columns)
             and np.array_equal(self.values, other.values, equal_nan=True)
         )
 
@@ -120,4 +156,5 @@ class Signal:
             f", {self.time[0]:g} to {self.time[-1]:g} s, about {self.rate:.4g} Hz" if self.time.size else ""
         )
         many = f"{self.channels.size} channel" + ("s" if self.channels.size != 1 else "")
-        return f"<Signal> {self.time.size} samples x {many} ({named}), {self.kind}{unit}{span}"
+        table = f"; columns {', '.join(self.columns)}" if self.columns else ""
+        return f"<Signal> {self.time.size} samples x {many} ({named}), {self.kind}{unit}{span}{table}"

@@ -1,0 +1,281 @@
+"""epoch and bin: against a loop of numpy.histogram, by hand at edges, and what they refuse."""
+
+import numpy as np
+import pytest
+
+import consilience as cs
+
+
+def recording(seed=0, units=4, seconds=50.0, **more):
+    rng = np.random.default_rng(seed)
+    spikes = [np.sort(rng.uniform(0, seconds, size=int(seconds * (3 + 5 * u)))) for u in range(units)]
+    start = np.sort(rng.uniform(1, seconds - 3, size=20))
+    table = {"stimulus": [f"s{i % 5}" for i in range(20)], "cue": start - 0.3, "side": ["l", "r"] * 10}
+    return cs.Recording(
+        "V1",
+        spikes=spikes,
+        intervals={"trials": cs.Intervals(start, start + rng.uniform(0.5, 1.5, size=20), table)},
+        events={"licks": cs.Events(np.sort(rng.uniform(5, 40, size=7)))},
+        observed=cs.Intervals([0], [seconds]),
+        **more,
+    )
+
+
+def by_hand(rec, onsets, edges):
+    return np.array([[np.histogram(t, bins=on + edges)[0] for t in rec.spikes] for on in onsets]).swapaxes(
+        1, 2
+    )
+
+
+def test_counts_in_bins_are_those_of_histograms_over_units_and_trials():
+    rec = recording()
+    trials = rec.intervals["trials"]
+    edges = np.linspace(-0.2, 0.8, 11)
+    found = rec.epoch(on="trials.start_time", window=(-0.2, 0.8), bin=0.1)
+    np.testing.assert_array_equal(found.values, by_hand(rec, trials.start, edges))
+    assert found.dims == ("trial", "time", "unit")
+    assert found.attrs["kind"] == "count"
+    assert found.attrs["system"] == "V1"
+    np.testing.assert_allclose(found["time"], (edges[1:] + edges[:-1]) / 2)
+    assert found["stimulus"].values.tolist() == trials.columns["stimulus"].tolist()
+    assert found["repeat"].values.tolist() == [i // 5 for i in range(20)]
+    assert found["side"].values.tolist() == ["l", "r"] * 10
+    rates = rec.epoch(on="trials.start_time", window=(-0.2, 0.8), bin=0.1, reduce="rate")
+    np.testing.assert_allclose(rates.values, found.values * 10, rtol=1e-6)
+    assert rates.attrs["kind"] == "rate"
+    np.testing.assert_array_equal(
+        rec.epoch(on="trials.start_time", window=(-0.2, 0.8)).values, found.values.sum(axis=1)
+    )
+
+
+def test_trials_may_overlap_come_in_any_order_and_hang_on_any_column():
+    rec = recording()
+    cue = rec.intervals["trials"].columns["cue"]
+    found = rec.epoch(on="trials.cue", window=(0, 10), bin=0.5, missing="omit") if cue.max() < 40 else None
+    onsets = np.array([30.0, 10.0, 10.1, 35.5])
+    made = rec.epoch(on=onsets, window=(0, 10), bin=0.5, stimulus=["a", "b", "c", "d"])
+    np.testing.assert_array_equal(made.values, by_hand(rec, onsets, np.arange(21) / 2))
+    made = rec.epoch(on=cs.Events(onsets, {"k": [1.5, 2, 3, 4]}), window=(0, 10), stimulus="k")
+    assert made["stimulus"].values.tolist() == ["1.5", "2", "3", "4"]
+    made = rec.epoch(on="licks", window=(-1, 1), stimulus=range(7))
+    np.testing.assert_array_equal(
+        made.values, by_hand(rec, rec.events["licks"].time, np.array([-1, 1]))[:, 0]
+    )
+    assert found is None or found.sizes["trial"] > 0
+
+
+def test_a_spike_on_an_edge_belongs_to_the_later_bin_whatever_the_rounding():
+    ticks = np.arange(1, 4000) / 1000  # a clock of 1 ms: every spike on an edge
+    rec = cs.Recording(spikes=[ticks], observed=cs.Intervals([0], [5]))
+    for onset in (1.0, 1.1, 0.7, 1.003):
+        found = rec.epoch(on=[onset], window=(-0.05, 0.25), bin=0.01, stimulus=["a"])
+        assert (found.values == 10).all(), onset
+        assert rec.epoch(on=[onset], window=(0.07, 0.17), stimulus=["a"]).item() == 100
+    counts = rec.bin(0.1, within=cs.Intervals([0.1], [3.9])).values
+    assert (counts == 100).all()
+
+
+def test_trials_of_unequal_length_are_filled_and_marked():
+    rec = recording()
+    trials = rec.intervals["trials"]
+    found = rec.epoch(on="trials", bin=0.25)
+    bins = np.floor(trials.duration / 0.25 + 1e-6).astype(int)
+    assert found.sizes["time"] == bins.max()
+    assert found["valid"].dims == ("trial", "time")
+    np.testing.assert_array_equal(found["valid"].values.sum(axis=1), bins)
+    assert np.isnan(found.values[~found["valid"].values]).all()
+    for i in range(20):
+        edges = trials.start[i] + 0.25 * np.arange(bins[i] + 1)
+        np.testing.assert_array_equal(
+            found.values[i, : bins[i]], np.array([np.histogram(t, edges)[0] for t in rec.spikes]).T
+        )
+    whole = rec.epoch(on="trials")
+    assert whole.attrs["kind"] == "rate"  # counts of unequal times cannot be compared
+    first = [((t >= trials.start[0]) & (t < trials.stop[0])).sum() / trials.duration[0] for t in rec.spikes]
+    np.testing.assert_allclose(whole.values[0], first, rtol=1e-6)
+    assert rec.epoch(on="trials", reduce="count").attrs["kind"] == "count"
+    with pytest.raises(cs.InputError, match="have unequal lengths") as error:
+        cs.rdms({"x": found})
+    assert error.value.code == "unequal-trials"
+
+
+def test_missing_trials_by_the_three_policies():
+    rec = recording()
+    onsets = [10.0, np.nan, 49.9, 20.0]
+    events = cs.Intervals([10, 11, 12, 13], [10, 11, 12, 13], {"go": onsets, "stimulus": list("abcd")})
+    rec = cs.Recording(spikes=rec.spikes, observed=rec.observed, intervals={"trials": events})
+    with pytest.raises(
+        cs.InputError, match=r"2 of 4 trials of trials.go have no time, or lie outside .* trial 1, without"
+    ):
+        rec.epoch(on="trials.go", window=(0, 0.5))
+    with pytest.warns(cs.ConsilienceWarning, match="2 of 4 trials") as said:
+        found = rec.epoch(on="trials.go", window=(0, 0.5), missing="omit")
+    assert said[0].message.code == "trials-left-out"
+    assert found["stimulus"].values.tolist() == ["a", "d"]
+    for bin in (None, 0.1):
+        masked = rec.epoch(on="trials.go", window=(0, 0.5), bin=bin, missing="mask")
+        assert masked["valid"].dims == ("trial",)
+        assert masked["valid"].values.tolist() == [True, False, False, True]
+        assert np.isnan(masked.values[1:3]).all()
+        np.testing.assert_array_equal(
+            masked.values[[0, 3]].reshape(2, -1, 4).sum(axis=1), found.values.reshape(2, -1, 4).sum(axis=1)
+        )
+    with pytest.raises(cs.InputError, match="none of the 2 trials lies in what was recorded"):
+        rec.epoch(on=[1000, 2000], window=(0, 0.5), missing="omit")
+
+
+def test_without_a_statement_of_what_was_observed_trials_beyond_all_spikes_are_said():
+    rec = cs.Recording(spikes=[[1.0, 2.0], [1.5]])
+    with pytest.warns(cs.ConsilienceWarning, match="1 of 2 trials lie wholly before") as said:
+        rec.epoch(on=[1.0, 30.0], window=(0, 1), stimulus=["a", "b"])
+    assert said[0].message.code == "outside-recording"
+
+
+def test_ids_are_made_up_where_there_are_none_and_that_is_said():
+    rec = recording()
+    with pytest.warns(cs.ConsilienceWarning, match="No stimulus ids were given for the trials of licks"):
+        found = rec.epoch(on="licks", window=(0, 1))
+    assert found["stimulus"].values[0] == "trial00000"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"on": "trials.begin", "window": (0, 1)}, "there is no column 'begin' of intervals"),
+        ({"on": "trial", "window": (0, 1)}, "on='trial' is no table .* Did you mean 'trials'"),
+        ({"on": "trials.side", "window": (0, 1)}, "holds text, not times"),
+        ({"on": "licks"}, "licks are points in time; give window="),
+        ({"on": "trials.cue"}, "trials.cue are points in time"),
+        ({"on": "trials", "window": (1, 0)}, r"window must be \(from, to\) in seconds"),
+        ({"on": "trials", "window": 1}, "window must be"),
+        ({"on": "trials", "window": (0, np.nan)}, "window must be"),
+        ({"on": "trials", "window": (0, 1), "bin": 0.3}, "bins of 0.3 s do not divide the window of 1 s"),
+        ({"on": "trials", "window": (0, 1), "bin": 2}, "do not divide the window"),
+        ({"on": "trials", "window": (0, 1), "bin": 0}, "bin must be a number"),
+        ({"on": "trials", "window": (0, 1), "bin": -0.1}, "bin must be a number"),
+        ({"on": "trials", "bin": 5}, "no trial is as long as one bin"),
+        ({"on": "trials", "window": (0, 1), "reduce": "mean"}, r"reduce \(of spikes\) must be one of"),
+        ({"on": "trials", "window": (0, 1), "of": "lfp"}, "of='lfp' is not in this recording"),
+        ({"on": "trials", "window": (0, 1), "stimulus": "image"}, "stimulus='image' is no column of trials"),
+        ({"on": "trials", "window": (0, 1), "stimulus": ["a"]}, "one id for each of 20 trials"),
+        ({"on": "trials", "window": (0, 1), "missing": "drop"}, "missing must be one of"),
+        ({"on": [], "window": (0, 1)}, "times has no trials"),
+        ({"on": ["a"], "window": (0, 1)}, "on must be numbers in seconds"),
+    ],
+)
+def test_messages(options, said):
+    with pytest.raises(cs.InputError, match=said):
+        recording().epoch(**options)
+
+
+def test_responses_that_do_not_fit_in_memory_are_refused_before_they_are_made():
+    with pytest.raises(cs.InputError, match=r"the responses would take .* is free"):
+        recording().epoch(on=np.full(100_000, 5.0), window=(0, 40), bin=1e-5, stimulus=range(100_000))
+
+
+def test_bins_of_the_whole_and_within():
+    rec = recording()
+    found = rec.bin(0.5)
+    assert found.dims == ("time", "unit")
+    np.testing.assert_array_equal(
+        found.values, np.array([np.histogram(t, np.arange(101) / 2)[0] for t in rec.spikes]).T
+    )
+    np.testing.assert_allclose(found["time"], np.arange(100) / 2 + 0.25)
+    parts = rec.bin(0.5, within=cs.Intervals([30, 3.2], [31.2, 4.7]))
+    np.testing.assert_allclose(parts["time"], [3.45, 3.95, 4.45, 30.25, 30.75])
+    edges = (3.2, 3.7, 4.2, 4.7)
+    np.testing.assert_array_equal(
+        parts.values[:3], np.array([np.histogram(t, edges)[0] for t in rec.spikes]).T
+    )
+    assert rec.bin(0.5, within="trials").sizes["time"] > 10
+    with pytest.raises(cs.InputError, match="no interval is as long as one bin of 60 s"):
+        rec.bin(60)
+    with pytest.raises(cs.InputError, match="nothing was recorded within"):
+        rec.bin(0.5, within=cs.Intervals([100], [101]))
+    with pytest.raises(cs.InputError, match="width must be a number"):
+        rec.bin(0)
+    with pytest.raises(cs.InputError, match="within='sleep' is no table of intervals"):
+        rec.bin(0.5, within="sleep")
+
+
+# -- signals -----------------------------------------------------------------------------------------------
+
+
+def tracked(unit="cm", gaps=()):
+    time = np.arange(0, 10, 0.01)
+    values = np.column_stack([np.sin(time), time])
+    values[list(gaps)] = np.nan
+    return cs.Recording("hand", signals={"hand": cs.Signal(values, time, unit=unit, channels=["x", "y"])})
+
+
+@pytest.mark.parametrize("rule", ["mean", "min", "max", "sum", "std"])
+def test_samples_in_bins(rule):
+    rec = tracked()
+    found = rec.epoch(on=[2.0, 5.0], window=(-0.5, 0.5), bin=0.1, stimulus=["a", "b"], reduce=rule)
+    values = rec.signals["hand"].values
+    for i, on in enumerate((200, 500)):
+        pieces = values[on - 50 : on + 50].reshape(10, 10, 2)
+        np.testing.assert_allclose(found.values[i], getattr(pieces, rule)(axis=1), atol=1e-12)
+    assert found.attrs["kind"] == "behaviour"
+    assert found["unit"].values.tolist() == ["x", "y"]
+    one = rec.epoch(on=[2.0], window=(0, 1), stimulus=["a"], reduce=rule)
+    np.testing.assert_allclose(one.values[0], getattr(values[200:300], rule)(axis=0), atol=1e-12)
+
+
+def test_angles_are_averaged_on_the_circle():
+    time = np.arange(0, 4, 0.01)
+    angle = (0.2 * np.sin(9 * time)) % (2 * np.pi)  # about 0, half of the samples near 2 pi
+    rec = cs.Recording(signals={"heading": cs.Signal(angle, time, unit="radians")})
+    found = rec.epoch(on=[1.0], window=(0, 2 * np.pi / 9), stimulus=["a"])
+    assert abs(found.item()) < 0.02
+    assert found.attrs["reduce"] == "circular_mean"
+    with pytest.warns(cs.ConsilienceWarning, match="joins the two ends of the circle") as said:
+        wrong = rec.epoch(on=[1.0], window=(0, 1), stimulus=["a"], reduce="mean")
+    assert said[0].message.code == "mean-of-angles"
+    assert abs(wrong.item()) > 1
+
+
+def test_interpolation_at_the_centres_of_bins_and_gaps():
+    rec = tracked()
+    found = rec.epoch(on=[3.0], window=(0, 0.5), bin=0.025, stimulus=["a"], reduce="interpolate")
+    np.testing.assert_allclose(found.values[0, :, 1], 3 + found["time"].values, atol=1e-9)
+    gap = tracked(gaps=range(310, 330))
+    with pytest.raises(cs.InputError, match="1 trials have a bin without a known sample"):
+        gap.epoch(on=[3.0, 5.0], window=(0, 0.5), bin=0.05, stimulus=["a", "b"])
+    masked = gap.epoch(on=[3.0, 5.0], window=(0, 0.5), bin=0.05, stimulus=["a", "b"], missing="mask")
+    assert masked["valid"].dims == ("trial", "time")
+    assert (~masked["valid"].values).sum(axis=1).tolist() == [4, 0]
+    assert (
+        gap.epoch(on=[3.0, 5.0], window=(0, 0.5), bin=0.05, stimulus=["a", "b"], missing="omit").sizes[
+            "trial"
+        ]
+        == 1
+    )
+    np.testing.assert_allclose(
+        gap.epoch(on=[3.0], window=(0, 0.5), stimulus=["a"]).values[0, 1],
+        np.r_[np.arange(300, 310), np.arange(330, 350)].mean() / 100,
+    )
+    across = gap.epoch(
+        on=[3.0], window=(0, 0.5), bin=0.05, stimulus=["a"], reduce="interpolate", missing="mask"
+    )
+    assert (~across["valid"].values).sum() in (4, 5)  # no line is drawn over the gap
+
+
+def test_bins_of_a_signal_without_a_sample_are_left_out_and_said():
+    gap = tracked(gaps=range(310, 330))
+    with pytest.warns(cs.ConsilienceWarning, match="4 of 200 bins of hand have no known sample") as said:
+        found = gap.bin(0.05, of="hand")
+    assert said[0].message.code == "bins-left-out"
+    assert found.sizes["time"] == 196
+    assert tracked().bin(0.05).sizes == {"time": 200, "unit": 2}
+    both = cs.Recording(signals={"a": cs.Signal([1.0], [0.0]), "b": cs.Signal([1.0], [0.0])})
+    with pytest.raises(cs.InputError, match="say of which signal: of='a' or 'b'"):
+        both.bin(1)
+
+
+def test_the_recording_is_not_changed():
+    rec = recording()
+    before = rec.spikes.times.copy()
+    rec.epoch(on="trials", window=(0, 1), bin=0.1)
+    rec.bin(0.1)
+    np.testing.assert_array_equal(rec.spikes.times, before)

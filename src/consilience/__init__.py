@@ -47,6 +47,7 @@ _NAMES = {
     "rdms": "consilience.analyses",
     "searchlight": "consilience.analyses",
     "shape_space": "consilience.analyses",
+    "read": "consilience.sources",
     "record": "consilience.networks",
     "responses": "consilience._responses",
     "split": "consilience._responses",
@@ -113,6 +114,7 @@ __all__ = [
     "rdm_data",
     "rdm_movie",
     "rdms",
+    "read",
     "record",
     "report",
     "responses",
@@ -177,6 +179,7 @@ if TYPE_CHECKING:
         shape_space,
     )
     from consilience.networks import Network, record
+    from consilience.sources import read
 
 
 def __getattr__(name: str) -> Any:

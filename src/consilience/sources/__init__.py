@@ -1,5 +1,6 @@
-"""Files in: arrays and ids from .npy, .npz, .nc, .csv and zarr stores, chosen by what the file is, never unpickled."""
+"""Files in: recordings and arrays, chosen by what the file is, never by its name, and never unpickled."""
 
+from consilience.sources._door import read
 from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, check_path_text, read_bytes_limit
 from consilience.sources._ids import read_ids
@@ -11,6 +12,7 @@ __all__ = [
     "check_file",
     "check_path_text",
     "doubt_responses",
+    "read",
     "read_array",
     "read_bytes_limit",
     "read_ids",

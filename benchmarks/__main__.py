@@ -33,6 +33,7 @@ NAMES = (
     "stochastic",
     "ridge",
     "banded",
+    "epochs",
 )
 
 
@@ -40,6 +41,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
     from benchmarks import (
         _crossnobis,
         _encoding,
+        _epochs,
         _extras,
         _families,
         _layers,
@@ -53,6 +55,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
     )
 
     sources = {
+        _epochs: ("epochs",),
         _layers: ("layers",),
         _rdms: ("rdm",),
         _crossnobis: ("crossnobis", "crossnobis-noise", "rdm-movie"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from consilience._core._arrays import all_finite
 from consilience._core._errors import Caution, InputError, UnknownNameError, cautions_to_json, nearest, warn
 from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_number, check_option, shorten
@@ -85,7 +86,8 @@ def epoch(
     values, kind, rule = _values(recording, source, start, stop, bins, width, bin, reduce, who)
     valid = np.arange(values.shape[1]) < bins[:, None]
     valid[bad] = False
-    values[~valid] = np.nan
+    if not valid.all():
+        values[~valid] = np.nan
     if ids is None:
         cautions.append(_made_up(found.name))
         ids = np.array([f"trial{i:05d}" for i in range(start.size)])
@@ -344,7 +346,7 @@ def _labelled(
     who: str,
 ) -> xr.DataArray:
     """Responses; where parts of trials are unknown, a coordinate ``valid`` over trial (and time)."""
-    gaps = np.isnan(values).any(axis=-1) & valid
+    gaps = np.zeros_like(valid) if all_finite(values) else np.isnan(values).any(axis=-1) & valid
     if gaps.any() and missing == "raise":
         raise InputError(
             f"{who}: {int(gaps.reshape(len(gaps), -1).any(axis=1).sum())} trials have a bin without a known sample; "
@@ -358,7 +360,8 @@ def _labelled(
     if not rows.any():
         raise InputError(f"{who}: no trial has a known sample.", code="nan-values")
     keep = rows if missing == "omit" else np.ones_like(rows)
-    values, valid, ids = values[keep], valid[keep], ids[keep]
+    if not keep.all():
+        values, valid, ids = values[keep], valid[keep], ids[keep]
     filled = np.where(valid[..., None], values, 0.0).astype(values.dtype) if not valid.all() else values
     data = responses(
         filled,

@@ -16,7 +16,7 @@ from consilience._core._errors import (
     cautions_to_json,
     warn,
 )
-from consilience._core._memory import computed, is_lazy, on_disk
+from consilience._core._memory import computed, is_lazy
 from consilience._core._params import check_option, shorten
 from consilience._responses._check import WARNINGS
 from consilience._responses._ids import check_ids, check_text, made_up_ids, repeated
@@ -315,7 +315,7 @@ def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataA
             return data, []
         return _lazy_missing(data, missing, who)
     values = data.values
-    if on_disk(values) and all_finite(values):
+    if all_finite(values):
         return data, []
     if np.isinf(values).any():
         count, place = places(np.isinf(values), data)

@@ -16,6 +16,7 @@ from consilience.study._code import code_digest, library_versions
 from consilience.study._digest import array_digest, digest
 from consilience.study._labels import Traits, check_analysis, traits_of_responses, traits_of_stimuli
 from consilience.study._readers import refused
+from consilience.study._recordings import responses_of
 from consilience.study._schema import Study
 from consilience.study._systems import Dataset, NetworkSystem, ReadSystem
 from consilience.study._verb import Analysis
@@ -157,6 +158,8 @@ def _plan_data(plan: Plan, name: str, arrays: Mapping[str, xr.DataArray]) -> str
 
 
 def _file_system(system: ReadSystem) -> xr.DataArray:
+    if system.cut is not None:
+        return responses_of(system)
     from consilience.sources import read_array
 
     return read_array(

@@ -14,7 +14,6 @@ from consilience.study._readers import (
     Key,
     many,
     one_of,
-    plain,
     read_dims,
     read_ids,
     read_name,
@@ -24,6 +23,7 @@ from consilience.study._readers import (
     read_text,
     wanted,
 )
+from consilience.study._recordings import CUTS, RECORDING_KEYS, Cut, read_cut
 from consilience.study._yaml import Node
 
 __all__ = ["Dataset", "NetworkSystem", "ReadSystem", "System", "read_system"]
@@ -53,7 +53,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class ReadSystem:
-    """Responses in a file."""
+    """Responses in a file, or a recording and how it is cut into responses."""
 
     name: str
     read: Path
@@ -67,6 +67,10 @@ class ReadSystem:
     labels: Mapping[str, Path | tuple[Any, ...]] = field(default_factory=dict)
     missing: Literal["raise", "omit", "mask"] | None = None
     member: str | None = None
+    cut: Cut | None = None
+    units: str | tuple[str, ...] | None = None
+    options: Mapping[str, Any] | None = None
+    node: Node | None = field(default=None, compare=False, repr=False)
 
 
 System = NetworkSystem | Dataset | ReadSystem
@@ -119,7 +123,9 @@ _READ = {
     "labels": Key(_labels),
     "missing": Key(one_of("raise", "omit", "mask")),
     "system": Key(read_text),
-    "epoch": Key(plain),
+    "epoch": Key(lambda node: read_cut(node, "epoch")),
+    "bin": Key(lambda node: read_cut(node, "bin")),
+    **RECORDING_KEYS,
 }
 _SYSTEMS: dict[str, tuple[Mapping[str, Key], str]] = {
     "network": (_NETWORK, "a network"),
@@ -148,12 +154,6 @@ def read_system(name: str, node: Node, folder: Path) -> System:
         return NetworkSystem(name, **values, node=node)
     if kinds[0] == "dataset":
         return Dataset(name, **values, node=node)
-    if "epoch" in values:
-        raise node.value["epoch"].error(
-            "cutting recordings into epochs is not available yet; save the epoched responses as .npy, "
-            ".npz, .nc or .csv and read those.",
-            code="not-yet",
-        )
     values["read"] = folder / values["read"]
     if "system" in values:  # of several in a result of rdms
         values["member"] = values.pop("system")
@@ -164,4 +164,28 @@ def read_system(name: str, node: Node, folder: Path) -> System:
             label: folder / source if isinstance(source, str) else source
             for label, source in values["labels"].items()
         }
-    return ReadSystem(name, **values)
+    return ReadSystem(name, **_cut(node, values), node=node)
+
+
+def _cut(node: Node, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of ``read:``, with ``epoch:`` or ``bin:`` as how to cut; keys of arrays are refused beside them."""
+    verbs = [verb for verb in CUTS if verb in values]
+    if len(verbs) > 1:
+        raise node.error("has epoch and bin; a recording is cut in one way.", code="bad-system")
+    if not verbs:
+        key = next((key for key in RECORDING_KEYS if key in values), None)
+        if key is not None:
+            raise node.value[key].error(
+                "belongs to a recording, which needs epoch: or bin:.", code="bad-system"
+            )
+        return values
+    key = next((key for key in values if key not in ("read", *CUTS, *RECORDING_KEYS)), None)
+    if key is not None:
+        raise node.value["system" if key == "member" else key].error(
+            f"belongs to an array, and {verbs[0]}: reads a recording; labels and ids come from its tables.",
+            code="bad-system",
+        )
+    if "options" in values and not isinstance(values["options"], dict):
+        raise wanted(node.value["options"], "a mapping of options of the reader")
+    values["cut"] = values.pop(verbs[0])
+    return values

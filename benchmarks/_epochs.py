@@ -59,7 +59,7 @@ def rows(name: str) -> list[Row]:
             (Target("faster", 20.0, LOOP),),
             repeats=3,
             notes=(
-                "One search of each unit's spikes for all trials, and one scatter: the work goes with spikes, not bins. "
+                "One search of each unit's spikes for all trials, and one scatter: work goes with spikes, not bins. "
                 "The responses alone take 1.0 GB (float32); the result of the loop is that of 20 units.",
             ),
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from consilience._cli._epoch import COMMANDS as CUTS
 from consilience._cli._options import DRAWS, LABEL, MEASURES, MISSING, RDM, SEED, WORKERS, call, debug
 from consilience._cli._verb_commands import COMMANDS
 
@@ -153,5 +154,5 @@ def doctor(**options: Any) -> int:
     return call("_doctor", **options)
 
 
-for _command in COMMANDS:
+for _command in (*CUTS, *COMMANDS):
     cli.add_command(_command)

@@ -6,6 +6,7 @@ from consilience.sources._files import check_file, check_path_text, read_bytes_l
 from consilience.sources._ids import read_ids
 from consilience.sources._read import Raw, read_array, read_raw
 from consilience.sources._rsatoolbox import read_rsatoolbox
+from consilience.sources._write_array import write_array
 
 __all__ = [
     "Raw",
@@ -18,4 +19,5 @@ __all__ = [
     "read_ids",
     "read_raw",
     "read_rsatoolbox",
+    "write_array",
 ]

@@ -53,6 +53,7 @@ _NAMES = {
     "split": "consilience._responses",
     "stimuli": "consilience._stimuli",
     "unflatten": "consilience._responses",
+    "write_nwb": "consilience.sources",
     "ConsilienceError": "consilience._core._errors",
     "ConsilienceWarning": "consilience._core._errors",
     "InputError": "consilience._core._errors",
@@ -127,6 +128,7 @@ __all__ = [
     "study",
     "testing",
     "unflatten",
+    "write_nwb",
     "__version__",
 ]
 
@@ -179,7 +181,7 @@ if TYPE_CHECKING:
         shape_space,
     )
     from consilience.networks import Network, record
-    from consilience.sources import read
+    from consilience.sources import read, write_nwb
 
 
 def __getattr__(name: str) -> Any:

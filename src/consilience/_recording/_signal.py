@@ -98,7 +98,7 @@ class Signal:
             found = found.astype(np.float32 if found.dtype == np.float16 else np.float64)
         elif not found.dtype.isnative:
             found = found.astype(found.dtype.newbyteorder("="))
-        return frozen(found.reshape(found.shape[0], -1))
+        return frozen(found.reshape(found.shape[0], self.channels.size))
 
     @property
     def rate(self) -> float:

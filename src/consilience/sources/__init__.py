@@ -4,6 +4,7 @@ from consilience.sources._door import read
 from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, check_path_text, read_bytes_limit
 from consilience.sources._ids import read_ids
+from consilience.sources._nwb_write import write_nwb
 from consilience.sources._read import Raw, read_array, read_raw
 from consilience.sources._rsatoolbox import read_rsatoolbox
 from consilience.sources._write_array import write_array
@@ -19,5 +20,6 @@ __all__ = [
     "read_ids",
     "read_raw",
     "read_rsatoolbox",
+    "write_nwb",
     "write_array",
 ]

@@ -118,8 +118,11 @@ def read_parts(
             code="damaged-file",
         ) from None
     if isinstance(got, (Parts, Recording)):
-        given_name = name if name is not None else got.name or place.stem
-        object.__setattr__(got, "name", given_name)  # made by the reader just now
+        nameless = got.name is None if isinstance(got, Parts) else not got.name
+        if name is not None or nameless:
+            object.__setattr__(
+                got, "name", place.stem if name is None else str(name)
+            )  # made by the reader just now
     return found, place, got
 
 

@@ -43,7 +43,7 @@ class Parts:
     """A recording, unchecked. ``times`` (n_spikes,) s, unit after unit, and ``splits`` (n_units + 1,), or None."""
 
     format: str
-    name: str = ""
+    name: str | None = None  # None: the file does not say
     times: np.ndarray | None = None
     splits: np.ndarray | None = None
     units: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -86,7 +86,9 @@ class Parts:
                     for name, entry in recording.events.items()
                 },
             },
-            observed=None if observed is None else TableParts(start=observed.start, stop=observed.stop),
+            observed=None
+            if observed is None
+            else TableParts(start=observed.start, stop=observed.stop, columns=observed.columns),
             subject=recording.subject,
             session=recording.session,
             attrs=recording.attrs,
@@ -135,10 +137,10 @@ class Parts:
                 )
         observed = None
         if self.observed is not None and self.observed.stop is not None:
-            observed = Intervals(self.observed.start, self.observed.stop).merged()
+            observed = Intervals(self.observed.start, self.observed.stop, self.observed.columns)
         try:
             return Recording(
-                name=self.name,
+                name=self.name or "",
                 spikes=spikes,
                 units=self.units,
                 signals=signals,

@@ -24,14 +24,19 @@ def count_in_windows(spikes: SpikeTrains, start: np.ndarray, stop: np.ndarray) -
 
 
 def count_in_bins(
-    spikes: SpikeTrains, start: np.ndarray, bins: np.ndarray, width: float, out: np.ndarray
+    spikes: SpikeTrains,
+    start: np.ndarray,
+    bins: np.ndarray,
+    width: float,
+    first_row: np.ndarray,
+    out: np.ndarray,
 ) -> np.ndarray:
-    """Spikes in the bins [start + b width, start + (b + 1) width) of each window, b below its number of ``bins``.
+    """Spikes in the bins [start + b width, start + (b + 1) width) of each of k windows, b below its number of ``bins``.
 
-    Adds them to ``out`` (k, most bins, units) float32 of zeros. For each unit one search over its spikes finds those
-    of every window, and one scatter counts them: the work is by spikes, not by bins.
+    Adds them to ``out`` (rows, units) float32 of zeros, in the row ``first_row + b``. For each unit one search over its
+    spikes finds those of every window, and one scatter counts them: the work is by spikes, not by bins.
     """
-    k, most, units = out.shape
+    k, units = start.size, out.shape[1]
     flat = out.reshape(-1)
     edges = np.concatenate([start, start + bins * width]) - ON_EDGE
     for u, times in enumerate(spikes):
@@ -47,7 +52,7 @@ def count_in_bins(
         index = np.arange(total) + np.repeat(first - (np.cumsum(many) - many), many)
         inside = ((times[index] - start[window] + ON_EDGE) / width).astype(np.int64)
         inside = np.clip(inside, 0, bins[window] - 1)  # rounding at the last edge
-        np.add.at(flat, (window * most + inside) * units + u, np.float32(1))
+        np.add.at(flat, (first_row[window] + inside) * units + u, np.float32(1))
     return out
 
 

@@ -128,14 +128,19 @@ def bin_recording(
     total, columns = int(many.sum()), len(recording.unit_names) if source is None else source.channels.size
     _fits(total * columns * 4, who)
     centres = np.concatenate([s + width * (np.arange(m) + 0.5) for s, m in zip(spans.start, many)])
-    out = np.empty((total, columns), dtype=np.float32 if source is None else np.float64)
-    at, rule = 0, ""
-    kind = ""
-    for start, m in zip(spans.start, many):
-        one = (np.array([start]), np.array([start + m * width]), np.array([m]), np.array([width]))
-        values, kind, rule = _values(recording, source, *one, width, reduce, who)
-        out[at : at + m] = values[0]
-        at += m
+    at = np.cumsum(many) - many
+    out = np.zeros((total, columns), dtype=np.float32 if source is None else np.float64)
+    if source is None:
+        assert recording.spikes is not None
+        rule = kind = str(check_option(reduce or "count", _SPIKE_RULES, name="reduce (of spikes)", who=who))
+        count_in_bins(recording.spikes, spans.start, many, width, at, out)
+        if rule == "rate":
+            out /= np.float32(width)
+    else:
+        for start, first, m in zip(spans.start, at, many):
+            one = (np.array([start]), np.array([start + m * width]), np.array([m]), np.array([width]))
+            values, kind, rule = _values(recording, source, *one, width, reduce, who)
+            out[first : first + m] = values[0]
     units = recording.unit_names if source is None else source.channels
     cautions = []
     missing = np.isnan(out).any(axis=1)
@@ -295,7 +300,8 @@ def _values(
             out = count_in_windows(recording.spikes, start, stop)[:, None]
         else:
             out = np.zeros((start.size, most, len(recording.spikes)), dtype=np.float32)
-            count_in_bins(recording.spikes, start, bins, float(bin), out)
+            rows = out.reshape(-1, len(recording.spikes))
+            count_in_bins(recording.spikes, start, bins, float(bin), np.arange(start.size) * most, rows)
         if rule == "rate":
             out /= np.where(width > 0, width, 1.0)[:, None, None].astype(np.float32)
         return out, rule, rule

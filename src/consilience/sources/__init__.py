@@ -7,6 +7,7 @@ from consilience.sources._ids import read_ids
 from consilience.sources._nwb_write import write_nwb
 from consilience.sources._read import Raw, read_array, read_raw
 from consilience.sources._rsatoolbox import read_rsatoolbox
+from consilience.sources._variables import variables
 from consilience.sources._write_array import write_array
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "read_raw",
     "read_rsatoolbox",
     "write_nwb",
+    "variables",
     "write_array",
 ]

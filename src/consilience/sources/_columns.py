@@ -67,7 +67,8 @@ def table_of_times(columns: Mapping[str, Any], *, clock: float, what: str, who: 
     length = next((known[name] for name in _LENGTHS if name in known), None)
     if start is None:
         raise InputError(
-            f"{who}: {what} has no column of times; one must be called {', '.join(_STARTS[:5])}.{nearest('start', columns)}",
+            f"{who}: {what} has no column of times; one must be called {', '.join(_STARTS[:5])}."
+            f"{nearest('start', columns)}",
             code="bad-time",
         )
     first = _seconds(columns[start], start, clock, what, who)
@@ -85,8 +86,8 @@ def _seconds(entries: Any, name: str, clock: float, what: str, who: str) -> np.n
     times = np.asarray(entries)
     if times.ndim != 1 or times.dtype.kind not in "biuf":
         raise InputError(
-            f"{who}: column {shorten(name, 40)} of {what} must be 1-D times as numbers, got shape {times.shape} of dtype "
-            f"{times.dtype}.",
+            f"{who}: column {shorten(name, 40)} of {what} must be 1-D times as numbers, got shape {times.shape} of "
+            f"dtype {times.dtype}.",
             code="bad-time",
         )
     return times.astype(np.float64) / clock

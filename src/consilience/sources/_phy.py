@@ -65,9 +65,7 @@ def read_phy(
                 f"{who}: amplitudes.npy has {amplitudes.size} entries for {samples.size} spikes.",
                 code="bad-splits",
             )
-        sums = np.bincount(
-            place, weights=amplitudes.reshape(-1).astype(np.float64), minlength=units.size
-        )
+        sums = np.bincount(place, weights=amplitudes.reshape(-1).astype(np.float64), minlength=units.size)
         table["amplitude"] = sums / counts
     table |= _cluster_tables(path, units, who)
     table["quality"] = _quality(table, units.size)
@@ -194,7 +192,9 @@ def _quality(table: dict[str, np.ndarray], n: int) -> np.ndarray:
     for name in _LABELS:
         entries = table.get(name)
         if entries is not None and entries.dtype.kind == "U":
-            label = np.where((label == "") | (label == "unsorted"), np.where(entries == "", label, entries), label)
+            label = np.where(
+                (label == "") | (label == "unsorted"), np.where(entries == "", label, entries), label
+            )
     return label.astype(str)
 
 

@@ -17,6 +17,7 @@ _NAMES = {
     "Comparison": "consilience._results",
     "Contrasts": "consilience._results",
     "DecidingStimuli": "consilience._results",
+    "Decoding": "consilience._results",
     "Encoding": "consilience._results",
     "Equivalence": "consilience._results",
     "Influence": "consilience._results",
@@ -36,12 +37,14 @@ _NAMES = {
     "average": "consilience._responses",
     "compare": "consilience.analyses",
     "deciding_stimuli": "consilience.analyses",
+    "decode": "consilience.analyses",
     "encode": "consilience.analyses",
     "equivalence": "consilience.analyses",
     "evaluate_models": "consilience.analyses",
     "influence": "consilience.analyses",
     "load": "consilience._results",
     "partition": "consilience.analyses",
+    "pseudo_population": "consilience._responses",
     "rdm_data": "consilience._responses",
     "rdm_movie": "consilience.analyses",
     "rdms": "consilience.analyses",
@@ -80,6 +83,7 @@ __all__ = [
     "ConsilienceWarning",
     "Contrasts",
     "DecidingStimuli",
+    "Decoding",
     "Encoding",
     "Equivalence",
     "Events",
@@ -101,6 +105,7 @@ __all__ = [
     "compare",
     "datasets",
     "deciding_stimuli",
+    "decode",
     "encode",
     "equivalence",
     "evaluate_models",
@@ -112,6 +117,7 @@ __all__ = [
     "networks",
     "partition",
     "plots",
+    "pseudo_population",
     "rdm_data",
     "rdm_movie",
     "rdms",
@@ -148,13 +154,14 @@ if TYPE_CHECKING:
     )
     from consilience._core._errors import ConsilienceError, ConsilienceWarning, InputError
     from consilience._recording import Events, Intervals, Recording, Signal, SpikeTrains
-    from consilience._responses import align, average, rdm_data, responses, split, unflatten
+    from consilience._responses import align, average, pseudo_population, rdm_data, responses, split, unflatten
     from consilience._results import (
         Agreement,
         Best,
         Comparison,
         Contrasts,
         DecidingStimuli,
+        Decoding,
         Encoding,
         Equivalence,
         Influence,
@@ -170,6 +177,7 @@ if TYPE_CHECKING:
     from consilience.analyses import (
         compare,
         deciding_stimuli,
+        decode,
         encode,
         equivalence,
         evaluate_models,

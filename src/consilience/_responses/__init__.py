@@ -10,6 +10,7 @@ from consilience._responses._group import average, split
 from consilience._responses._ids import check_ids, made_up_ids, stable_order
 from consilience._responses._make import responses
 from consilience._responses._match import align, common_ids, iterate_systems, select_ids, stimulus_ids
+from consilience._responses._pseudo import PseudoPopulation, pseudo_population
 from consilience._responses._rdm_data import rdm_data
 from consilience._responses._schema import DIMS, DISTANCES, KINDS
 from consilience._responses._unflatten import unflatten
@@ -18,6 +19,7 @@ __all__ = [
     "DIMS",
     "DISTANCES",
     "KINDS",
+    "PseudoPopulation",
     "align",
     "average",
     "check_ids",
@@ -27,6 +29,7 @@ __all__ = [
     "is_rdm_data",
     "iterate_systems",
     "made_up_ids",
+    "pseudo_population",
     "rdm_data",
     "recorded_cautions",
     "responses",

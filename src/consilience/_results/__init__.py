@@ -6,6 +6,7 @@ from consilience._results._best import Best
 from consilience._results._comparison import Comparison
 from consilience._results._contrasts import Contrasts
 from consilience._results._deciding import DecidingStimuli
+from consilience._results._decoding import Decoding
 from consilience._results._encoding import Encoding
 from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
@@ -26,6 +27,7 @@ __all__ = [
     "Comparison",
     "Contrasts",
     "DecidingStimuli",
+    "Decoding",
     "Encoding",
     "Influence",
     "RDMMovie",

@@ -37,6 +37,7 @@ PLOTS = {
     "Searchlight": "consilience.plots:plot_searchlight",
     "Agreement": "consilience.plots:plot_agreement",
     "DecidingStimuli": "consilience.plots:plot_deciding",
+    "Decoding": "consilience.plots:plot_decoding",
     "Influence": "consilience.plots:plot_influence",
     "ShapeSpace": "consilience.plots:plot_shape_space",
     "VariancePartition": "consilience.plots:plot_partition",

@@ -2,6 +2,7 @@
 
 from consilience.analyses._compare import compare
 from consilience.analyses._deciding import deciding_stimuli
+from consilience.analyses._decode import decode
 from consilience.analyses._encode import encode
 from consilience.analyses._equivalence import equivalence
 from consilience.analyses._evaluate_models import evaluate_models
@@ -15,6 +16,7 @@ from consilience.analyses._shape_space import shape_space
 __all__ = [
     "compare",
     "deciding_stimuli",
+    "decode",
     "encode",
     "equivalence",
     "evaluate_models",

@@ -53,6 +53,7 @@ class _Any(Solver):
     """Any scikit-learn regressor: cloned and fitted for each set of targets, as they are."""
 
     joint = True
+    who = "cs.encode"
 
     def __init__(self, model: Any, x: np.ndarray, groups: np.ndarray | None) -> None:
         self.model, self.x = model, x
@@ -80,13 +81,13 @@ class _Any(Solver):
             found = np.asarray(fitted.predict(x))
         if found.dtype.kind not in "biuf":
             raise InputError(
-                f"cs.encode: {self._name} predicts {shorten(found.ravel()[:1].tolist())}, of dtype {found.dtype}; a "
+                f"{self.who}: {self._name} predicts {shorten(found.ravel()[:1].tolist())}, of dtype {found.dtype}; a "
                 "model must predict real numbers.",
                 code="model-failed",
             )
         if found.shape not in ((len(x), t), *(((len(x),),) if t == 1 else ())):
             raise InputError(
-                f"cs.encode: {self._name} predicts an array of shape {found.shape} for {len(x)} rows "
+                f"{self.who}: {self._name} predicts an array of shape {found.shape} for {len(x)} rows "
                 f"and {t} units of y; a model must predict one value per row and unit.",
                 code="model-failed",
             )
@@ -104,7 +105,7 @@ class _Any(Solver):
             raise
         except Exception as error:
             raise InputError(
-                f"cs.encode: {self._name}.{step} failed with {type(error).__name__}: {error}",
+                f"{self.who}: {self._name}.{step} failed with {type(error).__name__}: {error}",
                 code="model-failed",
             ) from error
 
@@ -115,6 +116,8 @@ class HeldOut:
     x : (n, p).   splits : outer (training rows, test rows).   inner : (training rows, number of folds) -> inner
     splits of them, in positions among them.   groups : (n,) or None.   units : names of targets, for errors.
     """
+
+    who = "cs.encode"
 
     def __init__(
         self,
@@ -181,7 +184,7 @@ class HeldOut:
         row, column = np.argwhere(bad)[0]
         unit = column if self.units is None else shorten(self.units[column % len(self.units)].item(), 24)
         raise InputError(
-            f"cs.encode: {type(self.model).__name__} predicts {values[row, column]:.3g} for unit {unit} in fold "
+            f"{self.who}: {type(self.model).__name__} predicts {values[row, column]:.3g} for unit {unit} in fold "
             f"{fold + 1} of {len(self.splits)} ({int(bad.any(axis=0).sum())} of {bad.shape[1]} units there); "
             "predictions must be finite and of a size that y can have. See whether its fit converged.",
             code="model-failed",

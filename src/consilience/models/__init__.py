@@ -1,20 +1,32 @@
 """Models: scikit-learn estimators (``__init__`` stores, ``fit`` validates, fitted names end in ``_``)."""
 
 from consilience.models._banded_ridge import BandedRidgeCV
+from consilience.models._bayesian_decoder import BayesianDecoder
+from consilience.models._kalman import KalmanFilter
 from consilience.models._kernel_ridge import KernelRidgeCV
+from consilience.models._lda import LDA
+from consilience.models._max_correlation import MaxCorrelation
 from consilience.models._one_to_one import OneToOne
 from consilience.models._pls import PLSCV
+from consilience.models._poisson_bayes import PoissonNaiveBayes
 from consilience.models._rdm import FixedRDM, InterpolateRDM, SelectRDM, WeightedRDM
 from consilience.models._ridge import RidgeCV
+from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "LDA",
     "PLSCV",
     "BandedRidgeCV",
+    "BayesianDecoder",
     "FixedRDM",
     "InterpolateRDM",
+    "KalmanFilter",
     "KernelRidgeCV",
+    "MaxCorrelation",
     "OneToOne",
+    "PoissonNaiveBayes",
     "RidgeCV",
     "SelectRDM",
     "WeightedRDM",
+    "WienerFilter",
 ]

@@ -13,6 +13,7 @@ from consilience.plots._best import plot_best
 from consilience.plots._comparison import plot_comparison
 from consilience.plots._contrasts import plot_contrasts
 from consilience.plots._deciding import plot_deciding
+from consilience.plots._decoding import plot_decoding
 from consilience.plots._dots import plot_dots
 from consilience.plots._encoding import plot_encoding
 from consilience.plots._equivalence import plot_equivalence
@@ -33,6 +34,7 @@ __all__ = [
     "plot_best",
     "plot_comparison",
     "plot_deciding",
+    "plot_decoding",
     "plot_contrasts",
     "plot_dots",
     "plot_encoding",

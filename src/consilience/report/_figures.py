@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from consilience.report._decoding_words import decoding_caption
+
 __all__ = ["FIGURES", "Figure"]
 
 
@@ -95,6 +97,7 @@ FIGURES: Mapping[str, Figure] = {
         "difference that the most deciding stimuli carry, "
         "chosen and scored on different halves of the other stimuli.",
     ),
+    "Decoding": Figure(title="How well it is decoded", caption=decoding_caption),
     "Encoding": Figure(
         title="How well each unit is predicted",
         caption=_encoding,

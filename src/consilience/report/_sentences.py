@@ -9,6 +9,7 @@ import numpy as np
 
 from consilience._results import Result
 from consilience.plots._labels import number, probability, shortened, visible
+from consilience.report._decoding_words import decoding_sentences
 from consilience.report._words import listed, plural
 
 __all__ = ["SENTENCES", "sentences"]
@@ -387,6 +388,7 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Contrasts": _contrasts,
     "Equivalence": _equivalence,
     "DecidingStimuli": _deciding,
+    "Decoding": decoding_sentences,
     "Encoding": _encoding,
     "Influence": _influence,
     "ModelEvaluation": _evaluation,

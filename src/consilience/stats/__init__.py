@@ -13,8 +13,16 @@ from consilience.stats._crossed import (
     left_out_cosines,
     once_counted_variance,
 )
+from consilience.stats._decoding import (
+    angular_error,
+    class_weights,
+    pair_counts,
+    placements,
+    proportion_interval,
+)
 from consilience.stats._explainable import explainable, weighted_reliability
-from consilience.stats._folds import blocked_folds, group_folds, half_splits
+from consilience.stats._fisher_information import LinearFisherInformation, linear_fisher_information
+from consilience.stats._folds import blocked_folds, group_folds, half_splits, stratified_folds
 from consilience.stats._grams import weighted_grams
 from consilience.stats._grouped import group_permutations, group_weights
 from consilience.stats._intervals import (
@@ -24,6 +32,7 @@ from consilience.stats._intervals import (
     percentile_interval,
     two_factor_interval,
 )
+from consilience.stats._label_permutations import label_permutations, stretches
 from consilience.stats._multiple import adjust, fdr, holm, max_statistic
 from consilience.stats._paired import cross_validated_variance, equivalence_p, t_test, two_factor_variance
 from consilience.stats._pairs import permuted_cosines, weighted_cosines
@@ -33,12 +42,15 @@ from consilience.stats._series import autocorrelation_time, block_weights, circu
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "LinearFisherInformation",
     "distinct_relabellings",
     "adjust",
+    "angular_error",
     "autocorrelation_time",
     "block_weights",
     "blocked_folds",
     "circular_shifts",
+    "class_weights",
     "cross_validated_draws",
     "cross_validated_variance",
     "crossed_components",
@@ -53,20 +65,27 @@ __all__ = [
     "holm",
     "jackknife_interval",
     "jackknife_variance",
+    "label_permutations",
     "leave_one_out_ceiling",
     "left_out_cosines",
+    "linear_fisher_information",
     "max_statistic",
     "max_statistic_p",
     "multinomial_weights",
     "once_counted_variance",
     "p_value",
+    "pair_counts",
     "percentile_interval",
     "permutations",
     "permuted_concordance",
     "permuted_cosines",
+    "placements",
+    "proportion_interval",
     "repeats_ceiling",
     "spearman_brown",
     "split_half_rows",
+    "stratified_folds",
+    "stretches",
     "subset_rows",
     "t_test",
     "two_factor_interval",

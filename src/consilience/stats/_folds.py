@@ -8,7 +8,7 @@ import numpy as np
 
 from consilience._core._errors import InputError
 
-__all__ = ["blocked_folds", "group_folds", "half_splits"]
+__all__ = ["blocked_folds", "group_folds", "half_splits", "stratified_folds"]
 
 
 def group_folds(
@@ -32,6 +32,23 @@ def group_folds(
     for g in order:
         owner[g] = int(np.argmin(load))
         load[owner[g]] += counts[g]
+    return [np.flatnonzero(owner[inverse] == f) for f in range(folds)]
+
+
+def stratified_folds(
+    codes: np.ndarray, groups: np.ndarray, folds: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """``folds`` arrays of test rows: groups of each class are dealt in turn, so that folds hold as many of every class.
+
+    codes : (n,) int class of each row.   groups : (n,) int; the rows of a group stay together, and have one class.
+    """
+    names, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    owner = np.empty(names.size, dtype=np.int64)
+    start = 0
+    for c in np.unique(codes):
+        own = rng.permutation(np.flatnonzero(codes[first] == c))
+        owner[own] = (start + np.arange(own.size)) % folds
+        start += own.size  # the next class begins where this one ended, so that folds are of one size
     return [np.flatnonzero(owner[inverse] == f) for f in range(folds)]
 
 

@@ -1,0 +1,456 @@
+"""What `decode` needs of its data: rows, folds, draws of rows, relabellings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError, warn
+from consilience._core._params import shorten
+from consilience._core._seeds import Seed
+from consilience.analyses._decode_target import WHO, Target, label_of
+from consilience.linalg import constant_columns
+from consilience.stats import (
+    group_folds,
+    group_permutations,
+    group_weights,
+    label_permutations,
+    multinomial_weights,
+    permutations,
+    stratified_folds,
+    stretches,
+)
+
+__all__ = ["Design", "from_trials", "sides_of", "varying_units"]
+
+Split = tuple[np.ndarray, np.ndarray]
+Inner = Callable[[np.ndarray, int], list[Split]]
+FEWEST = 4
+
+
+@dataclass
+class Design:
+    """x : (n, times, p).   times : (times,) or None.   splits : (training rows, test rows).   weights : draws of rows.
+    relabel : labels (m, n) or, for numbers, orders (m, n), for the null.   blocks : independent items that are drawn.
+    factor : of the variance of draws, for the training rows' part.   deal : folds again; None where there is one way.
+    again : training sets without each of some parts of it, of folds that cannot be dealt again.
+    """
+
+    x: np.ndarray
+    units: np.ndarray
+    times: np.ndarray | None
+    target: Target
+    splits: list[Split]
+    weights: Callable[[int, np.random.Generator], np.ndarray]
+    relabel: Callable[[int, np.random.Generator], np.ndarray]
+    blocks: int
+    factor: float
+    deal: Callable[[Seed], list[Split]] | None = None
+    again: list[list[Split]] = field(default_factory=list)
+    inner: Inner | None = None
+    clock: np.ndarray | None = None
+    row_ids: tuple[str, np.ndarray] = ("trial", np.empty(0))
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def varying_units(x: np.ndarray, units: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Without the units that are the same in every row and at every time."""
+    kept = ~np.asarray(constant_columns(x.reshape(-1, x.shape[2])))
+    if not kept.any():
+        raise InputError(
+            f"{WHO}: every unit of {name} has the same value in every row.", code="constant-units"
+        )
+    if not kept.all():
+        warn(
+            "constant-units",
+            f"{name}: {int((~kept).sum())} of {kept.size} units do not vary (unit "
+            f"{shorten(units[~kept][0].item(), 24)}) and were dropped.",
+            "Expected for dead or silent units; else check the recording.",
+        )
+    return x[:, :, kept], units[kept]
+
+
+def sides_of(data: xr.DataArray, train_on: Any, test_on: Any) -> tuple[np.ndarray, np.ndarray] | None:
+    """(rows to train on, rows to test on), bool (n,) each; None where both are all."""
+    if train_on is None and test_on is None:
+        return None
+    return _side(data, train_on, "train_on"), _side(data, test_on, "test_on")
+
+
+def _side(data: xr.DataArray, given: Any, option: str) -> np.ndarray:
+    n = data.sizes["trial"]
+    if given is None:
+        return np.ones(n, bool)
+    if isinstance(given, Mapping):
+        out = np.ones(n, bool)
+        for label, wanted in given.items():
+            values = label_of(data, label, f"{option} label")
+            listed = [wanted] if isinstance(wanted, str) or np.ndim(wanted) == 0 else list(wanted)
+            known = set(values.tolist())
+            for one in listed:
+                plain = one.item() if hasattr(one, "item") else one
+                if plain not in known:
+                    raise InputError(
+                        f"{WHO}: {option}: no trial has {label} = {shorten(plain)}; there are "
+                        f"{shorten(sorted(known, key=str)[:8])}.",
+                        code="bad-label",
+                    )
+            out &= np.isin(values, np.asarray(listed))
+    else:
+        out = np.asarray(given)
+        if out.shape != (n,) or out.dtype.kind != "b":
+            raise InputError(
+                f"{WHO}: {option} must be {{label: value or list of values}}, or True/False for each of {n} trials; "
+                f"got {shorten(given)}.",
+                code="bad-parameter",
+            )
+    if not out.any():
+        raise InputError(f"{WHO}: {option}={shorten(given)} holds no trial.", code="too-few")
+    return out
+
+
+def from_trials(
+    data: xr.DataArray,
+    x: np.ndarray,
+    times: np.ndarray | None,
+    units: np.ndarray,
+    target: Target,
+    *,
+    cv: int,
+    groups: Any,
+    folds: str | None,
+    sides: tuple[np.ndarray, np.ndarray] | None,
+    seed: Seed,
+) -> Design:
+    """Rows are trials; whole groups of them are dealt into folds, stratified by class."""
+    n = len(x)
+    if n < FEWEST:
+        raise InputError(f"{WHO}: at least {FEWEST} trials are needed, got {n}.", code="too-few")
+    run = None if folds is None else np.unique(label_of(data, folds, "folds"), return_inverse=True)[1]
+    owner, what = _groups(data, target, groups, run)
+    if target.codes is not None:
+        _check_classes(target, owner, what, sides)
+    constant = _constant_within(owner, target.constant_key)
+    train_side, test_side = sides if sides is not None else (np.ones(n, bool),) * 2
+    apart = sides is not None and not (set(owner[train_side].tolist()) & set(owner[test_side].tolist()))
+
+    def dealt(seed: Seed) -> list[np.ndarray]:
+        rng = seed.stream("folds")
+        if target.codes is not None and constant:
+            return stratified_folds(target.codes, owner, cv, rng)
+        return group_folds(owner, cv, rng, who=WHO)
+
+    def pairs(tests: list[np.ndarray]) -> list[Split]:
+        out = []
+        for test in tests:
+            train = np.setdiff1d(np.arange(n), test)
+            out.append((train[train_side[train]], test[test_side[test]]))
+        return _checked([p for p in out if p[1].size], target)
+
+    again: list[list[Split]] = []
+    if apart:
+        one = (np.flatnonzero(train_side), np.flatnonzero(test_side))
+        splits, deal = _checked([one], target), None
+        strata = np.where(train_side, 0, np.where(test_side, 1, 2))
+        again = _left_out(one, owner, target, seed)
+    elif run is not None:
+        levels = int(run.max()) + 1
+        if levels < 2:
+            raise InputError(
+                f"{WHO}: folds={folds!r} has one level, and at least 2 are needed to leave one out.",
+                code="too-few",
+            )
+        splits, deal = pairs([np.flatnonzero(run == r) for r in range(levels)]), None
+        strata = run
+        if groups == "auto" and what == "trial":
+            owner, what = run, str(folds)  # trials of a run may depend on each other
+    else:
+        count = _least_groups(target, owner, constant)
+        if cv > count:
+            of = "class" if target.codes is not None and constant else "all"
+            word = what if what in ("trial", "stimulus") else "group"
+            raise InputError(
+                f"{WHO}: cv={cv} folds need at least {cv} {_plural(word)} of every class, got {count} of "
+                f"{shorten(_rarest(target, owner))}; use cv={max(count, 2)}, or more trials."
+                if of == "class"
+                else f"{WHO}: cv={cv} folds need at least {cv} {_plural(word)}, got {count}; use a smaller cv.",
+                code="too-few",
+            )
+        tests = dealt(seed)
+        splits = pairs(tests)
+        deal = (lambda again: pairs(dealt(again))) if cv < count or cv < n else None
+        strata = np.empty(n, dtype=np.int64)
+        for k, rows in enumerate(tests):
+            strata[rows] = k
+        if not constant:
+            strata = owner  # labels change places inside a group, which is inside a fold
+    drawn = np.unique(owner, return_inverse=True)[1]
+
+    def inner(train: np.ndarray, count: int) -> list[Split]:
+        own = np.unique(owner[train], return_inverse=True)[1]
+        count = min(count, int(own.max()) + 1)
+        parts = group_folds(own, count, seed.stream(f"inner{train[0]}-{train.size}"), who=WHO)
+        return [(np.setdiff1d(np.arange(train.size), test), test) for test in parts]
+
+    exchange = _exchange(x, target, drawn, what, run, strata)
+    relabel = _relabeller(target, exchange, strata, drawn, constant)
+    blocks = int(drawn.max()) + 1
+    return Design(
+        x=x,
+        units=units,
+        times=times,
+        target=target,
+        splits=splits,
+        weights=lambda count, rng: (
+            multinomial_weights(n, count, rng) if blocks == n else group_weights(drawn, count, rng)
+        ),
+        relabel=relabel,
+        blocks=blocks,
+        factor=1.0 if deal is not None or again else 2.0,
+        deal=deal,
+        again=again,
+        inner=inner,
+        row_ids=("trial", np.arange(n)),
+        settings={
+            "n_trials": n,
+            "n_stimuli": int(np.unique(data["stimulus"].values).size),
+            "kept_together": what,
+            "n_groups": int(np.unique(owner).size),
+            "folds": folds,
+            "n_folds": len(splits),
+            "single_split": bool(apart),
+            "n_train": None if sides is None else int(train_side.sum()),
+            "n_test": None if sides is None else int(test_side.sum()),
+        },
+    )
+
+
+def _groups(
+    data: xr.DataArray, target: Target, groups: Any, run: np.ndarray | None
+) -> tuple[np.ndarray, str]:
+    """(n,) int: rows that are on one side of every split, and what they are."""
+    n = data.sizes["trial"]
+    single = np.arange(n)
+    stimulus = np.unique(data["stimulus"].values, return_inverse=True)[1]
+    repeats = bool(np.bincount(stimulus).max() > 1)
+    of_stimuli = _constant_within(stimulus, target.constant_key)
+    per_class = _groups_of_classes(target, stimulus)
+    several = per_class is None or bool((per_class > 1).any())
+    leaks = repeats and of_stimuli and several
+    if groups is None or groups == "trial" or (groups == "auto" and run is not None):
+        if leaks and (run is None or _shared(stimulus, run)):
+            warn(
+                "repeats-split",
+                f"{target.names[0]!r} is a label of stimuli, and repeats of one stimulus stand in training and test, "
+                "so what is decoded may be the stimulus.",
+                "Leave groups out (repeats then stay together), or read the result as decoding of these stimuli only.",
+            )
+        return single, "trial"
+    if groups != "auto":
+        return np.unique(label_of(data, groups, "groups"), return_inverse=True)[1], str(groups)
+    if not leaks:
+        return single, "trial"
+    if per_class is not None and bool((per_class < 2).any()):
+        assert target.classes is not None
+        lone = target.classes[np.flatnonzero(per_class < 2)[0]].item()
+        raise InputError(
+            f"{WHO}: class {shorten(lone)} of {target.names[0]!r} has one stimulus, others have several; repeats of a "
+            "stimulus stay together, so it cannot be trained and tested. Leave it out, or split single trials with "
+            "groups='trial' (what is decoded may then be the stimulus).",
+            code="too-few",
+        )
+    return stimulus, "stimulus"
+
+
+def _shared(owner: np.ndarray, run: np.ndarray) -> bool:
+    """Does a group stand in several runs?"""
+    return not _constant_within(owner, run)
+
+
+def _constant_within(owner: np.ndarray, key: np.ndarray) -> bool:
+    """Has every group one value of ``key``?"""
+    return np.unique(np.stack([owner, key]), axis=1).shape[1] == np.unique(owner).size
+
+
+def _groups_of_classes(target: Target, owner: np.ndarray) -> np.ndarray | None:
+    if target.codes is None or target.classes is None:
+        return None
+    pairs = np.unique(np.stack([target.codes, owner]), axis=1)[0]
+    return np.bincount(pairs, minlength=target.classes.size)
+
+
+def _least_groups(target: Target, owner: np.ndarray, constant: bool) -> int:
+    per_class = _groups_of_classes(target, owner)
+    return int(np.unique(owner).size if per_class is None or not constant else per_class.min())
+
+
+def _rarest(target: Target, owner: np.ndarray) -> Any:
+    per_class = _groups_of_classes(target, owner)
+    assert per_class is not None
+    assert target.classes is not None
+    return target.classes[int(per_class.argmin())].item()
+
+
+def _plural(word: str) -> str:
+    return "stimuli" if word == "stimulus" else f"{word}s"
+
+
+def _check_classes(target: Target, owner: np.ndarray, what: str, sides: Any) -> None:
+    assert target.codes is not None
+    assert target.classes is not None
+    if target.classes.size < 2:
+        raise InputError(
+            f"{WHO}: target {target.names[0]!r} has one class, {shorten(target.classes[0].item())}; at least 2 are "
+            "needed.",
+            code="one-class",
+        )
+    count = np.bincount(target.codes, minlength=target.classes.size)
+    if (count < 2).any():
+        lone = target.classes[np.flatnonzero(count < 2)]
+        many = f" ({lone.size} of {target.classes.size} classes have one)" if lone.size > 1 else ""
+        hint = (
+            " Numbers to be decoded as numbers must be floats: target.astype(float)."
+            if target.classes.dtype.kind in "iu"
+            else ""
+        )
+        raise InputError(
+            f"{WHO}: class {shorten(lone[0].item())} of {target.names[0]!r} has 1 trial{many}; at least 2 are needed, "
+            f"one to train and one to test.{hint}",
+            code="too-few",
+        )
+    if sides is not None:
+        train, test = (set(target.codes[s].tolist()) for s in sides)
+        if missing := test - train:
+            raise InputError(
+                f"{WHO}: class {shorten(target.classes[min(missing)].item())} is in test_on and not in train_on, so it "
+                "cannot be learnt.",
+                code="class-missing",
+            )
+
+
+def _checked(splits: list[Split], target: Target) -> list[Split]:
+    """Every class that is tested is in every training set."""
+    for k, (train, test) in enumerate(splits):
+        if train.size < 2:
+            raise InputError(f"{WHO}: fold {k + 1} of {len(splits)} has no rows to train on.", code="too-few")
+        if target.codes is None or target.classes is None:
+            continue
+        missing = np.setdiff1d(target.codes[test], target.codes[train])
+        if missing.size or np.unique(target.codes[train]).size < 2:
+            name = target.classes[missing[0] if missing.size else target.codes[train][0]].item()
+            said = (
+                f"class {shorten(name)} is tested and has no training rows"
+                if missing.size
+                else f"all training rows are of class {shorten(name)}"
+            )
+            raise InputError(
+                f"{WHO}: in fold {k + 1} of {len(splits)} {said}; use other folds (each must hold several classes), or "
+                "leave that class out.",
+                code="class-missing",
+            )
+    return splits
+
+
+def _left_out(
+    one: Split, owner: np.ndarray, target: Target, seed: Seed, parts: int = 10
+) -> list[list[Split]]:
+    """The single split with its training set less each of ``parts`` parts, for the jackknife."""
+    train, test = one
+    own = np.unique(owner[train], return_inverse=True)[1]
+    rng = seed.stream("left out")
+    count = min(parts, int(own.max()) + 1)
+    if target.codes is not None and _constant_within(own, target.codes[train]):
+        dealt = stratified_folds(target.codes[train], own, count, rng)
+    else:
+        dealt = group_folds(own, count, rng, who=WHO)
+    out = [[(np.delete(train, rows), test)] for rows in dealt]
+    if target.codes is not None:  # a class that would be gone stays
+        out = [s for s in out if np.isin(target.codes[test], target.codes[s[0][0]]).all()]
+    return out if len(out) > 2 else []
+
+
+def _exchange(
+    x: np.ndarray,
+    target: Target,
+    drawn: np.ndarray,
+    what: str,
+    run: np.ndarray | None,
+    strata: np.ndarray,
+) -> np.ndarray | None:
+    """(n,) int: what changes places as a whole in the null; None for numbers."""
+    if target.codes is None:
+        return None
+    single = np.arange(target.codes.size)
+    if what != "trial" and _constant_within(drawn, target.codes) and _constant_within(drawn, strata):
+        return drawn
+    found = stretches(target.codes, strata if run is not None else np.zeros_like(strata))
+    mean = target.codes.size / (found.max() + 1)
+    share = np.bincount(target.codes) / target.codes.size
+    by_chance = 1.0 / max(1.0 - (share**2).sum(), 1e-9)
+    if mean <= 2 * by_chance:
+        return single
+    alike = _likeness_of_neighbours(x, target.codes)
+    if alike <= max(0.1, 4 / np.sqrt(target.codes.size)):
+        return single  # trials that were only sorted by class
+    said = (
+        f"trials of one class come in stretches of {mean:.1f} in a row ({by_chance:.1f} by chance), and neighbours are "
+        f"alike beyond their class (r = {alike:.2f})"
+    )
+    if run is not None:
+        warn(
+            "neighbours-alike",
+            f"{said}: in the null whole stretches change places inside a run.",
+            "Expected of block designs; else average the trials of a block first.",
+        )
+        return found
+    warn(
+        "neighbours-alike",
+        f"{said}: they stand in training and test, so the score and its p are too good.",
+        "Leave whole runs out with folds='label', or keep neighbours together with groups='label'.",
+    )
+    return single
+
+
+def _likeness_of_neighbours(x: np.ndarray, codes: np.ndarray) -> float:
+    """Mean over units of the correlation of each trial with the next, class means taken out."""
+    z = x.mean(axis=1, dtype=np.float64)
+    for c in np.unique(codes):
+        z[codes == c] -= z[codes == c].mean(axis=0)
+    size = (z * z).mean(axis=0)
+    varying = size > 0
+    if not varying.any():
+        return 0.0
+    return float(((z[1:] * z[:-1]).mean(axis=0)[varying] / size[varying]).mean())
+
+
+def _relabeller(
+    target: Target, exchange: np.ndarray | None, strata: np.ndarray, drawn: np.ndarray, constant: bool
+) -> Callable[[int, np.random.Generator], np.ndarray]:
+    n = strata.size
+
+    def relabel(count: int, rng: np.random.Generator) -> np.ndarray:
+        if exchange is not None:
+            assert target.codes is not None
+            found, ways = label_permutations(target.codes, exchange, strata, count, rng)
+        elif drawn.max() + 1 == n:
+            return permutations(n, count, rng)
+        elif constant:
+            found, ways = group_permutations(drawn, count, rng)
+        else:  # numbers that differ inside a group change places there
+            order = np.argsort(drawn[None] + rng.random((count, n)), axis=1)
+            found = np.empty_like(order)
+            found[:, np.argsort(drawn, kind="stable")] = order
+            ways = 9.0
+        if ways < 2:
+            warn(
+                "few-relabellings",
+                f"The labels can change places in only {10**ways:.0f} ways, so p is not small.",
+                "More groups, or more trials in a run.",
+            )
+        return found
+
+    return relabel

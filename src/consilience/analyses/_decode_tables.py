@@ -1,0 +1,227 @@
+"""The tables of `decode`: scores over time with intervals and p, recall of each class, the confusion matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats as distributions
+
+from consilience.analyses._decode_classes import Decoded, Decoder
+from consilience.analyses._decode_design import Design
+from consilience.analyses._decode_values import Values
+from consilience.stats import class_weights, max_statistic_p, p_value, proportion_interval
+
+__all__ = ["ClassTables", "class_tables", "summary", "value_tables"]
+
+FIELDS = ("value", "ci_low", "ci_high", "p", "p_fwer", "null_mean")
+
+
+@dataclass
+class ClassTables:
+    """value, variance, most, df, null (m, ...) : of the score, (times[, times]).   recall, recall_variance (C, times),
+    recall_most (C,).   confusion : (C, C, times) counts, true first.   found : the predictions.
+    """
+
+    value: np.ndarray
+    variance: np.ndarray | None
+    most: float
+    df: int
+    null: np.ndarray | None
+    recall: np.ndarray | None
+    recall_variance: np.ndarray | None
+    recall_most: np.ndarray
+    confusion: np.ndarray
+    found: Decoded
+
+
+def class_tables(
+    design: Design, decoder: Decoder, seed: Any, *, n_boot: int, n_perm: int, n_deals: int
+) -> ClassTables:
+    codes, classes = design.target.codes, design.target.classes
+    assert codes is not None
+    assert classes is not None
+    score, size = decoder.score, classes.size
+    found = decoder.decode(design.x, codes, design.splits)
+    own = codes[found.rows]
+    hits = not score.needs_scores
+    recalls = _recalls(found, own, size, decoder.generalise) if hits else None
+    variance = recall_variance = null = None
+    if n_boot:
+        weights = design.weights(n_boot, seed.stream("bootstrap"))[:, found.rows]
+        weights = weights[weights.sum(axis=1) > 0]
+        small = class_weights(own, size, balanced=score.balanced, draws=weights)
+        draws = np.tensordot(small, found.credits, 1)
+        less = design.blocks / max(1, design.blocks - 1)
+        variance = design.factor * less * score.gain**2 * draws.var(axis=0, ddof=1)
+        others = _others(design, decoder, codes, seed, n_deals)
+        variance = variance + _spread(found.value, [o.value for o in others], jackknife=bool(design.again))
+        if recalls is not None:
+            each = np.stack([_share(weights * (own == c), _diagonal(found, decoder)) for c in range(size)])
+            recall_variance = design.factor * less * np.nanvar(each, axis=1, ddof=1)
+            more = [_recalls(o, codes[o.rows], size, decoder.generalise) for o in others]
+            recall_variance = recall_variance + _spread(recalls, more, jackknife=bool(design.again))
+    if n_perm:
+        null = decoder.values(design.x, design.relabel(n_perm, seed.stream("permutations")), design.splits)
+    predicted = _diagonal_of(found.predicted, decoder.generalise)
+    confusion = np.zeros((size, size, predicted.shape[1]))
+    for t in range(predicted.shape[1]):
+        np.add.at(confusion[:, :, t], (own, predicted[:, t]), 1)
+    groups = _independent(design, found.rows, own, size)
+    with np.errstate(divide="ignore"):
+        most = size**2 / (1.0 / groups).sum() if score.balanced else groups.sum()
+    return ClassTables(
+        found.value,
+        variance,
+        float(min(most, design.blocks) / 1.0) if design.blocks < len(own) else float(most),
+        max(1, design.blocks - 1),
+        null,
+        recalls,
+        recall_variance,
+        groups,
+        confusion,
+        found,
+    )
+
+
+def _others(design: Design, decoder: Decoder, codes: np.ndarray, seed: Any, n_deals: int) -> list[Decoded]:
+    if design.again:
+        return [decoder.decode(design.x, codes, splits) for splits in design.again]
+    if design.deal is None:
+        return []
+    deals = [design.deal(seed.child(f"deal{k}")) for k in range(n_deals)]
+    return [decoder.decode(design.x, codes, splits) for splits in deals]
+
+
+def _spread(value: np.ndarray, others: list[Any], *, jackknife: bool) -> np.ndarray | float:
+    """Variance over deals of the folds, ``value`` one of them; or of the training set, by leaving out parts of it."""
+    if not others:
+        return 0.0
+    if jackknife:
+        k = len(others)
+        return (k - 1) / k * ((np.stack(others) - np.mean(others, axis=0)) ** 2).sum(axis=0)
+    return np.stack([value, *others]).var(axis=0, ddof=1)
+
+
+def _diagonal_of(values: np.ndarray, generalise: bool) -> np.ndarray:
+    return np.einsum("ntt->nt", values) if generalise else values
+
+
+def _diagonal(found: Decoded, decoder: Decoder) -> np.ndarray:
+    return _diagonal_of(found.credits, decoder.generalise)
+
+
+def _recalls(found: Decoded, own: np.ndarray, size: int, generalise: bool) -> np.ndarray:
+    credits = _diagonal_of(found.credits, generalise)
+    return np.concatenate([_share((own == c)[None].astype(float), credits) for c in range(size)])
+
+
+def _share(weights: np.ndarray, credits: np.ndarray) -> np.ndarray:
+    total = weights.sum(axis=1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return np.where(total > 0, weights @ credits / np.where(total > 0, total, 1.0), np.nan)
+
+
+def _independent(design: Design, rows: np.ndarray, own: np.ndarray, size: int) -> np.ndarray:
+    """(C,) independent items of each class among the test rows: groups, or rows; of a series its share of blocks."""
+    count = np.bincount(own, minlength=size).astype(np.float64)
+    return np.maximum(1.0, count * min(1.0, design.blocks / len(design.x)))
+
+
+def summary(tables: list[ClassTables], decoder: Decoder, level: float, *, of: str) -> dict[str, np.ndarray]:
+    """{field: values} of the score ("score") or of recalls ("recall"); several tables are draws of pseudo-trials, whose
+    values are averaged.
+    """
+    first = tables[0]
+    recall = of == "recall"
+    values = np.stack([t.recall if recall else t.value for t in tables])  # type: ignore[misc]
+    value = values.mean(axis=0)
+    out = {name: np.full(value.shape, np.nan) for name in FIELDS}
+    out["value"] = value
+    parts = [t.recall_variance if recall else t.variance for t in tables]
+    if parts[0] is not None:
+        variance = np.mean(parts, axis=0)  # type: ignore[arg-type]
+        if len(tables) > 1:
+            variance = variance + values.var(axis=0, ddof=1)
+        if decoder.score.bounded or recall:
+            most = first.recall_most[:, None] if recall else first.most
+            out["ci_low"], out["ci_high"] = proportion_interval(
+                value, variance, most=most, level=level, df=first.df
+            )
+        else:
+            away = distributions.t.ppf((1 + level) / 2, first.df) * np.sqrt(variance)
+            out["ci_low"], out["ci_high"] = value - away, value + away
+    if first.null is not None and not recall:
+        out.update(_tests([(t.value, t.null) for t in tables], decoder.score.higher))
+    return out
+
+
+def _tests(pairs: list[tuple[np.ndarray, Any]], higher: bool) -> dict[str, np.ndarray]:
+    """p of each draw of pseudo-trials; several are joined as twice their median, which holds whatever their dependence
+    (Meinshausen, Meier & Buhlmann 2009).
+    """
+    sign = 1.0 if higher else -1.0
+    p, family = [], []
+    for value, null in pairs:
+        flat, wide = sign * value.reshape(-1), sign * null.reshape(len(null), -1)
+        p.append(p_value(flat, wide).reshape(value.shape))
+        family.append(max_statistic_p(flat, wide).reshape(value.shape))
+    null_mean = np.mean([null.mean(axis=0) for _, null in pairs], axis=0)
+    if len(pairs) == 1:
+        return {"p": p[0], "p_fwer": family[0], "null_mean": null_mean}
+    joined = [np.minimum(1.0, 2 * np.median(part, axis=0)) for part in (p, family)]
+    return {"p": joined[0], "p_fwer": joined[1], "null_mean": null_mean}
+
+
+def value_tables(
+    parts: list[Values], design: Design, seed: Any, *, n_boot: int, n_perm: int, n_deals: int, level: float
+) -> dict[str, np.ndarray]:
+    """{field: (k, times)} of numbers or angles decoded at each time."""
+    score = parts[0].score
+    value = np.stack([part.values()[0] for part in parts], axis=1)
+    out = {name: np.full(value.shape, np.nan) for name in FIELDS}
+    out["value"] = value
+    if n_boot and score.name != "r2":
+        weights = design.weights(n_boot, seed.stream("bootstrap"))
+        deals = [design.deal(seed.child(f"deal{k}")) for k in range(n_deals)] if design.deal else design.again
+        ends = [_value_interval(part, design, weights, deals, level) for part in parts]
+        out["ci_low"], out["ci_high"] = (np.stack(end, axis=1) for end in zip(*ends))
+    if n_perm:
+        orders = design.relabel(n_perm, seed.stream("permutations"))
+        null = np.stack([part.null(orders) for part in parts], axis=2)  # (m, k, times)
+        sign = 1.0 if score.higher else -1.0
+        out["p"] = p_value(sign * value, sign * null)
+        out["null_mean"] = null.mean(axis=0)
+        many = null.reshape(len(null), -1)
+        out["p_fwer"] = max_statistic_p(sign * value.reshape(-1), sign * many).reshape(value.shape)
+    return out
+
+
+def _value_interval(
+    part: Values, design: Design, weights: np.ndarray, deals: list[Any], level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """value +- t s, of r on Fisher's scale; s^2 as in `cs.stats.held_out_interval`."""
+    w = weights[:, part.rows]
+    w = w[w.sum(axis=1) > 0]
+    top = 1 - 1e-12
+    correlation = part.score.name == "r"
+
+    def scaled(v: np.ndarray) -> np.ndarray:
+        return np.arctanh(np.clip(v, -top, top)) if correlation else v
+
+    value = part.values()[0]
+    factor = 2.0 if correlation else design.factor
+    variance = (
+        factor
+        * design.blocks
+        / max(1, design.blocks - 1)
+        * np.nanvar(scaled(part.values(weights=w)), axis=0, ddof=1)
+    )
+    others = [scaled(part.on(splits)) for splits in deals]
+    variance = variance + _spread(scaled(value), others, jackknife=bool(design.again))
+    away = distributions.t.ppf((1 + level) / 2, max(1, design.blocks - 1)) * np.sqrt(variance)
+    low, high = scaled(value) - away, scaled(value) + away
+    if correlation:
+        return np.fmin(np.tanh(low), value), np.fmax(np.tanh(high), value)
+    return np.clip(low, 0.0, np.pi), np.clip(high, 0.0, np.pi)

@@ -1,0 +1,135 @@
+"""What is decoded: labels of classes, or numbers, one for each row of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._arrays import to_numpy
+from consilience._core._errors import InputError, nearest
+from consilience._core._params import shorten
+
+__all__ = ["Target", "label_of", "read_target"]
+
+WHO = "cs.decode"
+
+
+@dataclass(frozen=True)
+class Target:
+    """names : of the target, or of its columns.   codes : (n,) 0 ... C - 1 and classes (C,), or None.   values : (n, k)
+    or None.   circular : values are angles in radians.
+    """
+
+    names: list[str]
+    codes: np.ndarray | None = None
+    classes: np.ndarray | None = None
+    values: np.ndarray | None = None
+    circular: bool = False
+
+    @property
+    def constant_key(self) -> np.ndarray:
+        """(n,) int, equal for rows with the same target."""
+        if self.codes is not None:
+            return self.codes
+        assert self.values is not None
+        return np.unique(self.values, axis=0, return_inverse=True)[1].reshape(-1)
+
+
+def label_of(data: xr.DataArray, label: str, option: str, row: str = "trial") -> np.ndarray:
+    """A coordinate on the rows of ``data``; else the nearest names."""
+    if not isinstance(label, str) or label not in data.coords or data[label].dims != (row,):
+        known = sorted(str(c) for c in data.coords if data[c].dims == (row,))
+        raise InputError(
+            f"{WHO}: {option}={shorten(label)} is no coordinate on {row}.{nearest(label, known)}",
+            code="unknown-label",
+        )
+    return np.asarray(data[label].values)
+
+
+def read_target(data: xr.DataArray, target: Any, circular: bool) -> Target:
+    """``target`` of the rows (trials or samples) of ``data``: the name of a coordinate, or one entry per row."""
+    row = str(data.dims[0])
+    n = data.sizes[row]
+    if isinstance(target, str):
+        names, raw = [target], label_of(data, target, "target", row)
+    elif isinstance(target, xr.DataArray):
+        names, raw = _from_labelled(data, target, row)
+    else:
+        try:
+            raw = to_numpy(target)
+        except (TypeError, ValueError):
+            raise InputError(
+                f"{WHO}: target must be the name of a coordinate on {row}, an array or a DataArray, got "
+                f"{shorten(target)}.",
+                code="not-an-array",
+            ) from None
+        names = ["target"] if raw.ndim < 2 else [f"target {k}" for k in range(raw.shape[1])]
+    if raw.shape[:1] != (n,) or raw.ndim > 2:
+        raise InputError(
+            f"{WHO}: target must have one entry for each of {n} rows of the data ({row}), got shape {raw.shape}.",
+            code="rows-differ",
+        )
+    if raw.dtype.kind == "O":
+        raw = _plain(raw)
+    if raw.dtype.kind in "US" or (raw.dtype.kind in "biu" and not circular and raw.ndim == 1):
+        if raw.ndim > 1:
+            raise InputError(f"{WHO}: labels must be one per row, got shape {raw.shape}.", code="rows-differ")
+        classes, codes = np.unique(raw, return_inverse=True)
+        return Target(names, codes=codes, classes=classes)
+    if raw.dtype.kind not in "biuf":
+        raise InputError(
+            f"{WHO}: target must be labels (text, whole numbers, True/False) or real numbers, got dtype {raw.dtype}.",
+            code="not-numeric",
+        )
+    values = raw.reshape(n, -1).astype(np.float64)
+    if not np.isfinite(values).all():
+        bad = int((~np.isfinite(values)).any(axis=1).sum())
+        raise InputError(
+            f"{WHO}: target has NaN or infinity in {bad} of {n} rows, first in row "
+            f"{int(np.flatnonzero((~np.isfinite(values)).any(axis=1))[0])}; leave those rows out of data and target.",
+            code="nan-values",
+        )
+    for name, column in zip(names, values.T):
+        if np.ptp(column) <= 1e-12 * np.abs(column).max(initial=0.0):
+            raise InputError(f"{WHO}: target {name!r} is the same in every row.", code="constant-target")
+    return Target(names, values=values, circular=circular)
+
+
+def _plain(raw: np.ndarray) -> np.ndarray:
+    flat = raw.reshape(-1).tolist()
+    if all(isinstance(v, str) for v in flat):
+        return np.array(flat, dtype=str).reshape(raw.shape)
+    if all(isinstance(v, (bool, int, np.integer, np.bool_)) for v in flat):
+        return np.array(flat).reshape(raw.shape)
+    bad = next(v for v in flat if not isinstance(v, (str, bool, int, np.integer)))
+    if (isinstance(bad, float) and bad != bad) or bad is None:
+        raise InputError(
+            f"{WHO}: target has missing labels ({bad}); leave those rows out of data and target.",
+            code="nan-values",
+        )
+    raise InputError(f"{WHO}: target must be all text or all numbers, got {shorten(bad)}.", code="bad-label")
+
+
+def _from_labelled(data: xr.DataArray, target: xr.DataArray, row: str) -> tuple[list[str], np.ndarray]:
+    if target.dims[:1] != (row,):
+        raise InputError(
+            f"{WHO}: target must have the dim {row!r} first, as the data, got dims {target.dims}.",
+            code="bad-dims",
+        )
+    if row == "time" and "time" in target.coords and "time" in data.coords:
+        one, two = (np.asarray(v["time"].values, np.float64) for v in (data, target))
+        step = float(np.median(np.diff(one))) if one.size > 1 else 1.0
+        if one.size != two.size or np.abs(one - two).max() > 0.01 * step:
+            raise InputError(
+                f"{WHO}: data and target do not have the same times ({one.size} and {two.size} samples); bring them to "
+                "one time base first, e.g. target.interp(time=data['time']), or bin both with one width.",
+                code="bad-time",
+            )
+    if target.ndim == 1:
+        return [str(target.name or "target")], np.asarray(target.values)
+    second = str(target.dims[1])
+    labels = target[second].values if second in target.coords else np.arange(target.shape[1])
+    return [str(v) for v in labels.tolist()], np.asarray(target.values)

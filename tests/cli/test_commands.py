@@ -204,11 +204,11 @@ def test_inspect(call, files):
     outcome = call("inspect", "odd.npy")
     assert outcome.code == 2
     assert "4 x 3" in outcome.out
-    assert "error: 1 NaN value;" in outcome.out
+    assert "critical: 1 NaN value;" in outcome.out
     assert "warning: no stimulus ids" in outcome.out
     parsed = json.loads(call("inspect", "odd.npy", "--json").out)
     assert parsed["NaN"] == 1
-    assert {finding["severity"] for finding in parsed["findings"]} == {"error", "warning"}
+    assert {finding["severity"] for finding in parsed["findings"]} == {"critical", "warning"}
     assert call("inspect", "x.npy").code == 0
     refused(call("inspect", "none.npy"), "does not exist")
     np.save("text.npy", ["a"])

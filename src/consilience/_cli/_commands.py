@@ -135,7 +135,7 @@ def report(**options: Any) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @debug
 def inspect(**options: Any) -> int:
-    """Look into a file: shape, type, ids, and what an analysis would stumble over."""
+    """Look into a file or folder: what it holds, and what an analysis would stumble over."""
     return call("_inspect", **options)
 
 

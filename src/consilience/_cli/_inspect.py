@@ -1,4 +1,7 @@
-"""``consilience inspect FILE``: what stands in a file, and what an analysis would stumble over."""
+"""``consilience inspect FILE``: what stands in a file or folder, and what an analysis would stumble over.
+
+Severities: critical (results would be wrong, or it cannot be used; exit code 2), warning, hint.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,11 @@ __all__ = ["command"]
 
 
 def command(*, file: str, as_json: bool) -> int:
-    from consilience.sources import read_raw
+    from consilience.sources import look_into, read_raw
 
+    looked = look_into(file)
+    if looked is not None:
+        return _recording(file, *looked, as_json=as_json)
     try:
         raw = read_raw(file, who="inspect")
     except InputError as error:
@@ -34,7 +40,26 @@ def command(*, file: str, as_json: bool) -> int:
             tell(line)
         for severity, text in findings or [("ok", "nothing that an analysis would stumble over")]:
             tell(f"  {severity}: {clean(text, 600)}")
-    return 2 if any(severity == "error" for severity, _ in findings) else 0
+    return 2 if any(severity == "critical" for severity, _ in findings) else 0
+
+
+def _recording(file: str, facts: list[tuple[str, str]], findings: list[Any], *, as_json: bool) -> int:
+    if as_json:
+        told: dict[str, Any] = {}
+        for key, value in facts:
+            told.setdefault(key, []).append(value)
+        several = ("table", "signal", "not read")
+        listed = {key: values if key in several else values[0] for key, values in told.items()}
+        tell(json.dumps({"file": file, **listed, "findings": [vars(entry) for entry in findings]}, indent=1))
+    else:
+        tell(clean(file, 500))
+        for line in table(facts, limit=200):
+            tell(line)
+        for entry in findings:
+            tell(f"  {entry.severity}: {clean(entry.text, 600)} [{entry.code}]")
+        if not findings:
+            tell("  ok: nothing that an analysis would stumble over")
+    return 2 if any(entry.severity == "critical" for entry in findings) else 0
 
 
 def _result(file: str, *, as_json: bool) -> int:
@@ -90,45 +115,51 @@ def _doubts(raw: Any) -> Iterator[tuple[str, str]]:
 def _findings(raw: Any) -> Iterator[tuple[str, str]]:
     values = raw.values
     if values.dtype.kind not in "biuf":
-        yield "error", f"the values are of type {values.dtype}, not real numbers"
+        yield "critical", f"the values are of type {values.dtype}, not real numbers"
         return
     if values.size == 0:
-        yield "error", "the array is empty"
+        yield "critical", "the array is empty"
         return
     stack = not raw.dims and _looks_like_stack(values)
     if values.ndim == 3 and not raw.dims:
         yield _of_three(raw, stack)
     elif values.ndim != 2 and not raw.dims:
         yield (
-            "error",
+            "critical",
             f"{counted(values.ndim, 'dimension')}; an array (trial, unit) is expected, or dims must be named",
         )
     if values.dtype.kind == "f":
         infinite, missing = int(np.isinf(values).sum()), int(np.isnan(values).sum())
         if infinite:
-            yield "error", counted(infinite, "infinite value")
+            yield "critical", counted(infinite, "infinite value")
         square = values.ndim == 2 and _looks_like_stack(values[None])
         if missing and (stack or square or (raw.dims and "stimulus_" in raw.dims)):
             yield (
-                "error",
+                "critical",
                 f"{counted(missing, 'NaN value')}; cs.rdm_data and the commands refuse RDMs with missing pairs: drop "
                 "those stimuli (in Python, cs.measures.compare_rdms leaves the pairs out with missing='omit')",
             )
         elif missing:
             yield (
-                "error",
+                "critical",
                 f"{counted(missing, 'NaN value')}; NaN is refused unless trials with it are left out "
                 "(missing='omit')",
             )
     if raw.stimulus is None and raw.series != ("time", "unit"):
         yield "warning", "no stimulus ids; rows would be matched by their order. Give ids"
+    elif values.ndim == 2 and np.size(raw.stimulus) == values.shape[1] != values.shape[0]:
+        yield (
+            "critical",
+            f"{np.size(raw.stimulus)} stimulus ids for {counted(values.shape[0], 'row')} of {values.shape[1]}: units x "
+            "stimuli, transposed? Rows are trials, columns units",
+        )
     elif np.unique(raw.stimulus).size < np.size(raw.stimulus):
         extra = np.size(raw.stimulus) - np.unique(raw.stimulus).size
-        word = "info" if "repeat" in raw.labels else "warning"
+        word = "hint" if "repeat" in raw.labels else "warning"
         yield (
             word,
             f"{counted(extra, 'row')} {'has' if extra == 1 else 'have'} a stimulus id that came before"
-            + ("" if word == "info" else "; say repeat: count if those rows are repeats"),
+            + ("" if word == "hint" else "; say repeat: count if those rows are repeats"),
         )
     if values.ndim == 2 and (raw.dims is None or "unit" in raw.dims) and values.shape[0] > 1:
         flat = np.asarray(values, dtype=np.float64)
@@ -147,14 +178,14 @@ def _of_three(raw: Any, stack: bool) -> tuple[str, str]:
     """What an array of three dimensions is, and which commands read it."""
     if stack:
         return (
-            "info",
+            "hint",
             "(rdm, stimulus, stimulus): a stack of RDMs; evaluate-models, rdms, partition, compare, equivalence read "
             "it with --rdm DISTANCE, a study with rdm: DISTANCE; --label subject=FILE says of whom each is",
         )
     shape = " x ".join(map(str, raw.values.shape))
     if raw.series is not None:
         return (
-            "info",
+            "hint",
             f"(trial, time, unit): {shape}; rdm-movie reads it, and a study with dims: [trial, time, unit]",
         )
     return (

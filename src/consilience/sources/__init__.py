@@ -4,6 +4,7 @@ from consilience.sources._door import read
 from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, check_path_text, read_bytes_limit
 from consilience.sources._ids import read_ids
+from consilience.sources._look import look_into
 from consilience.sources._nwb_write import write_nwb
 from consilience.sources._read import Raw, read_array, read_raw
 from consilience.sources._rsatoolbox import read_rsatoolbox
@@ -15,6 +16,7 @@ __all__ = [
     "check_file",
     "check_path_text",
     "doubt_responses",
+    "look_into",
     "read",
     "read_array",
     "read_bytes_limit",

@@ -84,23 +84,22 @@ def read_parts(
     source: str | None = None,
     options: dict[str, Any],
     name: str | None = None,
+    arrays: bool = True,
 ) -> tuple[Source, Path, Any]:
-    """The source, the checked path, and what its reader made: `Parts`, a `Recording` or responses."""
+    """The source, the checked path, and what its reader made: `Parts`, a `Recording` or responses (None where
+    ``arrays`` is False)."""
     who = "cs.read"
     place = _checked(path, who)
     found = find_source(place, source, options, who)
     unknown = next((key for key in options if key not in found.options), None)
     if unknown is not None:
-        takes = (
-            f"the options of {found.what} are {', '.join(found.options)}"
-            if found.options
-            else "it takes none"
-        )
+        hint = nearest(unknown, found.options) or " It has none."
         raise UnknownNameError(
-            f"{who}: {show(place)} is read as {found.what}, which has no option {shorten(unknown, 40)}; {takes}."
-            + (nearest(unknown, found.options) if found.options else ""),
+            f"{who}: {show(place)} is read as {found.what}, whose reader has no option {shorten(unknown, 40)}.{hint}",
             code="unknown-option",
         )
+    if found.name == "array" and not arrays:
+        return found, place, None
     given = dict(options)
     if found.name == "array":
         if name is not None:
@@ -120,9 +119,7 @@ def read_parts(
     if isinstance(got, (Parts, Recording)):
         nameless = got.name is None if isinstance(got, Parts) else not got.name
         if name is not None or nameless:
-            object.__setattr__(
-                got, "name", place.stem if name is None else str(name)
-            )  # made by the reader just now
+            object.__setattr__(got, "name", place.stem if name is None else str(name))  # made just now
     return found, place, got
 
 

@@ -73,6 +73,7 @@ _PACKAGES = (
     "stats",
     "study",
     "testing",
+    "units",
 )
 
 __all__ = [
@@ -135,6 +136,7 @@ __all__ = [
     "testing",
     "unflatten",
     "write_nwb",
+    "units",
     "__version__",
 ]
 
@@ -151,6 +153,7 @@ if TYPE_CHECKING:
         stats,
         study,
         testing,
+        units,
     )
     from consilience._core._errors import ConsilienceError, ConsilienceWarning, InputError
     from consilience._recording import Events, Intervals, Recording, Signal, SpikeTrains

@@ -25,6 +25,7 @@ PACKAGES = (
     "stats",
     "study",
     "testing",
+    "units",
 )
 BUILT_IN = list(cs.measures.names())
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))

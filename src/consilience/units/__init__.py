@@ -1,0 +1,52 @@
+"""Numbers of single units and spike trains: reliability, variability, correlations. Plain arrays."""
+
+from consilience.units._cc_norm import cc_norm
+from consilience.units._correlogram import Correlogram, autocorrelogram, cross_correlogram
+from consilience.units._cv import cv
+from consilience.units._cv2 import cv2
+from consilience.units._explainable_variance import explainable_variance
+from consilience.units._fano import fano_factor
+from consilience.units._feve import feve
+from consilience.units._isi_histogram import IntervalHistogram, isi_histogram
+from consilience.units._isi_violations import contamination, isi_violations
+from consilience.units._jitter_test import JitterTest, jitter_test
+from consilience.units._lv import lv
+from consilience.units._noise_correlations import noise_correlations
+from consilience.units._pairs import PairScores
+from consilience.units._presence import presence_ratio
+from consilience.units._r2_er import r2_er
+from consilience.units._rate import Drift, drift, firing_rate
+from consilience.units._scores import UnitScores
+from consilience.units._signal_correlations import signal_correlations
+from consilience.units._split_half import split_half
+from consilience.units._tuning_snr import tuning_snr
+
+__all__ = [
+    "Correlogram",
+    "Drift",
+    "IntervalHistogram",
+    "JitterTest",
+    "PairScores",
+    "UnitScores",
+    "autocorrelogram",
+    "cc_norm",
+    "contamination",
+    "cross_correlogram",
+    "cv",
+    "cv2",
+    "drift",
+    "explainable_variance",
+    "fano_factor",
+    "feve",
+    "firing_rate",
+    "isi_histogram",
+    "isi_violations",
+    "jitter_test",
+    "lv",
+    "noise_correlations",
+    "presence_ratio",
+    "r2_er",
+    "signal_correlations",
+    "split_half",
+    "tuning_snr",
+]

@@ -1,0 +1,137 @@
+"""Fano factor of spike counts: variance over mean between repeats of a stimulus."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from consilience._core._arrays import Array
+from consilience._core._errors import InputError
+from consilience._core._params import check_count, check_number
+from consilience._core._seeds import resolve_seed
+from consilience.stats import jackknife_interval
+from consilience.units._scores import UnitScores
+from consilience.units._trials import Repeats, as_repeats, say_silent
+
+__all__ = ["fano_factor"]
+
+
+def fano_factor(
+    counts: Array,
+    stimulus: Array | None = None,
+    /,
+    *,
+    n_perm: int = 1000,
+    level: float = 0.95,
+    rng: int = 0,
+) -> UnitScores:
+    """Variance of spike counts over their mean, between repeats of a stimulus; 1 for Poisson counts.
+
+    F = sum over stimuli of v_s / sum of m_s, v_s with k_s - 1 below: the mean of v_s / m_s with weights m_s. The plain
+    mean of v_s / m_s, over stimuli with a spike, tends to 1 for low counts whatever the truth. Slow drift over the
+    recording raises it, as does a window in which the rate differs between trials for known reasons; its value depends
+    on the length of the window.
+
+    Not to be confused with the index of dispersion of one long train, and not for rates (their variance over mean
+    depends on the unit of time) or dF/F: values must be whole numbers of spikes.
+
+    Parameters
+    ----------
+    counts : (n_trials, units) spikes in one window of the same length for all trials.
+    stimulus : (n_trials,), at least 2 trials each; None = all trials are of one condition.
+    n_perm : draws of Poisson counts with the sums of each stimulus kept (a multinomial, exact); 0 = no p.
+    level : of the interval: jackknife over stimuli (other stimuli), or with fewer than 3 stimuli over trials (other
+        trials), on the log scale, t.   rng : seed.
+
+    Returns
+    -------
+    UnitScores : null_mean of the Poisson draws, 1.   p : two-sided, that counts are Poisson.
+        NaN for a unit without spikes.
+
+    Raises
+    ------
+    InputError : values that are no counts (``not-counts``), a stimulus with one trial (``no-repeats``), NaN.
+    ConsilienceWarning : ``silent-units``.
+
+    References
+    ----------
+    Fano (1947); Churchland et al. (2010).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> counts = np.array([[2], [4], [6], [8]])  # variance 20/3, mean 5
+    >>> round(float(cs.units.fano_factor(counts).value[0]), 4)
+    1.3333
+    """
+    who = "cs.units.fano_factor"
+    n_perm = check_count(n_perm, name="n_perm", who=who)
+    level = check_number(level, name="level", who=who, low=0.0, high=1.0)
+    seed = resolve_seed(rng, who=who)
+    repeats = as_repeats(counts, stimulus, who=who, few=1)
+    x = repeats.x
+    if (x < 0).any() or (x != np.round(x)).any():
+        raise InputError(
+            f"{who}: counts must be whole numbers of spikes, at least 0; got e.g. "
+            f"{x[(x < 0) | (x != np.round(x))][0]:.4g}. Rates in spikes/s times the length of the window are counts.",
+            code="not-counts",
+        )
+    spikes = x.sum(axis=0)
+    say_silent(spikes == 0, who=who)
+    variances, means = _moments(repeats)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = np.where(spikes > 0, variances.sum(axis=0) / means.sum(axis=0), np.nan)
+    low, high = _interval(*_left_out(repeats, variances, means), value, level)
+    null, p = np.full(value.size, np.nan), np.full(value.size, np.nan)
+    if n_perm:
+        draw, some = seed.stream("poisson"), np.isfinite(value)
+        drawn = np.empty((n_perm, value.size))
+        totals = repeats.sums().astype(np.int64)
+        for u in np.flatnonzero(some):
+            drawn[:, u] = _poisson(totals[:, u], repeats.counts, n_perm, draw)
+        drawn = np.where(some, drawn, 0.0)
+        tie = 1e-10 * np.abs(value)
+        above = ((drawn >= value - tie).sum(axis=0) + 1) / (n_perm + 1)
+        below = ((drawn <= value + tie).sum(axis=0) + 1) / (n_perm + 1)
+        null = np.where(some, drawn.mean(axis=0), np.nan)
+        p = np.where(some, np.minimum(1.0, 2 * np.minimum(above, below)), np.nan)
+    return UnitScores(value=value, ci_low=low, ci_high=high, null_mean=null, p=p, level=level)
+
+
+def _moments(repeats: Repeats) -> tuple[np.ndarray, np.ndarray]:
+    """(n, units) variance and mean of each stimulus."""
+    k = repeats.counts[:, None]
+    return repeats.sums(repeats.residuals() ** 2) / (k - 1), repeats.sums() / k
+
+
+def _left_out(repeats: Repeats, variances: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums over stimuli of variances and means, without each stimulus, or with fewer than 3 without each trial."""
+    top, below = variances.sum(axis=0), means.sum(axis=0)
+    if len(means) >= 3:
+        return top - variances, below - means
+    own = np.repeat(np.arange(len(means)), repeats.counts)
+    k = repeats.counts[own][:, None].astype(np.float64)
+    away = repeats.residuals()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        moved = ((k - 1) * variances[own] - k / (k - 1) * away * away) / (k - 2)
+    return top - variances[own] + moved, below - away / (k - 1)
+
+
+def _interval(
+    tops: np.ndarray, belows: np.ndarray, value: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    known = np.isfinite(tops).all(axis=0) & (np.nan_to_num(tops) > 0).all(axis=0) & (belows > 0).all(axis=0)
+    known &= np.nan_to_num(value) > 0
+    left = np.log(np.where(known, tops, 1.0)) - np.log(np.where(known, belows, 1.0))
+    ends = jackknife_interval(
+        np.log(np.where(known, value, 1.0)), left, n=len(tops), left_out=1, level=level, exhaustive=True
+    )
+    return tuple(np.where(known, np.exp(end), np.nan) for end in ends)  # type: ignore[return-value]
+
+
+def _poisson(totals: np.ndarray, repeats: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """(count,) the value with the spikes of each stimulus thrown at its trials."""
+    out = np.zeros(count)
+    for total, k in zip(totals, repeats):
+        if total > 0:
+            out += rng.multinomial(total, np.full(k, 1.0 / k), size=count).var(axis=1, ddof=1)
+    return out / (totals / repeats).sum()

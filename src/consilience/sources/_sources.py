@@ -61,6 +61,20 @@ SOURCES = (
         options=("rate", "cells", "neuropil", "percentile", "window"),
     ),
     Source(
+        name="nifti",
+        what="fMRI in a NIfTI file (.nii, .nii.gz)",
+        fits="consilience.sources._nifti_header:is_nifti",
+        read="consilience.sources._nifti:read_nifti",
+        options=("mask", "events", "tr"),
+    ),
+    Source(
+        name="bids",
+        what="a folder in the BIDS layout with fMRI",
+        fits="consilience.sources._bids:is_bids",
+        read="consilience.sources._bids:read_bids",
+        options=("subject", "task", "session", "run", "space", "mask", "events", "tr"),
+    ),
+    Source(
         name="variables",
         what="named variables of a .mat, .npz, HDF5, .csv file or zarr group",
         fits="consilience.sources._from_variables:is_of_variables",

@@ -1,9 +1,13 @@
 """Models: scikit-learn estimators (``__init__`` stores, ``fit`` validates, fitted names end in ``_``)."""
 
+from consilience.models import basis
 from consilience.models._banded_ridge import BandedRidgeCV
 from consilience.models._bayesian_decoder import BayesianDecoder
+from consilience.models._glm import GLM
+from consilience.models._glm_cv import GLMCV
 from consilience.models._kalman import KalmanFilter
 from consilience.models._kernel_ridge import KernelRidgeCV
+from consilience.models._lags import coupling_design, lagged
 from consilience.models._lda import LDA
 from consilience.models._max_correlation import MaxCorrelation
 from consilience.models._one_to_one import OneToOne
@@ -14,6 +18,8 @@ from consilience.models._ridge import RidgeCV
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "GLM",
+    "GLMCV",
     "LDA",
     "PLSCV",
     "BandedRidgeCV",
@@ -28,5 +34,8 @@ __all__ = [
     "RidgeCV",
     "SelectRDM",
     "WeightedRDM",
+    "basis",
+    "coupling_design",
+    "lagged",
     "WienerFilter",
 ]

@@ -217,8 +217,8 @@ class BandedRidgeCV(Linear, Penalised):
         self.mixture_ = self._own(solution.inner.mixture)
 
 
-def columns_of(bands: Sequence[Any] | None, p: int, who: str) -> list[np.ndarray]:
-    """Columns of each band; they must cover all ``p`` once."""
+def columns_of(bands: Sequence[Any] | None, p: int, who: str, *, name: str = "bands") -> list[np.ndarray]:
+    """Columns of each band; they must cover all ``p`` once. name : of the parameter, for errors."""
     if bands is None:
         return [np.arange(p)]
     try:
@@ -233,7 +233,7 @@ def columns_of(bands: Sequence[Any] | None, p: int, who: str) -> list[np.ndarray
         whole, out = np.empty(0), []
     if whole.size != p or (whole != np.arange(p)).any() or any(b.size == 0 for b in out):
         raise InputError(
-            f"{who}: bands must be sizes that add up to the {p} features, or lists of columns that hold each once; "
+            f"{who}: {name} must be sizes that add up to the {p} features, or lists of columns that hold each once; "
             f"got {shorten(bands)}.",
             code="bad-parameter",
         )

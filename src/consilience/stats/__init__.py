@@ -23,6 +23,7 @@ from consilience.stats._decoding import (
 from consilience.stats._explainable import explainable, weighted_reliability
 from consilience.stats._fisher_information import LinearFisherInformation, linear_fisher_information
 from consilience.stats._folds import blocked_folds, group_folds, half_splits, stratified_folds
+from consilience.stats._goodness import GoodnessOfFit, goodness_of_fit
 from consilience.stats._grams import weighted_grams
 from consilience.stats._grouped import group_permutations, group_weights
 from consilience.stats._intervals import (
@@ -33,16 +34,25 @@ from consilience.stats._intervals import (
     two_factor_interval,
 )
 from consilience.stats._label_permutations import label_permutations, stretches
+from consilience.stats._likelihood import OBSERVATIONS, check_observed, deviance
 from consilience.stats._multiple import adjust, fdr, holm, max_statistic
 from consilience.stats._paired import cross_validated_variance, equivalence_p, t_test, two_factor_variance
 from consilience.stats._pairs import permuted_cosines, weighted_cosines
 from consilience.stats._permutation import max_statistic_p, p_value, permutations
 from consilience.stats._relabellings import distinct_relabellings
 from consilience.stats._series import autocorrelation_time, block_weights, circular_shifts
+from consilience.stats._time_rescaling import TimeRescaling, time_rescaling
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
     "LinearFisherInformation",
+    "GoodnessOfFit",
+    "OBSERVATIONS",
+    "TimeRescaling",
+    "check_observed",
+    "deviance",
+    "goodness_of_fit",
+    "time_rescaling",
     "distinct_relabellings",
     "adjust",
     "angular_error",

@@ -43,7 +43,8 @@ def find(parts: Parts, said: list[Caution], name: str) -> list[Finding]:
     """All findings, the worst first."""
     found = [*find_in_spikes(parts), *find_in_tables(parts), *find_in_signals(parts)]
     for caution in dict.fromkeys([*parts.cautions, *said]):
-        if caution.code != "unsorted-spikes" or all(entry.code != caution.code for entry in found):
+        same = {"unsorted-spikes": "unsorted-spikes", "looks-transposed": "transposed"}.get(caution.code)
+        if same is None or all(entry.code != same for entry in found):
             found.append(Finding("warning", caution.code, f"{caution.message} {caution.remedy}".strip()))
     if all(entry.severity != "critical" for entry in found):
         try:

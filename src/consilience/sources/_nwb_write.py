@@ -109,6 +109,14 @@ def write_nwb(
         raise InputError(
             f"{_WHO}: cannot write {target}: {error.strerror or error}.", code="bad-path"
         ) from None
+    except InputError:
+        raise
+    except Exception as error:
+        text = str(error.__cause__ or error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(
+            f"{_WHO}: pynwb could not write the recording ({shorten(text, 160)}); nothing was written.",
+            code="cannot-write",
+        ) from error
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
@@ -153,7 +161,7 @@ def _file(pynwb: Any, recording: Recording, start: datetime.datetime) -> Any:
     }
     attrs = {key: str(entry) for key, entry in own["attrs"].items()}
     file = pynwb.NWBFile(
-        session_description=_plain(attrs.get("session_description", "")) or recording.name or "not described",
+        session_description=_plain(attrs.get("session_description", "") or recording.name) or "not described",
         identifier=_plain(attrs.get("identifier", "") or recording.name) or "unnamed",
         session_start_time=start,
         session_id=_plain(recording.session) or None,

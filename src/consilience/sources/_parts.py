@@ -100,7 +100,11 @@ class Parts:
         fall, intervals that end before they start) is left out and said, and so are rows of a table without a time.
         """
         cautions = list(self.cautions)
-        spikes = None if self.times is None else SpikeTrains(self.times, self.splits)
+        try:
+            spikes = None if self.times is None else SpikeTrains(self.times, self.splits)
+        except InputError as error:
+            text = str(error).removeprefix("cs.SpikeTrains: ")
+            raise InputError(f"{who}: {text}", code=error.code) from None
         signals: dict[str, Signal] = {}
         intervals: dict[str, Intervals] = {}
         events: dict[str, Events] = {}

@@ -28,7 +28,9 @@ from scipy import stats
 
 import consilience as cs
 from benchmarks._small_networks import Recipe, record
+from consilience._core._seeds import resolve_seed
 from consilience.measures import as_measure
+from consilience.stats import group_folds
 
 NETWORKS, STIMULI, FEWEST, EPOCHS = 10, 60, 3, 30
 FEW = 96  # units, drawn at random, for measures that match or predict unit by unit
@@ -95,6 +97,30 @@ def _some_units(x: Any) -> Any:
     return x.isel(unit=np.sort(chosen))
 
 
+class Fits:
+    """Values of a held-out measure, as `compare` has them, without its choice of the best on halves of the stimuli,
+    which fits everything twenty times more. Each layer is prepared once, and its fits serve all it is compared with.
+    """
+
+    def __init__(self, measure: Any, nets: list[dict[str, Any]]) -> None:
+        self.parts = measure.parts
+        varying = [
+            [x[:, np.ptp(x, axis=0) > 0] for x in (one.values for one in net.values())] for net in nets
+        ]
+        self.x = [[self.parts.prepare(x) for x in net] for net in varying]
+        self.y = [[self.parts.prepare_y(x) for x in net] for net in varying]
+        rng = resolve_seed(0, who="layer_identification").stream("folds")
+        self.folds = group_folds(np.arange(STIMULI), self.parts.folds, rng, who="layer_identification")
+        self.plans: dict[int, list[Any]] = {}
+
+    def table(self, i: int, j: int) -> np.ndarray:
+        if i not in self.plans:
+            self.plans = {
+                i: [self.parts.plan(x, self.folds, None) for x in self.x[i]]
+            }  # of one network at a time
+        return np.array([[float(plan.predict(y).score()) for y in self.y[j]] for plan in self.plans[i]])
+
+
 def identify(spec: Any, nets: list[dict[str, Any]], seconds: float) -> Outcome:
     """Networks are added one by one; each new one is compared with all before it, in both directions."""
     measure = as_measure(spec, held_out=False)
@@ -104,17 +130,27 @@ def identify(spec: Any, nets: list[dict[str, Any]], seconds: float) -> Outcome:
     grids: dict[tuple[int, int], np.ndarray] = {}
     used = 1
 
-    def table(a: dict[str, Any], b: dict[str, Any]) -> np.ndarray:
+    fits = Fits(measure, nets) if measure.claims.resample == "predictions" else None
+
+    def compared(a: dict[str, Any], b: dict[str, Any]) -> np.ndarray:
         found = cs.compare(a, b, measure=spec, held_out=False, n_boot=0, n_perm=0, rng=0)
         return found.data["value"].values[0]
 
+    def table(i: int, j: int) -> np.ndarray:
+        return compared(nets[i], nets[j]) if fits is None else fits.table(i, j)
+
+    if fits is not None:  # the same numbers, for two layers of two networks
+        first, second = ({name: net[name] for name in ("conv2", "conv6")} for net in nets[:2])
+        np.testing.assert_allclose(
+            fits.table(0, 1)[np.ix_((1, 5), (1, 5))], compared(first, second), atol=1e-9
+        )
     for j in range(1, len(nets)):
         spent = time.process_time() - start
         if j >= FEWEST and spent * (j + 1) / (j - 1) > seconds:  # pairs grow as j (j + 1)
             break
         for i in range(j):
-            grids[j, i] = table(nets[j], nets[i])
-            grids[i, j] = grids[j, i].T if measure.claims.symmetric else table(nets[i], nets[j])
+            grids[j, i] = table(j, i)
+            grids[i, j] = grids[j, i].T if measure.claims.symmetric else table(i, j)
         used = j + 1
     score = {pair: hits(grid) for pair, grid in grids.items()}
     value = float(np.mean(list(score.values())))

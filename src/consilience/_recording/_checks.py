@@ -26,7 +26,7 @@ def check_times(values: Any, *, name: str, who: str, finite: bool = True) -> np.
         raise InputError(f"{who}: {name} has masked entries; leave those out.", code="bad-time")
     try:
         times = np.asarray(values)
-        if times.dtype.kind not in "biuf":
+        if times.dtype.kind not in "iuf":
             raise TypeError
         times = times.astype(np.float64)
     except (TypeError, ValueError):

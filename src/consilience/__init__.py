@@ -22,6 +22,7 @@ _NAMES = {
     "Equivalence": "consilience._results",
     "Influence": "consilience._results",
     "ModelEvaluation": "consilience._results",
+    "Quality": "consilience._results",
     "RDMMovie": "consilience._results",
     "RDMs": "consilience._results",
     "Searchlight": "consilience._results",
@@ -45,11 +46,14 @@ _NAMES = {
     "load": "consilience._results",
     "partition": "consilience.analyses",
     "pseudo_population": "consilience._responses",
+    "quality": "consilience.analyses",
     "rdm_data": "consilience._responses",
     "rdm_movie": "consilience.analyses",
     "rdms": "consilience.analyses",
     "searchlight": "consilience.analyses",
+    "select_units": "consilience.analyses",
     "shape_space": "consilience.analyses",
+    "from_object": "consilience.sources",
     "read": "consilience.sources",
     "record": "consilience.networks",
     "responses": "consilience._responses",
@@ -93,6 +97,7 @@ __all__ = [
     "Intervals",
     "ModelEvaluation",
     "Network",
+    "Quality",
     "RDMMovie",
     "RDMs",
     "Recording",
@@ -110,6 +115,7 @@ __all__ = [
     "encode",
     "equivalence",
     "evaluate_models",
+    "from_object",
     "influence",
     "linalg",
     "load",
@@ -119,6 +125,7 @@ __all__ = [
     "partition",
     "plots",
     "pseudo_population",
+    "quality",
     "rdm_data",
     "rdm_movie",
     "rdms",
@@ -126,6 +133,7 @@ __all__ = [
     "record",
     "report",
     "responses",
+    "select_units",
     "shape_space",
     "sources",
     "searchlight",
@@ -157,7 +165,15 @@ if TYPE_CHECKING:
     )
     from consilience._core._errors import ConsilienceError, ConsilienceWarning, InputError
     from consilience._recording import Events, Intervals, Recording, Signal, SpikeTrains
-    from consilience._responses import align, average, pseudo_population, rdm_data, responses, split, unflatten
+    from consilience._responses import (
+        align,
+        average,
+        pseudo_population,
+        rdm_data,
+        responses,
+        split,
+        unflatten,
+    )
     from consilience._results import (
         Agreement,
         Best,
@@ -169,6 +185,7 @@ if TYPE_CHECKING:
         Equivalence,
         Influence,
         ModelEvaluation,
+        Quality,
         RDMMovie,
         RDMs,
         Searchlight,
@@ -186,13 +203,15 @@ if TYPE_CHECKING:
         evaluate_models,
         influence,
         partition,
+        quality,
         rdm_movie,
         rdms,
         searchlight,
+        select_units,
         shape_space,
     )
     from consilience.networks import Network, record
-    from consilience.sources import read, write_nwb
+    from consilience.sources import from_object, read, write_nwb
 
 
 def __getattr__(name: str) -> Any:

@@ -191,6 +191,53 @@ def encode(**options: Any) -> int:
     return _run("_encode", options)
 
 
+@click.command()
+@click.argument("data", type=click.Path())
+@click.option("--target", help="The label that is decoded.")
+@click.option(
+    "--target-file", type=click.Path(), help="Of series: the file (time, values) whose values are decoded."
+)
+@click.option("--numbers", is_flag=True, help="The label's values are numbers, not classes.")
+@click.option("--circular", is_flag=True, help="They are angles in radians.")
+@click.option(
+    "--model", help="LDA, RidgeCV, MaxCorrelation, PoissonNaiveBayes...  [default: LDA; of numbers RidgeCV]"
+)
+@click.option("--cv", type=click.IntRange(min=2), help="Folds.  [default: 5]")
+@click.option(
+    "--groups",
+    help="A label: its trials stay together; trial: single trials.  [default: repeats of a stimulus where the target is "
+    "a label of several stimuli each]",
+)
+@click.option("--folds", help="A label (run, session): each of its levels is held out in turn.")
+@click.option(
+    "--over-time",
+    type=click.Choice(["each", "mean", "all"]),
+    help="Of (trial, time, unit): decode at each time, from the mean, or from all times together.  [default: each]",
+)
+@click.option("--generalise-time", is_flag=True, help="Train at each time, test at every time.")
+@click.option("--train-on", multiple=True, help="LABEL=VALUE[,VALUE...]: the trials to train on.")
+@click.option("--test-on", multiple=True, help="LABEL=VALUE[,VALUE...]: the trials to test on.")
+@click.option("--score", help="balanced_accuracy, accuracy, auc, log_loss; r, r2; circular_error.")
+@click.option(
+    "--time",
+    type=click.Path(),
+    multiple=True,
+    help="Times in seconds, FILE for all files or NAME=FILE, where the file has none.",
+)
+@click.option(
+    "--gap",
+    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
+)
+@_inference
+@_files
+@_written
+def decode(**options: Any) -> int:
+    """Tell a label of the trials (category, choice), or the series of another file, from the responses in DATA, on trials
+    or stretches of time that were held out.
+    """
+    return _run("_decode", options)
+
+
 @click.command("evaluate-models")
 @click.argument("data", type=click.Path())
 @click.argument("models", type=click.Path(), nargs=-1, required=True)
@@ -327,14 +374,41 @@ def equivalence(**options: Any) -> int:
     return _run("_equivalence", options)
 
 
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option("--on", help="Of a recording: trials from this table.column, for what needs repeats.")
+@click.option("--window", type=(float, float), help="From and to, in seconds from the event.")
+@click.option("--stimulus", help="The column with stimulus ids.")
+@click.option(
+    "--measure", "-m", "measures", multiple=True, help="reliability, firing_rate...  [default: all]"
+)
+@click.option("--by", help="What counts as the same stimulus.  [default: stimulus]")
+@click.option(
+    "--refractory",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds within which a spike is too soon.  [default: 0.0015]",
+)
+@click.option("--n-splits", type=DRAWS, help="Halves of the repeats.  [default: 100]")
+@_perm
+@_level
+@_seed
+@_files
+@_written
+def quality(**options: Any) -> int:
+    """How reliable and how clean each unit of FILE is: from repeats, and from spike times of a recording."""
+    return _run("_quality", options)
+
+
 COMMANDS = (
     rdms,
     rdm_movie,
     searchlight,
+    decode,
     encode,
     evaluate_models,
     partition,
     shape_space,
     equivalence,
     influence,
+    quality,
 )

@@ -10,9 +10,10 @@ from consilience._results._decoding import Decoding
 from consilience._results._encoding import Encoding
 from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
-from consilience._results._files import CLASSES, load, result_hash, save, target_path
+from consilience._results._files import CLASSES, load, result_hash, save
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
+from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
 from consilience._results._searchlight import Searchlight
@@ -30,6 +31,7 @@ __all__ = [
     "Decoding",
     "Encoding",
     "Influence",
+    "Quality",
     "RDMMovie",
     "Equivalence",
     "ModelEvaluation",
@@ -42,6 +44,5 @@ __all__ = [
     "resolve",
     "result_hash",
     "save",
-    "target_path",
     "versions",
 ]

@@ -33,6 +33,7 @@ PLOTS = {
     "ModelEvaluation": "consilience.plots:plot_evaluation",
     "Contrasts": "consilience.plots:plot_contrasts",
     "Encoding": "consilience.plots:plot_encoding",
+    "Quality": "consilience.plots:plot_quality",
     "RDMMovie": "consilience.plots:plot_rdm_movie",
     "Searchlight": "consilience.plots:plot_searchlight",
     "Agreement": "consilience.plots:plot_agreement",

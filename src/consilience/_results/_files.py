@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +15,7 @@ import xarray as xr
 
 from consilience._core._errors import InputError, cautions_from_json, cautions_to_json
 from consilience._core._params import shorten
+from consilience._core._whole_file import plain_path, whole_file
 from consilience._results._agreement import Agreement
 from consilience._results._base import Result
 from consilience._results._best import Best
@@ -28,6 +28,7 @@ from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
+from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
 from consilience._results._searchlight import Searchlight
@@ -41,6 +42,7 @@ CLASSES: dict[str, type[Result]] = {
     "Best": Best,
     "RDMs": RDMs,
     "Encoding": Encoding,
+    "Quality": Quality,
     "RDMMovie": RDMMovie,
     "Searchlight": Searchlight,
     "VariancePartition": VariancePartition,
@@ -139,55 +141,9 @@ def result_hash(result: Result) -> str:
     return digest.hexdigest()
 
 
-def _path(path: object, who: str) -> Path:
-    if (
-        not isinstance(path, (str, os.PathLike))
-        or not isinstance(os.fspath(path), str)
-        or not os.fspath(path)
-    ):
-        raise InputError(f"{who}: path must be a file name, got {shorten(path)}.", code="bad-path")
-    text = os.fspath(path)
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError(
-            f"{who}: {shorten(text)} is a file name that is not valid Unicode; choose another name.",
-            code="bad-path",
-        ) from None
-    if "\0" in text:
-        raise InputError(f"{who}: a file name cannot hold NUL, got {shorten(text)}.", code="bad-path")
-    return Path(text)
-
-
-def target_path(path: object, *, who: str, example: str) -> Path:
-    """A file name in a folder that exists."""
-    target = _path(path, who)
-    if target.is_dir():
-        raise InputError(
-            f"{who}: {target} is a folder; give a file name, such as {target / example}.", code="bad-path"
-        )
-    if not target.parent.is_dir():
-        raise InputError(
-            f"{who}: the folder {target.parent} does not exist; create it first.", code="bad-path"
-        )
-    return target
-
-
 def save(result: Result, path: str | os.PathLike[str]) -> Path:
-    target = target_path(path, who="save", example="result.nc")
-    if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise InputError(
-            f"save: {target} is a link or a device, not a plain file; give another name.", code="bad-path"
-        )
     groups, header = _parts(result)
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=".nc", dir=target.parent)
-    except OSError as error:
-        raise InputError(
-            f"save: cannot write into {target.parent}: {error.strerror}.", code="bad-path"
-        ) from None
-    os.close(handle)
-    try:
+    with whole_file(path, who="save", example="result.nc") as temporary:
         root = xr.Dataset(attrs={"consilience_format": _FORMAT, **header, "sha256": result_hash(result)})
         root.attrs["header"] = _escape(str(root.attrs["header"]))
         root.to_netcdf(temporary, mode="w", engine="h5netcdf")
@@ -199,22 +155,7 @@ def save(result: Result, path: str | os.PathLike[str]) -> Path:
                 if v.dtype.kind in "fiu" and v.ndim and v.size
             }
             safe.to_netcdf(temporary, mode="a", group=name, engine="h5netcdf", encoding=encoding)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"save: {shorten(error.object)} is not valid Unicode text (a lone surrogate, as in file names that "
-            "are not UTF-8), which no file can hold; rename it and compute again.",
-            code="bad-ids",
-        ) from None
-    except OSError as error:
-        raise InputError(
-            f"save: cannot write {target}: {error.strerror or error}.", code="bad-path"
-        ) from None
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-    return target
+    return Path(path)
 
 
 def load(path: str | os.PathLike[str]) -> Result:
@@ -225,7 +166,7 @@ def load(path: str | os.PathLike[str]) -> Result:
     InputError : no such file, not one of our results, or damaged (the hash over all values and labels does
         not match).
     """
-    source = _path(path, "cs.load")
+    source = plain_path(path, "cs.load")
     if not source.is_file():
         raise InputError(
             f"cs.load: {source} is not a file; give a result written by .save().", code="no-file"

@@ -8,9 +8,11 @@ from consilience.analyses._equivalence import equivalence
 from consilience.analyses._evaluate_models import evaluate_models
 from consilience.analyses._influence import influence
 from consilience.analyses._partition import partition
+from consilience.analyses._quality import quality
 from consilience.analyses._rdm_movie import rdm_movie
 from consilience.analyses._rdms import rdms
 from consilience.analyses._searchlight import searchlight
+from consilience.analyses._select_units import select_units
 from consilience.analyses._shape_space import shape_space
 
 __all__ = [
@@ -22,8 +24,10 @@ __all__ = [
     "evaluate_models",
     "influence",
     "partition",
+    "quality",
     "rdm_movie",
     "rdms",
     "searchlight",
+    "select_units",
     "shape_space",
 ]

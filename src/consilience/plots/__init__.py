@@ -22,6 +22,7 @@ from consilience.plots._influence import plot_influence
 from consilience.plots._map import plot_map
 from consilience.plots._partition import plot_partition
 from consilience.plots._profile import plot_profile
+from consilience.plots._quality import plot_quality
 from consilience.plots._rdm_movie import plot_rdm_movie
 from consilience.plots._rdms import plot_rdms
 from consilience.plots._searchlight import plot_searchlight
@@ -44,6 +45,7 @@ __all__ = [
     "plot_map",
     "plot_partition",
     "plot_profile",
+    "plot_quality",
     "plot_rdm_movie",
     "plot_rdms",
     "plot_searchlight",

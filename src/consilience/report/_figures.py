@@ -64,6 +64,12 @@ def _encoding(result: Any) -> str:
     return said + (_BAND if _there(result.interval) else "")
 
 
+def _quality(result: Any) -> str:
+    said = "For each measure all units from lowest to highest value, with intervals (lines)"
+    said += "; filled: q at most 0.05" if _there(result.data["q"]) else ""
+    return said + ("; dashed: what chance gives." if _there(result.data["null_mean"]) else ".")
+
+
 _BAND = " Grey band: interval of the median (dashed), over units and what was held out together."
 
 
@@ -111,6 +117,7 @@ FIGURES: Mapping[str, Figure] = {
         title="How well the models explain the data",
         caption=_evaluation,
     ),
+    "Quality": Figure(title="Each unit", caption=_quality),
     "RDMMovie": Figure(
         title="Likeness to the models over time, and how long it lasts",
         caption="Lines: likeness of the RDM at each time to each model, with its interval over stimuli; grey band: "

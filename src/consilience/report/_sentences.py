@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from consilience._results import Result
+from consilience._results._quality import MEANING
 from consilience.plots._labels import number, probability, shortened, visible
 from consilience.report._decoding_words import decoding_sentences
 from consilience.report._words import listed, plural
@@ -72,6 +73,25 @@ def _influence(result: Any) -> tuple[str, ...]:
             f"{number(row['value'])}, and {number(row['without_most'])} without {_name(row['most'])}."
         )
     return tuple(said)
+
+
+def _quality(result: Any) -> tuple[str, ...]:
+    said = []
+    units = result.data.sizes["unit"]
+    for name in result.data["measure"].values.tolist():
+        at = result.data.sel(measure=name)
+        value, q = at["value"].values, at["q"].values
+        known = value[np.isfinite(value)]
+        words, unit, sure = MEANING[name]
+        if not known.size or name in ("split_half", "tuning_snr", "cv", "lv"):
+            continue
+        text = f"{words[0].upper()}{words[1:]} of {known.size:,} of {plural(units, 'unit')}: median "
+        text += f"{number(np.median(known))}{' ' + unit if unit else ''}"
+        text += f", {number(known.min())} to {number(known.max())}"
+        if np.isfinite(q).any():
+            text += f"; {int((q <= ALPHA).sum()):,} of {int(np.isfinite(q).sum()):,} {sure} (q at most {ALPHA:g})"
+        said.append(text + ".")
+    return tuple(said[:6])
 
 
 def _partition(result: Any) -> tuple[str, ...]:
@@ -391,6 +411,7 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Decoding": decoding_sentences,
     "Encoding": _encoding,
     "Influence": _influence,
+    "Quality": _quality,
     "ModelEvaluation": _evaluation,
     "RDMMovie": _movie,
     "RDMs": _rdms,

@@ -46,6 +46,7 @@ _DISTANCES = (
     "poisson_crossvalidated",
 )
 _COMPARED = ("cosine", "pearson", "spearman", "kendall", "rho_a", "whitened_cosine", "whitened_pearson")
+_OF_TRIALS = ("reliability", "split_half", "explainable_variance", "tuning_snr", "fano_factor")
 _NOISE = ("shrinkage", "shrinkage_diagonal", "diagonal", "full")
 
 
@@ -96,7 +97,7 @@ def _read_model(node: Node) -> Any:
         options = {key: entry for key, entry in node.value.items() if key != "name"}
     else:
         raise wanted(node, "a model: a name, or a mapping with name: and options")
-    known = [entry for entry in models.__all__ if not entry.endswith("RDM")]
+    known = [e for e in models.__all__ if hasattr(getattr(models, e), "fit") and not e.endswith("RDM")]
     if name.value not in known:
         raise name.error(
             f"{shorten(name.value)} is not a model.{nearest(name.value, known)}", code="unknown-model"
@@ -139,6 +140,11 @@ def _read_gap(node: Node) -> int | float | str:
 def _read_groups(node: Node) -> dict[str, str]:
     """{system: label}."""
     return {name: read_name(child) for name, child in read_mapping(node).value.items()}
+
+
+def _read_condition(node: Node) -> dict[str, Any]:
+    """{label: value, or list of values}."""
+    return {name: plain(child) for name, child in read_mapping(node).value.items()}
 
 
 def _or_none(read: Reader) -> Reader:
@@ -245,6 +251,31 @@ VERBS: dict[str, Verb] = {
         made={"model": _make_model},
         lay_out=lay_out_one,
     ),
+    "decode": Verb(
+        function="consilience.analyses:decode",
+        sides={"data": Side(alone=True, responses=True)},
+        options={
+            "target": Key(read_name, required=True),
+            "model": Key(_read_model),
+            "cv": Key(whole(2, 1000)),
+            "groups": Key(read_name),
+            "folds": Key(read_name),
+            "time": Key(_or_none(one_of("each", "mean"))),
+            "generalise_time": Key(read_flag),
+            "train_on": Key(_read_condition),
+            "test_on": Key(_read_condition),
+            "circular": Key(read_flag),
+            "score": Key(
+                one_of("balanced_accuracy", "accuracy", "auc", "log_loss", "r", "r2", "circular_error")
+            ),
+            "standardise": Key(read_flag),
+            "n_deals": Key(whole(0, 1000)),
+            **_INFERENCE,
+        },
+        labels=("target", "folds"),
+        made={"model": _make_model},
+        lay_out=lay_out_one,
+    ),
     "searchlight": Verb(
         function="consilience.analyses:searchlight",
         sides={"data": Side(alone=True, responses=True), "target": Side(alone=True)},
@@ -272,6 +303,19 @@ VERBS: dict[str, Verb] = {
             "held_out": Key(read_flag),
         },
         made={"measure": _make_measure},
+        lay_out=lay_out_one,
+    ),
+    "quality": Verb(
+        function="consilience.analyses:quality",
+        sides={"data": Side(alone=True, responses=True)},
+        options={
+            "measures": Key(many(one_of(*_OF_TRIALS))),
+            "by": _MATCHED["by"],
+            "n_splits": Key(whole(1, 10_000)),
+            "n_perm": _INFERENCE["n_perm"],
+            "level": _INFERENCE["level"],
+        },
+        labels=("by",),
         lay_out=lay_out_one,
     ),
     "influence": Verb(

@@ -1,0 +1,355 @@
+"""The verb `quality`: reliability from repeats, regularity and cleanness from spike times, unit by unit."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience import units
+from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
+from consilience._core._params import check_count, check_number, check_option, shorten
+from consilience._core._seeds import Seed, resolve_seed
+from consilience._recording import Recording
+from consilience._responses import check_responses, recorded_cautions
+from consilience._responses._check import refuse_result
+from consilience._results import Quality
+from consilience.stats import fdr
+from consilience.units import UnitScores
+from consilience.units._trials import as_repeats
+
+__all__ = ["OF_SPIKES", "OF_TRIALS", "quality"]
+
+WHO = "cs.quality"
+OF_TRIALS = ("reliability", "split_half", "explainable_variance", "tuning_snr", "fano_factor")
+OF_SPIKES = (
+    "firing_rate",
+    "cv",
+    "cv2",
+    "lv",
+    "isi_violations",
+    "contamination",
+    "presence_ratio",
+    "drift",
+)
+_REFERENCES = {
+    "reliability": ("sahani2003linear", "schoppe2016measuring", "miller1968jackknifing"),
+    "split_half": ("spearman1910correlation", "brown1910some"),
+    "explainable_variance": ("sahani2003linear", "miller1968jackknifing"),
+    "tuning_snr": ("sahani2003linear", "miller1968jackknifing"),
+    "fano_factor": ("fano1947ionization",),
+    "cv": ("softky1993highly",),
+    "cv2": ("holt1996comparison",),
+    "lv": ("shinomoto2003differences",),
+    "isi_violations": ("hill2011quality",),
+    "contamination": ("hill2011quality", "llobet2022automatic"),
+}
+_FIELDS = ("value", "ci_low", "ci_high", "null_mean", "p")
+_LONGEST = 60.0  # s, a stretch of the presence ratio
+
+
+def quality(
+    data: Recording | xr.DataArray,
+    /,
+    *,
+    trials: xr.DataArray | None = None,
+    by: str = "stimulus",
+    measures: Sequence[str] | None = None,
+    refractory: float = 0.0015,
+    n_splits: int = 100,
+    n_perm: int = 1000,
+    level: float = 0.95,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
+) -> Quality:
+    """How far to trust each unit: reliability of its responses, regularity and cleanness of its spikes.
+
+    From trials: reliability (signal variance / variance of the means over repeats; the same number as in `cs.encode`),
+    split_half, explainable_variance (of single trials), tuning_snr, and of counts fano_factor. From spike times:
+    firing_rate, cv, cv2, lv, isi_violations, contamination, presence_ratio, drift. Each is a function of `cs.units`,
+    where its equation, interval, null and p stand.
+
+    Parameters
+    ----------
+    data : a `cs.Recording` with spikes, or responses (trial[, time], unit) with repeats; of responses over time the
+        mean of each trial is taken (of counts the sum).
+    trials : responses of the units of a recording, such as ``rec.epoch(...)``, for what needs repeats.
+    by : label on trial: what counts as the same stimulus.
+    measures : names; None = all that the data allow.
+    refractory : s, for isi_violations and contamination.
+    n_splits : halves for split_half.   n_perm : relabellings; 0 = no p.   level : of intervals.   rng : seed.
+
+    Returns
+    -------
+    Quality : ``.data``, ``.to_frame()``, ``.select(reliability=0.3)``, ``.plot()``.
+
+    Raises
+    ------
+    InputError : a stimulus with a single trial (``no-repeats``: needs >= 2 repeats), no spikes, a series (time, unit),
+        units of ``trials`` that are not those of the recording.
+    ConsilienceWarning : ``silent-units``, ``observed-guessed`` (the recording does not say when spikes could be seen),
+        ``few-spikes``, ``no-agreement``, ``contamination-at-end``.
+
+    References
+    ----------
+    Those of the measures: ``result.citations()``.
+
+    Examples
+    --------
+    >>> import numpy as np, warnings, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> spikes = [np.sort(rng.uniform(0, 600, 3000)), np.sort(rng.uniform(0, 300, 3000))]
+    >>> rec = cs.Recording(name="V1", spikes=spikes, observed=cs.Intervals([0], [600]))
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", cs.ConsilienceWarning)
+    ...     found = cs.quality(rec, rng=0)
+    >>> found.select(presence_ratio=0.9).tolist()
+    [0]
+    """
+    seed = resolve_seed(rng, who=WHO)
+    n_splits = check_count(n_splits, name="n_splits", who=WHO, minimum=1)
+    n_perm = check_count(n_perm, name="n_perm", who=WHO)
+    level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
+    refractory = check_number(refractory, name="refractory", who=WHO, low=0.0)
+    recording, responses = _given(data, trials)
+    with collect_cautions() as cautions:
+        found: dict[str, UnitScores] = {}
+        about: dict[str, Any] = {}
+        names, counts = _names(recording, responses), {}
+        options = {"n_splits": n_splits, "n_perm": n_perm, "level": level, "refractory": refractory}
+        table: dict[str, Callable[[], UnitScores]] = {}
+        silent = np.zeros(names.size, dtype=bool)
+        if responses is not None:
+            own, about_trials = _of_trials(responses, by, seed, options)
+            table, about = {**table, **own}, {**about, **about_trials}
+            counts["n_trials"] = np.full(names.size, about["n_trials"])
+            counts["n_stimuli"] = np.full(names.size, about["n_stimuli"])
+            silent |= about.pop("silent")
+        if recording is not None:
+            own, about_spikes = _of_spikes(recording, seed, options)
+            table, about = {**table, **own}, {**about, **about_spikes}
+            assert recording.spikes is not None
+            counts["n_spikes"] = recording.spikes.counts
+            silent |= recording.spikes.counts == 0
+        wanted = _wanted(measures, list(table))
+        said: set[str] = {"silent-units"}
+        if silent.any():
+            shown = ", ".join(shorten(name, 24) for name in names[silent][:3].tolist())
+            warn(
+                "silent-units",
+                f"{WHO}: {int(silent.sum())} of {silent.size} units never fire or never vary ({shown}); their rate is "
+                "0, other numbers are NaN.",
+                "They stay in the table; leave them out, or look whether they were lost.",
+            )
+        for name in wanted:
+            with collect_cautions() as heard:
+                found[name] = table[name]()
+            for caution in heard:
+                if caution.code not in said:
+                    warn(caution.code, caution.message, caution.remedy)
+            said |= {caution.code for caution in heard}
+        for caution in recorded_cautions(responses) if responses is not None else ():
+            if caution.code != "made-up-ids":
+                warn(caution.code, caution.message, caution.remedy)
+    for caution in cautions:
+        warnings.warn(ConsilienceWarning(caution), stacklevel=2)
+    values = {key: np.stack([getattr(found[name], key) for name in wanted]) for key in _FIELDS}
+    values["q"] = np.stack([fdr(p) if np.isfinite(p).any() else p for p in values["p"]])
+    return Quality(
+        data=xr.Dataset(
+            {key: (("measure", "unit"), value) for key, value in values.items()},
+            coords={"measure": wanted, "unit": names},
+        ),
+        counts=xr.Dataset(
+            {
+                key: ("unit", np.asarray(counts.get(key, np.zeros(names.size)), dtype=np.int64))
+                for key in ("n_trials", "n_stimuli", "n_spikes")
+            },
+            coords={"unit": names},
+        ),
+        settings={
+            "verb": "quality",
+            "by": by,
+            "measures": list(wanted),
+            **options,
+            **about,
+        },
+        seed=str(seed),
+        warnings=tuple(cautions),
+        references=tuple(dict.fromkeys(key for name in wanted for key in _REFERENCES.get(name, ()))),
+        methods=_methods(wanted, options, about),
+    )
+
+
+def _given(data: Any, trials: Any) -> tuple[Recording | None, xr.DataArray | None]:
+    if isinstance(data, Recording):
+        if data.spikes is None:
+            raise InputError(
+                f"{WHO}: the recording has no spikes; cut trials from its signals and pass those, "
+                "cs.quality(rec.epoch(on=..., of=signal)).",
+                code="too-few",
+            )
+        if data.spikes.times.size == 0:
+            raise InputError(f"{WHO}: no unit of the recording has a spike.", code="too-few")
+        return data, None if trials is None else _averaged(trials, "trials")
+    refuse_result(data, who=WHO, name="data", expected="a recording or responses")
+    if not isinstance(data, xr.DataArray):
+        raise InputError(
+            f"{WHO}: data must be a cs.Recording or responses, got {type(data).__name__}; plain arrays go to the "
+            "functions of cs.units.",
+            code="not-responses",
+        )
+    if trials is not None:
+        raise InputError(
+            f"{WHO}: trials= goes with a recording; data are responses already.", code="bad-parameter"
+        )
+    return None, _averaged(data, "data")
+
+
+def _averaged(data: Any, name: str) -> xr.DataArray:
+    """Responses (trial, unit), valid trials only."""
+    if isinstance(data, xr.DataArray) and data.dims == ("time", "unit"):
+        raise InputError(
+            f"{WHO}: {name} is a series (time, unit), and reliability needs repeats; cut trials, or pass the "
+            "recording for what needs spike times.",
+            code="bad-dims",
+        )
+    valid = data.coords["valid"] if isinstance(data, xr.DataArray) and "valid" in data.coords else None
+    if valid is not None and valid.dims == ("trial", "time"):
+        rows = valid.values.any(axis=1)
+        mean = data.where(valid).mean("time", skipna=True, keep_attrs=True).drop_vars("valid")
+        return check_responses(mean.isel(trial=rows), who=WHO, name=name)
+    data = check_responses(data, who=WHO, name=name)
+    if "valid" in data.coords:
+        data = data.isel(trial=data["valid"].values).drop_vars("valid")
+    if "time" in data.dims:
+        count = data.attrs.get("kind") == "count"
+        data = data.sum("time", keep_attrs=True) if count else data.mean("time", keep_attrs=True)
+    return data
+
+
+def _names(recording: Recording | None, responses: xr.DataArray | None) -> np.ndarray:
+    if recording is None:
+        assert responses is not None
+        if "unit" in responses.coords:
+            return np.asarray(responses["unit"].values)
+        return np.arange(responses.sizes["unit"])
+    names = recording.unit_names
+    if responses is not None:
+        own = responses["unit"].values if "unit" in responses.coords else np.arange(responses.sizes["unit"])
+        if [str(name) for name in own.tolist()] != [str(name) for name in names.tolist()]:
+            raise InputError(
+                f"{WHO}: trials must have the {names.size} units of the recording, in their order, got {own.size}: "
+                f"{shorten(own.tolist())}; cut them with rec.epoch(...), after rec.select(...) if only some are meant.",
+                code="units-differ",
+            )
+    return names
+
+
+def _of_trials(
+    data: xr.DataArray, by: str, seed: Seed, said: dict[str, Any]
+) -> tuple[dict[str, Callable[[], UnitScores]], dict[str, Any]]:
+    labels = {str(name) for name, coord in data.coords.items() if coord.dims == ("trial",)}
+    check_option(by, sorted(labels), name="by", who=WHO)
+    ids = data[by].values
+    x = np.asarray(data.values, dtype=np.float64)
+    repeats = as_repeats(x, ids, who=WHO)  # refused here, in the verb's name
+    n_perm, level = said["n_perm"], said["level"]
+
+    def of(function: Any, name: str, **options: Any) -> Callable[[], UnitScores]:
+        return lambda: function(x, ids, level=level, n_perm=n_perm, rng=seed.child(name), **options)
+
+    table = {
+        "reliability": of(units.explainable_variance, "reliability", of="mean"),
+        "split_half": of(units.split_half, "split_half", n_splits=said["n_splits"]),
+        "explainable_variance": of(units.explainable_variance, "reliability"),
+        "tuning_snr": of(units.tuning_snr, "reliability"),
+        "fano_factor": of(units.fano_factor, "fano_factor"),
+    }
+    if repeats.names.size < 3:
+        del table["split_half"]
+    if data.attrs.get("kind") != "count" or (x < 0).any() or (x != np.round(x)).any():
+        del table["fano_factor"]
+    return table, {
+        "system": str(data.attrs.get("system", "")),
+        "kind": str(data.attrs.get("kind", "activation")),
+        "n_trials": len(x),
+        "n_stimuli": int(repeats.names.size),
+        "repeats": [int(repeats.counts.min()), int(repeats.counts.max())],
+        "silent": repeats.silent,
+    }
+
+
+def _of_spikes(
+    recording: Recording, seed: Seed, said: dict[str, Any]
+) -> tuple[dict[str, Callable[[], UnitScores]], dict[str, Any]]:
+    spikes, level = recording.spikes, said["level"]
+    observed = recording.observed
+    if observed is None:
+        observed = recording.span()
+        warn(
+            "observed-guessed",
+            f"{WHO}: the recording does not say when spikes could be seen; {observed.start.min():g} to "
+            f"{observed.stop.max():g} s, from its first to its last entry, is taken.",
+            "Make it with cs.Recording(observed=cs.Intervals(start, stop)).",
+        )
+    total = observed.total
+    width = min(_LONGEST, total / 20)
+
+    def of(function: Any, **options: Any) -> Callable[[], UnitScores]:
+        return lambda: function(spikes, observed=observed, **options)
+
+    table = {
+        "firing_rate": of(units.firing_rate, level=level),
+        "cv": of(units.cv, level=level),
+        "cv2": of(units.cv2, level=level),
+        "lv": of(units.lv, level=level),
+        "isi_violations": of(units.isi_violations, level=level, refractory=said["refractory"]),
+        "contamination": of(units.contamination, level=level, refractory=said["refractory"]),
+        "presence_ratio": of(
+            units.presence_ratio, width=width, n_perm=said["n_perm"], rng=seed.child("presence_ratio")
+        ),
+        "drift": of(units.drift, level=level),
+    }
+    return table, {"system": recording.name, "seconds": total, "presence_width": width}
+
+
+def _wanted(measures: Sequence[str] | None, known: list[str]) -> list[str]:
+    if measures is None:
+        return known
+    asked = [measures] if isinstance(measures, str) else list(measures)
+    if not asked:
+        raise InputError(f"{WHO}: measures is empty; None takes all.", code="bad-parameter")
+    for name in asked:
+        if name in (*OF_TRIALS, *OF_SPIKES) and name not in known:
+            need = "trials with repeats (trials=)" if name in OF_TRIALS else "a recording with spike times"
+            need = "counts of spikes (kind='count')" if name == "fano_factor" else need
+            raise InputError(
+                f"{WHO}: {name} needs {need}; these data give {', '.join(known)}.", code="bad-parameter"
+            )
+        check_option(name, known, name="measures", who=WHO)
+    return list(dict.fromkeys(asked))
+
+
+def _methods(wanted: Sequence[str], options: dict[str, Any], about: dict[str, Any]) -> tuple[str, ...]:
+    said = []
+    if any(name in OF_TRIALS for name in wanted):
+        low, high = about["repeats"]
+        said.append(
+            f"Reliability was estimated from {about['n_trials']} trials of {about['n_stimuli']} stimuli ({low} to "
+            f"{high} repeats): signal variance is the variance of the mean responses less that which noise adds. "
+            "Intervals are jackknife intervals over stimuli"
+            + (
+                f", p-values from {options['n_perm']} relabellings of the trials."
+                if options["n_perm"]
+                else "."
+            )
+        )
+    if any(name in OF_SPIKES for name in wanted):
+        said.append(
+            f"Spike trains were judged over {about['seconds']:g} s of observed time; intervals shorter than "
+            f"{1000 * options['refractory']:g} ms counted as violations of the refractory period."
+        )
+    return tuple(said)

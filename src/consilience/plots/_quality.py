@@ -1,0 +1,117 @@
+"""Quality of units: for each measure, all units sorted, with intervals and what chance gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from consilience._core._errors import InputError
+from consilience._results._quality import MEANING
+from consilience.plots._labels import label, number
+from consilience.plots._read import check_is, names, pick_names
+from consilience.plots._style import BEST, FAINT, INK, MUTED, PALETTE, dress, own_axes, style, tip
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from consilience._results import Quality
+
+_COLUMNS = 4
+_LOG = ("firing_rate", "tuning_snr")
+_FEW_DOTS = 400
+
+
+def plot_quality(quality: Quality, ax: Axes | None = None, *, measures: object = None) -> Axes:
+    """Draws one small panel per measure: all units from lowest to highest value (dots) with intervals (lines); filled
+    where the false discovery rate q is at most 0.05, dashed: the mean of chance over units.
+
+    ``ax`` becomes an empty frame around them.
+
+    Parameters
+    ----------
+    measures : which; by default all.
+    """
+    who = "plot_quality"
+    check_is(quality, "Quality", who)
+    shown = pick_names(quality.data, "measure", measures, who)
+    columns = min(_COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+    with style():
+        ax = own_axes(ax, 2.1 * columns + 0.4, 1.75 * rows + 0.3)
+        place = ax.get_subplotspec()
+        if place is None:
+            raise InputError(
+                f"{who}: {len(shown)} panels need an axis of plt.subplots or add_subplot to share; give one.",
+                code="bad-parameter",
+            )
+        ax.set_axis_off()
+        laid_out = ax.figure.get_layout_engine() is not None
+        grid = place.subgridspec(
+            rows, columns, hspace=0.08 if laid_out else 0.7, wspace=0.05 if laid_out else 0.45
+        )
+        units = names(quality.data, "unit")
+        for k, name in enumerate(shown):
+            panel = ax.figure.add_subplot(grid[k // columns, k % columns])
+            _panel(panel, quality, str(name), units, last=k + columns >= len(shown))
+    return ax
+
+
+def _panel(ax: Axes, quality: Quality, name: str, units: list[object], *, last: bool) -> None:
+    at = quality.data.sel(measure=name)
+    value, low, high, null, q = (
+        np.asarray(at[key].values, dtype=np.float64)
+        for key in ("value", "ci_low", "ci_high", "null_mean", "q")
+    )
+    order = np.argsort(value, kind="stable")
+    order = order[np.isfinite(value[order])]
+    words, unit, _ = MEANING.get(name, (name, "", ""))
+    dress(ax, grid="y")
+    ax.set_title(words, fontsize=9, pad=4)
+    if last:
+        ax.set_xlabel("units, sorted", fontsize=8)
+    if unit:
+        ax.set_ylabel(unit, fontsize=8)
+    ax.set_xticks([])
+    if not order.size:
+        ax.text(0.5, 0.5, "no values", transform=ax.transAxes, ha="center", color=MUTED, fontsize=8)
+        ax.set_yticks([])
+        return
+    x = np.arange(order.size)
+    ax.vlines(x, low[order], high[order], color=FAINT, linewidth=max(0.5, min(1.6, 60 / order.size)))
+    sure = q[order] <= 0.05
+    tested = np.isfinite(q[order]).any()
+    size = 12 if order.size <= 60 else 5
+    fill = np.where(sure | ~tested, PALETTE[0], "white")
+    if order.size <= _FEW_DOTS:
+        for k, u in enumerate(order):
+            dot = ax.scatter(
+                x[k], value[u], s=size, color=fill[k], edgecolor=PALETTE[0], linewidth=0.6, zorder=3
+            )
+            ends = f" [{number(low[u], 3)}, {number(high[u], 3)}]" if np.isfinite(low[u]) else ""
+            tip(dot, f"{label(units[u], 60)}\n{number(value[u], 3)}{ends}")
+    else:
+        ax.scatter(
+            x, value[order], s=size, color=fill.tolist(), edgecolor=PALETTE[0], linewidth=0.4, zorder=3
+        )
+    if np.isfinite(null).any():
+        ax.axhline(float(np.nanmean(null)), color=BEST, linewidth=0.9, linestyle="--", zorder=2)
+    if name in _LOG and (value[order] > 0).all():
+        ax.set_yscale("log")
+    else:
+        _limits(ax, value[order], low[order], high[order], null)
+    ax.margins(x=0.03)
+    ax.tick_params(colors=INK, labelsize=7)
+
+
+def _limits(ax: Axes, value: np.ndarray, low: np.ndarray, high: np.ndarray, null: np.ndarray) -> None:
+    """Room for all values and most of the intervals: one that is very wide does not flatten the others."""
+    ends = [value.min(), value.max()]
+    for end, share in ((low, 0.05), (high, 0.95)):
+        known = end[np.isfinite(end)]
+        if known.size:
+            ends.append(float(np.quantile(known, share)))
+    if np.isfinite(null).any():
+        ends.append(float(np.nanmean(null)))
+    room = 0.06 * (max(ends) - min(ends) or 1.0)
+    ax.set_ylim(min(ends) - room, max(ends) + room)

@@ -3,6 +3,7 @@
 from consilience.sources._door import read
 from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, check_path_text, read_bytes_limit
+from consilience.sources._from_object import from_object
 from consilience.sources._ids import read_ids
 from consilience.sources._look import look_into
 from consilience.sources._nwb_write import write_nwb
@@ -16,6 +17,7 @@ __all__ = [
     "check_file",
     "check_path_text",
     "doubt_responses",
+    "from_object",
     "look_into",
     "read",
     "read_array",

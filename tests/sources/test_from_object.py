@@ -1,0 +1,334 @@
+"""Objects of other packages by their attributes: with stand-ins, and with the packages where they are installed."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import consilience as cs
+
+TRAINS = [np.array([0.1, 0.5, 0.9]), np.array([]), np.array([0.2, 0.3])]
+
+
+def stand_in(kind, **attributes):
+    return type(kind, (), attributes)()
+
+
+# -- MNE
+
+
+def fake_epochs():
+    values = np.random.default_rng(0).normal(size=(4, 3, 5))
+    return values, stand_in(
+        "Epochs",
+        get_data=lambda self: values,
+        ch_names=["Fz", "STI", "Cz"],
+        get_channel_types=lambda self: ["eeg", "stim", "eeg"],
+        times=np.arange(5) / 10 - 0.1,
+        info={"bads": ["Cz"]},
+        events=np.array([[0, 0, 7], [1, 0, 8], [2, 0, 7], [3, 0, 8]]),
+        event_id={"face": 7, "house": 8},
+        metadata=None,
+    )
+
+
+def test_epochs():
+    values, epochs = fake_epochs()
+    data = cs.from_object(epochs, name="EEG")
+    assert data.dims == ("trial", "time", "unit")
+    np.testing.assert_array_equal(data.values, values[:, [0, 2]].swapaxes(1, 2))
+    assert data["stimulus"].values.tolist() == ["face", "house", "face", "house"]
+    assert data["repeat"].values.tolist() == [0, 0, 1, 1]
+    assert data["unit"].values.tolist() == ["Fz", "Cz"]
+    assert data["bad"].values.tolist() == [False, True]
+    assert data.attrs["kind"] == "voltage"
+    assert data.attrs["system"] == "EEG"
+    with pytest.raises(cs.InputError, match="no option 'window'; the options are stimulus"):
+        cs.from_object(epochs, window=1)
+    with pytest.raises(cs.InputError, match="no column of the metadata"):
+        cs.from_object(epochs, stimulus="image")
+
+
+def test_real_mne():
+    mne = pytest.importorskip("mne")
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    info = mne.create_info(["a", "b", "m", "trigger"], 100.0, ["eeg", "eeg", "mag", "stim"])
+    raw = mne.io.RawArray(rng.normal(size=(4, 1000)), info, first_samp=250, verbose="error")
+    raw.set_annotations(mne.Annotations([1.0, 4.0], [0.5, 0.0], ["left", "right"]))
+    rec = cs.from_object(raw)
+    np.testing.assert_array_equal(rec.signals["raw"].values, raw.get_data()[:3].T)
+    np.testing.assert_allclose(rec.intervals["annotations"].start, [1.0, 4.0])  # on the clock of raw.times
+    assert rec.intervals["annotations"].columns["description"].tolist() == ["left", "right"]
+    assert rec.signals["raw"].columns["type"].tolist() == ["eeg", "eeg", "mag"]
+    assert rec.signals["raw"].kind == "activation"  # volts and tesla
+    events, event_id = mne.events_from_annotations(raw, verbose="error")
+    epochs = mne.Epochs(
+        raw, events, event_id, -0.2, 0.5, baseline=None, preload=True, verbose="error",
+        metadata=pd.DataFrame({"image": ["x", "y"], "rt": [0.3, 0.4]}),
+    )  # fmt: skip
+    data = cs.from_object(epochs, stimulus="image")
+    np.testing.assert_allclose(data.values, epochs.get_data()[:, :3].swapaxes(1, 2))
+    np.testing.assert_allclose(data["time"], epochs.times)
+    assert data["event"].values.tolist() == ["left", "right"]
+    assert data["rt"].values.tolist() == [0.3, 0.4]
+    evoked = cs.from_object(epochs.average("all"))
+    assert evoked.dims == ("time", "unit")
+    assert evoked.attrs["n_averaged"] == 2
+
+
+# -- neo
+
+
+SCALE = {"s": 1.0, "ms": 1e-3, "V": 1.0, "mV": 1e-3}
+VOLTS = ("V", "mV")
+
+
+class Quantity:
+    """Numbers with a unit, as `quantities` has them."""
+
+    def __init__(self, magnitude, unit):
+        self.magnitude, self.unit = np.asarray(magnitude, dtype=float), unit
+        self.units = SimpleNamespace(dimensionality=unit)
+
+    def __len__(self):
+        return len(self.magnitude)
+
+    def rescale(self, unit):
+        if (unit in VOLTS) != (self.unit in VOLTS):
+            raise ValueError(f"cannot convert {self.unit} to {unit}")
+        return Quantity(self.magnitude * SCALE[self.unit] / SCALE[unit], unit)
+
+
+class Train(Quantity):
+    def __init__(self, times, stop, **annotations):
+        super().__init__(np.asarray(times) * 1000, "ms")
+        self.t_start, self.t_stop = Quantity(0, "ms"), Quantity(stop * 1000, "ms")
+        self.name, self.annotations = None, annotations
+
+
+def fake_segment(stop=1.0):
+    signal = Quantity(np.arange(10.0).reshape(5, 2), "mV")
+    signal.times, signal.name, signal.array_annotations = Quantity(np.arange(5) * 10.0, "ms"), "LFP", {}
+    epoch = Quantity([100.0, 500.0], "ms")
+    epoch.durations, epoch.labels, epoch.name = Quantity([50, 60], "ms"), ["a", "b"], "trials"
+    event = Quantity([0.2], "s")
+    event.labels, event.name = np.array([], dtype=str), None
+    return SimpleNamespace(
+        spiketrains=[Train(t, stop + (i == 2), area="V1" if i else "V2") for i, t in enumerate(TRAINS)],
+        analogsignals=[signal],
+        epochs=[epoch],
+        events=[event],
+        name="day1",
+    )
+
+
+def test_segment():
+    with pytest.warns(cs.ConsilienceWarning, match="end at 1 to 2 s") as seen:
+        rec = cs.from_object(fake_segment())
+    assert seen[0].message.code == "spans-differ"
+    for i, train in enumerate(TRAINS):
+        np.testing.assert_allclose(rec.spikes.of(i), train)
+    assert rec.units["area"].tolist() == ["V2", "V1", "V1"]
+    np.testing.assert_allclose(rec.signals["LFP"].values, np.arange(10.0).reshape(5, 2) / 1000)
+    assert (rec.signals["LFP"].unit, rec.signals["LFP"].kind) == ("V", "voltage")
+    np.testing.assert_allclose(rec.intervals["trials"].stop, [0.15, 0.56])
+    assert rec.intervals["trials"].columns["label"].tolist() == ["a", "b"]
+    assert rec.events["events0"].time.tolist() == [0.2]
+    assert (rec.observed.start[0], rec.observed.stop[0]) == (0.0, 1.0)
+    assert rec.name == "day1"
+
+
+def test_block_of_segments():
+    block = SimpleNamespace(segments=[fake_segment(), fake_segment()], rec_datetime=None, name="b")
+    with pytest.raises(cs.InputError, match="give segment=, 0 to 1"):
+        cs.from_object(block)
+    with pytest.raises(cs.InputError, match="segment must be a whole number"):
+        cs.from_object(block, segment=2)
+
+
+def test_times_without_a_unit_are_refused():
+    segment = fake_segment()
+    segment.epochs[0].durations = np.array([1.0, 2.0])
+    with pytest.raises(cs.InputError, match="epochs 0 cannot be converted to s"):
+        cs.from_object(segment)
+
+
+def test_real_neo():
+    neo = pytest.importorskip("neo")
+    pq = pytest.importorskip("quantities")
+    segment = neo.Segment(name="one")
+    for i, train in enumerate(TRAINS):
+        segment.spiketrains.append(
+            neo.SpikeTrain(train * 1000 * pq.ms, t_stop=2.0 * pq.s, name=f"u{i}", depth=10 * i)
+        )
+    segment.analogsignals.append(
+        neo.AnalogSignal(
+            np.arange(8.0).reshape(4, 2), units="uV", sampling_rate=0.5 * pq.kHz, name="lfp", t_start=1 * pq.s
+        )
+    )
+    segment.analogsignals.append(
+        neo.AnalogSignal(np.arange(4.0), units="deg", sampling_rate=2 * pq.Hz, name="angle")
+    )
+    segment.epochs.append(neo.Epoch([0.1, 0.5] * pq.s, [100, 200] * pq.ms, ["x", "y"], name="trials"))
+    segment.events.append(neo.Event([0.3] * pq.s, ["lick"], name="licks"))
+    block = neo.Block()
+    block.segments.append(segment)
+    rec = cs.from_object(block)
+    for i, train in enumerate(TRAINS):
+        np.testing.assert_allclose(rec.spikes.of(i), train)
+    assert rec.unit_names.tolist() == ["u0", "u1", "u2"]
+    assert rec.units["depth"].tolist() == [0, 10, 20]
+    np.testing.assert_allclose(rec.signals["lfp"].values, np.arange(8.0).reshape(4, 2) * 1e-6)
+    np.testing.assert_allclose(rec.signals["lfp"].time, 1 + np.arange(4) / 500)
+    assert rec.signals["angle"].unit == "deg"
+    np.testing.assert_allclose(rec.intervals["trials"].stop, [0.2, 0.7])
+    assert rec.events["licks"].columns["label"].tolist() == ["lick"]
+
+
+# -- pynapple
+
+
+def fake_support(start=(0.0,), end=(1.0,)):
+    return stand_in(
+        "IntervalSet",
+        start=np.array(start),
+        end=np.array(end),
+        intersect=None,
+        set_diff=None,
+        metadata_columns=[],
+    )
+
+
+def fake_ts(times):
+    return stand_in("Ts", t=np.asarray(times), time_support=fake_support())
+
+
+class FakeGroup(dict):
+    rates, time_support, metadata_columns = None, fake_support(), ["rate", "area"]
+
+    def get_info(self, name):
+        return np.array(["V1", "V1", "V2"], dtype=object)
+
+
+def test_group_and_its_kin():
+    group = FakeGroup({3: fake_ts(TRAINS[0]), 5: fake_ts(TRAINS[1]), 9: fake_ts(TRAINS[2])})
+    angle = stand_in("Tsd", t=np.arange(4) / 4, d=np.arange(4.0), time_support=fake_support())
+    rec = cs.from_object(
+        {
+            "units": group,
+            "angle": angle,
+            "wake": fake_support((0.0, 0.6), (0.5, 0.9)),
+            "licks": fake_ts([0.7]),
+        }
+    )
+    assert rec.unit_names.tolist() == [3, 5, 9]
+    assert rec.units["area"].tolist() == ["V1", "V1", "V2"]
+    assert "rate" not in rec.units
+    np.testing.assert_allclose(rec.spikes.of(2), TRAINS[2])
+    assert rec.observed.stop.tolist() == [1.0]
+    assert rec.signals["angle"].shape == (4, 1)
+    assert rec.intervals["wake"].stop.tolist() == [0.5, 0.9]
+    assert rec.events["licks"].time.tolist() == [0.7]
+    assert len(cs.from_object(group).spikes) == 3
+    assert len(cs.from_object(fake_ts([0.1])).spikes) == 1
+    with pytest.raises(cs.InputError, match="there are 2 groups of units"):
+        cs.from_object({"a": group, "b": group})
+    with pytest.raises(cs.InputError, match="'a' is int"):
+        cs.from_object({"a": 3})
+
+
+@pytest.mark.filterwarnings("ignore:Some epochs have no duration", "ignore:divide by zero")  # of pynapple
+def test_real_pynapple():
+    nap = pytest.importorskip("pynapple")
+    support = nap.IntervalSet([0, 2], [1.5, 4])
+    group = nap.TsGroup(
+        {i: nap.Ts(t) for i, t in enumerate(TRAINS)},
+        time_support=support,
+        metadata={"area": ["V1", "V1", "V2"]},
+    )
+    frame = nap.TsdFrame(t=np.arange(6) / 2, d=np.arange(12.0).reshape(6, 2), columns=["x", "y"])
+    trials = nap.IntervalSet([0.0, 2.0], [0.5, 3.0], metadata={"image": ["a", "b"]})
+    rec = cs.from_object({"units": group, "position": frame, "trials": trials, "licks": nap.Ts([0.4])})
+    for i, train in enumerate(TRAINS):
+        np.testing.assert_allclose(rec.spikes.of(i), train)
+    assert rec.units["area"].tolist() == ["V1", "V1", "V2"]
+    assert rec.observed.stop.tolist() == [1.5, 4.0]
+    np.testing.assert_array_equal(rec.signals["position"].values, frame.d)
+    assert rec.signals["position"].channels.tolist() == ["x", "y"]
+    assert rec.intervals["trials"].columns["image"].tolist() == ["a", "b"]
+    assert rec.events["licks"].time.tolist() == [0.4]
+    assert cs.from_object(nap.Tsd(t=np.arange(3.0), d=np.arange(3.0))).signals["signal"].shape == (3, 1)
+    assert len(cs.from_object(trials).intervals["intervals"]) == 2
+    counts = group.count(0.5, ep=nap.IntervalSet([0], [1.5]))
+    ours = rec.bin(0.5, within=cs.Intervals([0], [1.5]))
+    np.testing.assert_array_equal(ours.values, counts.d)  # their bins are ours
+
+
+# -- SpikeInterface, xarray
+
+
+def test_sorting():
+    sorting = stand_in(
+        "Sorting",
+        get_unit_ids=lambda self: np.array(["a", "b", "c"]),
+        get_num_segments=lambda self: 1,
+        get_unit_spike_train=lambda self, unit_id, segment_index, return_times: TRAINS["abc".index(unit_id)],
+        get_property_keys=lambda self: ["snr", "template"],
+        get_property=lambda self, key: np.ones(3) if key == "snr" else np.ones((3, 5)),
+    )
+    rec = cs.from_object(sorting)
+    assert rec.unit_names.tolist() == ["a", "b", "c"]
+    assert set(rec.units) == {"unit", "snr"}
+    assert rec.spikes.counts.tolist() == [3, 0, 2]
+
+
+def assembly():
+    pd = pytest.importorskip("pandas")
+    rows = pd.MultiIndex.from_arrays([["i1", "i2", "i1"], [0, 0, 1]], names=["image_id", "repetition"])
+    columns = pd.MultiIndex.from_arrays([["n1", "n2"], ["IT", "V4"]], names=["neuroid_id", "region"])
+    return xr.DataArray(
+        np.arange(6.0).reshape(2, 3, 1),
+        dims=("neuroid", "presentation", "time_bin"),
+        coords=xr.Coordinates.from_pandas_multiindex(rows, "presentation")
+        | dict(xr.Coordinates.from_pandas_multiindex(columns, "neuroid")),
+    )
+
+
+def test_presentations_by_neuroids():
+    data = cs.from_object(assembly(), kind="rate", name="monkey")
+    assert data.dims == ("trial", "unit")
+    np.testing.assert_array_equal(data.values, np.arange(6.0).reshape(2, 3).T)
+    assert data["stimulus"].values.tolist() == ["i1", "i2", "i1"]
+    assert data["repeat"].values.tolist() == [0, 0, 1]
+    assert data["region"].values.tolist() == ["IT", "V4"]
+    assert data.attrs["kind"] == "rate"
+    assert data.attrs["system"] == "monkey"
+
+
+def test_responses_pass_and_other_arrays_are_refused():
+    made = cs.responses(np.eye(3), stimulus=list("abc"), kind="count")
+    xr.testing.assert_identical(cs.from_object(made), made)
+    xr.testing.assert_identical(cs.from_object(made.to_dataset(name="x")), made.rename("x"))
+    with pytest.raises(cs.InputError, match="rename them to trial, time and unit"):
+        cs.from_object(xr.DataArray(np.eye(3), dims=("a", "b")))
+    with pytest.raises(cs.InputError, match="give stimulus="):
+        cs.from_object(xr.DataArray(np.eye(3), dims=("trial", "unit")))
+    with pytest.raises(cs.InputError, match="2 variables; give variable="):
+        cs.from_object(xr.Dataset({"x": made, "y": made}))
+
+
+@pytest.mark.parametrize("thing", [3, "text", np.eye(3), None, object()])
+def test_what_is_not_known(thing):
+    with pytest.raises(cs.InputError, match="is no object that is known") as caught:
+        cs.from_object(thing)
+    assert caught.value.code == "unknown-object"
+
+
+def test_every_entry_of_the_table_resolves():
+    from consilience.sources._from_object import KINDS_OF_OBJECT
+
+    assert all(callable(kind.function()) for kind in KINDS_OF_OBJECT)

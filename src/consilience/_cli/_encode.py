@@ -9,7 +9,7 @@ import click
 from consilience._cli._text import clean
 from consilience._cli._verb import for_each, names_of, run_verb
 
-__all__ = ["command", "delays_given"]
+__all__ = ["command", "delays_given", "gap_given", "model_given"]
 
 _MOST = 1_000_000
 
@@ -29,11 +29,11 @@ def command(
     **options: Any,
 ) -> int:
     paths = [x, y, *bands]
-    keyword: dict[str, Any] = {} if model is None else {"model": _model(model)}
+    keyword: dict[str, Any] = {} if model is None else {"model": model_given(model)}
     if delays is not None:
         keyword["delays"] = delays_given(delays)
     if gap is not None:
-        keyword["gap"] = _gap(gap)
+        keyword["gap"] = gap_given(gap)
     times = {name: {"time": source} for name, source in for_each(time, names_of(paths), "--time").items()}
 
     def arguments(systems: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -70,7 +70,7 @@ def delays_given(text: str) -> list[int]:
         ) from None
 
 
-def _gap(text: str) -> int | float | str:
+def gap_given(text: str) -> int | float | str:
     for kind in (int, float):
         try:
             return kind(text)
@@ -83,12 +83,12 @@ def _gap(text: str) -> int | float | str:
     return text
 
 
-def _model(name: str) -> Any:
+def model_given(name: str) -> Any:
     from consilience import models
     from consilience._core._errors import UnknownNameError, nearest
     from consilience._core._params import shorten
 
-    known = [entry for entry in models.__all__ if not entry.endswith("RDM")]
+    known = [e for e in models.__all__ if hasattr(getattr(models, e), "fit") and not e.endswith("RDM")]
     if name not in known:
         raise UnknownNameError(f"--model {shorten(name)} is not a model of responses.{nearest(name, known)}")
     return getattr(models, name)()

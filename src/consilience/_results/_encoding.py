@@ -23,10 +23,10 @@ class Encoding(Result):
         p, p_fwer, q : by relabelling: one unit, family-wise over units, false discovery rate.   null_mean : of r.
         r2 : 1 - squared error / squared error of the training mean; without an interval, as draws of held-out rows
         cover it in 0.88 to 0.92 of simulations only.
-        d2, bits_per_spike : of `cs.models.GLM` and `GLMCV` other than Gaussian, whose d2 is r2: log-likelihood gained over the
-        training mean, over what a perfect model gains (share of deviance; negative binomial counts as Poisson ones),
-        and in bits over the number of spikes; each with _low, _high. In simulations of Poisson series and
-        stimuli intervals at 95 % held the expected score in 0.96 to 0.995; with 100 features of 120 stimuli in 0.93.
+        d2, bits_per_spike : of `cs.models.GLM` and `GLMCV` other than Gaussian, whose d2 is r2: log-likelihood gained
+        over the training mean, over what a perfect model gains (share of deviance; negative binomial counts as Poisson
+        ones), and in bits over the number of spikes; each with _low, _high. In simulations of Poisson series and
+        stimuli, intervals at 95 % held the expected score in 0.96 to 0.995; with 100 features of 120 stimuli in 0.93.
         alpha : penalty (number of components), the median of the folds' choices.   alpha_at_edge : in most folds
         the choice was an end of the grid.
         reliability, reliability_low, reliability_high : signal variance / variance of the mean response.

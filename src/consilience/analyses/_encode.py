@@ -49,7 +49,8 @@ def encode(
     For a fold with training rows T and unit u: d_i = (prediction_i - mean_T(y_u)) / s_T, e_i = y_iu - mean_T(y_u),
     s_T the root mean square of the predictions' deviations inside T; r_u = sum d_i e_i / sqrt(sum d_i^2 sum e_i^2)
     over all held-out rows, as in `cs.measures.linear_predictivity`; R2_u = 1 - sum (y_iu - prediction_i)^2 / sum
-    e_i^2. Penalties are chosen inside T.
+    e_i^2. Penalties are chosen inside T. Models of counts (`GLM`, `GLMCV`) are scored by their likelihood too, beside
+    the constant mean_T(y_u): ``d2``, the share of deviance explained, and bits per spike.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def encode(
         for each stimulus; without the deals in 0.91 to 0.96, least with more features than stimuli. With n_perm=0
         each deal costs as much as the fit.
     n_perm : relabellings of stimuli (circular shifts of y for a series), everything fitted anew: cheap for ridge and
-        `OneToOne`, n_perm full fits for other models. 0 = no p.
+        `OneToOne`, n_perm full fits for other models (a GLM: some tens, or 0). 0 = no p.
     level : of the intervals.   rng : seed.
 
     Returns
@@ -241,6 +242,8 @@ def _references(model: Any, data: EncodingData) -> list[str]:
         "KernelRidgeCV": ["saunders1998ridge"],
         "PLSCV": ["dayal1997improved"],
         "OneToOne": ["li2016convergent"],
+        "GLM": ["mccullagh1989generalized", "truccolo2005point", "cameron1997r"],
+        "GLMCV": ["mccullagh1989generalized", "truccolo2005point", "cameron1997r"],
     }
     out = ["naselaris2011encoding", *own.get(type(model).__name__, [])]
     return [*out, "schoppe2016measuring"] if data.trials is not None else out

@@ -13,10 +13,12 @@ from consilience.analyses._encode_fit import HeldOut, Predicted
 from consilience.models import BandedRidgeCV
 from consilience.models._base import safe_powers
 from consilience.stats import (
+    DISCRETE,
     cross_validated_draws,
     explainable,
     fdr,
     held_out_interval,
+    likelihood_gain,
     max_statistic_p,
     p_value,
     percentile_interval,
@@ -72,11 +74,37 @@ def score_tables(
         out["alpha"] = np.median(found.alpha, axis=0)
     if found.edge is not None:
         out["alpha_at_edge"] = found.edge.mean(axis=0) > 0.5
+    observation = getattr(held.model, "observation", "gaussian")
+    if observation != "gaussian":  # whose share of deviance is r2
+        out.update(_deviance_scores(found, observation, one, weights, level, data.blocks))
     out.update(_ceilings(data, r, seed, n_boot, level))
     for name in ("ci_low", "ci_high", "p", "p_fwer", "q", "null_mean"):
         out.setdefault(name, nothing)
     table = xr.Dataset({k: ("unit", v) for k, v in out.items()}, coords={"unit": data.units})
     return table, _population(r, draws, null, held, seed, level)
+
+
+def _deviance_scores(
+    found: Predicted, observation: str, one: np.ndarray, weights: Any, level: float, blocks: int
+) -> dict[str, np.ndarray]:
+    """d2, the share of deviance explained, and bits per spike of predicted means, beside those of training."""
+    y, mu, base = (
+        part * found.size for part in (found.actual + found.mean, found.predicted + found.mean, found.mean)
+    )
+    base = np.maximum(base, 0.5 / len(y))
+    gain, room = likelihood_gain(y, mu, base, observation)
+    pairs = {"d2": (gain, room)}
+    if observation in DISCRETE:
+        pairs["bits_per_spike"] = (gain, np.log(2) * y)
+    out = {}
+    for name, (top, below) in pairs.items():
+        out[name] = _ratio(top, below, one)[0]
+        if weights is not None:
+            draws = _ratio(top, below, weights)
+            out[f"{name}_low"], out[f"{name}_high"] = held_out_interval(
+                draws, out[name], level=level, blocks=blocks
+            )
+    return out
 
 
 def _population(r: np.ndarray, draws: Any, null: Any, held: HeldOut, seed: Any, level: float) -> xr.Dataset:

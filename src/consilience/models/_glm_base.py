@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, check_option
+from consilience._core._threads import one_thread_if_small
 from consilience.models._banded_ridge import columns_of
 from consilience.models._base import Mapping, Solution, Solver, Split
 from consilience.models._glm_design import Prepared
@@ -69,6 +70,11 @@ class GLMSolver(Solver):
 
     def _solve(self, y: np.ndarray) -> Solution:
         check_observed(y, self.options.name, who=self.options.who)
+        n, p = self.design.n, self.design.p
+        with one_thread_if_small((n * p // 1000, p, y.shape[1])):
+            return self._solve_checked(y)
+
+    def _solve_checked(self, y: np.ndarray) -> Solution:
         alpha, edge, scores = self.choose(y)
         fitted = self.fitted(y, alpha)
         _doubts(fitted, y, self.options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from consilience._core._errors import InputError
+from consilience._core._threads import one_thread_if_small
 from consilience.linalg import centre_columns
 from consilience.models._observations import Observation
 
@@ -42,7 +43,7 @@ class Prepared:
             return
         self.q, self.unit = p, np.ones(p)
         self.x = np.ones((n, p + intercept), x.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"), one_thread_if_small((n * p // 1000, p)):
             for start in range(0, n, _ROWS):
                 rows = slice(start, start + _ROWS)
                 np.subtract(x[rows], self.mean, out=self.x[rows, :p], casting="same_kind")
@@ -66,7 +67,8 @@ class Prepared:
         """
         if penalised not in self._spectra:
             matrix = self.moment * (self.unit[:, None] * self.unit) if penalised else self.moment
-            values, vectors = np.linalg.eigh(matrix)
+            with one_thread_if_small(matrix.shape):
+                values, vectors = np.linalg.eigh(matrix)
             self._spectra[penalised] = np.maximum(values, 0.0), vectors
             if (self.unit == 1).all():
                 self._spectra[not penalised] = self._spectra[penalised]

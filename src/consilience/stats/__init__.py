@@ -34,7 +34,13 @@ from consilience.stats._intervals import (
     two_factor_interval,
 )
 from consilience.stats._label_permutations import label_permutations, stretches
-from consilience.stats._likelihood import OBSERVATIONS, check_observed, deviance
+from consilience.stats._likelihood import (
+    DISCRETE,
+    OBSERVATIONS,
+    check_observed,
+    deviance,
+    likelihood_gain,
+)
 from consilience.stats._multiple import adjust, fdr, holm, max_statistic
 from consilience.stats._paired import cross_validated_variance, equivalence_p, t_test, two_factor_variance
 from consilience.stats._pairs import permuted_cosines, weighted_cosines
@@ -47,6 +53,7 @@ from consilience.stats._weights import multinomial_weights, subset_rows
 __all__ = [
     "LinearFisherInformation",
     "GoodnessOfFit",
+    "DISCRETE",
     "OBSERVATIONS",
     "TimeRescaling",
     "check_observed",
@@ -72,6 +79,7 @@ __all__ = [
     "group_weights",
     "half_splits",
     "held_out_interval",
+    "likelihood_gain",
     "holm",
     "jackknife_interval",
     "jackknife_variance",

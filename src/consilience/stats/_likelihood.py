@@ -131,6 +131,17 @@ def as_columns(y: Any, predicted: Any, *, who: str) -> tuple[np.ndarray, np.ndar
     return one.reshape(len(one), -1), two.reshape(len(two), -1), flat
 
 
+def likelihood_gain(
+    y: np.ndarray, mu: np.ndarray, base: np.ndarray, observation: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """(log p(y | mu) - log p(y | base), log p(y | y) - log p(y | base)), (n, t): the ratio of their sums is the share
+    of deviance explained. Negative binomial counts are taken as Poisson ones.
+    """
+    name = "poisson" if observation == "negative_binomial" else observation
+    below = likelihood_parts(y, base, name).total(y)
+    return likelihood_parts(y, mu, name).total(y) - below, saturated(y, name) - below
+
+
 def deviance(y: np.ndarray, mu: np.ndarray, observation: str, dispersion: Any = 1.0) -> np.ndarray:
     """(t,) summed unit deviance of y, mu (n, t): sum of squares for a Gaussian. Only the negative binomial's depends on
     ``dispersion``.

@@ -205,8 +205,8 @@ def encode(**options: Any) -> int:
 @click.option("--cv", type=click.IntRange(min=2), help="Folds.  [default: 5]")
 @click.option(
     "--groups",
-    help="A label: its trials stay together; trial: single trials.  [default: repeats of a stimulus where the target is "
-    "a label of several stimuli each]",
+    help="A label: its trials stay together; trial: single trials.  [default: repeats of a stimulus where the target "
+    "is a label of several stimuli each]",
 )
 @click.option("--folds", help="A label (run, session): each of its levels is held out in turn.")
 @click.option(
@@ -232,8 +232,8 @@ def encode(**options: Any) -> int:
 @_files
 @_written
 def decode(**options: Any) -> int:
-    """Tell a label of the trials (category, choice), or the series of another file, from the responses in DATA, on trials
-    or stretches of time that were held out.
+    """Tell a label of the trials (category, choice), or the series of another file, from the responses in DATA, on
+    trials or stretches of time that were held out.
     """
     return _run("_decode", options)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,8 +37,9 @@ FEWEST = 4
 class Design:
     """x : (n, times, p).   times : (times,) or None.   splits : (training rows, test rows).   weights : draws of rows.
     relabel : labels (m, n) or, for numbers, orders (m, n), for the null.   blocks : independent items that are drawn.
-    factor : of the variance of draws, for the training rows' part.   deal : folds again; None where there is one way.
-    again : training sets without each of some parts of it, of folds that cannot be dealt again.
+    factor : of the variance of draws, for the training rows' part.   owner : (n,) the item that each row belongs to,
+    None = blocks of time.   deal : folds again, or the training set of a single split without a random part; None where
+    there is one way.
     """
 
     x: np.ndarray
@@ -49,8 +51,8 @@ class Design:
     relabel: Callable[[int, np.random.Generator], np.ndarray]
     blocks: int
     factor: float
+    owner: np.ndarray | None = None
     deal: Callable[[Seed], list[Split]] | None = None
-    again: list[list[Split]] = field(default_factory=list)
     inner: Inner | None = None
     clock: np.ndarray | None = None
     row_ids: tuple[str, np.ndarray] = ("trial", np.empty(0))
@@ -151,12 +153,11 @@ def from_trials(
             out.append((train[train_side[train]], test[test_side[test]]))
         return _checked([p for p in out if p[1].size], target)
 
-    again: list[list[Split]] = []
     if apart:
         one = (np.flatnonzero(train_side), np.flatnonzero(test_side))
-        splits, deal = _checked([one], target), None
+        splits = _checked([one], target)
+        deal: Any = functools.partial(_dealt_part, one, owner, target, cv)
         strata = np.where(train_side, 0, np.where(test_side, 1, 2))
-        again = _left_out(one, owner, target, seed)
     elif run is not None:
         levels = int(run.max()) + 1
         if levels < 2:
@@ -210,9 +211,9 @@ def from_trials(
         ),
         relabel=relabel,
         blocks=blocks,
-        factor=1.0 if deal is not None or again else 2.0,
+        factor=1.0 if deal is not None else 2.0,
+        owner=drawn,
         deal=deal,
-        again=again,
         inner=inner,
         row_ids=("trial", np.arange(n)),
         settings={
@@ -355,22 +356,20 @@ def _checked(splits: list[Split], target: Target) -> list[Split]:
     return splits
 
 
-def _left_out(
-    one: Split, owner: np.ndarray, target: Target, seed: Seed, parts: int = 10
-) -> list[list[Split]]:
-    """The single split with its training set less each of ``parts`` parts, for the jackknife."""
+def _dealt_part(one: Split, owner: np.ndarray, target: Target, cv: int, seed: Seed) -> list[Split]:
+    """The single split, a random one of ``cv`` parts of its training groups left out, as another deal of folds
+    would.
+    """
     train, test = one
     own = np.unique(owner[train], return_inverse=True)[1]
-    rng = seed.stream("left out")
-    count = min(parts, int(own.max()) + 1)
+    rng, count = seed.stream("left out"), min(cv, int(own.max()) + 1)
     if target.codes is not None and _constant_within(own, target.codes[train]):
         dealt = stratified_folds(target.codes[train], own, count, rng)
     else:
         dealt = group_folds(own, count, rng, who=WHO)
-    out = [[(np.delete(train, rows), test)] for rows in dealt]
-    if target.codes is not None:  # a class that would be gone stays
-        out = [s for s in out if np.isin(target.codes[test], target.codes[s[0][0]]).all()]
-    return out if len(out) > 2 else []
+    kept = np.delete(train, dealt[0])
+    lost = target.codes is not None and not np.isin(target.codes[test], target.codes[kept]).all()
+    return [one if lost else (kept, test)]
 
 
 def _exchange(

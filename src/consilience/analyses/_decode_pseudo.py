@@ -69,13 +69,15 @@ def designs_of_draws(
         made = from_trials(
             data, x, times, kept, found, cv=cv, groups="trial", folds="fold", sides=sides, seed=own
         )
-        # rows of a draw are made of different trials, so each is drawn by itself; what the deal of folds adds is in
-        # the variance over draws
+        # rows of a draw are made of different trials, so each is drawn by itself; the mean over draws varies less than
+        # one draw does, so nothing is added for the training rows' part but the variance over draws
         rows = len(x)
         made = replace(
             made,
             factor=1.0,
+            deal=None,
             blocks=rows,
+            owner=np.arange(rows),
             weights=functools.partial(multinomial_weights, rows),
         )
         made.settings.update(

@@ -135,8 +135,9 @@ def _timed(
     values: dict[str, np.ndarray], dims: tuple[str, ...], coords: dict[str, Any], times: Any
 ) -> xr.Dataset:
     """Arrays whose last axis is time; without it where there was none."""
-    made = xr.Dataset({k: ((*dims, "time"), v) for k, v in values.items()}, coords=coords)
-    return made.isel(time=0) if times is None else made.assign_coords(time=times)
+    if times is None:
+        return xr.Dataset({k: (dims, v[..., 0]) for k, v in values.items()}, coords=coords)
+    return xr.Dataset({k: ((*dims, "time"), v) for k, v in values.items()}, coords={**coords, "time": times})
 
 
 def _references(settings: dict[str, Any]) -> list[str]:

@@ -20,18 +20,18 @@ FIELDS = ("value", "ci_low", "ci_high", "p", "p_fwer", "null_mean")
 
 @dataclass
 class ClassTables:
-    """value, variance, most, df, null (m, ...) : of the score, (times[, times]).   recall, recall_variance (C, times),
-    recall_most (C,).   confusion : (C, C, times) counts, true first.   found : the predictions.
+    """value, variance, items, df, null (m, ...) : of the score, (times[, times]).   recall, recall_variance (C, times),
+    recall_items (C,).   confusion : (C, C, times) counts, true first.   found : the predictions.
     """
 
     value: np.ndarray
     variance: np.ndarray | None
-    most: float
+    items: float
     df: int
     null: np.ndarray | None
     recall: np.ndarray | None
     recall_variance: np.ndarray | None
-    recall_most: np.ndarray
+    recall_items: np.ndarray
     confusion: np.ndarray
     found: Decoded
 
@@ -56,12 +56,12 @@ def class_tables(
         less = design.blocks / max(1, design.blocks - 1)
         variance = design.factor * less * score.gain**2 * draws.var(axis=0, ddof=1)
         others = _others(design, decoder, codes, seed, n_deals)
-        variance = variance + _spread(found.value, [o.value for o in others], jackknife=bool(design.again))
+        variance = variance + _spread(found.value, [o.value for o in others])
         if recalls is not None:
             each = np.stack([_share(weights * (own == c), _diagonal(found, decoder)) for c in range(size)])
             recall_variance = design.factor * less * np.nanvar(each, axis=1, ddof=1)
             more = [_recalls(o, codes[o.rows], size, decoder.generalise) for o in others]
-            recall_variance = recall_variance + _spread(recalls, more, jackknife=bool(design.again))
+            recall_variance = recall_variance + _spread(recalls, more)
     if n_perm:
         null = decoder.values(design.x, design.relabel(n_perm, seed.stream("permutations")), design.splits)
     predicted = _diagonal_of(found.predicted, decoder.generalise)
@@ -69,12 +69,11 @@ def class_tables(
     for t in range(predicted.shape[1]):
         np.add.at(confusion[:, :, t], (own, predicted[:, t]), 1)
     groups = _independent(design, found.rows, own, size)
-    with np.errstate(divide="ignore"):
-        most = size**2 / (1.0 / groups).sum() if score.balanced else groups.sum()
+    items = float(size**2 / (1.0 / groups).sum() if score.balanced else groups.sum())
     return ClassTables(
         found.value,
         variance,
-        float(min(most, design.blocks) / 1.0) if design.blocks < len(own) else float(most),
+        min(items, float(design.blocks)),
         max(1, design.blocks - 1),
         null,
         recalls,
@@ -86,22 +85,15 @@ def class_tables(
 
 
 def _others(design: Design, decoder: Decoder, codes: np.ndarray, seed: Any, n_deals: int) -> list[Decoded]:
-    if design.again:
-        return [decoder.decode(design.x, codes, splits) for splits in design.again]
     if design.deal is None:
         return []
     deals = [design.deal(seed.child(f"deal{k}")) for k in range(n_deals)]
     return [decoder.decode(design.x, codes, splits) for splits in deals]
 
 
-def _spread(value: np.ndarray, others: list[Any], *, jackknife: bool) -> np.ndarray | float:
-    """Variance over deals of the folds, ``value`` one of them; or of the training set, by leaving out parts of it."""
-    if not others:
-        return 0.0
-    if jackknife:
-        k = len(others)
-        return (k - 1) / k * ((np.stack(others) - np.mean(others, axis=0)) ** 2).sum(axis=0)
-    return np.stack([value, *others]).var(axis=0, ddof=1)
+def _spread(value: np.ndarray, others: list[Any]) -> np.ndarray | float:
+    """Variance over deals of the folds, ``value`` one of them."""
+    return np.stack([value, *others]).var(axis=0, ddof=1) if others else 0.0
 
 
 def _diagonal_of(values: np.ndarray, generalise: bool) -> np.ndarray:
@@ -124,9 +116,14 @@ def _share(weights: np.ndarray, credits: np.ndarray) -> np.ndarray:
 
 
 def _independent(design: Design, rows: np.ndarray, own: np.ndarray, size: int) -> np.ndarray:
-    """(C,) independent items of each class among the test rows: groups, or rows; of a series its share of blocks."""
-    count = np.bincount(own, minlength=size).astype(np.float64)
-    return np.maximum(1.0, count * min(1.0, design.blocks / len(design.x)))
+    """(C,) independent items of each class among the test rows; of a series its share of the blocks."""
+    if design.owner is None:
+        count = np.bincount(own, minlength=size) * min(1.0, design.blocks / len(design.x))
+    else:
+        count = np.array(
+            [np.unique(design.owner[rows[own == c]]).size for c in range(size)], dtype=np.float64
+        )
+    return np.maximum(1.0, count)
 
 
 def summary(tables: list[ClassTables], decoder: Decoder, level: float, *, of: str) -> dict[str, np.ndarray]:
@@ -143,15 +140,15 @@ def summary(tables: list[ClassTables], decoder: Decoder, level: float, *, of: st
     if parts[0] is not None:
         variance = np.mean(parts, axis=0)  # type: ignore[arg-type]
         if len(tables) > 1:
-            variance = variance + values.var(axis=0, ddof=1)
+            variance = variance + values.var(axis=0, ddof=1) / len(tables)
         if decoder.score.bounded or recall:
-            most = first.recall_most[:, None] if recall else first.most
+            items = first.recall_items[:, None] if recall else first.items
             out["ci_low"], out["ci_high"] = proportion_interval(
-                value, variance, most=most, level=level, df=first.df
+                value, variance, items=items, level=level, df=first.df
             )
         else:
             away = distributions.t.ppf((1 + level) / 2, first.df) * np.sqrt(variance)
-            out["ci_low"], out["ci_high"] = value - away, value + away
+            out["ci_low"], out["ci_high"] = _positive(value, away)
     if first.null is not None and not recall:
         out.update(_tests([(t.value, t.null) for t in tables], decoder.score.higher))
     return out
@@ -184,7 +181,7 @@ def value_tables(
     out["value"] = value
     if n_boot and score.name != "r2":
         weights = design.weights(n_boot, seed.stream("bootstrap"))
-        deals = [design.deal(seed.child(f"deal{k}")) for k in range(n_deals)] if design.deal else design.again
+        deals = [design.deal(seed.child(f"deal{k}")) for k in range(n_deals)] if design.deal else []
         ends = [_value_interval(part, design, weights, deals, level) for part in parts]
         out["ci_low"], out["ci_high"] = (np.stack(end, axis=1) for end in zip(*ends))
     if n_perm:
@@ -219,9 +216,16 @@ def _value_interval(
         * np.nanvar(scaled(part.values(weights=w)), axis=0, ddof=1)
     )
     others = [scaled(part.on(splits)) for splits in deals]
-    variance = variance + _spread(scaled(value), others, jackknife=bool(design.again))
+    variance = variance + _spread(scaled(value), others)
     away = distributions.t.ppf((1 + level) / 2, max(1, design.blocks - 1)) * np.sqrt(variance)
     low, high = scaled(value) - away, scaled(value) + away
     if correlation:
         return np.fmin(np.tanh(low), value), np.fmax(np.tanh(high), value)
-    return np.clip(low, 0.0, np.pi), np.clip(high, 0.0, np.pi)
+    return np.maximum(low, 0.0), np.minimum(high, np.pi)
+
+
+def _positive(value: np.ndarray, away: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of a loss: symmetrical for its logarithm."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = np.where(value > 0, np.exp(away / np.where(value > 0, value, 1.0)), 1.0)
+    return value / ratio, value * ratio

@@ -87,16 +87,16 @@ def angular_error(predicted: np.ndarray, actual: np.ndarray) -> np.ndarray:
 
 
 def proportion_interval(
-    value: np.ndarray, variance: np.ndarray, *, most: np.ndarray | float, level: float, df: float
+    value: np.ndarray, variance: np.ndarray, *, items: np.ndarray | float, level: float, df: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Interval of a proportion of which the variance is known: Wilson's, with n = value (1 - value) / variance.
 
     The number of independent trials that would have this variance takes the place of n (Korn & Graubard 1998), a
-    quantile of t that of the normal; at 0 and 1, where draws do not vary, n is ``most``. (Wilson 1927.)
+    quantile of t that of the normal. Where draws do not vary, as at 0 and 1, n is ``items``. (Wilson 1927.)
 
     Parameters
     ----------
-    value : (...), in 0 ... 1.   variance : (...).   most : the largest n.   level : of the interval.   df : of t.
+    value : (...), in 0 ... 1.   variance : (...).   items : independent items.   level : of the interval.   df : of t.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def proportion_interval(
     Examples
     --------
     >>> import numpy as np
-    >>> low, high = proportion_interval(np.array(0.8), np.array(0.8 * 0.2 / 50), most=50, level=0.95, df=49)
+    >>> low, high = proportion_interval(np.array(0.8), np.array(0.8 * 0.2 / 50), items=50, level=0.95, df=49)
     >>> round(float(low), 3), round(float(high), 3)
     (0.666, 0.889)
     """
@@ -113,8 +113,8 @@ def proportion_interval(
     q = stats.t.ppf((1 + level) / 2, df)
     inside = value * (1 - value)
     with np.errstate(divide="ignore", invalid="ignore"):
-        n = np.where((variance > 0) & (inside > 0), inside / variance, np.inf)
-    n = np.clip(n, 1.0, most)
+        n = np.where((variance > 0) & (inside > 0), inside / variance, items)
+    n = np.maximum(n, 1.0)
     shrink = 1 + q * q / n
     middle = (value + q * q / (2 * n)) / shrink
     away = q / shrink * np.sqrt(np.maximum(inside, 0.0) / n + q * q / (4 * n * n))

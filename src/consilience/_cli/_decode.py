@@ -1,0 +1,94 @@
+"""``consilience decode DATA --target LABEL``: a label, or a series of another file, told from responses held out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from consilience._cli._encode import gap_given, model_given
+from consilience._cli._text import clean
+from consilience._cli._verb import for_each, names_of, run_verb
+
+__all__ = ["command", "condition_given"]
+
+
+def command(
+    *,
+    data: str,
+    target: str | None,
+    target_file: str | None,
+    model: str | None,
+    gap: str | None,
+    over_time: str | None,
+    train_on: tuple[str, ...],
+    test_on: tuple[str, ...],
+    numbers: bool,
+    time: tuple[str, ...],
+    reading: dict[str, Any],
+    output: str | None,
+    as_json_text: bool,
+    **options: Any,
+) -> int:
+    if (target is None) == (target_file is None):
+        raise click.UsageError("give --target LABEL, or --target-file FILE with a series (time, values).")
+    paths = [data] if target_file is None else [data, target_file]
+    keyword: dict[str, Any] = {} if model is None else {"model": model_given(model)}
+    if gap is not None:
+        keyword["gap"] = gap_given(gap)
+    if over_time is not None:
+        keyword["time"] = None if over_time == "all" else over_time
+    for option, entries in (("train_on", train_on), ("test_on", test_on)):
+        if entries:
+            keyword[option] = [condition_given(entry, option) for entry in entries]
+    times = {name: {"time": source} for name, source in for_each(time, names_of(paths), "--time").items()}
+
+    def arguments(systems: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        first, *others = systems.values()
+        for option in ("train_on", "test_on"):
+            if option in keyword:
+                keyword[option] = _sides(first, keyword[option])
+        wanted: Any = others[0] if others else target
+        if numbers and target is not None and target in first.coords:
+            wanted = _as_numbers(first[target].values, target)
+        return (first,), {"target": wanted, **keyword}
+
+    return run_verb(
+        "decode",
+        paths,
+        arguments,
+        reading={**reading, "times": times},
+        options=options,
+        output=output,
+        as_json_text=as_json_text,
+    )
+
+
+def condition_given(text: str, option: str) -> tuple[str, list[str]]:
+    """``LABEL=VALUE[,VALUE...]``.
+
+    >>> condition_given("position=upper,lower", "train_on")
+    ('position', ['upper', 'lower'])
+    """
+    label, equals, values = text.partition("=")
+    if not (label and equals and values):
+        raise click.UsageError(
+            f"--{option.replace('_', '-')} must be LABEL=VALUE[,VALUE...], got {clean(text, 60)}."
+        )
+    return label, values.split(",")
+
+
+def _sides(data: Any, given: list[tuple[str, list[str]]]) -> dict[str, list[Any]]:
+    """Values as the label holds them: text, or whole numbers."""
+    out: dict[str, list[Any]] = {}
+    for label, values in given:
+        known = {str(v): v for v in data[label].values.tolist()} if label in data.coords else {}
+        out[label] = [known.get(value, value) for value in values]
+    return out
+
+
+def _as_numbers(values: Any, label: str) -> Any:
+    try:
+        return values.astype(float)
+    except ValueError:
+        raise click.UsageError(f"--numbers: the label {clean(label, 60)} holds text.") from None

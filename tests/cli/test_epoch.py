@@ -38,8 +38,8 @@ def test_refused(folder, tmp_path, capsys):
         (["epoch", str(folder), "--on", "trials", "-o", str(tmp_path / "a.nc")], "on='trials' is no table"),
         (["bin", str(folder), "--width", "0", "-o", str(tmp_path / "a.nc")], "width must be a number"),
         (["bin", str(tmp_path / "x.npy"), "--width", "1", "-o", str(tmp_path / "a.nc")], "holds responses already"),
-        (["bin", str(folder), "--width", "1", "-o", str(tmp_path)], "is a folder, a link or a device"),
-        (["bin", str(folder), "--width", "1", "-o", str(tmp_path / "no" / "a.nc")], "cannot write into"),
+        (["bin", str(folder), "--width", "1", "-o", str(tmp_path)], "is a folder; give a file name"),
+        (["bin", str(folder), "--width", "1", "-o", str(tmp_path / "no" / "a.nc")], "does not exist; create it first"),
         (["bin", str(folder), "--width", "1", "--unit", "7", "-o", str(tmp_path / "a.nc")], "there is no unit '7'"),
     ):
         assert main(arguments) == 2

@@ -13,6 +13,7 @@ from consilience._results._evaluation import ModelEvaluation
 from consilience._results._files import CLASSES, load, result_hash, save
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
+from consilience._results._psth import PSTH
 from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
@@ -20,6 +21,7 @@ from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
 
 __all__ = [
+    "PSTH",
     "CLASSES",
     "PLOTS",
     "SECTIONS",

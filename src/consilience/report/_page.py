@@ -6,7 +6,6 @@ import base64
 import hashlib
 import importlib
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -16,7 +15,8 @@ from markupsafe import Markup
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
-from consilience._results import SECTIONS, Result, target_path
+from consilience._core._whole_file import target_path, whole_file
+from consilience._results import SECTIONS, Result
 from consilience.plots._labels import shortened, visible
 from consilience.report._answer import answer
 from consilience.report._base import environment, slugged
@@ -142,20 +142,8 @@ def write(
         run=run,
         failures=failures,
     )
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=".html", dir=target.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise InputError(
-            f"report.write: cannot write {target}: {error.strerror or error}.", code="bad-path"
-        ) from None
-    finally:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
+    with whole_file(target, who="report.write", example="report.html") as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
     return target
 
 

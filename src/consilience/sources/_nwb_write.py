@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,8 +14,8 @@ import numpy as np
 
 from consilience._core._errors import InputError, warn
 from consilience._core._params import require, shorten
+from consilience._core._whole_file import target_path, whole_file
 from consilience._recording import Events, Intervals, Recording, Signal
-from consilience._results._files import target_path
 from consilience.sources._nwb_own import OWN, column_json, written_name
 
 __all__ = ["write_nwb"]
@@ -83,44 +82,24 @@ def write_nwb(
         raise InputError(
             f"{_WHO}: a Recording is expected, got {type(recording).__name__}.", code="bad-recording"
         )
-    target = target_path(path, who=_WHO, example="session.nwb")
-    if target.is_symlink() or (target.exists() and not target.is_file()):
-        raise InputError(
-            f"{_WHO}: {target} is a link or a device, not a plain file; give another name.", code="bad-path"
-        )
+    target_path(path, who=_WHO, example="session.nwb")
     pynwb = require("pynwb", extra="nwb", purpose=_WHO)
     start = _start(recording, session_start)
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=".nwb", dir=target.parent)
-    except OSError as error:
-        raise InputError(
-            f"{_WHO}: cannot write into {target.parent}: {error.strerror}.", code="bad-path"
-        ) from None
-    os.close(handle)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pynwb, about what its best practices would like
+    with whole_file(path, who=_WHO, example="session.nwb") as temporary, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pynwb, about what its best practices would like
+        try:
             file = _file(pynwb, recording, start)
-            with pynwb.NWBHDF5IO(temporary, mode="w") as stream:
+            with pynwb.NWBHDF5IO(str(temporary), mode="w") as stream:
                 stream.write(file)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except OSError as error:
-        raise InputError(
-            f"{_WHO}: cannot write {target}: {error.strerror or error}.", code="bad-path"
-        ) from None
-    except InputError:
-        raise
-    except Exception as error:
-        text = str(error.__cause__ or error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{_WHO}: pynwb could not write the recording ({shorten(text, 160)}); nothing was written.",
-            code="cannot-write",
-        ) from error
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-    return target
+        except (InputError, OSError):
+            raise
+        except Exception as error:
+            text = str(error.__cause__ or error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"{_WHO}: pynwb could not write the recording ({shorten(text, 160)}); nothing was written.",
+                code="cannot-write",
+            ) from error
+    return Path(path)
 
 
 def _start(recording: Recording, given: datetime.datetime | str | None) -> datetime.datetime:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import xarray as xr
 
 from consilience._core._errors import InputError
-from consilience._core._params import shorten
-from consilience.sources._files import check_path_text
+from consilience._core._whole_file import whole_file
 
 __all__ = ["write_array"]
 
@@ -41,33 +39,6 @@ def write_array(data: xr.DataArray, path: str | os.PathLike[str]) -> Path:
             f"{who}: data must be responses (an xarray.DataArray), got {type(data).__name__}.",
             code="not-responses",
         )
-    target = Path(check_path_text(os.fspath(path), who=who))
-    if target.is_dir() or target.is_symlink() or (target.exists() and not target.is_file()):
-        raise InputError(
-            f"{who}: {shorten(str(target))} is a folder, a link or a device; give a file name.",
-            code="bad-path",
-        )
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".writing-", suffix=".nc", dir=target.parent)
-    except OSError as error:
-        raise InputError(
-            f"{who}: cannot write into {target.parent}: {error.strerror}.", code="bad-path"
-        ) from None
-    os.close(handle)
-    try:
+    with whole_file(path, who=who, example="responses.nc") as temporary:
         data.rename("responses").to_netcdf(temporary, engine="h5netcdf")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{who}: {shorten(error.object)} is not valid Unicode text, which no file can hold; rename it.",
-            code="bad-ids",
-        ) from None
-    except OSError as error:
-        raise InputError(
-            f"{who}: cannot write {target}: {error.strerror or error}.", code="bad-path"
-        ) from None
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-    return target
+    return Path(path)

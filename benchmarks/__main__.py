@@ -34,6 +34,7 @@ NAMES = (
     "ridge",
     "banded",
     "epochs",
+    "glm",
 )
 
 
@@ -44,6 +45,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _epochs,
         _extras,
         _families,
+        _glm,
         _layers,
         _rdm_comparison,
         _rdms,
@@ -68,6 +70,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _shapes: ("shapes",),
         _stochastic: ("stochastic",),
         _encoding: ("ridge", "banded"),
+        _glm: ("glm",),
     }
     made = [
         row for module, names in sources.items() if set(names) & set(wanted) for row in module.rows(threads)

@@ -19,6 +19,7 @@ from consilience.units._rate import Drift, drift, firing_rate
 from consilience.units._scores import UnitScores
 from consilience.units._signal_correlations import signal_correlations
 from consilience.units._split_half import split_half
+from consilience.units._tuning_curve import TuningCurves, tuning_curve
 from consilience.units._tuning_snr import tuning_snr
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "IntervalHistogram",
     "JitterTest",
     "PairScores",
+    "TuningCurves",
     "UnitScores",
     "autocorrelogram",
     "cc_norm",
@@ -48,5 +50,6 @@ __all__ = [
     "r2_er",
     "signal_correlations",
     "split_half",
+    "tuning_curve",
     "tuning_snr",
 ]

@@ -1,0 +1,160 @@
+"""Fano factor, noise and signal correlations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import consilience as cs
+
+
+def test_fano_is_variance_over_mean_of_each_stimulus_weighted_by_means():
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(8), rng.integers(2, 9, 8))
+    counts = rng.poisson(rng.gamma(2, 2, 8)[ids][:, None], size=(ids.size, 2))
+    found = cs.units.fano_factor(counts, ids, n_perm=0)
+    for u in range(2):
+        v = [counts[ids == s, u].var(ddof=1) for s in range(8)]
+        m = [counts[ids == s, u].mean() for s in range(8)]
+        assert found.value[u] == pytest.approx(sum(v) / sum(m), rel=1e-12)
+
+
+def test_fano_of_elephant():
+    pytest.importorskip("elephant")
+    import neo
+    import quantities as pq
+    from elephant.statistics import fanofactor
+
+    rng = np.random.default_rng(0)
+    trains = [np.sort(rng.uniform(0, 1, rng.poisson(8))) for _ in range(20)]
+    peer = fanofactor([neo.SpikeTrain(t * pq.s, t_stop=1.0) for t in trains])
+    counts = np.array([[t.size] for t in trains])
+    assert cs.units.fano_factor(counts, n_perm=0).value[0] == pytest.approx(peer * 20 / 19)  # it divides by k
+
+
+@pytest.mark.parametrize("fano", [0.5, 1.0, 2.0])
+def test_fano_finds_the_truth_also_of_low_counts(fano):
+    rng = np.random.default_rng(1)
+    for mean in (0.5, 5.0):
+        ids = np.repeat(np.arange(60), 10)
+        rate = np.ceil(2 * rng.gamma(2, mean / 2, size=(60, 200)))[ids] / 2
+        draw = {0.5: lambda r: rng.binomial((2 * r).astype(int), 0.5), 1.0: rng.poisson}
+        counts = draw[fano](rate) if fano in draw else rng.negative_binomial(rate, 0.5)
+        found = cs.units.fano_factor(counts, ids, n_perm=39)
+        assert found.value.mean() == pytest.approx(fano, abs=0.04 * fano)
+        assert np.mean((found.ci_low <= fano) & (fano <= found.ci_high)) > 0.87
+        rejected = np.mean(found.p <= 0.05)
+        assert rejected < 0.09 if fano == 1 else rejected > 0.9
+        assert found.null_mean == pytest.approx(np.ones(200), abs=0.05)
+
+
+def test_fano_refuses_what_is_no_count_and_keeps_silent_units():
+    ids = np.repeat(np.arange(5), 4)
+    with pytest.raises(cs.InputError, match=r"counts must be whole numbers.*Rates in spikes/s") as error:
+        cs.units.fano_factor(np.full((20, 1), 0.5), ids)
+    assert error.value.code == "not-counts"
+    with pytest.raises(cs.InputError, match="at least 0"):
+        cs.units.fano_factor(np.full((20, 1), -1), ids)
+    counts = np.random.default_rng(0).poisson(3, size=(20, 2))
+    counts[:, 0] = 0
+    with pytest.warns(cs.ConsilienceWarning, match="silent-units"):
+        found = cs.units.fano_factor(counts, ids, n_perm=10)
+    assert np.isnan(found.value[0])
+    assert np.isfinite(found.value[1])
+
+
+def test_fano_over_trials_of_one_condition_is_the_jackknife():
+    counts = np.random.default_rng(2).poisson(4, size=(30, 1)).astype(float)
+    found = cs.units.fano_factor(counts, n_perm=0)
+    left = [np.log(np.delete(counts, i).var(ddof=1) / np.delete(counts, i).mean()) for i in range(30)]
+    from scipy import stats
+
+    se = np.sqrt(29 / 30 * np.sum((left - np.mean(left)) ** 2))
+    away = stats.t.ppf(0.975, 29) * se
+    assert found.ci_low[0] == pytest.approx(found.value[0] * np.exp(-away), rel=1e-9)
+
+
+# -- correlations
+
+
+def correlated(n, k, noise, signal, units=4, seed=0):
+    rng = np.random.default_rng(seed)
+    mix = [np.linalg.cholesky((1 - r) * np.eye(units) + r) for r in (signal, noise)]
+    ids = np.repeat(np.arange(n), k)
+    s = rng.normal(size=(n, units)) @ mix[0].T
+    return s[ids] + rng.normal(size=(n * k, units)) @ mix[1].T, ids
+
+
+def test_noise_correlations_are_those_of_z_scores():
+    x, ids = correlated(12, 8, 0.3, 0.0)
+    z = np.concatenate([(x[ids == s] - x[ids == s].mean(0)) / x[ids == s].std(0, ddof=1) for s in range(12)])
+    away = np.concatenate([x[ids == s] - x[ids == s].mean(0) for s in range(12)])
+    for scale, rows in (("stimulus", z), ("pooled", away)):
+        r = (rows.T @ rows) / np.sqrt(np.outer((rows**2).sum(0), (rows**2).sum(0)))
+        np.fill_diagonal(r, np.nan)
+        assert cs.units.noise_correlations(x, ids, scale=scale, n_perm=0).value == pytest.approx(
+            r, nan_ok=True
+        )
+
+
+def test_noise_correlations_find_the_truth_whatever_the_signal():
+    held, rejected, family = [], [], []
+    for k in range(40):
+        for noise in (0.0, 0.25):
+            x, ids = correlated(20, 10, noise, 0.6, seed=k)
+            found = cs.units.noise_correlations(x, ids, n_perm=39 if noise == 0 else 0)
+            held.append((found.above("ci_low") <= noise) & (noise <= found.above("ci_high")))
+            if noise == 0:
+                rejected.append(found.above("p") <= 0.05)
+                family.append((found.above("p_fwer") <= 0.05).any())
+    assert 0.9 < np.mean(held) < 0.99
+    assert np.mean(rejected) < 0.1
+    assert np.mean(family) < 0.15
+
+
+def test_signal_correlations_find_the_truth_whatever_the_noise():
+    values, plain, rejected = [], [], []
+    for k in range(40):
+        x, ids = correlated(60, 4, 0.5, 0.0, units=3, seed=k)
+        found = cs.units.signal_correlations(x, ids, n_perm=39)
+        values.append(found.above())
+        means = np.stack([x[ids == s].mean(0) for s in range(60)])
+        plain.append(np.corrcoef(means.T)[np.triu_indices(3, 1)])
+        rejected.append(found.above("p") <= 0.05)
+    assert np.mean(values) == pytest.approx(0, abs=0.04)
+    assert np.mean(plain) > 0.07  # noise correlations leak into the correlation of means
+    assert np.mean(rejected) < 0.12
+    x, ids = correlated(400, 4, 0.5, 0.6, units=2)
+    found = cs.units.signal_correlations(x, ids, n_perm=0)
+    assert found.ci_low[0, 1] < 0.6 < found.ci_high[0, 1]
+
+
+def test_signal_correlation_is_the_mean_over_splits_of_the_repeats():
+    x, ids = correlated(30, 4, 0.5, 0.4, units=2)
+    x = x.reshape(30, 4, 2)
+
+    def cross(i, j):  # products of different trials of a stimulus, less those of different stimuli
+        same = [x[s, a, i] * x[s, b, j] for s in range(30) for a in range(4) for b in range(4) if a != b]
+        m = x.mean(axis=1)
+        other = [m[s, i] * m[r, j] for s in range(30) for r in range(30) if s != r]
+        return np.mean(same) - np.mean(other)
+
+    expected = cross(0, 1) / np.sqrt(cross(0, 0) * cross(1, 1))
+    found = cs.units.signal_correlations(x.reshape(120, 2), ids, n_perm=0).value[0, 1]
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_correlations_say_what_they_cannot_do():
+    x, ids = correlated(20, 2, 0.0, 0.0)
+    with pytest.warns(cs.ConsilienceWarning, match=r"few-repeats.*2 repeats.*scale='pooled'"):
+        cs.units.noise_correlations(x, ids, n_perm=0)
+    with pytest.raises(cs.InputError, match="at least 2 units recorded at once, got 1"):
+        cs.units.noise_correlations(x[:, :1], ids)
+    x[:, 0] = 1.0
+    with pytest.warns(cs.ConsilienceWarning, match="silent-units"):
+        found = cs.units.noise_correlations(x, ids, scale="pooled", n_perm=10)
+    assert np.isnan(found.value[0]).all()
+    assert np.isfinite(found.p[1, 2])
+    rng = np.random.default_rng(0)
+    with pytest.warns(cs.ConsilienceWarning, match=r"ceiling-too-low"):
+        cs.units.signal_correlations(rng.normal(size=(40, 6)), np.repeat(np.arange(20), 2), n_perm=0)

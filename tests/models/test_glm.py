@@ -437,6 +437,22 @@ def test_intervals_narrow_with_the_penalty_and_refuse_the_group_lasso():
         GLM(penalty="group", alpha=0.1).fit(x, y).coef_interval(x)
 
 
+def test_intervals_of_sums_are_those_of_a_turned_design():
+    x, y, _, _ = planted()
+    turn = np.random.default_rng(3).normal(size=(6, 6))
+    model = GLM(tol=1e-10).fit(x, y)
+    other = GLM(tol=1e-10).fit(x @ np.linalg.inv(turn), y)  # whose coefficients are turn @ w
+    for given in (None, y):
+        found = np.stack(model.coef_interval(x, given, of=turn))
+        np.testing.assert_allclose(
+            found, np.stack(other.coef_interval(x @ np.linalg.inv(turn), given)), atol=2e-4
+        )
+    one = GLM().fit(x, y[:, 0]).coef_interval(x, of=turn[:2])
+    assert one[0].shape == (2,)
+    with pytest.raises(cs.InputError, match=r"of must be \(sums, 6\)"):
+        model.coef_interval(x, of=np.ones((2, 5)))
+
+
 @pytest.mark.slow
 def test_intervals_hold_the_truth():
     held = {"laplace": 0, "sandwich": 0, "sandwich over-dispersed": 0, "laplace over-dispersed": 0}

@@ -19,8 +19,9 @@ def coefficient_spread(
     options: Any,
     alpha: np.ndarray,
     block: int | None,
+    of: np.ndarray,
 ) -> np.ndarray:
-    """(p, t) standard errors of slopes.
+    """(m, t) standard errors of ``of`` (m, p) times the slopes.
 
     With H = X' W X / n + alpha (constant unpenalised): sqrt diag phi H^-1 / n, or, given y, sqrt diag H^-1 V H^-1 / n,
     V = sum_b s_b s_b' / n, s_b the scores of block b summed, times b / (b - 1).
@@ -35,7 +36,7 @@ def coefficient_spread(
     phi = fitted.dispersion if options.name in ("gaussian", "gamma") else np.ones(fitted.dispersion.size)
     penalty = np.zeros(z.shape[1])
     penalty[:p] = 1.0
-    out = np.empty((p, theta.shape[1]))
+    out = np.empty((len(of), theta.shape[1]))
     residual, edges = None, np.zeros(1, np.int64)
     if y is not None:
         residual = observation.terms(eta, y)[1] - (y if observation.linear else 0.0)
@@ -54,5 +55,7 @@ def coefficient_spread(
             scores = scores - scores.mean(axis=0)
             correct = edges.size / max(1, edges.size - 1)
             covariance = inverse @ (scores.T @ scores) @ inverse * correct / n**2
-        out[:, u] = np.sqrt(np.maximum(np.diag(covariance)[:p], 0.0))
+        out[:, u] = np.sqrt(
+            np.maximum(np.einsum("mp,pq,mq->m", of, covariance[:p, :p], of, optimize=True), 0.0)
+        )
     return out

@@ -18,10 +18,12 @@ from consilience.plots._dots import plot_dots
 from consilience.plots._encoding import plot_encoding
 from consilience.plots._equivalence import plot_equivalence
 from consilience.plots._evaluation import plot_evaluation
+from consilience.plots._glm import plot_filter, plot_time_rescaling
 from consilience.plots._influence import plot_influence
 from consilience.plots._map import plot_map
 from consilience.plots._partition import plot_partition
 from consilience.plots._profile import plot_profile
+from consilience.plots._psth import plot_psth
 from consilience.plots._quality import plot_quality
 from consilience.plots._rdm_movie import plot_rdm_movie
 from consilience.plots._rdms import plot_rdms
@@ -39,12 +41,14 @@ __all__ = [
     "plot_contrasts",
     "plot_dots",
     "plot_encoding",
+    "plot_filter",
     "plot_influence",
     "plot_equivalence",
     "plot_evaluation",
     "plot_map",
     "plot_partition",
     "plot_profile",
+    "plot_psth",
     "plot_quality",
     "plot_rdm_movie",
     "plot_rdms",
@@ -52,4 +56,5 @@ __all__ = [
     "plot_shape_space",
     "plot_stimulus_map",
     "plot_systems_map",
+    "plot_time_rescaling",
 ]

@@ -48,6 +48,7 @@ from consilience.stats._permutation import max_statistic_p, p_value, permutation
 from consilience.stats._relabellings import distinct_relabellings
 from consilience.stats._series import autocorrelation_time, block_weights, circular_shifts
 from consilience.stats._time_rescaling import TimeRescaling, time_rescaling
+from consilience.stats._trial_mean import trial_mean_interval
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
@@ -106,6 +107,7 @@ __all__ = [
     "stretches",
     "subset_rows",
     "t_test",
+    "trial_mean_interval",
     "two_factor_interval",
     "two_factor_variance",
     "weighted_reliability",

@@ -64,6 +64,7 @@ WITHOUT_EXAMPLE = {
     "cs.Equivalence",
     "cs.Influence",
     "cs.ModelEvaluation",
+    "cs.PSTH",
     "cs.RDMMovie",
     "cs.Searchlight",
     "cs.ConsilienceError",

@@ -35,6 +35,7 @@ CALLS = {
         "baseline[0]['a']": lambda r: cs.compare({"a": A}, B, baseline={0: {"a": r}}),
     },
     "rdms": {"systems": cs.rdms, "systems['q']": lambda r: cs.rdms({"q": r})},
+    "psth": {"data": cs.psth},
     "rdm_movie": {
         "data": cs.rdm_movie,
         "models": lambda r: cs.rdm_movie(MOVING, models=r),
@@ -82,9 +83,13 @@ CALLS = {
     },
 }
 # where RDMs would not do, so that to_rdm_data would not help
-OF_RESPONSES = {("encode", "x"), ("encode", "x['q']"), ("encode", "y"), ("rdm_movie", "data")} | {
-    ("searchlight", "data")
-}
+OF_RESPONSES = {
+    ("encode", "x"),
+    ("encode", "x['q']"),
+    ("encode", "y"),
+    ("psth", "data"),
+    ("rdm_movie", "data"),
+} | {("searchlight", "data")}
 PLACES = [(verb, name) for verb, calls in CALLS.items() for name in calls]
 
 

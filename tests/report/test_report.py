@@ -548,6 +548,7 @@ def some_results():
     yield "space", cs.shape_space({**models, "<i>": z}, "cka", **few)
     yield "encoding", cs.encode(models, z, cv=4, n_boot=10, n_perm=0, rng=0)
     yield "evaluation", cs.evaluate_models(models, z, **few)
+    yield "psth", cs.psth(trials)
     yield "movie", cs.rdm_movie(trials, noise=None, models={"m<": target}, **few)
     yield "light", cs.searchlight(placed, target, n_units=3, **few)
 

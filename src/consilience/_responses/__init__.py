@@ -5,6 +5,7 @@ Responses have dims ("trial", "unit"), ("trial", "time", "unit") or ("time", "un
 RDM data has dims ("rdm", "stimulus", "stimulus_").
 """
 
+from consilience._responses._baseline import baseline
 from consilience._responses._check import check_rdm_data, check_responses, is_rdm_data, recorded_cautions
 from consilience._responses._group import average, split
 from consilience._responses._ids import check_ids, made_up_ids, stable_order
@@ -13,6 +14,7 @@ from consilience._responses._match import align, common_ids, iterate_systems, se
 from consilience._responses._pseudo import PseudoPopulation, pseudo_population
 from consilience._responses._rdm_data import rdm_data
 from consilience._responses._schema import DIMS, DISTANCES, KINDS
+from consilience._responses._smooth import smooth
 from consilience._responses._unflatten import unflatten
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "PseudoPopulation",
     "align",
     "average",
+    "baseline",
     "check_ids",
     "check_rdm_data",
     "check_responses",
@@ -34,6 +37,7 @@ __all__ = [
     "recorded_cautions",
     "responses",
     "select_ids",
+    "smooth",
     "split",
     "stable_order",
     "stimulus_ids",

@@ -34,6 +34,7 @@ PLOTS = {
     "Contrasts": "consilience.plots:plot_contrasts",
     "Encoding": "consilience.plots:plot_encoding",
     "Quality": "consilience.plots:plot_quality",
+    "PSTH": "consilience.plots:plot_psth",
     "RDMMovie": "consilience.plots:plot_rdm_movie",
     "Searchlight": "consilience.plots:plot_searchlight",
     "Agreement": "consilience.plots:plot_agreement",

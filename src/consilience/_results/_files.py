@@ -28,6 +28,7 @@ from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
+from consilience._results._psth import PSTH
 from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
@@ -42,6 +43,7 @@ CLASSES: dict[str, type[Result]] = {
     "Best": Best,
     "RDMs": RDMs,
     "Encoding": Encoding,
+    "PSTH": PSTH,
     "Quality": Quality,
     "RDMMovie": RDMMovie,
     "Searchlight": Searchlight,

@@ -8,6 +8,7 @@ from consilience.analyses._equivalence import equivalence
 from consilience.analyses._evaluate_models import evaluate_models
 from consilience.analyses._influence import influence
 from consilience.analyses._partition import partition
+from consilience.analyses._psth import psth
 from consilience.analyses._quality import quality
 from consilience.analyses._rdm_movie import rdm_movie
 from consilience.analyses._rdms import rdms
@@ -24,6 +25,7 @@ __all__ = [
     "evaluate_models",
     "influence",
     "partition",
+    "psth",
     "quality",
     "rdm_movie",
     "rdms",

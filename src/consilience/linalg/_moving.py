@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage, special
 
-__all__ = ["KERNELS", "moving_percentile", "smooth", "smoothing_kernel"]
+__all__ = ["KERNELS", "moving_percentile", "smooth_known", "smoothing_kernel"]
 
 KERNELS = ("gaussian", "causal", "boxcar")
 _REACH = 4.0  # standard deviations at which a kernel ends
@@ -21,11 +21,11 @@ def smoothing_kernel(kernel: str, sd: float) -> np.ndarray:
     """
     if kernel == "boxcar":
         half = np.sqrt(3.0) * sd
-        h = int(np.ceil(half + 0.5))
+        h = int(np.ceil(half + 0.5 - 1e-6))
         edges = np.clip(np.arange(-h, h + 2) - 0.5, -half, half)
         weights = np.diff(edges)
     else:
-        h = max(1, int(np.ceil(_REACH * sd)))
+        h = max(1, int(np.ceil(_REACH * sd - 1e-6)))  # rounding of sd adds no weight
         edges = np.arange(-h, h + 2) - 0.5
         if kernel == "causal":
             # bin k holds the lags from k to k + 1 samples: what is in the present bin is not after it
@@ -34,19 +34,17 @@ def smoothing_kernel(kernel: str, sd: float) -> np.ndarray:
     return weights / weights.sum()
 
 
-def smooth(values: np.ndarray, weights: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
+def smooth_known(values: np.ndarray, weights: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
     """Weighted means along axis 0: y(t) = sum_k w(k) x(t - k) / sum of those w(k) whose sample is there and known.
 
-    values : (n, ...).   weights : (2 h + 1,) at lags -h ... h.   known : bool, of the shape of values or (n,); where no
-    weight falls on a known sample, and where a sample is unknown itself, the result is NaN.
+    values : (n, ...).   weights : (2 h + 1,) at lags -h ... h.   known : bool, broadcast against values (with size 1
+    along axes that it does not tell apart). Unknown samples, and those on which no weight falls, are NaN.
     """
     x = np.asarray(values, dtype=np.float64)
-    there = np.ones(x.shape[:1], dtype=bool) if known is None else np.asarray(known, dtype=bool)
-    shaped = there.reshape(there.shape + (1,) * (x.ndim - there.ndim))
-    total = ndimage.convolve1d(np.where(shaped, x, 0.0), weights, axis=0, mode="constant")
+    there = np.ones((x.shape[0],) + (1,) * (x.ndim - 1), dtype=bool) if known is None else np.asarray(known)
+    total = ndimage.convolve1d(np.where(there, x, 0.0), weights, axis=0, mode="constant")
     share = ndimage.convolve1d(there.astype(np.float64), weights, axis=0, mode="constant")
-    share = share.reshape(share.shape + (1,) * (x.ndim - share.ndim))
-    usable = shaped & (share > 1e-12)
+    usable = there & (share > 1e-12)
     return np.where(usable, total / np.where(usable, share, 1.0), np.nan)
 
 

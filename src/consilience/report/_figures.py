@@ -117,6 +117,11 @@ FIGURES: Mapping[str, Figure] = {
         title="How well the models explain the data",
         caption=_evaluation,
     ),
+    "PSTH": Figure(
+        title="Responses over time",
+        caption="Mean over trials at each time, one colour per condition; band: its interval over trials, of each time "
+        "by itself. Dotted: time 0.",
+    ),
     "Quality": Figure(title="Each unit", caption=_quality),
     "RDMMovie": Figure(
         title="Likeness to the models over time, and how long it lasts",

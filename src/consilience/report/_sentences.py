@@ -94,6 +94,24 @@ def _quality(result: Any) -> tuple[str, ...]:
     return tuple(said[:6])
 
 
+def _psth(result: Any) -> tuple[str, ...]:
+    data, unit = result.data, str(result.settings.get("time_units", "s"))
+    times, mean = data["time"].values, data["mean"].mean("unit")
+    said = [
+        f"Means over trials of {plural(data.sizes['condition'], 'condition')} ({_name(result.settings.get('by', ''))}) "
+        f"at {plural(times.size, 'time')}, {plural(data.sizes['unit'], 'unit')}."
+    ]
+    for name in data["condition"].values.tolist()[:4]:
+        row = mean.sel(condition=name).values
+        if np.isfinite(row).any():
+            at = int(np.nanargmax(row))
+            said.append(
+                f"{_name(name)} is highest at {times[at]:g} {unit}: {number(row[at])} "
+                f"({result.settings.get('values', '')}), mean of all units."
+            )
+    return tuple(said)
+
+
 def _partition(result: Any) -> tuple[str, ...]:
     frame = result.to_frame()
     total = frame[frame["kind"] == "total"].iloc[0]
@@ -411,6 +429,7 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Decoding": decoding_sentences,
     "Encoding": _encoding,
     "Influence": _influence,
+    "PSTH": _psth,
     "Quality": _quality,
     "ModelEvaluation": _evaluation,
     "RDMMovie": _movie,

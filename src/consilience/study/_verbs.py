@@ -305,6 +305,14 @@ VERBS: dict[str, Verb] = {
         made={"measure": _make_measure},
         lay_out=lay_out_one,
     ),
+    "psth": Verb(
+        function="consilience.analyses:psth",
+        sides={"data": Side(alone=True, responses=True)},
+        options={"by": _MATCHED["by"], "level": _INFERENCE["level"]},
+        labels=("by",),
+        lay_out=lay_out_one,
+        seeded=False,
+    ),
     "quality": Verb(
         function="consilience.analyses:quality",
         sides={"data": Side(alone=True, responses=True)},

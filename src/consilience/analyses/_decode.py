@@ -232,7 +232,7 @@ def _design(
     seed: Seed,
     **options: Any,
 ) -> tuple[xr.DataArray, Design]:
-    checked = check_responses(data, who=WHO)
+    checked = check_responses(_of_all_trials(data), who=WHO)
     if checked.dims == ("time", "unit"):
         for name, default in (("groups", "auto"), ("folds", None), ("train_on", None), ("test_on", None)):
             if options[name] != default:
@@ -275,26 +275,35 @@ def _design(
     return checked, from_trials(checked, x, times, units, found, sides=sides, seed=seed, **options)
 
 
+def _of_all_trials(data: Any) -> Any:
+    """Of trials of unequal lengths, the times that are there in all of them."""
+    if (
+        not isinstance(data, xr.DataArray)
+        or "valid" not in data.coords
+        or data["valid"].dims != ("trial", "time")
+    ):
+        return data
+    whole = data["valid"].values.astype(bool).all(axis=0)
+    if not whole.any():
+        raise InputError(
+            f"{WHO}: at no time are all trials valid; cut the window shorter, or leave out the short trials.",
+            code="too-few",
+        )
+    if not whole.all():
+        warn(
+            "times-left-out",
+            f"{int((~whole).sum())} of {whole.size} times are not there in every trial and were left out.",
+            "Trials of one length, or a shorter window.",
+        )
+    return data.isel(time=whole).drop_vars("valid")
+
+
 def _over_time(data: xr.DataArray, time: str | None) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """(x (n, times, p), times, names of units)."""
     values, units = np.asarray(data.values), _units(data)
     if data.ndim == 2:
         return values[:, None, :], None, units
     times = np.asarray(data["time"].values if "time" in data.coords else np.arange(data.sizes["time"]))
-    if "valid" in data.coords and data["valid"].dims == ("trial", "time"):
-        whole = data["valid"].values.all(axis=0)
-        if not whole.any():
-            raise InputError(
-                f"{WHO}: at no time are all trials valid; cut the window shorter, or leave out the short trials.",
-                code="too-few",
-            )
-        if not whole.all():
-            warn(
-                "times-left-out",
-                f"{int((~whole).sum())} of {whole.size} times are not there in every trial and were left out.",
-                "Trials of one length, or a shorter window.",
-            )
-            values, times = values[:, whole], times[whole]
     if time == "each":
         return values, times, units
     if time == "mean":

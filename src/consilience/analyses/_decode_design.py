@@ -133,7 +133,7 @@ def from_trials(
     if n < FEWEST:
         raise InputError(f"{WHO}: at least {FEWEST} trials are needed, got {n}.", code="too-few")
     run = None if folds is None else np.unique(label_of(data, folds, "folds"), return_inverse=True)[1]
-    owner, what = _groups(data, target, groups, run)
+    owner, what = _groups(data, target, groups, run, sides)
     if target.codes is not None:
         _check_classes(target, owner, what, sides)
     constant = _constant_within(owner, target.constant_key)
@@ -231,7 +231,7 @@ def from_trials(
 
 
 def _groups(
-    data: xr.DataArray, target: Target, groups: Any, run: np.ndarray | None
+    data: xr.DataArray, target: Target, groups: Any, run: np.ndarray | None, sides: Any
 ) -> tuple[np.ndarray, str]:
     """(n,) int: rows that are on one side of every split, and what they are."""
     n = data.sizes["trial"]
@@ -243,6 +243,8 @@ def _groups(
     several = per_class is None or bool((per_class > 1).any())
     leaks = repeats and of_stimuli and several
     if groups is None or groups == "trial" or (groups == "auto" and run is not None):
+        if sides is not None and not set(stimulus[sides[0]]) & set(stimulus[sides[1]]):
+            leaks = False
         if leaks and (run is None or _shared(stimulus, run)):
             warn(
                 "repeats-split",

@@ -192,6 +192,22 @@ def test_what_the_recording_itself_refuses_is_critical():
     assert "x.nwb" in found[0].text
 
 
+def test_several_variables_are_listed_and_named(tmp_path, capsys):
+    path = tmp_path / "several.npz"
+    rng = np.random.default_rng(0)
+    np.savez(path, rate=rng.normal(size=(30, 4)), lever=np.sin(np.arange(300) / 9))
+    assert main(["inspect", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "holds  lever: (300,) float64" in out
+    assert "hint: several variables; name those that are meant: --option spikes=NAME" in out
+    assert main(["inspect", str(path), "--option", "signals=lever", "--option", "rate=100"]) == 0
+    assert "lever: 300" in capsys.readouterr().out
+    assert main(["inspect", str(path), "--option", "rate"]) == 2
+    assert "--option must be NAME=VALUE" in capsys.readouterr().err
+    assert main(["inspect", str(path), "--option", "sped=3"]) == 2
+    assert "no option 'sped'" in capsys.readouterr().err
+
+
 def test_python_gets_the_same(tmp_path):
     facts, findings = cs.sources.look_into(make.damaged(tmp_path)["samples"])
     assert dict(facts)["format"] == "nwb"

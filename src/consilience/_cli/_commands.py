@@ -132,6 +132,13 @@ def report(**options: Any) -> int:
 
 @cli.command()
 @click.argument("file", type=click.Path())
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of the reader, as of cs.read: rate=30, spikes=times. May be given several times.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @debug
 def inspect(**options: Any) -> int:

@@ -18,18 +18,21 @@ from consilience._core._errors import InputError
 __all__ = ["command"]
 
 
-def command(*, file: str, as_json: bool) -> int:
+def command(*, file: str, as_json: bool, options: tuple[str, ...] = ()) -> int:
     from consilience.sources import look_into, read_raw
 
-    looked = look_into(file)
-    if looked is not None:
-        return _recording(file, *looked, as_json=as_json)
+    given = dict(map(_option, options))
     try:
+        looked = look_into(file, **given)
+        if looked is not None:
+            return _recording(file, *looked, as_json=as_json)
         raw = read_raw(file, who="inspect")
     except InputError as error:
-        if error.code != "is-a-result":
+        if error.code == "is-a-result":
+            return _result(file, as_json=as_json)
+        if error.code != "which-member" or given:
             raise
-        return _result(file, as_json=as_json)
+        return _variables(file, as_json=as_json)
     facts, findings = _facts(raw), [*_findings(raw), *_doubts(raw)]
     if as_json:
         listed = [{"severity": severity, "text": text} for severity, text in findings]
@@ -48,7 +51,7 @@ def _recording(file: str, facts: list[tuple[str, str]], findings: list[Any], *, 
         told: dict[str, Any] = {}
         for key, value in facts:
             told.setdefault(key, []).append(value)
-        several = ("table", "signal", "not read")
+        several = ("table", "signal", "not read", "holds")
         listed = {key: values if key in several else values[0] for key, values in told.items()}
         tell(json.dumps({"file": file, **listed, "findings": [vars(entry) for entry in findings]}, indent=1))
     else:
@@ -60,6 +63,36 @@ def _recording(file: str, facts: list[tuple[str, str]], findings: list[Any], *, 
         if not findings:
             tell("  ok: nothing that an analysis would stumble over")
     return 2 if any(entry.severity == "critical" for entry in findings) else 0
+
+
+def _option(text: str) -> tuple[str, Any]:
+    """``name=value`` of an option of the reader; numbers, lists and true or false as YAML has them."""
+    import yaml
+
+    name, equals, value = text.partition("=")
+    try:
+        if not equals or not name.isidentifier():
+            raise ValueError
+        return name, yaml.safe_load(value)
+    except (ValueError, yaml.YAMLError):
+        raise InputError(
+            f"inspect: --option must be NAME=VALUE, such as rate=30, got {clean(text, 60)!r}.",
+            code="bad-parameter",
+        ) from None
+
+
+def _variables(file: str, *, as_json: bool) -> int:
+    """What stands in a file of which several variables could be meant."""
+    from consilience.sources import Finding, variables
+
+    facts = [("holds", line.strip()) for line in repr(variables(file)).splitlines()[1:]]
+    say = Finding(
+        "hint",
+        "which-member",
+        "several variables; name those that are meant: --option spikes=NAME (signals, trials, events), or in Python "
+        "cs.read(path, spikes='NAME'); for other arrays cs.sources.variables(path)['NAME'] and cs.responses",
+    )
+    return _recording(file, facts, [say], as_json=as_json)
 
 
 def _result(file: str, *, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 from consilience.sources._door import read
 from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, check_path_text, read_bytes_limit
+from consilience.sources._finding import Finding
 from consilience.sources._from_object import from_object
 from consilience.sources._ids import read_ids
 from consilience.sources._look import look_into
@@ -13,6 +14,7 @@ from consilience.sources._variables import variables
 from consilience.sources._write_array import write_array
 
 __all__ = [
+    "Finding",
     "Raw",
     "check_file",
     "check_path_text",

@@ -81,7 +81,7 @@ def decode(
     time : of (trial, time, unit): decode at "each" time, from the "mean" over time, or None = all times together.
     generalise_time : of classes: train at every time, test at every time.
     train_on, test_on : {label: value or values}, or True/False per trial: condition generalisation. Where the two share
-        no group, one split; else folds.
+        no group, one split (unless ``folds`` is given); else folds.
     circular : numbers are angles (rad).
     score : "balanced_accuracy", "accuracy", "log_loss", "auc"; "r", "r2"; "circular_error".
     standardise : z-score each unit by its training rows; never done for models of counts.

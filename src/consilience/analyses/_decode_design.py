@@ -13,17 +13,14 @@ import xarray as xr
 from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
 from consilience._core._seeds import Seed
+from consilience.analyses._decode_relabel import constant_within, exchanged, relabeller
 from consilience.analyses._decode_target import WHO, Target, label_of
 from consilience.linalg import constant_columns
 from consilience.stats import (
     group_folds,
-    group_permutations,
     group_weights,
-    label_permutations,
     multinomial_weights,
-    permutations,
     stratified_folds,
-    stretches,
 )
 
 __all__ = ["Design", "from_trials", "sides_of", "varying_units"]
@@ -136,9 +133,10 @@ def from_trials(
     owner, what = _groups(data, target, groups, run, sides)
     if target.codes is not None:
         _check_classes(target, owner, what, sides)
-    constant = _constant_within(owner, target.constant_key)
+    constant = constant_within(owner, target.constant_key)
     train_side, test_side = sides if sides is not None else (np.ones(n, bool),) * 2
-    apart = sides is not None and not (set(owner[train_side].tolist()) & set(owner[test_side].tolist()))
+    apart = sides is not None and run is None
+    apart = apart and not (set(owner[train_side].tolist()) & set(owner[test_side].tolist()))
 
     def dealt(seed: Seed) -> list[np.ndarray]:
         rng = seed.stream("folds")
@@ -197,8 +195,8 @@ def from_trials(
         parts = group_folds(own, count, seed.stream(f"inner{train[0]}-{train.size}"), who=WHO)
         return [(np.setdiff1d(np.arange(train.size), test), test) for test in parts]
 
-    exchange = _exchange(x, target, drawn, what, run, strata)
-    relabel = _relabeller(target, exchange, strata, drawn, constant)
+    exchange = exchanged(x, target, drawn, what, run, strata)
+    relabel = relabeller(target, exchange, strata, drawn, constant)
     blocks = int(drawn.max()) + 1
     return Design(
         x=x,
@@ -238,7 +236,7 @@ def _groups(
     single = np.arange(n)
     stimulus = np.unique(data["stimulus"].values, return_inverse=True)[1]
     repeats = bool(np.bincount(stimulus).max() > 1)
-    of_stimuli = _constant_within(stimulus, target.constant_key)
+    of_stimuli = constant_within(stimulus, target.constant_key)
     per_class = _groups_of_classes(target, stimulus)
     several = per_class is None or bool((per_class > 1).any())
     leaks = repeats and of_stimuli and several
@@ -271,12 +269,7 @@ def _groups(
 
 def _shared(owner: np.ndarray, run: np.ndarray) -> bool:
     """Does a group stand in several runs?"""
-    return not _constant_within(owner, run)
-
-
-def _constant_within(owner: np.ndarray, key: np.ndarray) -> bool:
-    """Has every group one value of ``key``?"""
-    return np.unique(np.stack([owner, key]), axis=1).shape[1] == np.unique(owner).size
+    return not constant_within(owner, run)
 
 
 def _groups_of_classes(target: Target, owner: np.ndarray) -> np.ndarray | None:
@@ -365,93 +358,10 @@ def _dealt_part(one: Split, owner: np.ndarray, target: Target, cv: int, seed: Se
     train, test = one
     own = np.unique(owner[train], return_inverse=True)[1]
     rng, count = seed.stream("left out"), min(cv, int(own.max()) + 1)
-    if target.codes is not None and _constant_within(own, target.codes[train]):
+    if target.codes is not None and constant_within(own, target.codes[train]):
         dealt = stratified_folds(target.codes[train], own, count, rng)
     else:
         dealt = group_folds(own, count, rng, who=WHO)
     kept = np.delete(train, dealt[0])
     lost = target.codes is not None and not np.isin(target.codes[test], target.codes[kept]).all()
     return [one if lost else (kept, test)]
-
-
-def _exchange(
-    x: np.ndarray,
-    target: Target,
-    drawn: np.ndarray,
-    what: str,
-    run: np.ndarray | None,
-    strata: np.ndarray,
-) -> np.ndarray | None:
-    """(n,) int: what changes places as a whole in the null; None for numbers."""
-    if target.codes is None:
-        return None
-    single = np.arange(target.codes.size)
-    if what != "trial" and _constant_within(drawn, target.codes) and _constant_within(drawn, strata):
-        return drawn
-    found = stretches(target.codes, strata if run is not None else np.zeros_like(strata))
-    mean = target.codes.size / (found.max() + 1)
-    share = np.bincount(target.codes) / target.codes.size
-    by_chance = 1.0 / max(1.0 - (share**2).sum(), 1e-9)
-    if mean <= 2 * by_chance:
-        return single
-    alike = _likeness_of_neighbours(x, target.codes)
-    if alike <= max(0.1, 4 / np.sqrt(target.codes.size)):
-        return single  # trials that were only sorted by class
-    said = (
-        f"trials of one class come in stretches of {mean:.1f} in a row ({by_chance:.1f} by chance), and neighbours are "
-        f"alike beyond their class (r = {alike:.2f})"
-    )
-    if run is not None:
-        warn(
-            "neighbours-alike",
-            f"{said}: in the null whole stretches change places inside a run.",
-            "Expected of block designs; else average the trials of a block first.",
-        )
-        return found
-    warn(
-        "neighbours-alike",
-        f"{said}: they stand in training and test, so the score and its p are too good.",
-        "Leave whole runs out with folds='label', or keep neighbours together with groups='label'.",
-    )
-    return single
-
-
-def _likeness_of_neighbours(x: np.ndarray, codes: np.ndarray) -> float:
-    """Mean over units of the correlation of each trial with the next, class means taken out."""
-    z = x.mean(axis=1, dtype=np.float64)
-    for c in np.unique(codes):
-        z[codes == c] -= z[codes == c].mean(axis=0)
-    size = (z * z).mean(axis=0)
-    varying = size > 0
-    if not varying.any():
-        return 0.0
-    return float(((z[1:] * z[:-1]).mean(axis=0)[varying] / size[varying]).mean())
-
-
-def _relabeller(
-    target: Target, exchange: np.ndarray | None, strata: np.ndarray, drawn: np.ndarray, constant: bool
-) -> Callable[[int, np.random.Generator], np.ndarray]:
-    n = strata.size
-
-    def relabel(count: int, rng: np.random.Generator) -> np.ndarray:
-        if exchange is not None:
-            assert target.codes is not None
-            found, ways = label_permutations(target.codes, exchange, strata, count, rng)
-        elif drawn.max() + 1 == n:
-            return permutations(n, count, rng)
-        elif constant:
-            found, ways = group_permutations(drawn, count, rng)
-        else:  # numbers that differ inside a group change places there
-            order = np.argsort(drawn[None] + rng.random((count, n)), axis=1)
-            found = np.empty_like(order)
-            found[:, np.argsort(drawn, kind="stable")] = order
-            ways = 9.0
-        if ways < 2:
-            warn(
-                "few-relabellings",
-                f"The labels can change places in only {10**ways:.0f} ways, so p is not small.",
-                "More groups, or more trials in a run.",
-            )
-        return found
-
-    return relabel

@@ -66,8 +66,18 @@ def designs_of_draws(
         else:
             x = x[:, :, np.isin(units, kept)]
         sides = sides_of(data, train_on, test_on)
+        apart = sides is not None and not (sides[0] & sides[1]).any()
         made = from_trials(
-            data, x, times, kept, found, cv=cv, groups="trial", folds="fold", sides=sides, seed=own
+            data,
+            x,
+            times,
+            kept,
+            found,
+            cv=cv,
+            groups="trial",
+            folds=None if apart else "fold",
+            sides=sides,
+            seed=own,
         )
         # rows of a draw are made of different trials, so each is drawn by itself; the mean over draws varies less than
         # one draw does, so nothing is added for the training rows' part but the variance over draws

@@ -1,0 +1,101 @@
+"""The null of `decode`: what changes places with what when the target is relabelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from consilience._core._errors import warn
+from consilience.analyses._decode_target import Target
+from consilience.stats import group_permutations, label_permutations, permutations, stretches
+
+__all__ = ["constant_within", "exchanged", "relabeller"]
+
+
+def constant_within(owner: np.ndarray, key: np.ndarray) -> bool:
+    """Has every group one value of ``key``?"""
+    return np.unique(np.stack([owner, key]), axis=1).shape[1] == np.unique(owner).size
+
+
+def exchanged(
+    x: np.ndarray,
+    target: Target,
+    drawn: np.ndarray,
+    what: str,
+    run: np.ndarray | None,
+    strata: np.ndarray,
+) -> np.ndarray | None:
+    """(n,) int: what changes places as a whole in the null; None for numbers."""
+    if target.codes is None:
+        return None
+    single = np.arange(target.codes.size)
+    if what != "trial" and constant_within(drawn, target.codes) and constant_within(drawn, strata):
+        return drawn
+    found = stretches(target.codes, strata if run is not None else np.zeros_like(strata))
+    mean = target.codes.size / (found.max() + 1)
+    share = np.bincount(target.codes) / target.codes.size
+    by_chance = 1.0 / max(1.0 - (share**2).sum(), 1e-9)
+    if mean <= 2 * by_chance:
+        return single
+    alike = _likeness_of_neighbours(x, target.codes)
+    if alike <= max(0.1, 4 / np.sqrt(target.codes.size)):
+        return single  # trials that were only sorted by class
+    said = (
+        f"trials of one class come in stretches of {mean:.1f} in a row ({by_chance:.1f} by chance), and neighbours are "
+        f"alike beyond their class (r = {alike:.2f})"
+    )
+    if run is not None:
+        warn(
+            "neighbours-alike",
+            f"{said}: in the null whole stretches change places inside a run.",
+            "Expected of block designs; else average the trials of a block first.",
+        )
+        return found
+    warn(
+        "neighbours-alike",
+        f"{said}: they stand in training and test, so the score and its p are too good.",
+        "Leave whole runs out with folds='label', or keep neighbours together with groups='label'.",
+    )
+    return single
+
+
+def _likeness_of_neighbours(x: np.ndarray, codes: np.ndarray) -> float:
+    """Mean over units of the correlation of each trial with the next, class means taken out."""
+    z = x.mean(axis=1, dtype=np.float64)
+    for c in np.unique(codes):
+        z[codes == c] -= z[codes == c].mean(axis=0)
+    size = (z * z).mean(axis=0)
+    varying = size > 0
+    if not varying.any():
+        return 0.0
+    return float(((z[1:] * z[:-1]).mean(axis=0)[varying] / size[varying]).mean())
+
+
+def relabeller(
+    target: Target, exchange: np.ndarray | None, strata: np.ndarray, drawn: np.ndarray, constant: bool
+) -> Callable[[int, np.random.Generator], np.ndarray]:
+    n = strata.size
+
+    def relabel(count: int, rng: np.random.Generator) -> np.ndarray:
+        if exchange is not None:
+            assert target.codes is not None
+            found, ways = label_permutations(target.codes, exchange, strata, count, rng)
+        elif drawn.max() + 1 == n:
+            return permutations(n, count, rng)
+        elif constant:
+            found, ways = group_permutations(drawn, count, rng)
+        else:  # numbers that differ inside a group change places there
+            order = np.argsort(drawn[None] + rng.random((count, n)), axis=1)
+            found = np.empty_like(order)
+            found[:, np.argsort(drawn, kind="stable")] = order
+            ways = 9.0
+        if ways < 2:
+            warn(
+                "few-relabellings",
+                f"The labels can change places in only {10**ways:.0f} ways, so p is not small.",
+                "More groups, or more trials in a run.",
+            )
+        return found
+
+    return relabel

@@ -20,6 +20,7 @@ def made(n_units=6):
 
 
 A, B = made(), made()
+RECORDING = cs.Recording(spikes=[[0.1, 0.2]], observed=cs.Intervals([0], [1]))
 RDM = cs.rdm_data(cs.measures.rdm(A.values)[None], stimulus=IDS)
 PLACED = A.assign_coords(x=("unit", np.arange(6.0)))
 MOVING = cs.responses(
@@ -69,6 +70,8 @@ CALLS = {
         "x['q']": lambda r: cs.encode({"b": B, "q": r}, A),
         "y": lambda r: cs.encode(A, r),
     },
+    "quality": {"data": cs.quality, "trials": lambda r: cs.quality(RECORDING, trials=r)},
+    "select_units": {"data": lambda r: cs.select_units(r, by={"reliability": 0.1})},
     "influence": {"a": lambda r: cs.influence(r, A), "b['q']": lambda r: cs.influence(A, {"q": r})},
     "equivalence": {
         "models": lambda r: cs.equivalence(r, {"a": A, "b": B}, margin=0.1),

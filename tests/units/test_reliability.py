@@ -91,7 +91,7 @@ def test_three_repeats_leave_one_out_and_correct_for_it():
 
 def test_where_halves_do_not_agree_there_is_no_correction():
     x, ids, _ = planted(0.0, n=30, units=60)
-    with pytest.warns(cs.ConsilienceWarning, match=r"no-agreement.*Spearman-Brown is not defined"):
+    with pytest.warns(cs.ConsilienceWarning, match=r"no-agreement.*of 60 units do not agree"):
         found = cs.units.split_half(x, ids, n_perm=0, n_splits=5)
     below = found.counted["r"] <= 0
     assert np.isnan(found.value[below]).all()

@@ -120,7 +120,7 @@ def test_contamination_is_that_of_the_equations():
 def test_a_poisson_unit_is_said_to_have_no_refractory_period():
     rng = np.random.default_rng(0)
     trains = [poisson(20, 300, rng) for _ in range(200)]
-    with pytest.warns(cs.ConsilienceWarning, match=r"contamination-at-end.*their value is 1"):
+    with pytest.warns(cs.ConsilienceWarning, match=r"contamination-at-end.*Their value is 1"):
         found = cs.units.contamination(trains, observed=(0, 300), refractory=0.003)
     assert np.mean(found.p <= 0.05) < 0.09
     assert (found.ci_high == 1).mean() > 0.95

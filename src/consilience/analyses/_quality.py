@@ -136,12 +136,11 @@ def quality(
         wanted = _wanted(measures, list(table))
         said: set[str] = {"silent-units"}
         if silent.any():
-            shown = ", ".join(shorten(name, 24) for name in names[silent][:3].tolist())
             warn(
                 "silent-units",
-                f"{WHO}: {int(silent.sum())} of {silent.size} units never fire or never vary ({shown}); their rate is "
-                "0, other numbers are NaN.",
-                "They stay in the table; leave them out, or look whether they were lost.",
+                f"{WHO}: {int(silent.sum())} of {silent.size} units never fire or never vary, e.g. "
+                f"{shorten(names[silent][0].item(), 24)}.",
+                "Their rate is 0, other numbers are NaN; leave them out, or look whether they were lost.",
             )
         for name in wanted:
             with collect_cautions() as heard:
@@ -178,7 +177,10 @@ def quality(
         },
         seed=str(seed),
         warnings=tuple(cautions),
-        references=tuple(dict.fromkeys(key for name in wanted for key in _REFERENCES.get(name, ()))),
+        references=(
+            *dict.fromkeys(key for name in wanted for key in _REFERENCES.get(name, ())),
+            "benjamini1995controlling",
+        ),
         methods=_methods(wanted, options, about),
     )
 
@@ -219,7 +221,9 @@ def _averaged(data: Any, name: str) -> xr.DataArray:
     valid = data.coords["valid"] if isinstance(data, xr.DataArray) and "valid" in data.coords else None
     if valid is not None and valid.dims == ("trial", "time"):
         rows = valid.values.any(axis=1)
-        mean = data.where(valid).mean("time", skipna=True, keep_attrs=True).drop_vars("valid")
+        mean = (
+            data.where(valid).mean("time", skipna=True, keep_attrs=True).drop_vars("valid", errors="ignore")
+        )
         return check_responses(mean.isel(trial=rows), who=WHO, name=name)
     data = check_responses(data, who=WHO, name=name)
     if "valid" in data.coords:
@@ -291,9 +295,8 @@ def _of_spikes(
         observed = recording.span()
         warn(
             "observed-guessed",
-            f"{WHO}: the recording does not say when spikes could be seen; {observed.start.min():g} to "
-            f"{observed.stop.max():g} s, from its first to its last entry, is taken.",
-            "Make it with cs.Recording(observed=cs.Intervals(start, stop)).",
+            f"{WHO}: the time observed is not known; {observed.start.min():g} to {observed.stop.max():g} s is taken.",
+            "It is from the first to the last entry; say when spikes could be seen with cs.Recording(observed=...).",
         )
     total = observed.total
     width = min(_LONGEST, total / 20)

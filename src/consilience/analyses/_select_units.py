@@ -116,9 +116,8 @@ def select_units(
         cautions.append(
             Caution(
                 "chosen-on-same-trials",
-                f"{WHO}: {int(keep.sum())} of {keep.size} units were chosen on the trials that come back; whatever is "
-                f"like {', '.join(by)} comes out too high on them.",
-                "choose_on='half' chooses on other trials than are given back.",
+                f"{WHO}: {int(keep.sum())} of {keep.size} units were chosen on the trials that come back.",
+                f"What is like {', '.join(by)} comes out too high on them; choose_on='half' chooses on other trials.",
             )
         )
         back.attrs[WARNINGS] = cautions_to_json([*recorded_cautions(data), cautions[-1]])

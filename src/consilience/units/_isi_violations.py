@@ -152,9 +152,9 @@ def contamination(
     if over.any():
         warn(
             "contamination-at-end",
-            f"{who}: {int(over.sum())} of {over.size} units have at least as many close pairs of spikes as source="
-            f"{source!r} can make (unit {int(np.flatnonzero(over)[0])} first); their value is {1 / factor:g}.",
-            "Few spikes, bursts, spikes counted twice, or a refractory period shorter than refractory=.",
+            f"{who}: {int(over.sum())} of {over.size} units have as many close spikes as unrelated trains.",
+            f"Their value is {1 / factor:g}, the first is unit {int(np.flatnonzero(over)[0])}: few spikes, bursts, "
+            "spikes counted twice, or a refractory period shorter than refractory=.",
         )
     return UnitScores(
         value=solved(n),

@@ -94,7 +94,9 @@ def noise_correlations(
     if n >= 3 and left is not None:
         mean, spread = left  # mean and sum of squares of z-scores of r without each stimulus
         draws = np.stack([mean - np.sqrt(spread / n), mean + np.sqrt(spread / n)])  # the same variance
-        ends = jackknife_interval(_fisher(r), np.nan_to_num(draws), n=n, left_out=1, level=level, exhaustive=True)
+        ends = jackknife_interval(
+            _fisher(r), np.nan_to_num(draws), n=n, left_out=1, level=level, exhaustive=True
+        )
         low, high = (np.tanh(end) for end in ends)
     null = p = family = missing
     if n_perm:

@@ -119,9 +119,9 @@ def split_half(
     if below.any():
         warn(
             "no-agreement",
-            f"{who}: the halves of {int(below.sum())} of {r.size} units do not agree (r <= 0), where Spearman-Brown is "
-            "not defined; their value is NaN.",
-            "corrected=False gives r itself; explainable_variance(of='mean') has a value for every unit.",
+            f"{who}: halves of {int(below.sum())} of {r.size} units do not agree (r <= 0).",
+            "Spearman-Brown is not defined there, and their value is NaN; corrected=False gives r itself, and "
+            "explainable_variance(of='mean') has a value for every unit.",
         )
     half, every = float(np.mean(1.0 / (repeats.counts // 2))), float(np.mean(1.0 / repeats.counts))
     value, low, high = (spearman_brown(v, half / every) for v in (r, low, high))

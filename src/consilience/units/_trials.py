@@ -82,8 +82,7 @@ def say_silent(silent: np.ndarray, *, who: str, given: str = "their values are N
         first = int(np.flatnonzero(silent)[0])
         warn(
             "silent-units",
-            f"{who}: {int(silent.sum())} of {silent.size} units never fire or never vary (the first is unit {first} of "
-            f"0 ... {silent.size - 1}); {given}.",
-            "They stay in the table; leave them out, or look whether they were lost.",
+            f"{who}: {int(silent.sum())} of {silent.size} units never fire or never vary; {given}.",
+            f"They stay in the table (unit {first} first); leave them out, or look whether they were lost.",
             stacklevel=3,
         )

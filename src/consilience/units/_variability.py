@@ -93,8 +93,7 @@ def say_few(used: np.ndarray, counts: np.ndarray, who: str) -> None:
     if few.any():
         warn(
             "few-spikes",
-            f"{who}: {int(few.sum())} of {few.size} units have fewer than {FEWEST} interspike intervals to use (unit "
-            f"{int(np.flatnonzero(few)[0])} first); their values are NaN.",
-            "A longer recording, or leave them out.",
+            f"{who}: {int(few.sum())} of {few.size} units have fewer than {FEWEST} intervals to use.",
+            f"Their values are NaN (unit {int(np.flatnonzero(few)[0])} first); a longer recording, or leave them out.",
             stacklevel=3,
         )

@@ -128,7 +128,7 @@ def _what(entry: Any) -> str:
         return "text"
     if isinstance(entry, list):
         inner = f" of {_what(entry[0])}" if entry and not isinstance(entry[0], list) else ""
-        return f"list of {len(entry)}" + (f", each{inner[3:]}" if inner and len(entry) > 1 else inner)
+        return f"list of {len(entry)}" + (f", the first{inner[3:]}" if inner and len(entry) > 1 else inner)
     if isinstance(entry, Mapping):
         names = ", ".join(_clean(str(key)) for key in list(entry)[:8])
         return f"fields {names}" + (", ..." if len(entry) > 8 else "")

@@ -21,8 +21,8 @@ def trial_mean_interval(
     over mean of the unit (last axis) over all other cells, drawn to 1 by 5 spikes.
 
     In simulations of Poisson, bursting (variance 3 x mean), gain-modulated and regular (0.3 x mean) units, 5 to 60
-    trials, at peak counts of 0.05 to 12 per bin, intervals of 95 % held 0.96 to 1.00 of the means (0.97 to 1.00 below 1
-    spike per bin, where those of t alone held 0.03 to 0.91).
+    trials, at peak counts of 0.05 to 12 per bin, intervals of 95 % held 0.96 to 1.00 of the means (0.91 at least in any
+    single bin; 0.97 to 1.00 below 1 spike per bin, where those of t alone held 0.03 to 0.91).
 
     Parameters
     ----------

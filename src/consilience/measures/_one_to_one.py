@@ -34,6 +34,7 @@ __all__ = [
 UNIT_WISE = frozenset({"translation", "scaling", "permutation", "unit_scaling"})
 _MOST_PAIRS = 400_000_000  # 20000 units on either side
 _MOST_UNITS = 150  # of a simulated null; larger systems are scaled down to it
+_MOST_MATCHED = 600  # the same where units are matched one to one, which is fast
 Couple = Callable[[np.ndarray], np.ndarray]  # correlations (p, q) -> mass between units (p, q)
 
 
@@ -86,16 +87,16 @@ def coupled_correlation(x: np.ndarray, y: np.ndarray, couple: Couple, *, who: st
 # -- null --------------------------------------------------------------------------------------------------
 
 
-def simulated_null(n: int, p: int, q: int, couple: Couple) -> float:
+def simulated_null(n: int, p: int, q: int, couple: Couple, most: int = _MOST_UNITS) -> float:
     """Mean of the coupled correlation of independent Gaussian data of n stimuli, p and q units, by simulation.
 
-    Systems of more than 150 units are simulated at 150 and the same ratio; the highest of p correlations grows as
-    r = sqrt(1 - p^(-2/n)) (the extreme of p directions on a sphere), by which the value is then scaled.
+    Systems of more than ``most`` units are simulated at that number and the same ratio; the highest of p
+    correlations grows as r = sqrt(1 - p^(-2/n)) (the extreme of p directions on a sphere), by which the value is then scaled.
     """
-    scale = min(1.0, _MOST_UNITS / max(p, q))
+    scale = min(1.0, most / max(p, q))
     small = max(1, round(p * scale)), max(1, round(q * scale))
     rng = np.random.default_rng(20240601)
-    draws = max(4, min(200, 600 // min(small)))
+    draws = max(2, min(200, 600 // min(small)))
     values = [
         coupled_correlation(rng.normal(size=(n, small[0])), rng.normal(size=(n, small[1])), couple)
         for _ in range(draws)
@@ -109,7 +110,7 @@ def simulated_null(n: int, p: int, q: int, couple: Couple) -> float:
 @functools.lru_cache(maxsize=1024)
 def matching_null(n: int, p: int, q: int) -> float:
     """Expected mean correlation of the best one-to-one matching of independent Gaussian data (simulated)."""
-    return simulated_null(n, min(p, q), max(p, q), one_each)
+    return simulated_null(n, min(p, q), max(p, q), one_each, _MOST_MATCHED)
 
 
 # -- in-sample ---------------------------------------------------------------------------------------------

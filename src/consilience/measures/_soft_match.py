@@ -22,6 +22,7 @@ from consilience.measures._one_to_one import (
     centred,
     check_pairs,
     coupled_correlation,
+    matching_null,
     simulated_null,
 )
 
@@ -78,6 +79,8 @@ def soft_null(n: int, p: int, q: int, mass: float = 1.0) -> float:
     an exact coupling.
     """
     small, large = sorted((p, q))
+    if small == large and mass == 1:
+        return matching_null(n, p, q)  # the coupling of equal sizes is a matching
     if mass < 1:
         return simulated_null(n, small, large, functools.partial(_of_the_null, mass=mass))
     ratio = max(1, round(large / small))

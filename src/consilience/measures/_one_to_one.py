@@ -90,8 +90,8 @@ def coupled_correlation(x: np.ndarray, y: np.ndarray, couple: Couple, *, who: st
 def simulated_null(n: int, p: int, q: int, couple: Couple, most: int = _MOST_UNITS) -> float:
     """Mean of the coupled correlation of independent Gaussian data of n stimuli, p and q units, by simulation.
 
-    Systems of more than ``most`` units are simulated at that number and the same ratio; the highest of p
-    correlations grows as r = sqrt(1 - p^(-2/n)) (the extreme of p directions on a sphere), by which the value is then scaled.
+    Systems of more than ``most`` units are simulated at that number and the same ratio; the highest of p correlations
+    grows as r = sqrt(1 - p^(-2/n)) (the extreme of p directions on a sphere), by which the value is then scaled.
     """
     scale = min(1.0, most / max(p, q))
     small = max(1, round(p * scale)), max(1, round(q * scale))

@@ -399,9 +399,24 @@ def quality(**options: Any) -> int:
     return _run("_quality", options)
 
 
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option("--by", help="The label of trials that makes conditions.  [default: stimulus]")
+@click.option(
+    "--time", type=click.Path(), help="Times of the samples in seconds (.txt, .npy), where FILE has none."
+)
+@_level
+@_files
+@_written
+def psth(**options: Any) -> int:
+    """Mean responses of FILE (trial, time, unit) over trials, per condition, with intervals."""
+    return _run("_psth", options)
+
+
 COMMANDS = (
     rdms,
     rdm_movie,
+    psth,
     searchlight,
     decode,
     encode,

@@ -1,0 +1,35 @@
+"""``consilience psth FILE``: mean responses over time, per condition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from consilience._cli._verb import names_of, run_verb
+
+__all__ = ["command"]
+
+_DIMS = ("trial", "time", "unit")
+
+
+def command(
+    *,
+    file: str,
+    time: str | None,
+    reading: dict[str, Any],
+    output: str | None,
+    as_json_text: bool,
+    **options: Any,
+) -> int:
+    of_time = (
+        {"time": time} if Path(file).suffix.lower() not in (".npy", ".npz") else {"time": time, "dims": _DIMS}
+    )
+    return run_verb(
+        "psth",
+        [file],
+        lambda systems: ((next(iter(systems.values())),), {}),
+        reading={**reading, "times": {names_of([file])[0]: of_time}},
+        options=options,
+        output=output,
+        as_json_text=as_json_text,
+    )

@@ -131,8 +131,10 @@ def test_what_is_said_of_bad_data():
     ) as error:
         cs.quality(single)
     assert error.value.code == "no-repeats"
-    with pytest.raises(cs.InputError, match="is a series"):
-        cs.quality(recording().bin(0.1))
+    with pytest.raises(cs.InputError, match=r"trials is a series \(time, unit\), and trials are needed"):
+        cs.quality(recording(), trials=recording().bin(0.1))
+    with pytest.raises(cs.InputError, match=r"skewness needs a series"):
+        cs.quality(x, measures="skewness")
     with pytest.raises(cs.InputError, match=r"plain arrays go to the functions of cs\.units"):
         cs.quality(x.values)
     with pytest.raises(
@@ -180,6 +182,22 @@ def test_select_takes_limits(both):
     for bad in ("high", (None, None), (1, 2, 3), True, float("nan")):
         with pytest.raises(cs.InputError, match="the least that will do"):
             both.select(reliability=bad)
+
+
+def test_series_have_noise_signal_and_skewness():
+    rng = np.random.default_rng(0)
+    n = 6000
+    bumps = np.convolve(rng.random(n) < 0.005, np.exp(-np.arange(60) / 20))[:n]
+    x = rng.normal(size=(n, 3)) * [1, 2, 1] + 5 * np.stack([0 * bumps, 0 * bumps, bumps], axis=1)
+    series = cs.responses(x, kind="dff", dims=("time", "unit"), time=np.arange(n) / 30, unit=["a", "b", "c"])
+    found = cs.quality(series, rng=0)
+    cs.testing.check_result(found)
+    noise, snr, skew = (found.data.sel(measure=name) for name in ("noise_level", "trace_snr", "skewness"))
+    assert noise["value"].values == pytest.approx(np.array([1, 2, 1]) * 0.954 / np.sqrt(30), rel=0.05)
+    assert (snr["ci_low"].values[:2] < 0).all()
+    assert snr["ci_low"].values[2] > 0.2
+    assert (skew["ci_low"].values > 0).tolist() == [False, False, True]
+    assert found.select(skewness=0.3).tolist() == ["c"]
 
 
 # -- select_units

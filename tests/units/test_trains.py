@@ -235,3 +235,42 @@ def test_spike_trains_of_a_recording_and_other_types_go_in():
     assert cs.units.lv([train.astype(">f8")]).value == pytest.approx(base)
     samples = np.round(train * 30_000).astype(np.int64)
     assert cs.units.lv([samples]).value == pytest.approx(base, abs=0.01)  # whole numbers; LV has no scale
+
+
+# -- traces
+
+
+def test_noise_of_traces_is_found_beside_slow_and_rare_signals():
+    rng = np.random.default_rng(0)
+    time = np.arange(4000) / 20
+    noise = rng.normal(size=(4000, 200))
+    slow = np.sqrt(2) * np.sin(2 * np.pi * time / 10)[:, None]
+    found = cs.units.noise_level(noise + slow, time=time)
+    truth = 0.9539 / np.sqrt(20)
+    assert found.value.mean() == pytest.approx(truth, rel=0.01)
+    assert np.mean((found.ci_low <= truth) & (truth <= found.ci_high)) > 0.9
+    snr = cs.units.trace_snr(noise + slow, time=time)
+    assert np.mean((snr.ci_low <= 1) & (snr.ci_high >= 1)) > 0.9
+    none = cs.units.trace_snr(noise, time=time)
+    assert none.value.mean() == pytest.approx(0, abs=0.01)
+    assert np.mean((none.ci_low <= 0) & (none.ci_high >= 0)) > 0.9
+    skew = cs.units.skewness(rng.exponential(size=(20_000, 100)), time=np.arange(20_000) / 20)
+    assert np.mean((skew.ci_low <= 2) & (skew.ci_high >= 2)) > 0.85
+
+
+def test_traces_leave_out_differences_over_jumps():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 1))
+    x[300:] += 1e6
+    time = np.r_[np.arange(300), 1000 + np.arange(300)] / 10
+    inside = np.abs(np.r_[np.diff(x[:300, 0]), np.diff(x[300:, 0])])
+    assert cs.units.noise_level(x, time=time).value[0] == pytest.approx(
+        np.median(inside) / np.sqrt(10), rel=1e-6
+    )
+    with pytest.raises(cs.InputError, match="time must be 600 increasing seconds"):
+        cs.units.noise_level(x, time=time[::-1])
+    with pytest.raises(cs.InputError, match="needs at least 200 stimuli"):
+        cs.units.noise_level(x[:50], time=time[:50])
+    x[:] = 3.0
+    with pytest.warns(cs.ConsilienceWarning, match="silent-units"):
+        assert np.isnan(cs.units.skewness(x, time=time).value[0])

@@ -17,14 +17,16 @@ from consilience._recording import Recording
 from consilience._responses import check_responses, recorded_cautions
 from consilience._responses._check import refuse_result
 from consilience._results import Quality
+from consilience.linalg import constant_columns
 from consilience.stats import fdr
 from consilience.units import UnitScores
 from consilience.units._trials import as_repeats
 
-__all__ = ["OF_SPIKES", "OF_TRIALS", "quality"]
+__all__ = ["OF_SERIES", "OF_SPIKES", "OF_TRIALS", "quality"]
 
 WHO = "cs.quality"
 OF_TRIALS = ("reliability", "split_half", "explainable_variance", "tuning_snr", "fano_factor")
+OF_SERIES = ("noise_level", "trace_snr", "skewness")
 OF_SPIKES = (
     "firing_rate",
     "cv",
@@ -41,6 +43,7 @@ _REFERENCES = {
     "explainable_variance": ("sahani2003linear", "miller1968jackknifing"),
     "tuning_snr": ("sahani2003linear", "miller1968jackknifing"),
     "fano_factor": ("fano1947ionization",),
+    "noise_level": ("rupprecht2021database",),
     "cv": ("softky1993highly",),
     "cv2": ("holt1996comparison",),
     "lv": ("shinomoto2003differences",),
@@ -68,13 +71,14 @@ def quality(
 
     From trials: reliability (signal variance / variance of the means over repeats; the same number as in `cs.encode`),
     split_half, explainable_variance (of single trials), tuning_snr, and of counts fano_factor. From spike times:
-    firing_rate, cv, cv2, lv, isi_violations, contamination, presence_ratio, drift. Each is a function of `cs.units`,
+    firing_rate, cv, cv2, lv, isi_violations, contamination, presence_ratio, drift. From series (time, unit), such as
+    fluorescence: noise_level, trace_snr, skewness. Each is a function of `cs.units`,
     where its equation, interval, null and p stand.
 
     Parameters
     ----------
     data : a `cs.Recording` with spikes, or responses (trial[, time], unit) with repeats; of responses over time the
-        mean of each trial is taken (of counts the sum).
+        mean of each trial is taken (of counts the sum); or a series (time, unit).
     trials : responses of the units of a recording, such as ``rec.epoch(...)``, for what needs repeats.
     by : label on trial: what counts as the same stimulus.
     measures : names; None = all that the data allow.
@@ -121,7 +125,10 @@ def quality(
         options = {"n_splits": n_splits, "n_perm": n_perm, "level": level, "refractory": refractory}
         table: dict[str, Callable[[], UnitScores]] = {}
         silent = np.zeros(names.size, dtype=bool)
-        if responses is not None:
+        if responses is not None and responses.dims == ("time", "unit"):
+            table, about = _of_series(responses, level)
+            silent |= about.pop("silent")
+        elif responses is not None:
             own, about_trials = _of_trials(responses, by, seed, options)
             table, about = {**table, **own}, {**about, **about_trials}
             counts["n_trials"] = np.full(names.size, about["n_trials"])
@@ -207,6 +214,8 @@ def _given(data: Any, trials: Any) -> tuple[Recording | None, xr.DataArray | Non
         raise InputError(
             f"{WHO}: trials= goes with a recording; data are responses already.", code="bad-parameter"
         )
+    if data.dims == ("time", "unit"):
+        return None, check_responses(data, who=WHO, name="data")
     return None, _averaged(data, "data")
 
 
@@ -214,8 +223,7 @@ def _averaged(data: Any, name: str) -> xr.DataArray:
     """Responses (trial, unit), valid trials only."""
     if isinstance(data, xr.DataArray) and data.dims == ("time", "unit"):
         raise InputError(
-            f"{WHO}: {name} is a series (time, unit), and reliability needs repeats; cut trials, or pass the "
-            "recording for what needs spike times.",
+            f"{WHO}: {name} is a series (time, unit), and trials are needed; cut them with rec.epoch(...).",
             code="bad-dims",
         )
     valid = data.coords["valid"] if isinstance(data, xr.DataArray) and "valid" in data.coords else None
@@ -286,6 +294,25 @@ def _of_trials(
     }
 
 
+def _of_series(
+    data: xr.DataArray, level: float
+) -> tuple[dict[str, Callable[[], UnitScores]], dict[str, Any]]:
+    x = np.asarray(data.values, dtype=np.float64)
+    time = data["time"].values if "time" in data.coords else np.arange(len(x), dtype=np.float64)
+
+    def of(function: Any) -> Callable[[], UnitScores]:
+        return lambda: function(x, time=time, level=level)
+
+    table = {name: of(getattr(units, name)) for name in OF_SERIES}
+    return table, {
+        "system": str(data.attrs.get("system", "")),
+        "kind": str(data.attrs.get("kind", "activation")),
+        "n_samples": len(x),
+        "seconds": float(len(x) * np.median(np.diff(time))),
+        "silent": np.asarray(constant_columns(x), dtype=bool),
+    }
+
+
 def _of_spikes(
     recording: Recording, seed: Seed, said: dict[str, Any]
 ) -> tuple[dict[str, Callable[[], UnitScores]], dict[str, Any]]:
@@ -326,8 +353,9 @@ def _wanted(measures: Sequence[str] | None, known: list[str]) -> list[str]:
     if not asked:
         raise InputError(f"{WHO}: measures is empty; None takes all.", code="bad-parameter")
     for name in asked:
-        if name in (*OF_TRIALS, *OF_SPIKES) and name not in known:
+        if name in (*OF_TRIALS, *OF_SPIKES, *OF_SERIES) and name not in known:
             need = "trials with repeats (trials=)" if name in OF_TRIALS else "a recording with spike times"
+            need = "a series (time, unit)" if name in OF_SERIES else need
             need = "counts of spikes (kind='count')" if name == "fano_factor" else need
             raise InputError(
                 f"{WHO}: {name} needs {need}; these data give {', '.join(known)}.", code="bad-parameter"
@@ -349,6 +377,11 @@ def _methods(wanted: Sequence[str], options: dict[str, Any], about: dict[str, An
                 if options["n_perm"]
                 else "."
             )
+        )
+    if any(name in OF_SERIES for name in wanted):
+        said.append(
+            f"Traces were judged over {about['n_samples']} samples; noise was estimated from the median absolute "
+            "difference of samples that follow each other."
         )
     if any(name in OF_SPIKES for name in wanted):
         said.append(

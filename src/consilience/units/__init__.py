@@ -12,13 +12,16 @@ from consilience.units._isi_violations import contamination, isi_violations
 from consilience.units._jitter_test import JitterTest, jitter_test
 from consilience.units._lv import lv
 from consilience.units._noise_correlations import noise_correlations
+from consilience.units._noise_level import noise_level
 from consilience.units._pairs import PairScores
 from consilience.units._presence import presence_ratio
 from consilience.units._r2_er import r2_er
 from consilience.units._rate import Drift, drift, firing_rate
 from consilience.units._scores import UnitScores
 from consilience.units._signal_correlations import signal_correlations
+from consilience.units._skewness import skewness
 from consilience.units._split_half import split_half
+from consilience.units._trace_snr import trace_snr
 from consilience.units._tuning_curve import TuningCurves, tuning_curve
 from consilience.units._tuning_snr import tuning_snr
 
@@ -46,10 +49,13 @@ __all__ = [
     "jitter_test",
     "lv",
     "noise_correlations",
+    "noise_level",
     "presence_ratio",
     "r2_er",
     "signal_correlations",
+    "skewness",
     "split_half",
+    "trace_snr",
     "tuning_curve",
     "tuning_snr",
 ]

@@ -163,9 +163,9 @@ def _moments(
     return mean, np.sqrt(square / np.maximum(count - 1, 1)[:, None]), count
 
 
-def _undefined(x: np.ndarray, there: np.ndarray, m: np.ndarray, s: np.ndarray, rule: str) -> np.ndarray:
+def _undefined(x: np.ndarray, there: np.ndarray, m: np.ndarray, s: np.ndarray, rule: str) -> Any:
     """(unit,) where the rule divides by 0, or takes a logarithm of what is not above 0, in a trial that is known."""
-    some = there.any(axis=1)[:, None, None]
+    some = np.asarray(there.any(axis=1))[:, None, None]
     if rule == "zscore":
         return ((s <= 1e-12 * np.maximum(np.abs(m), 1e-300)) & some).any(axis=(0, 1))
     if rule == "percent":

@@ -15,6 +15,7 @@ from consilience._responses import KINDS
 from consilience.sources._columns import read_columns, table_of_times
 from consilience.sources._parts import Parts, SignalParts, TableParts
 from consilience.sources._variables import Variables, is_matlab, open_variables
+from consilience.sources._zarr import is_zarr
 
 __all__ = ["is_of_variables", "read_of_variables"]
 
@@ -34,6 +35,8 @@ def is_of_variables(path: Path, head: bytes, options: dict[str, Any]) -> bool:
     """A MATLAB file; or any file of variables of which the call names spikes, signals, trials or events."""
     if is_matlab(head):
         return True
+    if path.is_dir() and not is_zarr(path, who="cs.read"):
+        return False
     return any(name in options for name in ("spikes", "signals", "trials", "events"))
 
 

@@ -47,6 +47,15 @@ def hippocampus(data: Path) -> cs.Recording:
     )
 
 
+def calcium(data: Path) -> xr.DataArray:
+    """Fluorescence (time, unit) of 75 neurons, at 30 frames a second."""
+    from scipy.io import loadmat
+
+    neural = loadmat(data / "calcium" / "hvc_mackevicius.mat")["NEURAL"].T
+    time = np.arange(len(neural)) / 30
+    return cs.responses(neural, kind="dff", dims=("time", "unit"), time=time, system="songbird HVC")
+
+
 def report(data: Path, out: Path) -> list[str]:
     said = []
     with warnings.catch_warnings():
@@ -76,6 +85,10 @@ def report(data: Path, out: Path) -> list[str]:
                 f"contamination at most 0.1, at least 0.05 spikes/s: {good.size} of {len(recording.spikes)}"
             )
             said += pairs(recording)
+        if (data / "calcium" / "hvc_mackevicius.mat").exists():
+            found = cs.quality(calcium(data), rng=0)
+            said += ["songbird HVC, calcium", repr(found)]
+            found.plot().figure.savefig(out / "hvc_quality.png")
     return said
 
 

@@ -274,3 +274,12 @@ def test_traces_leave_out_differences_over_jumps():
     x[:] = 3.0
     with pytest.warns(cs.ConsilienceWarning, match="silent-units"):
         assert np.isnan(cs.units.skewness(x, time=time).value[0])
+
+
+def test_deconvolved_traces_have_no_noise_and_it_is_said():
+    x = np.where(np.random.default_rng(0).random((500, 2)) < 0.05, 1.0, 0.0)
+    with pytest.warns(cs.ConsilienceWarning, match=r"no-frame-noise.*most samples of 2 of 2 units"):
+        found = cs.units.trace_snr(x, time=np.arange(500) / 30)
+    assert np.isinf(found.value).all()
+    assert np.isnan(found.ci_low).all()
+    assert (cs.units.skewness(x, time=np.arange(500) / 30).ci_low > 1).all()

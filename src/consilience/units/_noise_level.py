@@ -31,7 +31,7 @@ def noise_level(values: Array, /, *, time: Array, level: float = 0.95) -> UnitSc
     Raises
     ------
     InputError : fewer than 200 samples, times that do not rise, NaN.
-    ConsilienceWarning : ``silent-units``.
+    ConsilienceWarning : ``silent-units``, ``no-frame-noise`` (most samples equal the one before).
 
     References
     ----------

@@ -6,7 +6,8 @@ import numpy as np
 
 from consilience._core._arrays import Array
 from consilience.units._scores import UnitScores
-from consilience.units._traces import as_traces, scored_traces
+from consilience.units._traces import Traces, scored_traces
+from consilience.units._trials import say_silent
 
 __all__ = ["skewness"]
 
@@ -45,4 +46,6 @@ def skewness(values: Array, /, *, time: Array, level: float = 0.95) -> UnitScore
         centred = x - x.mean(axis=0)
         return np.asarray((centred**3).mean(axis=0) / (centred**2).mean(axis=0) ** 1.5)
 
-    return scored_traces(as_traces(values, time, who), rule, who=who, level=level, null=0.0)
+    traces = Traces(values, time, who)
+    say_silent(traces.silent, who=who)
+    return scored_traces(traces, rule, who=who, level=level, null=0.0)

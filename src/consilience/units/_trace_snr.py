@@ -33,7 +33,7 @@ def trace_snr(values: Array, /, *, time: Array, level: float = 0.95) -> UnitScor
     Raises
     ------
     InputError : fewer than 200 samples, times that do not rise, NaN.
-    ConsilienceWarning : ``silent-units``.
+    ConsilienceWarning : ``silent-units``, ``no-frame-noise`` (most samples equal the one before).
 
     References
     ----------

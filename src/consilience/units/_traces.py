@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from consilience._core._arrays import Array, as_matrix, to_numpy
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import check_number, shorten
 from consilience.linalg import constant_columns
 from consilience.stats import jackknife_interval
@@ -43,6 +43,14 @@ class Traces:
 def as_traces(values: Array, time: Array, who: str) -> Traces:
     found = Traces(values, time, who)
     say_silent(found.silent, who=who)
+    still = ~found.silent & (np.median(np.abs(np.diff(found.x, axis=0)[found.steps]), axis=0) == 0)
+    if still.any():
+        warn(
+            "no-frame-noise",
+            f"{who}: most samples of {int(still.sum())} of {still.size} units equal the one before.",
+            "Deconvolved, thresholded or repeated frames? Their noise is 0, and signal to noise inf: use raw traces.",
+            stacklevel=3,
+        )
     return found
 
 

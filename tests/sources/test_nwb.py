@@ -86,14 +86,17 @@ def test_from_a_file_to_responses(whole):
 
 def test_signals_stay_on_disk_and_the_file_is_closed(tmp_path):
     path = tmp_path / "large.nwb"
-    values = np.arange(3_000_000, dtype=np.float32).reshape(-1, 3)
+    values = np.arange(30_000_000, dtype=np.float32).reshape(-1, 3)  # 120 MB
     with make.new(path) as file:
         make.series(file.create_group("acquisition"), "v", values, rate=1000.0)
     rec = cs.read(path)
     signal = rec.signals["v"]
     assert signal._values._kept is None, "nothing is read before it is used"
     np.testing.assert_array_equal(signal.rows(500, 700), values[500:700])
-    np.testing.assert_array_equal(signal.rows(999_000, 1_000_000), values[999_000:])
+    assert signal._values._kept[2].nbytes == pytest.approx(32 << 20, rel=1e-5)
+    np.testing.assert_array_equal(signal.rows(9_999_000, 10_000_000), values[9_999_000:])
+    np.testing.assert_array_equal(signal.rows(5, 7), values[5:7])
+    assert signal._values._kept[2].nbytes == 24, "windows in no order are read as they are"
     if os.path.isdir("/proc/self/fd"):
         held = [os.path.realpath(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")]
         assert str(path.resolve()) not in held
@@ -105,7 +108,7 @@ def test_signals_stay_on_disk_and_the_file_is_closed(tmp_path):
         file["acquisition/v/data"][0] = 5
     os.utime(path, ns=(1, 1))
     with pytest.raises(cs.InputError, match=r"the file has changed") as error:
-        signal.rows(0, 10)
+        signal.rows(100, 200)
     assert error.value.code == "file-changed"
 
 

@@ -14,7 +14,8 @@ from consilience.sources._files import show
 
 __all__ = ["OnDisk", "lacking_filter", "refuse_links", "text_of", "values_of"]
 
-_BLOCK = 32 << 20  # bytes that one read takes at least and keeps: windows of trials lie side by side
+_WHOLE = 64 << 20  # bytes of values up to which a data set is kept whole once it was read
+_BLOCK = 32 << 20  # bytes that a read takes and keeps where windows follow one another, as those of trials do
 # filters that are not part of HDF5 itself, by the numbers under which they are registered
 _FILTERS = {32000: "LZF", 32001: "Blosc", 32004: "LZ4", 32008: "bitshuffle", 32013: "ZFP", 32015: "Zstandard"}
 
@@ -95,8 +96,9 @@ def lacking_filter(dataset: Any) -> str:
 class OnDisk:
     """Rows (n, channels) or (n,) of a data set, read where they are used: ``values * scale + offset``.
 
-    The file is opened for each read and closed again, so nothing stays open and nothing leaks; the block read last
-    (32 MB) is kept, since windows lie side by side. A file that has changed since is refused. May be pickled.
+    The file is opened for each read and closed again, so nothing stays open and nothing leaks. At most 64 MB are kept:
+    a small data set whole, of a large one the block read last. A file that has changed since is refused. May be
+    pickled.
 
     path : of the file.   name : of the data set.   scale : a number, or one per channel.   transposed : the file holds
     (channels, n).
@@ -124,6 +126,7 @@ class OnDisk:
         self.dtype = np.dtype(np.float32 if single else np.float64)
         self._stamp = _stamp(path)
         self._kept: tuple[int, int, np.ndarray] | None = None
+        self._last = 0  # where the last rows that were asked for end
 
     @property
     def ndim(self) -> int:
@@ -139,13 +142,20 @@ class OnDisk:
         last = max(first, last)
         kept = self._kept
         if kept is None or not (kept[0] <= first and last <= kept[1]):
-            row = 8 * max(1, math.prod(self.shape[1:]))
-            until = min(self.shape[0], max(last, first + _BLOCK // row))
-            block = self._read(first, until)
-            kept = (first, until, block)
-            if block.nbytes <= 2 * _BLOCK:
+            kept = self._block(first, last)
+            if kept[2].nbytes <= _WHOLE:
                 self._kept = kept
+        self._last = last
         return kept[2][first - kept[0] : last - kept[0]]
+
+    def _block(self, first: int, last: int) -> tuple[int, int, np.ndarray]:
+        row = self.dtype.itemsize * max(1, math.prod(self.shape[1:]))
+        ahead = _BLOCK // row
+        if self.shape[0] * row <= _WHOLE:
+            first, last = 0, self.shape[0]
+        elif 0 <= first - self._last <= ahead // 8:
+            last = min(self.shape[0], max(last, first + ahead))
+        return first, last, self._read(first, last)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self[:], dtype=dtype)

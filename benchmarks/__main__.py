@@ -34,12 +34,14 @@ NAMES = (
     "ridge",
     "banded",
     "epochs",
+    "correlograms",
     "glm",
 )
 
 
 def _rows(threads: int, wanted: list[str]) -> list[Row]:
     from benchmarks import (
+        _correlograms,
         _crossnobis,
         _encoding,
         _epochs,
@@ -58,6 +60,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
 
     sources = {
         _epochs: ("epochs",),
+        _correlograms: ("correlograms",),
         _layers: ("layers",),
         _rdms: ("rdm",),
         _crossnobis: ("crossnobis", "crossnobis-noise", "rdm-movie"),

@@ -196,3 +196,10 @@ def test_fisher_information_refuses_what_it_cannot_do():
     found = linear_fisher_information(y.astype(np.float32), (y + 1).astype(np.float32), 1.0)
     assert found.value == pytest.approx(linear_fisher_information(y, y + 1, 1.0).value, rel=1e-4)
     np.testing.assert_array_equal(y, before)
+
+
+def test_a_share_of_one_that_rounding_missed_has_an_interval():
+    for value in (1.0, 1 - 1e-16, 0.9999999999999998):
+        low, high = proportion_interval(np.array(value), np.array(1e-30), items=40, level=0.95, df=39)
+        assert 0.85 < low < 0.95
+        assert high <= 1.0

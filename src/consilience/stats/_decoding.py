@@ -112,6 +112,7 @@ def proportion_interval(
     value = np.asarray(value, dtype=np.float64)
     q = stats.t.ppf((1 + level) / 2, df)
     inside = value * (1 - value)
+    inside = np.where(inside > 1e-12, inside, 0.0)  # a sum of weights may miss 1 by its rounding
     with np.errstate(divide="ignore", invalid="ignore"):
         n = np.where((variance > 0) & (inside > 0), inside / variance, items)
     n = np.maximum(n, 1.0)

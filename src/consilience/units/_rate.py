@@ -50,6 +50,9 @@ def firing_rate(trains: Any, /, *, observed: Any, level: float = 0.95) -> UnitSc
     UnitScores : in spikes/s; a silent unit has 0 and no interval.   counted["n"] : spikes; ["stretches"] : that can be
         told apart.
 
+    In simulations intervals at 95 % held the truth in 0.94 to 0.96 where rates were correlated over up to 3 % of the
+    recording; over 10 % there was none in two thirds of them, and the others held it in 0.74.
+
     Raises
     ------
     InputError : ``observed-missing``; times that are no numbers, NaN.
@@ -102,6 +105,9 @@ def drift(trains: Any, /, *, observed: Any, n_bins: int = 50, level: float = 0.9
     -------
     Drift : null_mean 0.   p : two-sided, that the rate has no trend.   counted["n"] : stretches that can be told apart;
         below 8 no interval and no p.
+
+    In simulations intervals at 95 % held the truth in 0.94 to 0.98 where rates were correlated over up to 3 % of the
+    recording (p at most 0.05 in 0.03 to 0.06); over 10 % there was none in 0.4 of them, and the others held it in 0.83.
 
     Raises
     ------

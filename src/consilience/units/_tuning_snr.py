@@ -31,6 +31,8 @@ def tuning_snr(
     -------
     UnitScores : value in [-1/k, inf]; inf without noise, NaN for a unit that never varies.
 
+    The interval is that of `explainable_variance`, on this scale, with the same coverage.
+
     Raises
     ------
     InputError : a stimulus with one trial (``no-repeats``), fewer than 2 stimuli, NaN.

@@ -25,6 +25,7 @@ import xarray as xr
 import consilience as cs
 from benchmarks.real_data import folder
 from benchmarks.validity import table
+from benchmarks.validity_decode import head, line
 
 SKIP = 2  # volumes (5 s) between the onset of a block and its response
 
@@ -143,17 +144,16 @@ def motor(data: Path) -> dict[str, tuple[xr.DataArray, xr.DataArray]]:
 
 def hand(data: Path, out: Path, draws: int) -> None:
     print("## Hand velocity, 5 stretches held out with a gap of the autocorrelation time\n")
-    rows = []
+    head("area,model,R2 x,R2 y,r x,r y,p,gap (samples),s")
     for area, (spikes, velocity) in motor(data).items():
-        lags = range(-2, 8) if area == "M1" else range(-5, 6)
+        lags = range(5) if area == "M1" else range(-4, 3)  # M1 comes before the movement, S1 after it
         for model in (cs.models.RidgeCV(), cs.models.WienerFilter(lags), cs.models.KalmanFilter()):
             ridge = isinstance(model, cs.models.RidgeCV)
             found, seconds = decode(spikes, velocity, model=model, n_boot=draws, n_perm=draws if ridge else 0)
-            rows.append(velocity_row(area, type(model).__name__, found, seconds))
+            line(velocity_row(area, type(model).__name__, found, seconds))
             figure(found, out / f"{area}_{type(model).__name__}.png")
         found, seconds = decode(spikes, velocity, shuffle=True, n_boot=0, n_perm=0)
-        rows.append(velocity_row(area, "RidgeCV, samples shuffled (wrong)", found, seconds))
-    table("area,model,R2 x,R2 y,r x,r y,p,gap (samples),s", rows)
+        line(velocity_row(area, "RidgeCV, samples shuffled (wrong)", found, seconds))
 
 
 def velocity_row(area: str, name: str, found: Any, seconds: float) -> list[Any]:

@@ -1,0 +1,68 @@
+"""``consilience decode``: labels and series by options, as `cs.decode` does it."""
+
+from __future__ import annotations
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+import consilience as cs
+
+from .test_commands import QUICK, refused
+
+
+@pytest.fixture
+def it(call, files):
+    rng = np.random.default_rng(0)
+    y = np.tile(["a", "b"], 20)
+    np.save("it.npy", rng.normal(size=(40, 6)) + (y == "a")[:, None])
+    for name, values in (
+        ("ids", [f"s{i}" for i in range(40)]),
+        ("category", y),
+        ("place", np.repeat(["up", "down"], 20)),
+        ("speed", np.arange(40)),
+    ):
+        with open(f"{name}.txt", "w", encoding="utf-8") as file:
+            file.write("\n".join(map(str, values)))
+    labels = [f"{name}={name}.txt" for name in ("category", "place", "speed")]
+    return ("decode", "it.npy", "--ids", "ids.txt", *(x for entry in labels for x in ("--label", entry)))
+
+
+def test_a_label_is_decoded(call, it):
+    parsed = json.loads(call(*it, "--target", "category", "--cv", 4, *QUICK, "--json").out)
+    data = cs.responses(
+        np.load("it.npy"), stimulus=[f"s{i}" for i in range(40)], category=np.tile(["a", "b"], 20)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        direct = cs.decode(data, "category", cv=4, n_boot=10, n_perm=10, rng=0)
+    assert parsed["results"][0]["value"] == pytest.approx(direct.value)
+    sides = ("--train-on", "place=up", "--test-on", "place=down")
+    assert "balanced accuracy" in call(*it, "--target", "category", *sides, *QUICK).out
+    assert "MaxCorrelation" in call(*it, "--target", "category", "--model", "MaxCorrelation", *QUICK).out
+    assert "  r " in call(*it, "--target", "speed", "--numbers", *QUICK).out
+    refused(call(*it, "--target", "speed", *QUICK), "1 trial (40 of 40 classes have one)")
+    refused(call(*it, "--target", "categry", *QUICK), "Did you mean 'category'")
+    refused(call(*it, *QUICK), "give --target LABEL, or --target-file FILE")
+    refused(
+        call(*it, "--target", "category", "--train-on", "place", *QUICK), "--train-on must be LABEL=VALUE"
+    )
+    refused(call(*it, "--target", "category", "--numbers", *QUICK), "holds text")
+    refused(call(*it, "--target", "category", "--score", "acuracy", *QUICK), "Did you mean 'accuracy'")
+
+
+def test_a_series_is_decoded(call, files):
+    rng = np.random.default_rng(2)
+    hand = np.cumsum(rng.normal(size=(400, 2)), axis=0) * 0.1 + rng.normal(size=(400, 2))
+    np.savez("hand.npz", responses=hand, time=np.arange(400) / 10)
+    units = hand @ rng.normal(size=(2, 6)) + 0.5 * rng.normal(size=(400, 6))
+    np.savez("m1.npz", responses=units, time=np.arange(400) / 10)
+    done = call(
+        "decode", "m1.npz", "--target-file", "hand.npz", "--gap", 5, "--n-boot", 0, "--n-perm", 0, "--json"
+    )
+    assert done.code == 0, done.err
+    rows = json.loads(done.out)
+    assert rows["settings"]["gap_steps"] == 5
+    assert min(row["value"] for row in rows["results"]) > 0.8

@@ -30,6 +30,7 @@ _NAMES = {
     "ShapeSpace": "consilience._results",
     "VariancePartition": "consilience._results",
     "Events": "consilience._recording",
+    "event_betas": "consilience._recording",
     "Intervals": "consilience._recording",
     "Recording": "consilience._recording",
     "Signal": "consilience._recording",
@@ -121,6 +122,7 @@ __all__ = [
     "encode",
     "equivalence",
     "evaluate_models",
+    "event_betas",
     "from_object",
     "influence",
     "linalg",
@@ -172,7 +174,7 @@ if TYPE_CHECKING:
         units,
     )
     from consilience._core._errors import ConsilienceError, ConsilienceWarning, InputError
-    from consilience._recording import Events, Intervals, Recording, Signal, SpikeTrains
+    from consilience._recording import Events, Intervals, Recording, Signal, SpikeTrains, event_betas
     from consilience._responses import (
         align,
         average,

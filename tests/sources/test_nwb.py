@@ -288,11 +288,11 @@ print(dict(ends))
 """
 
 
-@pytest.mark.parametrize("many", [15, pytest.param(100, marks=pytest.mark.slow)])
-def test_flipped_bytes_end_in_an_error_or_a_recording(whole, tmp_path, many):
+@pytest.mark.slow
+def test_flipped_bytes_end_in_an_error_or_a_recording(whole, tmp_path):
     start = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", FLIPS, str(whole), str(tmp_path / "flipped.nwb"), str(many)],
+        [sys.executable, "-c", FLIPS, str(whole), str(tmp_path / "flipped.nwb"), "100"],
         capture_output=True,
         text=True,
         timeout=120,

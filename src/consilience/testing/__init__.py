@@ -1,4 +1,4 @@
-"""Check-suites for measures and results, of this package and of yours.
+"""Check-suites for measures, results and sources, of this package and of yours.
 
 ``python -m consilience.testing`` prints what every measure claims and whether it holds.
 """
@@ -6,5 +6,6 @@
 from consilience.testing._measure import check_measure, every_measure
 from consilience.testing._result import check_result
 from consilience.testing._rows import CheckError, CheckRow
+from consilience.testing._source import check_source
 
-__all__ = ["CheckError", "CheckRow", "check_measure", "check_result", "every_measure"]
+__all__ = ["CheckError", "CheckRow", "check_measure", "check_result", "check_source", "every_measure"]

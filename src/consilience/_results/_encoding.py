@@ -98,6 +98,11 @@ class Encoding(Result):
             f"  {'median r' if units != 1 else 'r'} {self.value:.3f}"
             + (f" [{low:.3f}, {high:.3f}] ({drawn})" if np.isfinite(low) else ", no interval"),
         ]
+        if "d2" in d:
+            bits = (
+                f"; {float(d['bits_per_spike'].median()):.3f} bits per spike" if "bits_per_spike" in d else ""
+            )
+            lines.append(f"  median share of deviance {float(d['d2'].median()):.3f}{bits}")
         p = d["p_fwer"].values
         if np.isfinite(p).any():
             least = 1 / (1 + int(said.get("n_perm") or 0))

@@ -67,9 +67,10 @@ class _Path(GLMSolver):
         if groups is None:
             scale = weight * size / max(1, self.design.q)
             return _GRID * (scale if scale > 0 else 1.0)
-        pull = x.T.astype(np.float64) @ (observation.mean(mean) - y) / len(y)
-        if self.options.name == "gamma" and self.options.intercept:
-            pull = pull / observation.mean(mean)
+        residual = observation.terms(np.broadcast_to(mean, y.shape), y)[1] - (
+            y if observation.linear else 0.0
+        )
+        pull = x.T.astype(np.float64) @ residual / len(y)
         most = float((groups.norms(pull) / groups.root[:, None]).max())
         return _GROUP_GRID * (most if most > 0 else 1.0)
 

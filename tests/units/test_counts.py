@@ -74,6 +74,67 @@ def test_fano_over_trials_of_one_condition_is_the_jackknife():
     assert found.ci_low[0] == pytest.approx(found.value[0] * np.exp(-away), rel=1e-9)
 
 
+def over_time(gains, shared, *, units=24, n=8, k=16, seed=0):
+    """Counts with v = m + c m^2 at each time, c in ``shared``, and rates times ``gains``."""
+    rng = np.random.default_rng(seed)
+    ids = np.repeat(np.arange(n), k)
+    rate = rng.gamma(2, 1.5, size=(n, 1, units)) * np.asarray(gains)[:, None]
+    wave = np.stack([rng.gamma(1 / c, c, size=(ids.size, units)) for c in shared], axis=1)
+    return rng.poisson(rate[ids] * wave), ids
+
+
+def test_matching_undoes_a_change_of_rate_and_no_other():
+    p, plain, matched = [], [], []
+    for seed in range(40):
+        x, ids = over_time([1, 2], [0.3, 0.3], seed=seed)
+        found = cs.units.fano_over_time(x, ids)
+        p.append(found.p[1])
+        plain.append(found.plain[1] / found.plain[0])
+        matched.append(found.change[1])
+        assert found.mean[1] == pytest.approx(found.mean[0], rel=0.05)
+    assert np.mean(plain) > 1.4
+    assert np.mean(matched) == pytest.approx(1, abs=0.05)
+    assert np.mean(np.array(p) <= 0.05) < 0.15
+    x, ids = over_time([1, 2], [0.5, 0.2])
+    found = cs.units.fano_over_time(x, ids)
+    assert found.change_high[1] < 0.9  # variability fell, though the rate rose
+    assert found.p[1] < 0.001
+    assert np.isnan(found.p[0])
+
+
+def test_matching_is_the_mean_over_random_matchings():
+    x, ids = over_time([1, 1.7], [0.3, 0.3])
+    found = cs.units.fano_over_time(x, ids, width=1.0)
+    mean = np.stack([x[ids == s].mean(0) for s in range(8)])
+    variance = np.stack([x[ids == s].var(0, ddof=1) for s in range(8)])
+    rng, drawn = np.random.default_rng(0), []
+    for _ in range(200):
+        sums = np.zeros((2, 2))
+        for b in range(int(mean.max()) + 1):
+            rows = [
+                np.flatnonzero((np.floor(mean[:, t].ravel()) == b) & (mean[:, t].ravel() > 0))
+                for t in range(2)
+            ]
+            least = min(r.size for r in rows)
+            for t in range(2):
+                keep = rng.permutation(rows[t])[:least]
+                sums[t] += variance[:, t].ravel()[keep].sum(), mean[:, t].ravel()[keep].sum()
+        drawn.append(sums[:, 0] / sums[:, 1])
+    assert found.value == pytest.approx(np.mean(drawn, axis=0), rel=0.01)
+
+
+def test_fano_over_time_says_what_it_needs():
+    x, ids = over_time([1, 1], [0.3, 0.3])
+    with pytest.raises(
+        cs.InputError, match=r"counts must be numbers \(n_trials, times, units\), got shape"
+    ):
+        cs.units.fano_over_time(x[:, 0], ids)
+    with pytest.raises(cs.InputError, match="at least 8 units"):
+        cs.units.fano_over_time(x[:, :, :4], ids)
+    with pytest.raises(cs.InputError, match="not rates"):
+        cs.units.fano_over_time(x / 2, ids)
+
+
 # -- correlations
 
 

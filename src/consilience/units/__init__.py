@@ -6,6 +6,7 @@ from consilience.units._cv import cv
 from consilience.units._cv2 import cv2
 from consilience.units._explainable_variance import explainable_variance
 from consilience.units._fano import fano_factor
+from consilience.units._fano_over_time import FanoOverTime, fano_over_time
 from consilience.units._feve import feve
 from consilience.units._isi_histogram import IntervalHistogram, isi_histogram
 from consilience.units._isi_violations import contamination, isi_violations
@@ -28,6 +29,7 @@ from consilience.units._tuning_snr import tuning_snr
 __all__ = [
     "Correlogram",
     "Drift",
+    "FanoOverTime",
     "IntervalHistogram",
     "JitterTest",
     "PairScores",
@@ -42,6 +44,7 @@ __all__ = [
     "drift",
     "explainable_variance",
     "fano_factor",
+    "fano_over_time",
     "feve",
     "firing_rate",
     "isi_histogram",

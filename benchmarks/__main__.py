@@ -31,6 +31,7 @@ NAMES = (
     "streaming",
     "shapes",
     "stochastic",
+    "decoding",
     "ridge",
     "banded",
     "epochs",
@@ -43,6 +44,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
     from benchmarks import (
         _correlograms,
         _crossnobis,
+        _decoding,
         _encoding,
         _epochs,
         _extras,
@@ -72,6 +74,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _streaming: ("streaming",),
         _shapes: ("shapes",),
         _stochastic: ("stochastic",),
+        _decoding: ("decoding",),
         _encoding: ("ridge", "banded"),
         _glm: ("glm",),
     }

@@ -117,9 +117,9 @@ def test_the_name_that_the_reader_gives_wins(tmp_path):
 
 
 def test_a_signal_on_disk_is_written_block_by_block(tmp_path, monkeypatch):
-    from consilience.sources import _nwb_write
+    from consilience.sources import _nwb_out
 
-    monkeypatch.setattr(_nwb_write, "_LARGE", 4096)
+    monkeypatch.setattr(_nwb_out, "_LARGE", 4096)
     values = rng.normal(size=(1000, 3)).astype(np.float32)
     rec = cs.Recording(name="v", signals={"v": cs.Signal(values, np.arange(1000) / 1000, kind="voltage")})
     first = cs.read(cs.write_nwb(rec, tmp_path / "a.nwb", session_start=START))

@@ -20,7 +20,7 @@ from consilience._core._errors import InputError
 from consilience.sources._files import check_room, read_bytes_limit
 from consilience.sources._variables import Unread
 
-__all__ = ["flat", "read_mat5"]
+__all__ = ["filled", "flat", "read_mat5"]
 
 _MATRIX, _DEFLATED = 14, 15
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
@@ -62,7 +62,7 @@ def read_mat5(path: Path, *, who: str) -> dict[str, Any]:
                 name, value = _Reader(order).matrix(held, 0)
                 if name:  # the one without a name is MATLAB's own (what its objects refer to)
                     tree[name] = value
-    except (_Damaged, struct.error, zlib.error, UnicodeDecodeError) as error:
+    except (_Damaged, struct.error, zlib.error, ValueError) as error:
         raise InputError(
             f"{who}: the MATLAB file is damaged or incomplete ({error}); copy or save it again.",
             code="damaged-file",
@@ -189,26 +189,32 @@ class _Reader:
         return np.array(["".join(text[r :: sizes[0]]) for r in range(sizes[0])], dtype=str)
 
     def _sparse(self, content: memoryview, at: int, sizes: tuple[int, ...], logical: bool) -> Any:
-        from scipy import sparse
-
         rows, at = self._numbers(content, at)
         starts, at = self._numbers(content, at)
         values, _ = self._numbers(content, at)
-        if len(sizes) != 2 or math.prod(sizes) > _FILLED:
-            return Unread("a sparse matrix too large to be filled")
-        used = int(starts[-1]) if starts.size else 0
-        sound = (
-            starts.size == sizes[1] + 1
-            and starts[0] == 0
-            and (np.diff(starts.astype(np.int64)) >= 0).all()
-            and used <= min(rows.size, values.size)
-            and (used == 0 or (int(rows[:used].min()) >= 0 and int(rows[:used].max()) < sizes[0]))
-        )
-        if not sound:
-            raise _Damaged("the places of a sparse matrix do not fit")
-        parts = (values[:used].astype(np.float64), rows[:used].astype(np.int64), starts.astype(np.int64))
-        full = sparse.csc_matrix(parts, shape=sizes).toarray()
-        return flat(full.astype(bool) if logical else full)
+        if len(sizes) != 2:
+            raise _Damaged("a sparse matrix of other than two axes")
+        full = filled(rows, starts, values, sizes)
+        return full if isinstance(full, Unread) or not logical else full.astype(bool)
+
+
+def filled(rows: np.ndarray, starts: np.ndarray, values: np.ndarray, sizes: tuple[int, ...]) -> Any:
+    """A sparse matrix (by columns: their rows, and where each column starts) with its zeros; places are checked."""
+    if math.prod(sizes) > _FILLED:
+        return Unread("a sparse matrix too large to be filled")
+    begins = starts.astype(np.int64)
+    sound = starts.size == sizes[1] + 1 and starts[0] == 0 and bool((np.diff(begins) >= 0).all())
+    used = int(begins[-1]) if sound else 0
+    places = rows[:used].astype(np.int64)
+    if (
+        not sound
+        or used > min(rows.size, values.size)
+        or (used and not 0 <= places.min() <= places.max() < sizes[0])
+    ):
+        raise ValueError("the places of a sparse matrix do not fit")
+    out = np.zeros(sizes)
+    out[places, np.repeat(np.arange(sizes[1]), np.diff(begins))] = values[:used]
+    return flat(out)
 
 
 def flat(value: np.ndarray) -> np.ndarray:

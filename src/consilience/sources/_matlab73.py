@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience.sources._files import check_room
-from consilience.sources._matlab import flat
+from consilience.sources._matlab import filled, flat
 from consilience.sources._netcdf import look
 from consilience.sources._variables import Unread
 
@@ -109,14 +108,11 @@ def _characters(values: np.ndarray) -> Any:
 
 
 def _sparse(group: Any) -> Any:
-    """A sparse matrix filled: data, ir (rows) and jc (starts of columns); MATLAB_sparse is the number of rows."""
-    from scipy import sparse
-
-    if "data" not in group or "ir" not in group:
-        columns = group["jc"].size - 1
-        return flat(np.zeros((int(group.attrs["MATLAB_sparse"]), columns)))
-    shape = (int(group.attrs["MATLAB_sparse"]), group["jc"].size - 1)
-    if math.prod(shape) > 1 << 27:
-        return Unread("a sparse matrix too large to be filled")
-    parts = (group["data"][()], group["ir"][()].astype(np.int64), group["jc"][()].astype(np.int64))
-    return flat(sparse.csc_matrix(parts, shape=shape).toarray())
+    """data, ir (rows) and jc (starts of columns); MATLAB_sparse is the number of rows."""
+    starts = np.asarray(group["jc"][()])
+    sizes = (int(group.attrs["MATLAB_sparse"]), starts.size - 1)
+    empty = "data" not in group or "ir" not in group
+    rows, values = (np.empty(0), np.empty(0)) if empty else (group["ir"][()], group["data"][()])
+    if rows.ndim != 1 or values.ndim != 1 or starts.ndim != 1 or values.dtype.kind not in "biuf":
+        return Unread("a sparse matrix of an odd layout")
+    return filled(rows, starts, values, sizes)

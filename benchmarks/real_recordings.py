@@ -3,7 +3,8 @@
 DIR holds ``it_spikes`` (132 sites of macaque IT, recorded apart; Zhang et al. 2011), ``motor`` (M1 and S1 of macaques
 that reach; Stevenson et al. 2011) and ``haxby_slice`` (a slice of one person, 12 runs, 8 categories; Haxby et al.
 2001); default: the environment variable CONSILIENCE_SHARED, else ``../shared/data`` beside this checkout. What is not
-there is skipped. Data are read where they lie; figures go to ``results/real_recordings`` (ignored by git).
+there is skipped; heading is from the data set head_direction. Data are read where they lie; figures go to
+``results/real_recordings`` (ignored by git).
 """
 
 from __future__ import annotations
@@ -166,6 +167,29 @@ def velocity_row(area: str, name: str, found: Any, seconds: float) -> list[Any]:
     return [area, name, *map(float, d["r2"].values), *r, p, found.settings["gap_steps"], seconds]
 
 
+def head_direction(out: Path, draws: int) -> None:
+    """Heading of a mouse from 7 cells of the anterodorsal nucleus, awake; the data set is fetched by name."""
+    try:
+        rec = cs.datasets.load("head_direction").recording
+    except cs.InputError as error:
+        if error.code != "not-cached":
+            raise
+        print(f"head_direction skipped: {error}\n")
+        return
+    cells, tracked = rec.select(rec.units["area"] == "adn"), rec.intervals["position_time_support"]
+    counts, angle = cells.bin(0.2, within=tracked), rec.bin(0.2, of="ry", within=tracked)
+    shared = np.intersect1d(counts["time"], angle["time"])
+    counts, angle = counts.sel(time=shared), angle.sel(time=shared)
+    print("## Heading, 5 stretches held out with a gap; chance 1.571 rad\n")
+    head("model,mean error (rad),interval,p (circular shifts),mean of shifted,degrees,gap (samples),s")
+    for model in (cs.models.BayesianDecoder(60, circular=True), cs.models.RidgeCV()):
+        found, seconds = decode(counts, angle, circular=True, model=model, n_boot=draws, n_perm=draws)
+        null, gap = float(found.data["null_mean"].item()), found.settings["gap_steps"]
+        line([type(model).__name__, *shown(found), null, float(np.degrees(found.value)), gap, seconds])
+        figure(found, out / f"heading_{type(model).__name__}.png")
+    print()
+
+
 def haxby(data: Path) -> xr.DataArray:
     """Volumes (trial, voxel) of 8 categories: brain voxels, each run detrended and z-scored, 5 s after the block."""
     with np.load(data / "haxby_slice" / "haxby_slice.npz", allow_pickle=False) as file:
@@ -256,7 +280,7 @@ def main() -> None:
     parser.add_argument("--data", help="where the recordings lie")
     parser.add_argument("--out", type=Path, default=Path("results") / "real_recordings")
     parser.add_argument("--draws", type=int, default=200)
-    parser.add_argument("--only", default="", help="it, motor or haxby")
+    parser.add_argument("--only", default="", help="it, motor, haxby or heading")
     given = parser.parse_args()
     data = folder(given.data)
     for name, of, run in (
@@ -266,6 +290,8 @@ def main() -> None:
     ):
         if given.only in name and (data / of).is_dir():
             run(data, given.out, given.draws)
+    if given.only in "heading":
+        head_direction(given.out, given.draws)
 
 
 if __name__ == "__main__":

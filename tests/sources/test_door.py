@@ -65,7 +65,9 @@ def test_options_that_a_source_does_not_have(tmp_path):
         cs.read(tmp_path / "x.nwb", dims=("trial", "unit"))
     assert error.value.code == "unknown-option"
     np.save(tmp_path / "x.npy", np.ones((4, 3)))
-    with pytest.raises(cs.InputError, match=r"no option 'id'\. Did you mean 'ids'"):
+    with pytest.raises(
+        cs.InputError, match=r"no option 'id'; the options there are ids, kind, .*time\. Did you mean 'ids'"
+    ):
         cs.read(tmp_path / "x.npy", id=list("abcd"), source="array")
     with pytest.raises(cs.InputError, match=r"source must be one of 'nwb'"):
         cs.read(tmp_path / "x.npy", source="nbw")

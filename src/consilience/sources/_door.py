@@ -93,9 +93,10 @@ def read_parts(
     found = find_source(place, source, options, who)
     unknown = next((key for key in options if key not in found.options), None)
     if unknown is not None:
-        hint = nearest(unknown, found.options) or " It has none."
+        hint = nearest(unknown, found.options)
         raise UnknownNameError(
-            f"{who}: {show(place)} is read as {found.what}, whose reader has no option {shorten(unknown, 40)}.{hint}",
+            f"{who}: {show(place)} is read as {found.what}, whose reader has no option {shorten(unknown, 40)}; the "
+            f"options there are {', '.join(found.options) or 'none'}.{hint if hint.startswith(' Did') else ''}",
             code="unknown-option",
         )
     if found.name == "array" and not arrays:

@@ -192,8 +192,8 @@ def _units(file: Any, cautions: list[Caution], left: list[str]) -> dict[str, Any
     for name, entries in _areas(file, group, n, columns).items():
         columns.setdefault(name, entries)
     return {
-        "times": times.astype(np.float64),
-        "splits": splits.astype(np.int64),
+        "times": times.astype(np.float64, copy=False),
+        "splits": splits.astype(np.int64, copy=False),
         "units": columns,
         "observed": _observed(group, n, cautions),
     }

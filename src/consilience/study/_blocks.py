@@ -24,7 +24,10 @@ def get_stimuli(source: str, *, is_dataset: bool) -> xr.DataArray:
     if is_dataset:
         from consilience.datasets import load
 
-        return load(source).stimuli
+        found = load(source).stimuli
+        if found is None:
+            raise InputError(f"{source} holds recordings and has no stimuli; name another.", code="no-stimuli")
+        return found
     from consilience._stimuli import stimuli
 
     return stimuli(source)

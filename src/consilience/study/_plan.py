@@ -250,7 +250,12 @@ def _stimuli(system: NetworkSystem, study: Study) -> tuple[xr.DataArray, str, bo
 
     names = list(datasets.list()["name"])
     if system.stimuli in names:
-        return get_stimuli(system.stimuli, is_dataset=True), system.stimuli, True
+        try:
+            return get_stimuli(system.stimuli, is_dataset=True), system.stimuli, True
+        except InputError as error:
+            if error.code != "no-stimuli":
+                raise
+            raise refused(_at(system, "stimuli"), error) from None
     folder = study.folder / system.stimuli
     if not folder.is_dir():
         raise _at(system, "stimuli").error(

@@ -65,3 +65,21 @@ def test_a_study_says_what_it_cannot_do_with_it(tmp_path):
     from consilience._cli import main
 
     assert main(["run", str(tmp_path / "s.yaml")]) == 2
+
+
+def test_a_study_says_that_it_has_no_stimuli(tmp_path, capsys):
+    loaded("head_direction")
+    try:
+        cs.networks.load("efficientnet_lite0")
+    except cs.InputError as error:
+        pytest.skip(str(error))
+    (tmp_path / "s.yaml").write_text(
+        "seed: 0\noutput: out\nsystems:\n"
+        '  a: {network: efficientnet_lite0, layers: ["_blocks.3"], stimuli: head_direction}\n'
+        "  b: {dataset: objects92, select: [monkey_IT]}\n"
+        "analyses:\n  - compare: {a: a, b: b, measure: rsa}\n"
+    )
+    from consilience._cli import main
+
+    assert main(["run", str(tmp_path / "s.yaml")]) == 2
+    assert "holds recordings and has no stimuli" in capsys.readouterr().err

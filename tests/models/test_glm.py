@@ -553,3 +553,13 @@ def test_runaway_rates_are_refused():
         model.simulate(np.zeros((5, 2)), kernel=kernel)
     with pytest.raises(cs.InputError, match=r"start must be \(lags, targets\) = \(12, 3\)"):
         model.simulate(stimulus, kernel=kernel, start=np.zeros((3, 3)))
+
+
+def test_tensors_are_taken():
+    torch = pytest.importorskip("torch")
+    x, y, _, _ = planted(n=200)
+    found = GLM(alpha=0.1).fit(torch.tensor(x), torch.tensor(y))
+    np.testing.assert_array_equal(found.coef_, GLM(alpha=0.1).fit(x, y).coef_)
+    assert isinstance(found.predict(torch.tensor(x)), np.ndarray)
+    assert cs.models.lagged(torch.tensor(x), [0, 1]).shape == (200, 12)
+    assert cs.models.basis.BSpline(5)(torch.rand(10)).shape == (10, 5)

@@ -35,6 +35,8 @@ def plot_filter(
 
     at : (n,) where the values stand (lags, seconds, angles); None = 0, 1, 2 ....   names : one for each filter.
     """
+    from matplotlib.ticker import MaxNLocator
+
     rows = _rows(value, "value", None)
     ends = [
         None if end is None else _rows(end, name, rows.shape) for name, end in (("low", low), ("high", high))
@@ -64,7 +66,7 @@ def plot_filter(
         if n > 1:
             ax.set_xlim(place.min(), place.max())
         if at is None:
-            ax.xaxis.get_major_locator().set_params(integer=True)
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set_xlabel(xlabel)
         ax.set_ylabel(ylabel)
         if names is not None and k > 1:

@@ -175,6 +175,8 @@ def test_time_is_resolved_corrected_and_generalised():
     assert together.settings["n_units"] == 50
     assert mean.value > 0.8
     assert together.value > 0.8
+    with pytest.raises(cs.InputError, match=r"Decoding.value is of one time, and there are 5; read .data"):
+        _ = found.value
     with pytest.raises(cs.InputError, match=r"generalise_time=True needs responses"):
         cs.decode(data, "choice", time="mean", generalise_time=True, **NONE)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import xarray as xr
 
+from consilience._core._errors import InputError
 from consilience._results._base import Result, counted
 
 if TYPE_CHECKING:
@@ -58,8 +59,16 @@ class Decoding(Result):
 
     @property
     def value(self) -> float:
-        """The score; of several times the best, of several targets their mean. Read ``.data`` for each."""
-        return float(self._at_best("value").mean())
+        """The score, of several targets their mean. Of several times there is none: the best of them would be chosen
+        and scored on the same trials.
+        """
+        if "time" in self.data.dims:
+            raise InputError(
+                f"Decoding.value is of one time, and there are {self.data.sizes['time']}; read .data, or decode with "
+                "time='mean' or time=None.",
+                code="several-times",
+            )
+        return float(self.data["value"].mean())
 
     @property
     def interval(self) -> tuple[float, float]:

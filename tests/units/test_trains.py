@@ -242,8 +242,8 @@ def test_spike_trains_of_a_recording_and_other_types_go_in():
 
 def test_noise_of_traces_is_found_beside_slow_and_rare_signals():
     rng = np.random.default_rng(0)
-    time = np.arange(4000) / 20
-    noise = rng.normal(size=(4000, 200))
+    time = np.arange(3000) / 20
+    noise = rng.normal(size=(3000, 100))
     slow = np.sqrt(2) * np.sin(2 * np.pi * time / 10)[:, None]
     found = cs.units.noise_level(noise + slow, time=time)
     truth = 0.9539 / np.sqrt(20)
@@ -254,7 +254,7 @@ def test_noise_of_traces_is_found_beside_slow_and_rare_signals():
     none = cs.units.trace_snr(noise, time=time)
     assert none.value.mean() == pytest.approx(0, abs=0.01)
     assert np.mean((none.ci_low <= 0) & (none.ci_high >= 0)) > 0.9
-    skew = cs.units.skewness(rng.exponential(size=(20_000, 100)), time=np.arange(20_000) / 20)
+    skew = cs.units.skewness(rng.exponential(size=(10_000, 60)), time=np.arange(10_000) / 20)
     assert np.mean((skew.ci_low <= 2) & (skew.ci_high >= 2)) > 0.85
 
 

@@ -35,7 +35,7 @@ def plot_quality(quality: Quality, ax: Axes | None = None, *, measures: object =
     who = "plot_quality"
     check_is(quality, "Quality", who)
     shown = pick_names(quality.data, "measure", measures, who)
-    columns = min(_COLUMNS, len(shown))
+    columns = min(_COLUMNS if len(shown) <= 3 * _COLUMNS else _COLUMNS + 1, len(shown))
     rows = -(-len(shown) // columns)
     with style():
         ax = own_axes(ax, 2.1 * columns + 0.4, 1.75 * rows + 0.3)
@@ -97,21 +97,35 @@ def _panel(ax: Axes, quality: Quality, name: str, units: list[object], *, last: 
     if np.isfinite(null).any():
         ax.axhline(float(np.nanmean(null)), color=BEST, linewidth=0.9, linestyle="--", zorder=2)
     if name in _LOG and (value[order] > 0).all():
-        ax.set_yscale("log")
+        _decades(ax, value[order])
     else:
         _limits(ax, value[order], low[order], high[order], null)
     ax.margins(x=0.03)
     ax.tick_params(colors=INK, labelsize=7)
 
 
+def _decades(ax: Axes, value: np.ndarray) -> None:
+    """A log scale with few, plain numbers."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    ax.set_yscale("log")
+    wide = value.max() > 30 * value.min()
+    ax.yaxis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=8))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
 def _limits(ax: Axes, value: np.ndarray, low: np.ndarray, high: np.ndarray, null: np.ndarray) -> None:
     """Room for all values and most of the intervals: one that is very wide does not flatten the others."""
-    ends = [value.min(), value.max()]
+    ends = [float(value.min()), float(value.max())]
+    if np.isfinite(null).any():
+        ends.append(float(np.nanmean(null)))
+    span = max(ends) - min(ends) or 1.0
+    bottom, top = min(ends), max(ends)
     for end, share in ((low, 0.05), (high, 0.95)):
         known = end[np.isfinite(end)]
         if known.size:
-            ends.append(float(np.quantile(known, share)))
-    if np.isfinite(null).any():
-        ends.append(float(np.nanmean(null)))
-    room = 0.06 * (max(ends) - min(ends) or 1.0)
-    ax.set_ylim(min(ends) - room, max(ends) + room)
+            edge = float(np.quantile(known, share))
+            bottom, top = min(bottom, max(edge, bottom - span)), max(top, min(edge, top + span))
+    room = 0.06 * (top - bottom or 1.0)
+    ax.set_ylim(bottom - room, top + room)

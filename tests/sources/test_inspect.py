@@ -146,6 +146,11 @@ def test_one_sign_of_another_unit_of_time_is_a_warning():
     assert codes(find_in_spikes(spikes([[0.5, 8e5 + 0.25]]))) == {("hint", "long")}
 
 
+def test_the_same_time_in_two_units_is_no_double():
+    assert codes(find_in_spikes(spikes([[0.5, 1.25], [1.25, 3.1], [0.2]]))) == set()
+    assert codes(find_in_spikes(spikes([[0.5, 1.25, 1.25], [3.1]]))) == {("warning", "duplicate-spikes")}
+
+
 def test_unknown_negative_and_repeated():
     found = codes(find_in_spikes(spikes([[-1.0, np.nan, 2.25], [np.inf, 0.5]])))
     assert found == {("critical", "nan-spikes"), ("hint", "negative-times")}

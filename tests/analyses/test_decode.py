@@ -621,6 +621,32 @@ def test_bad_series_and_folds_are_refused_in_words():
         cs.decode(data, target, generalise_time=True, **NONE)
 
 
+def test_angles_are_said_to_be_angles():
+    data = cs.responses(
+        np.random.default_rng(0).poisson(3, size=(60, 5)), dims=("time", "unit"), time=np.arange(60)
+    )
+    with pytest.raises(
+        cs.InputError, match=r"BayesianDecoder takes the target for angles.*pass circular=True"
+    ):
+        cs.decode(data, np.linspace(0, 6, 60), model=BayesianDecoder(circular=True), gap=0, **NONE)
+
+
+def test_numbers_change_places_inside_conditions():
+    from consilience.analyses._decode_relabel import _inside
+
+    owner = np.array([0, 1, 0, 1, 1, 0])
+    orders = _inside(owner, 50, np.random.default_rng(0))
+    assert (owner[orders] == owner).all()
+    assert (np.sort(orders, axis=1) == np.arange(6)).all()
+    assert len(np.unique(orders, axis=0)) > 15
+    x = np.random.default_rng(1).normal(size=(60, 4))
+    side = np.repeat([0, 1], 30)
+    data = cs.responses(x, stimulus=np.arange(60), side=side, speed=x[:, 0] + 10 * side)
+    found = cs.decode(data, "speed", train_on={"side": 0}, test_on={"side": 1}, **QUICK, rng=0)
+    assert found.data["p"].item() == 0.01
+    assert found.predictions.sizes["trial"] == 30
+
+
 def test_a_model_that_fails_is_named():
     class Broken(LogisticRegression):
         def fit(self, X, y):

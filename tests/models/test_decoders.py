@@ -87,6 +87,16 @@ def test_all_labellings_at_once_are_one_by_one(model):
         np.testing.assert_array_equal(alone.predict(new), together[k].argmax(axis=1))
 
 
+def test_lda_without_noise_is_the_nearest_mean():
+    means = np.random.default_rng(0).normal(size=(3, 6))
+    y = np.repeat([0, 1, 2], 4)
+    model = LDA().fit(means[y], y)
+    assert model.score(means[y], y) == 1.0
+    new = means + 0.1
+    near = ((new[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+    np.testing.assert_array_equal(model.predict(new), near)
+
+
 def test_a_class_without_rows_is_never_predicted():
     x, _, new = labelled(20, 5)
     for model in (LDA(), MaxCorrelation()):

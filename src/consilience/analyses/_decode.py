@@ -13,6 +13,7 @@ from consilience._core._errors import ConsilienceWarning, InputError, collect_ca
 from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import check_responses
+from consilience._responses._check import refuse_result
 from consilience._responses._pseudo import PseudoPopulation
 from consilience._results import Decoding
 from consilience.analyses import _decode_classes, _decode_values
@@ -57,7 +58,8 @@ def decode(
     """How well a target is told from responses, everything fitted on other trials than it is scored on.
 
     Classes are scored by balanced accuracy, (1/C) sum_c (share of the trials of class c that were decoded as c), with
-    chance 1/C whatever their numbers; numbers by r of held-out predictions as in `cs.encode`; angles by the mean
+    chance 1/C whatever their numbers; numbers by r of held-out predictions as in `cs.encode` (of a single
+    split, the correlation over its test rows); angles by the mean
     |decoded - true| the short way round, with chance pi/2.
 
     Parameters
@@ -232,7 +234,8 @@ def _design(
     seed: Seed,
     **options: Any,
 ) -> tuple[xr.DataArray, Design]:
-    checked = check_responses(_of_all_trials(data), who=WHO)
+    refuse_result(data, who=WHO, name="data", expected="responses")
+    checked = check_responses(_of_all_trials(data), who=WHO, name="data")
     if checked.dims == ("time", "unit"):
         for name, default in (("groups", "auto"), ("folds", None), ("train_on", None), ("test_on", None)):
             if options[name] != default:
@@ -262,7 +265,7 @@ def _design(
     if "valid" in checked.coords and checked["valid"].dims == ("trial",):
         rows = checked["valid"].values
         if not isinstance(target, str):
-            target = target[rows]
+            target = target[rows] if isinstance(target, xr.DataArray) else np.asarray(target)[rows]
         options = {
             k: v[rows] if isinstance(v, np.ndarray) and v.shape == rows.shape else v
             for k, v in options.items()
@@ -341,6 +344,11 @@ def _model(model: Any, target: Target) -> Any:
             raise InputError(
                 f"{WHO}: the target has {what}; got {shorten(model)}.{hint}", code="bad-parameter"
             )
+    if getattr(model, "circular", False) and not target.circular:
+        raise InputError(
+            f"{WHO}: {type(model).__name__} takes the target for angles, and its score would not; pass circular=True.",
+            code="bad-parameter",
+        )
     return model
 
 

@@ -196,7 +196,7 @@ def from_trials(
         return [(np.setdiff1d(np.arange(train.size), test), test) for test in parts]
 
     exchange = exchanged(x, target, drawn, what, run, strata)
-    relabel = relabeller(target, exchange, strata, drawn, constant)
+    relabel = relabeller(target, exchange, strata, drawn, constant=constant, apart=apart)
     blocks = int(drawn.max()) + 1
     return Design(
         x=x,

@@ -73,7 +73,13 @@ def _likeness_of_neighbours(x: np.ndarray, codes: np.ndarray) -> float:
 
 
 def relabeller(
-    target: Target, exchange: np.ndarray | None, strata: np.ndarray, drawn: np.ndarray, constant: bool
+    target: Target,
+    exchange: np.ndarray | None,
+    strata: np.ndarray,
+    drawn: np.ndarray,
+    *,
+    constant: bool,
+    apart: bool,
 ) -> Callable[[int, np.random.Generator], np.ndarray]:
     n = strata.size
 
@@ -82,14 +88,11 @@ def relabeller(
             assert target.codes is not None
             found, ways = label_permutations(target.codes, exchange, strata, count, rng)
         elif drawn.max() + 1 == n:
-            return permutations(n, count, rng)
+            return _inside(strata, count, rng) if apart else permutations(n, count, rng)
         elif constant:
             found, ways = group_permutations(drawn, count, rng)
         else:  # numbers that differ inside a group change places there
-            order = np.argsort(drawn[None] + rng.random((count, n)), axis=1)
-            found = np.empty_like(order)
-            found[:, np.argsort(drawn, kind="stable")] = order
-            ways = 9.0
+            found, ways = _inside(drawn, count, rng), 9.0
         if ways < 2:
             warn(
                 "few-relabellings",
@@ -99,3 +102,11 @@ def relabeller(
         return found
 
     return relabel
+
+
+def _inside(owner: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Orders (count, n) in which rows change places with those of the same ``owner``."""
+    order = np.argsort(owner[None] + rng.random((count, owner.size)), axis=1)
+    found = np.empty_like(order)
+    found[:, np.argsort(owner, kind="stable")] = order
+    return found

@@ -10,6 +10,7 @@ import xarray as xr
 from consilience._core._errors import Caution
 from consilience._results import Decoding
 from consilience.analyses._decode_design import Design
+from consilience.analyses._decode_tables import tests_of
 
 __all__ = ["results_of"]
 
@@ -90,12 +91,10 @@ def _of_classes(design: Design, parts: dict[str, Any], score: Any) -> dict[str, 
 
 def _diagonal_family(tables: list[Any], score: Any) -> np.ndarray:
     """p_fwer of the diagonal, over the diagonal."""
-    from consilience.analyses._decode_tables import _tests
-
     if tables[0].null is None:
         return np.full(len(tables[0].value), np.nan)
     pairs = [(np.diagonal(t.value).copy(), np.einsum("mtt->mt", t.null)) for t in tables]
-    return _tests(pairs, score.higher)["p_fwer"]
+    return tests_of(pairs, higher=score.higher)["p_fwer"]
 
 
 def _of_values(design: Design, parts: dict[str, Any], score: Any) -> dict[str, Any]:
@@ -150,8 +149,6 @@ def _references(settings: dict[str, Any]) -> list[str]:
         out.append("king2014characterizing")
     if settings["n_boot"] and settings["n_classes"]:
         out.append("korn1998confidence")
-    if settings["n_draws"] and settings["n_perm"]:
-        out.append("meinshausen2009pvalues")
     if settings["n_perm"]:
         out.append("phipson2010permutation")
     return out

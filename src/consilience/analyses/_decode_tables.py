@@ -13,7 +13,7 @@ from consilience.analyses._decode_design import Design
 from consilience.analyses._decode_values import Values
 from consilience.stats import class_weights, max_statistic_p, p_value, proportion_interval
 
-__all__ = ["ClassTables", "class_tables", "summary", "value_tables"]
+__all__ = ["ClassTables", "class_tables", "summary", "tests_of", "value_tables"]
 
 FIELDS = ("value", "ci_low", "ci_high", "p", "p_fwer", "null_mean")
 
@@ -150,25 +150,25 @@ def summary(tables: list[ClassTables], decoder: Decoder, level: float, *, of: st
             away = distributions.t.ppf((1 + level) / 2, first.df) * np.sqrt(variance)
             out["ci_low"], out["ci_high"] = _positive(value, away)
     if first.null is not None and not recall:
-        out.update(_tests([(t.value, t.null) for t in tables], decoder.score.higher))
+        out.update(tests_of([(t.value, t.null) for t in tables], higher=decoder.score.higher))
     return out
 
 
-def _tests(pairs: list[tuple[np.ndarray, Any]], higher: bool) -> dict[str, np.ndarray]:
-    """p of each draw of pseudo-trials; several are joined as twice their median, which holds whatever their dependence
-    (Meinshausen, Meier & Buhlmann 2009).
+def tests_of(pairs: list[tuple[np.ndarray, Any]], *, higher: bool) -> dict[str, np.ndarray]:
+    """p, p_fwer and null_mean of (value, relabelled values (m, ...)).
+
+    Of several draws of pseudo-trials the mean value is held against the relabelled values of each single draw, which
+    vary more than a mean over draws does (so p is too high rather than too low), and p is averaged over draws.
     """
     sign = 1.0 if higher else -1.0
+    mean = np.mean([value for value, _ in pairs], axis=0)
     p, family = [], []
-    for value, null in pairs:
-        flat, wide = sign * value.reshape(-1), sign * null.reshape(len(null), -1)
-        p.append(p_value(flat, wide).reshape(value.shape))
-        family.append(max_statistic_p(flat, wide).reshape(value.shape))
+    for _, null in pairs:
+        flat, wide = sign * mean.reshape(-1), sign * null.reshape(len(null), -1)
+        p.append(p_value(flat, wide).reshape(mean.shape))
+        family.append(max_statistic_p(flat, wide).reshape(mean.shape))
     null_mean = np.mean([null.mean(axis=0) for _, null in pairs], axis=0)
-    if len(pairs) == 1:
-        return {"p": p[0], "p_fwer": family[0], "null_mean": null_mean}
-    joined = [np.minimum(1.0, 2 * np.median(part, axis=0)) for part in (p, family)]
-    return {"p": joined[0], "p_fwer": joined[1], "null_mean": null_mean}
+    return {"p": np.mean(p, axis=0), "p_fwer": np.mean(family, axis=0), "null_mean": null_mean}
 
 
 def value_tables(

@@ -11,6 +11,7 @@ from sklearn.base import clone
 from consilience.analyses._decode_classes import standardised
 from consilience.analyses._decode_design import Design, Split
 from consilience.analyses._encode_fit import HeldOut, Predicted, _Any, inner_count
+from consilience.measures._contract import Predictions
 from consilience.models._base import Mapping, Solution, Solver, inner_splits, safe_powers
 from consilience.stats import angular_error
 
@@ -129,6 +130,9 @@ class Values:
         if weights is None:
             weights = np.ones((1, self.rows.size))
         if self.score.name == "r":
+            if len(self.held.splits) == 1:  # another condition, whose mean may be another
+                scaled, actual = (v - v.mean(axis=0) for v in (found.scaled, found.actual))
+                return Predictions(scaled * actual, scaled**2, actual**2).columns(weights)
             return found.correlation().columns(weights)
         if self.score.name == "r2":
             with np.errstate(invalid="ignore", divide="ignore"):

@@ -71,7 +71,10 @@ class DiscriminantPlan:
             g = self._intensity(means, share, inner, size, trace, codes)
         else:
             g = np.full(m, float(shrinkage))
-        ridge = g * np.maximum(trace, 0.0) / self.p
+        total = self.values.sum()
+        exact = trace <= 1e-12 * total  # rows of a class are all alike: nearest mean
+        g = np.where(exact, 1.0, g)
+        ridge = np.where(exact, total, g * np.maximum(trace, 0.0)) / self.p
         diagonal = (1 - g)[:, None] * self.values + ridge[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
             solved = np.where(diagonal[:, None] > 0, means / diagonal[:, None], 0.0)

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import consilience as cs
-from consilience.analyses._quality import OF_SPIKES, OF_TRIALS
+from consilience.analyses._quality_measures import OF_SPIKES, OF_TRIALS
 from consilience.report._sentences import sentences
 
 FEW = {"n_perm": 50, "n_splits": 5, "rng": 0}

@@ -125,9 +125,7 @@ def test_matching_is_the_mean_over_random_matchings():
 
 def test_fano_over_time_says_what_it_needs():
     x, ids = over_time([1, 1], [0.3, 0.3])
-    with pytest.raises(
-        cs.InputError, match=r"counts must be numbers \(n_trials, times, units\), got shape"
-    ):
+    with pytest.raises(cs.InputError, match=r"counts must be numbers \(n_trials, times, units\), got shape"):
         cs.units.fano_over_time(x[:, 0], ids)
     with pytest.raises(cs.InputError, match="at least 8 units"):
         cs.units.fano_over_time(x[:, :, :4], ids)

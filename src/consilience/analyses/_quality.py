@@ -9,34 +9,27 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from consilience import units
 from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_count, check_number, check_option, shorten
-from consilience._core._seeds import Seed, resolve_seed
+from consilience._core._seeds import resolve_seed
 from consilience._recording import Recording
 from consilience._responses import check_responses, recorded_cautions
 from consilience._responses._check import refuse_result
 from consilience._results import Quality
-from consilience.linalg import constant_columns
+from consilience.analyses._quality_measures import (
+    OF_SERIES,
+    OF_SPIKES,
+    OF_TRIALS,
+    of_series,
+    of_spikes,
+    of_trials,
+)
 from consilience.stats import fdr
 from consilience.units import UnitScores
-from consilience.units._trials import as_repeats
 
-__all__ = ["OF_SERIES", "OF_SPIKES", "OF_TRIALS", "quality"]
+__all__ = ["quality"]
 
 WHO = "cs.quality"
-OF_TRIALS = ("reliability", "split_half", "explainable_variance", "tuning_snr", "fano_factor")
-OF_SERIES = ("noise_level", "trace_snr", "skewness")
-OF_SPIKES = (
-    "firing_rate",
-    "cv",
-    "cv2",
-    "lv",
-    "isi_violations",
-    "contamination",
-    "presence_ratio",
-    "drift",
-)
 _REFERENCES = {
     "reliability": ("sahani2003linear", "schoppe2016measuring", "miller1968jackknifing"),
     "split_half": ("spearman1910correlation", "brown1910some"),
@@ -51,7 +44,6 @@ _REFERENCES = {
     "contamination": ("hill2011quality", "llobet2022automatic"),
 }
 _FIELDS = ("value", "ci_low", "ci_high", "null_mean", "p")
-_LONGEST = 60.0  # s, a stretch of the presence ratio
 
 
 def quality(
@@ -126,16 +118,16 @@ def quality(
         table: dict[str, Callable[[], UnitScores]] = {}
         silent = np.zeros(names.size, dtype=bool)
         if responses is not None and responses.dims == ("time", "unit"):
-            table, about = _of_series(responses, level)
+            table, about = of_series(responses, level)
             silent |= about.pop("silent")
         elif responses is not None:
-            own, about_trials = _of_trials(responses, by, seed, options)
+            own, about_trials = of_trials(responses, by, seed, options)
             table, about = {**table, **own}, {**about, **about_trials}
             counts["n_trials"] = np.full(names.size, about["n_trials"])
             counts["n_stimuli"] = np.full(names.size, about["n_stimuli"])
             silent |= about.pop("silent")
         if recording is not None:
-            own, about_spikes = _of_spikes(recording, seed, options)
+            own, about_spikes = of_spikes(recording, seed, options)
             table, about = {**table, **own}, {**about, **about_spikes}
             assert recording.spikes is not None
             counts["n_spikes"] = recording.spikes.counts
@@ -258,92 +250,6 @@ def _names(recording: Recording | None, responses: xr.DataArray | None) -> np.nd
                 code="units-differ",
             )
     return names
-
-
-def _of_trials(
-    data: xr.DataArray, by: str, seed: Seed, said: dict[str, Any]
-) -> tuple[dict[str, Callable[[], UnitScores]], dict[str, Any]]:
-    labels = {str(name) for name, coord in data.coords.items() if coord.dims == ("trial",)}
-    check_option(by, sorted(labels), name="by", who=WHO)
-    ids = data[by].values
-    x = np.asarray(data.values, dtype=np.float64)
-    repeats = as_repeats(x, ids, who=WHO)  # refused here, in the verb's name
-    n_perm, level = said["n_perm"], said["level"]
-
-    def of(function: Any, name: str, **options: Any) -> Callable[[], UnitScores]:
-        return lambda: function(x, ids, level=level, n_perm=n_perm, rng=seed.child(name), **options)
-
-    table = {
-        "reliability": of(units.explainable_variance, "reliability", of="mean"),
-        "split_half": of(units.split_half, "split_half", n_splits=said["n_splits"]),
-        "explainable_variance": of(units.explainable_variance, "reliability"),
-        "tuning_snr": of(units.tuning_snr, "reliability"),
-        "fano_factor": of(units.fano_factor, "fano_factor"),
-    }
-    if repeats.names.size < 3:
-        del table["split_half"]
-    if data.attrs.get("kind") != "count" or (x < 0).any() or (x != np.round(x)).any():
-        del table["fano_factor"]
-    return table, {
-        "system": str(data.attrs.get("system", "")),
-        "kind": str(data.attrs.get("kind", "activation")),
-        "n_trials": len(x),
-        "n_stimuli": int(repeats.names.size),
-        "repeats": [int(repeats.counts.min()), int(repeats.counts.max())],
-        "silent": repeats.silent,
-    }
-
-
-def _of_series(
-    data: xr.DataArray, level: float
-) -> tuple[dict[str, Callable[[], UnitScores]], dict[str, Any]]:
-    x = np.asarray(data.values, dtype=np.float64)
-    time = data["time"].values if "time" in data.coords else np.arange(len(x), dtype=np.float64)
-
-    def of(function: Any) -> Callable[[], UnitScores]:
-        return lambda: function(x, time=time, level=level)
-
-    table = {name: of(getattr(units, name)) for name in OF_SERIES}
-    return table, {
-        "system": str(data.attrs.get("system", "")),
-        "kind": str(data.attrs.get("kind", "activation")),
-        "n_samples": len(x),
-        "seconds": float(len(x) * np.median(np.diff(time))),
-        "silent": np.asarray(constant_columns(x), dtype=bool),
-    }
-
-
-def _of_spikes(
-    recording: Recording, seed: Seed, said: dict[str, Any]
-) -> tuple[dict[str, Callable[[], UnitScores]], dict[str, Any]]:
-    spikes, level = recording.spikes, said["level"]
-    observed = recording.observed
-    if observed is None:
-        observed = recording.span()
-        warn(
-            "observed-guessed",
-            f"{WHO}: the time observed is not known; {observed.start.min():g} to {observed.stop.max():g} s is taken.",
-            "It is from the first to the last entry; say when spikes could be seen with cs.Recording(observed=...).",
-        )
-    total = observed.total
-    width = min(_LONGEST, total / 20)
-
-    def of(function: Any, **options: Any) -> Callable[[], UnitScores]:
-        return lambda: function(spikes, observed=observed, **options)
-
-    table = {
-        "firing_rate": of(units.firing_rate, level=level),
-        "cv": of(units.cv, level=level),
-        "cv2": of(units.cv2, level=level),
-        "lv": of(units.lv, level=level),
-        "isi_violations": of(units.isi_violations, level=level, refractory=said["refractory"]),
-        "contamination": of(units.contamination, level=level, refractory=said["refractory"]),
-        "presence_ratio": of(
-            units.presence_ratio, width=width, n_perm=said["n_perm"], rng=seed.child("presence_ratio")
-        ),
-        "drift": of(units.drift, level=level),
-    }
-    return table, {"system": recording.name, "seconds": total, "presence_width": width}
 
 
 def _wanted(measures: Sequence[str] | None, known: list[str]) -> list[str]:

@@ -26,7 +26,8 @@ from consilience._recording import Recording
 from consilience._responses import check_responses, recorded_cautions
 from consilience._responses._check import WARNINGS
 from consilience._results._quality import within
-from consilience.analyses._quality import OF_TRIALS, quality
+from consilience.analyses._quality import quality
+from consilience.analyses._quality_measures import OF_TRIALS
 
 __all__ = ["CHOSEN", "select_units"]
 

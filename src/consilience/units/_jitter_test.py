@@ -9,7 +9,7 @@ import numpy as np
 
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
-from consilience.units._correlogram import as_bins, as_pairs, close_spikes, window_starts
+from consilience.units._pair_counts import as_bins, as_pairs, close_spikes, window_starts
 from consilience.units._trains import as_trains
 
 __all__ = ["JitterTest", "jitter_test"]

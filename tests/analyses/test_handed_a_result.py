@@ -70,6 +70,7 @@ CALLS = {
         "x['q']": lambda r: cs.encode({"b": B, "q": r}, A),
         "y": lambda r: cs.encode(A, r),
     },
+    "decode": {"data": lambda r: cs.decode(r, target="stimulus")},
     "quality": {"data": cs.quality, "trials": lambda r: cs.quality(RECORDING, trials=r)},
     "select_units": {"data": lambda r: cs.select_units(r, by={"reliability": 0.1})},
     "influence": {"a": lambda r: cs.influence(r, A), "b['q']": lambda r: cs.influence(A, {"q": r})},
@@ -90,6 +91,7 @@ OF_RESPONSES = {
     ("encode", "x"),
     ("encode", "x['q']"),
     ("encode", "y"),
+    ("decode", "data"),
     ("psth", "data"),
     ("rdm_movie", "data"),
 } | {("searchlight", "data")}

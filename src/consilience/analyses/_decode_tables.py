@@ -208,9 +208,8 @@ def _value_interval(
         return np.arctanh(np.clip(v, -top, top)) if correlation else v
 
     value = part.values()[0]
-    factor = 2.0 if correlation else design.factor
     variance = (
-        factor
+        2.0
         * design.blocks
         / max(1, design.blocks - 1)
         * np.nanvar(scaled(part.values(weights=w)), axis=0, ddof=1)

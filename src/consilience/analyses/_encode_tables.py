@@ -22,6 +22,7 @@ from consilience.stats import (
     max_statistic_p,
     p_value,
     percentile_interval,
+    signal_ratio_interval,
     two_factor_interval,
     weighted_reliability,
 )
@@ -77,7 +78,7 @@ def score_tables(
     observation = getattr(held.model, "observation", "gaussian")
     if observation != "gaussian":  # whose share of deviance is r2
         out.update(_deviance_scores(found, observation, one, weights, level, data.blocks))
-    out.update(_ceilings(data, r, seed, n_boot, level))
+    out.update(_ceilings(data, r, ends=n_boot > 0, level=level))
     for name in ("ci_low", "ci_high", "p", "p_fwer", "q", "null_mean"):
         out.setdefault(name, nothing)
     table = xr.Dataset({k: ("unit", v) for k, v in out.items()}, coords={"unit": data.units})
@@ -131,9 +132,7 @@ def _population(r: np.ndarray, draws: Any, null: Any, held: HeldOut, seed: Any, 
     return xr.Dataset({k: ((), v) for k, v in out.items()})
 
 
-def _ceilings(
-    data: EncodingData, r: np.ndarray, seed: Any, n_boot: int, level: float
-) -> dict[str, np.ndarray]:
+def _ceilings(data: EncodingData, r: np.ndarray, *, ends: bool, level: float) -> dict[str, np.ndarray]:
     nothing = np.full(r.size, np.nan)
     out = dict.fromkeys(
         (
@@ -156,9 +155,12 @@ def _ceilings(
     out["ceiling"] = np.where(value > 0, np.sqrt(np.maximum(value, 0.0)), np.nan)
     usable = out["ceiling"] >= _LOWEST_CEILING
     out["ratio"] = np.where(usable, r / np.where(usable, out["ceiling"], 1.0), np.nan)
-    if n_boot:
-        drawn = weighted_reliability(means, noise, data.weights(n_boot, seed.stream("ceiling")))
-        low, high = percentile_interval(drawn, value, level)
+    if ends:
+        low, high = (
+            1 - 1 / end for end in signal_ratio_interval(means, noise, level=level, groups=data.groups)
+        )
+        low, high = np.fmin(low, value), np.where(np.isnan(high), np.nan, np.fmax(high, value))
+        low = np.where(np.isnan(high), np.nan, low)
         out["reliability_low"], out["reliability_high"] = low, high
         out["ceiling_low"], out["ceiling_high"] = np.sqrt(np.maximum(low, 0)), np.sqrt(np.maximum(high, 0))
         out["unreliable"] = ~(low > 0)

@@ -20,7 +20,7 @@ from consilience.stats._decoding import (
     placements,
     proportion_interval,
 )
-from consilience.stats._explainable import explainable, weighted_reliability
+from consilience.stats._explainable import explainable, signal_ratio_interval, weighted_reliability
 from consilience.stats._fisher_information import LinearFisherInformation, linear_fisher_information
 from consilience.stats._folds import blocked_folds, group_folds, half_splits, stratified_folds
 from consilience.stats._goodness import GoodnessOfFit, goodness_of_fit
@@ -110,6 +110,7 @@ __all__ = [
     "trial_mean_interval",
     "two_factor_interval",
     "two_factor_variance",
+    "signal_ratio_interval",
     "weighted_reliability",
     "weighted_concordance",
     "weighted_cosines",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from consilience.stats import explainable, jackknife_interval, p_value
+from consilience.stats import explainable, p_value, signal_ratio_interval
 from consilience.units._trials import Repeats, powers
 
 __all__ = ["Signal", "f_interval", "permuted_f", "signal_of", "signal_scores"]
@@ -63,23 +63,14 @@ def signal_of(repeats: Repeats) -> Signal:
 
 
 def f_interval(signal: Signal, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Interval of V / N for other stimuli: jackknife over stimuli on the log scale, t with n - 1 degrees of freedom
-    (Miller 1968), which holds for signals that are not normal. (nan, nan) below 3 stimuli, and where a unit has
+    """Interval of V / N for other stimuli, `signal_ratio_interval`. (nan, nan) below 3 stimuli, and where a unit has
     neither signal nor noise; (inf, inf) without noise.
     """
-    n, t = signal.means.shape
     f = signal.f
-    if n < 3:
-        return np.full(t, np.nan), np.full(t, np.nan)
-    away = signal.means - signal.means.mean(axis=0)
-    squares = away * away
-    between = (squares.sum(axis=0) - squares * n / (n - 1)) / (n - 2)
-    within = (signal.noise.sum(axis=0) - signal.noise) / (n - 1)
-    known = (between > 0).all(axis=0) & (within > 0).all(axis=0) & np.isfinite(f) & (f > 0)
-    left = np.log(np.where(known, between, 1.0)) - np.log(np.where(known, within, 1.0))
-    middle = np.log(np.where(known, f, 1.0))
-    low, high = jackknife_interval(middle, left, n=n, left_out=1, level=level, exhaustive=True)
-    ends = (np.exp(np.minimum(end, 700.0)) for end in (low, high))
+    ends = signal_ratio_interval(signal.means, signal.noise, level=level)
+    if len(signal.means) < 3:
+        return ends
+    known = np.isfinite(f) & (f > 0)
     return tuple(np.where(known, end, np.where(np.isinf(f), np.inf, np.nan)) for end in ends)  # type: ignore[return-value]
 
 

@@ -192,7 +192,13 @@ def _methods(said: dict[str, Any]) -> tuple[str, ...]:
     if said["n_perm"]:
         lines.append(f"p-values are from {said['n_perm']} {test}, with all fits repeated.")
     if said["n_boot"]:
+        fixed = "n_samples" in said or said["folds"] is not None
+        doubled = fixed or not said["n_classes"]
+        added = said["n_deals"] and not fixed and not said["n_draws"]
         lines.append(
-            f"Intervals are from {said['n_boot']} bootstrap draws of {drawn} and the variance over deals of the folds."
+            f"Intervals are from {said['n_boot']} bootstrap draws of {drawn}"
+            + (", their variance doubled for the part of the training rows" if doubled else "")
+            + ("; the variance over deals of the folds is added" if added else "")
+            + ("; the variance over draws of pseudo-trials is added." if said["n_draws"] else ".")
         )
     return tuple(lines)

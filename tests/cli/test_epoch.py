@@ -37,10 +37,19 @@ def test_refused(folder, tmp_path, capsys):
     for arguments, said in (
         (["epoch", str(folder), "--on", "trials", "-o", str(tmp_path / "a.nc")], "on='trials' is no table"),
         (["bin", str(folder), "--width", "0", "-o", str(tmp_path / "a.nc")], "width must be a number"),
-        (["bin", str(tmp_path / "x.npy"), "--width", "1", "-o", str(tmp_path / "a.nc")], "holds responses already"),
+        (
+            ["bin", str(tmp_path / "x.npy"), "--width", "1", "-o", str(tmp_path / "a.nc")],
+            "holds responses already",
+        ),
         (["bin", str(folder), "--width", "1", "-o", str(tmp_path)], "is a folder; give a file name"),
-        (["bin", str(folder), "--width", "1", "-o", str(tmp_path / "no" / "a.nc")], "does not exist; create it first"),
-        (["bin", str(folder), "--width", "1", "--unit", "7", "-o", str(tmp_path / "a.nc")], "there is no unit '7'"),
+        (
+            ["bin", str(folder), "--width", "1", "-o", str(tmp_path / "no" / "a.nc")],
+            "does not exist; create it first",
+        ),
+        (
+            ["bin", str(folder), "--width", "1", "--unit", "7", "-o", str(tmp_path / "a.nc")],
+            "there is no unit '7'",
+        ),
     ):
         assert main(arguments) == 2
         assert said in capsys.readouterr().err

@@ -89,7 +89,9 @@ def _quality(result: Any) -> tuple[str, ...]:
         text += f"{number(np.median(known))}{' ' + unit if unit else ''}"
         text += f", {number(known.min())} to {number(known.max())}"
         if np.isfinite(q).any():
-            text += f"; {int((q <= ALPHA).sum()):,} of {int(np.isfinite(q).sum()):,} {sure} (q at most {ALPHA:g})"
+            text += (
+                f"; {int((q <= ALPHA).sum()):,} of {int(np.isfinite(q).sum()):,} {sure} (q at most {ALPHA:g})"
+            )
         said.append(text + ".")
     return tuple(said[:6])
 

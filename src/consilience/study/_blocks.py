@@ -26,7 +26,9 @@ def get_stimuli(source: str, *, is_dataset: bool) -> xr.DataArray:
 
         found = load(source).stimuli
         if found is None:
-            raise InputError(f"{source} holds recordings and has no stimuli; name another.", code="no-stimuli")
+            raise InputError(
+                f"{source} holds recordings and has no stimuli; name another.", code="no-stimuli"
+            )
         return found
     from consilience._stimuli import stimuli
 

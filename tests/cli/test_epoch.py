@@ -41,7 +41,7 @@ def test_refused(folder, tmp_path, capsys):
             ["bin", str(tmp_path / "x.npy"), "--width", "1", "-o", str(tmp_path / "a.nc")],
             "holds responses already",
         ),
-        (["bin", str(folder), "--width", "1", "-o", str(tmp_path)], "is a folder; give a file name"),
+        (["bin", str(folder), "--width", "1", "-o", str(tmp_path)], "must end in .nc"),
         (
             ["bin", str(folder), "--width", "1", "-o", str(tmp_path / "no" / "a.nc")],
             "does not exist; create it first",
@@ -55,3 +55,21 @@ def test_refused(folder, tmp_path, capsys):
         assert said in capsys.readouterr().err
     assert not (tmp_path / "a.nc").exists()
     assert not list(tmp_path.glob(".writing*"))
+
+
+def test_the_recording_is_never_written_over(folder, tmp_path, capsys):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for output, said in (
+        (folder / "spike_times.npy", "must end in .nc"),
+        (folder / "new.nc", "lies in an input folder"),
+        (tmp_path / "a.csv", "must end in .nc"),
+    ):
+        assert main(["bin", str(folder), "--width", "1", "-o", str(output)]) == 2
+        assert said in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    made = tmp_path / "x.nc"
+    cs.sources.write_array(cs.responses(np.eye(4), stimulus=list("abcd")), made)
+    kept = made.read_bytes()
+    assert main(["bin", str(made), "--width", "1", "-o", str(made)]) == 2
+    assert "is one of the inputs" in capsys.readouterr().err
+    assert made.read_bytes() == kept

@@ -60,10 +60,13 @@ COMMANDS = (epoch, bin)
 def command(*, verb: str, file: str, output: str, units: tuple[str, ...], **options: Any) -> int:
     from consilience._cli._guard import tell
     from consilience._cli._text import clean
+    from consilience._cli._verb import target as checked_target
     from consilience._core._errors import InputError
     from consilience._recording import Recording
     from consilience.sources import read, write_array
 
+    chosen = checked_target(output, [file], option="--output")
+    assert chosen is not None
     found = read(file, units=list(units) or None)
     if not isinstance(found, Recording):
         raise InputError(
@@ -71,7 +74,7 @@ def command(*, verb: str, file: str, output: str, units: tuple[str, ...], **opti
         )
     given = {name: value for name, value in options.items() if value is not None}
     data = found.epoch(**given) if verb == "epoch" else found.bin(given.pop("width"), **given)
-    target = write_array(data, output)
+    target = write_array(data, chosen)
     sizes = " x ".join(f"{size} {dim}{'s' if size != 1 else ''}" for dim, size in data.sizes.items())
     tell(clean(f"{target}: {sizes}, {data.attrs['kind']} ({data.attrs['reduce']})", 400))
     return 0

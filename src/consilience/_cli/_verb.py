@@ -264,6 +264,12 @@ def target(out: str | None, inputs: Sequence[str | None], *, option: str) -> Pat
         source = None if given is None else file_and_system(given)[0]
         if source is not None and path.exists() and Path(source).exists() and path.samefile(source):
             raise click.UsageError(f"{option} {clean(out, 100)} is one of the inputs; give another name.")
+        if (
+            source is not None
+            and Path(source).is_dir()
+            and path.resolve().is_relative_to(Path(source).resolve())
+        ):
+            raise click.UsageError(f"{option} {clean(out, 100)} lies in an input folder; give another place.")
     return path
 
 

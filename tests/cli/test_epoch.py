@@ -44,7 +44,7 @@ def test_refused(folder, tmp_path, capsys):
         (["bin", str(folder), "--width", "1", "-o", str(tmp_path)], "must end in .nc"),
         (
             ["bin", str(folder), "--width", "1", "-o", str(tmp_path / "no" / "a.nc")],
-            "does not exist; create it first",
+            "does not exist; make it, or give another place",
         ),
         (
             ["bin", str(folder), "--width", "1", "--unit", "7", "-o", str(tmp_path / "a.nc")],

@@ -84,3 +84,19 @@ def test_stimuli_too_and_the_refused_are_named():
     bad = cs.responses(counts - 1, stimulus=ids, kind="rate", system="V1")
     with pytest.raises(cs.InputError, match="y of poisson observations must be counts, at least 0; got -1"):
         cs.encode(layer, bad, model=GLM(), n_boot=0, n_perm=0, rng=0)
+
+
+@pytest.mark.parametrize("observation", ["poisson", "bernoulli"])
+def test_a_unit_that_hardly_fires_gets_nothing_out_of_nothing(observation):
+    rng = np.random.default_rng(0)
+    counts = np.zeros((400, 2))
+    counts[150, 0] = 1.0
+    counts[:, 1] = rng.poisson(0.3, 400).clip(0, 1)
+    time = np.arange(400) * 0.1
+    x = cs.responses(rng.normal(size=(400, 2)), dims=("time", "unit"), time=time, system="x")
+    y = cs.responses(counts, dims=("time", "unit"), time=time, kind="count", system="y")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        result = cs.encode(x, y, model=GLM(observation, alpha=1e3), n_boot=50, n_perm=0, rng=0)
+    np.testing.assert_allclose(result.data["bits_per_spike"][0], 0, atol=0.01)
+    np.testing.assert_allclose(result.data["d2"][0], 0, atol=0.01)

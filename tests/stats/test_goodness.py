@@ -177,6 +177,21 @@ def test_the_bins_end_would_reject_true_models():
     assert time_rescaling(y.astype(float), m, observation="bernoulli", rng=0).p[0] > 0.01
 
 
+def test_a_baseline_without_events_gives_no_score_to_what_has_some():
+    rng = np.random.default_rng(0)
+    rate = np.exp(0.5 * rng.normal(size=(300, 3)) - 1)
+    y = rng.poisson(rate)
+    y[:, 2] = 0
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"\[no-events\] goodness_of_fit: .* 1 of 3 units \(\[1\]\)"
+    ):
+        found = goodness_of_fit(y, rate, baseline=[0.4, 0.0, 0.0], n_shifts=50, rng=0)
+    alone = goodness_of_fit(y[:, 0], rate[:, 0], baseline=0.4, n_shifts=50, block=found.block, rng=0)
+    assert found.pseudo_r2[0] == pytest.approx(alone.pseudo_r2)
+    for name in ("pseudo_r2", "pseudo_r2_low", "mcfadden", "bits_per_spike", "bits_per_spike_high", "p"):
+        assert np.isnan(getattr(found, name)[1]), name
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -192,12 +207,25 @@ def test_the_bins_end_would_reject_true_models():
             lambda: goodness_of_fit(np.zeros(50), np.zeros(50), observation="x"),
             "observation must be one of 'poisson'",
         ),
-        (lambda: time_rescaling(np.zeros(5), -np.ones(5)), "predicted must be expected counts, at least 0"),
+        (
+            lambda: time_rescaling(np.zeros(5), -np.ones(5)),
+            "must be expected values of y, at least 0",
+        ),
         (
             lambda: time_rescaling(np.zeros(5), np.full(5, 2.0), observation="bernoulli"),
             "probabilities, 0 to 1",
         ),
         (lambda: time_rescaling(np.full(5, 0.5), np.ones(5)), "y must be whole numbers of spikes"),
+        (lambda: goodness_of_fit(np.ones(30), np.full(30, -0.1)), "at least 0; got -0.1 to -0.1"),
+        (
+            lambda: goodness_of_fit(np.ones(30), np.full(30, 1.1), observation="bernoulli"),
+            "probabilities, 0 to 1; got 1.1",
+        ),
+        (
+            lambda: goodness_of_fit(np.ones(30), np.ones(30), baseline=-1.0),
+            "baseline of poisson .* at least 0",
+        ),
+        (lambda: goodness_of_fit(np.ones(30), np.ones(30), baseline=[1.0, 2.0]), "for each of the 1 units"),
     ],
 )
 def test_messages(call, message):

@@ -77,7 +77,7 @@ def score_tables(
         out["alpha_at_edge"] = found.edge.mean(axis=0) > 0.5
     observation = getattr(held.model, "observation", "gaussian")
     if observation != "gaussian":  # whose share of deviance is r2
-        out.update(_deviance_scores(found, observation, one, weights, level, data.blocks))
+        out.update(_deviance_scores(found, held, observation, one, weights, level, data.blocks))
     out.update(_ceilings(data, r, ends=n_boot > 0, level=level))
     for name in ("ci_low", "ci_high", "p", "p_fwer", "q", "null_mean"):
         out.setdefault(name, nothing)
@@ -86,13 +86,25 @@ def score_tables(
 
 
 def _deviance_scores(
-    found: Predicted, observation: str, one: np.ndarray, weights: Any, level: float, blocks: int
+    found: Predicted,
+    held: HeldOut,
+    observation: str,
+    one: np.ndarray,
+    weights: Any,
+    level: float,
+    blocks: int,
 ) -> dict[str, np.ndarray]:
-    """d2, the share of deviance explained, and bits per spike of predicted means, beside those of training."""
+    """d2, the share of deviance explained, and bits per spike of predicted means, beside those of training: where a
+    fold trained on no event, half an event, as the model predicts.
+    """
     y, mu, base = (
         part * found.size for part in (found.actual + found.mean, found.predicted + found.mean, found.mean)
     )
-    base = np.maximum(base, 0.5 / len(y))
+    least = np.empty((held.n, 1))
+    for train, test in held.splits:
+        least[test] = 0.5 / len(train)
+    least = least[held.rows]
+    base = np.clip(base, least, 1 - least if observation == "bernoulli" else np.inf)
     gain, room = likelihood_gain(y, mu, base, observation)
     pairs = {"d2": (gain, room)}
     if observation in DISCRETE:

@@ -86,10 +86,8 @@ def _held_out(
     s: Any = np.broadcast_to(np.asarray(1.0 if said.dispersion is None else said.dispersion), t)
     if said.name == "negative_binomial" and said.dispersion is None:
         s = solver._about(y, theta, 1)
-    mean = np.broadcast_to(y.mean(axis=0), y_test.shape)
-    total = deviance(
-        y_test, np.maximum(mean, 0.5 / len(y)) if said.name != "gaussian" else mean, said.name, s
-    )
+    mean = said.observation().floor(y.mean(axis=0), len(y))
+    total = deviance(y_test, np.broadcast_to(mean, y_test.shape), said.name, s)
     z = solver._operator(x_test)
     errors = np.empty((grid.size, t))
     for k in np.argsort(-grid):

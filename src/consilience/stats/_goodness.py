@@ -9,11 +9,12 @@ import numpy as np
 from scipy import stats
 
 from consilience._core._errors import InputError, warn
-from consilience._core._params import check_count, check_number
+from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.stats._likelihood import (
     DISCRETE,
     as_columns,
+    check_means,
     check_observation,
     check_observed,
     likelihood_parts,
@@ -99,8 +100,9 @@ def goodness_of_fit(
     Raises
     ------
     InputError : ``rows-differ``, ``nan-values``, ``wrong-observation`` (values that the observation cannot give),
-        ``too-few`` samples for 10 blocks.
-    ConsilienceWarning : ``few-blocks``: the autocorrelation reaches over more than a tenth of the data.
+        ``too-few`` samples for 10 blocks, ``out-of-range`` (negative expected values, or probabilities above 1).
+    ConsilienceWarning : ``no-events``: a unit whose baseline is 0 has events; its scores are NaN. ``few-blocks``: the
+        autocorrelation reaches over more than a tenth of the data.
 
     References
     ----------
@@ -124,8 +126,9 @@ def goodness_of_fit(
     n, t = y.shape
     if n < 2 * _FEWEST:
         raise InputError(f"{WHO}: at least {2 * _FEWEST} samples are needed, got {n}.", code="too-few")
-    constant = y.mean(axis=0) if baseline is None else np.asarray(baseline, dtype=np.float64)
-    constant = np.broadcast_to(constant, (n, t))
+    check_means(mu, observation, who=WHO)
+    level_of, never = _constant(y, baseline, observation)
+    constant = np.broadcast_to(level_of, (n, t))
     parts = likelihood_parts(y, mu, observation, dispersion)
     terms = np.stack(
         [
@@ -147,9 +150,41 @@ def goodness_of_fit(
         null = _shifted(y, parts, terms, shifts)
         p, middle = p_value(value[0], null), null.mean(axis=0)
     out = [value[0], low[0], high[0], value[1], low[1], high[1], value[2], low[2], high[2], p, middle]
+    out = [np.where(never, np.nan, entry) for entry in out]
     names = [f"{k}{e}" for k in ("pseudo_r2", "mcfadden", "bits_per_spike") for e in ("", "_low", "_high")]
     fields = {k: (float(v[0]) if flat else v) for k, v in zip([*names, "p", "null_mean"], out)}
     return GoodnessOfFit(**fields, n=n, block=length, level=level, observation=observation, seed=str(seed))
+
+
+def _constant(y: np.ndarray, baseline: Any, observation: str) -> tuple[np.ndarray, np.ndarray]:
+    """((t,) means of the baseline, (t,) where it says that what came cannot come: these units get no scores)."""
+    t = y.shape[1]
+    never = np.zeros(t, bool)
+    if baseline is None:
+        return y.mean(axis=0), never
+    try:
+        constant = np.broadcast_to(np.asarray(baseline, dtype=np.float64), t)
+    except (TypeError, ValueError):
+        constant = np.full(1, np.nan)
+    if not np.isfinite(constant).all():
+        raise InputError(
+            f"{WHO}: baseline must be a finite number, or one for each of the {t} units; got {shorten(baseline)}.",
+            code="bad-parameter",
+        )
+    check_means(constant, observation, who=WHO, name="baseline")
+    if observation == "gaussian":
+        return constant, never
+    never = (constant == 0) & (y > 0).any(axis=0)
+    if observation == "bernoulli":
+        never |= (constant == 1) & (y < 1).any(axis=0)
+    if never.any():
+        warn(
+            "no-events",
+            f"{WHO}: the baseline of {int(never.sum())} of {t} units ({shorten(np.flatnonzero(never).tolist(), 40)}) "
+            "says that what they did cannot happen, so any prediction is infinitely better: their scores are NaN.",
+            "Leave out units without events in training, or give these half an event: np.maximum(baseline, 0.5 / n).",
+        )
+    return np.where(never, y.mean(axis=0), constant), never
 
 
 def _scores(sums: np.ndarray, observation: str) -> np.ndarray:

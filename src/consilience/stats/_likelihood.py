@@ -11,7 +11,15 @@ from scipy.special import gammaln, xlogy
 from consilience._core._errors import InputError
 from consilience._core._params import check_option, shorten
 
-__all__ = ["DISCRETE", "OBSERVATIONS", "LikelihoodParts", "check_observed", "likelihood_parts", "saturated"]
+__all__ = [
+    "DISCRETE",
+    "OBSERVATIONS",
+    "LikelihoodParts",
+    "check_means",
+    "check_observed",
+    "likelihood_parts",
+    "saturated",
+]
 
 OBSERVATIONS = ("poisson", "gaussian", "bernoulli", "gamma", "negative_binomial")
 DISCRETE = ("poisson", "bernoulli", "negative_binomial")
@@ -57,6 +65,19 @@ def check_observed(y: np.ndarray, observation: str, *, who: str) -> None:
             f"{row}, unit {column}), one of {int(bad.sum())}. Use {other}.",
             code="wrong-observation",
         )
+
+
+def check_means(mu: np.ndarray, observation: str, *, who: str, name: str = "predicted") -> None:
+    """Refuses expected values that ``observation`` cannot have; the ends of the range are allowed."""
+    top = 1.0 if observation == "bernoulli" else np.inf
+    if observation == "gaussian" or not ((mu < 0).any() or (mu > top).any()):
+        return
+    what = "probabilities, 0 to 1" if observation == "bernoulli" else "expected values of y, at least 0"
+    raise InputError(
+        f"{who}: {name} of {observation} observations must be {what}; got {mu.min():.4g} to {mu.max():.4g}. Use a "
+        "model with such means (cs.models.GLM), or observation='gaussian'.",
+        code="out-of-range",
+    )
 
 
 def check_observation(observation: object, *, who: str) -> str:

@@ -11,7 +11,7 @@ from scipy import stats
 from consilience._core._errors import InputError
 from consilience._core._params import check_number, check_option
 from consilience._core._seeds import resolve_seed
-from consilience.stats._likelihood import as_columns, check_observed
+from consilience.stats._likelihood import as_columns, check_means, check_observed
 
 __all__ = ["TimeRescaling", "time_rescaling"]
 
@@ -93,11 +93,7 @@ def time_rescaling(
     check_observed(y, observation, who=WHO)
     if (y != np.floor(y)).any():
         raise InputError(f"{WHO}: y must be whole numbers of spikes.", code="wrong-observation")
-    if (m < 0).any() or (observation == "bernoulli" and (m > 1).any()):
-        what = "probabilities, 0 to 1" if observation == "bernoulli" else "expected counts, at least 0"
-        raise InputError(
-            f"{WHO}: predicted must be {what}; got {m.min():.4g} to {m.max():.4g}.", code="out-of-range"
-        )
+    check_means(m, observation, who=WHO)
     draw = seed.stream("places")
     found = [
         np.sort(_uniform(y[:, u].astype(np.int64), m[:, u], observation, draw)) for u in range(y.shape[1])

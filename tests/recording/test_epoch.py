@@ -279,3 +279,45 @@ def test_the_recording_is_not_changed():
     rec.epoch(on="trials", window=(0, 1), bin=0.1)
     rec.bin(0.1)
     np.testing.assert_array_equal(rec.spikes.times, before)
+
+
+def test_degrees_are_angles_and_other_units_are_not():
+    time = np.arange(0, 4, 0.01)
+    angle = np.where(np.arange(400) % 2, 350.0, 20.0)
+    for unit in ("deg", "Degrees", "°"):
+        rec = cs.Recording(signals={"h": cs.Signal(angle, time, unit=unit)})
+        found = rec.epoch(on=[1.0], window=(0, 1), stimulus=["a"])
+        assert found.item() == pytest.approx(5.0)
+        assert found.attrs["unit"] == unit
+        assert rec.bin(1.0).values.ravel() == pytest.approx(5.0)
+    for unit, said in (("cm", "the signal is in .*cm"), ("", "the signal has no unit")):
+        rec = cs.Recording(signals={"h": cs.Signal(angle, time, unit=unit)})
+        with pytest.raises(cs.InputError, match=said) as error:
+            rec.bin(1.0, reduce="circular_mean")
+        assert error.value.code == "not-angles"
+
+
+def test_jumps_in_time_are_unknown():
+    time = np.r_[np.arange(0, 5, 0.01), np.arange(8, 20, 0.01)]
+    rec = cs.Recording(signals={"h": cs.Signal(time, time)})
+    lines = rec.epoch(on=[4.0], window=(0, 5), bin=0.5, stimulus=["a"], reduce="interpolate", missing="mask")
+    assert lines["valid"].values.ravel().tolist() == [True] * 2 + [False] * 6 + [True] * 2
+    for rule in ("mean", "min", "max", "sum", "std"):
+        with pytest.raises(cs.InputError, match="1 trials have a bin"):
+            rec.epoch(on=[4.8, 10.0], window=(0, 2), stimulus=["a", "b"], reduce=rule)
+    half = rec.epoch(on=[4.2], window=(0, 1), stimulus=["a"])  # 80 of 100 samples
+    assert half.item() == pytest.approx(time[(time >= 4.199) & (time < 5.2)].mean())
+    with pytest.raises(cs.InputError, match="1 trials have a bin"):
+        rec.epoch(on=[4.2, 10.0], window=(0, 1), stimulus=["a", "b"], reduce="sum")
+    with pytest.raises(cs.InputError, match="1 trials have a bin"):  # one NaN of 100 samples
+        tracked(gaps=[310]).epoch(on=[3.0, 5.0], window=(0, 1), stimulus=["a", "b"], reduce="sum")
+
+
+def test_a_clock_in_unix_time():
+    now = 1.7e9
+    ticks = now + np.arange(1, 4000) / 1000
+    rec = cs.Recording(spikes=[ticks], observed=cs.Intervals([now], [now + 5]))
+    for onset in (1.0, 1.1, 0.7, 1.003):
+        found = rec.epoch(on=[now + onset], window=(-0.05, 0.25), bin=0.01, stimulus=["a"])
+        assert (found.values == 10).all(), onset
+        assert rec.epoch(on=[now + onset], window=(0.07, 0.17), stimulus=["a"]).item() == 100

@@ -7,15 +7,31 @@ import numpy as np
 from consilience._recording._signal import Signal
 from consilience._recording._spikes import SpikeTrains
 
-__all__ = ["ON_EDGE", "count_in_bins", "count_in_windows", "reduce_in_windows"]
+__all__ = ["count_in_bins", "count_in_windows", "full_turn", "on_edge", "reduce_in_windows"]
 
-ON_EDGE = 1e-9  # s below an edge count as on it: event + offset is rounded, and times lie on a clock's grid
+_ON_EDGE = 1e-9  # s below an edge count as on it: event + offset is rounded, and times lie on a clock's grid
+_JUMP = 3.0  # median steps between samples: no line is drawn over more
+_COVERED = 0.5  # share of the samples expected in a bin below which the bin is unknown
+_WHOLE = 0.9  # that share for a sum, which grows with the samples
+_TURNS = {"rad": 2 * np.pi, "radian": 2 * np.pi, "radians": 2 * np.pi}
+_TURNS |= dict.fromkeys(("deg", "degree", "degrees", "°"), 360.0)
+
+
+def on_edge(*times: np.ndarray) -> float:
+    """Seconds below an edge that count as on it: a nanosecond, or what the clock's numbers can tell (Unix time)."""
+    most = max((float(np.abs(t[np.isfinite(t)]).max()) for t in times if np.isfinite(t).any()), default=0.0)
+    return max(_ON_EDGE, 4 * float(np.spacing(most)))
+
+
+def full_turn(unit: str) -> float | None:
+    """The full circle in a unit of angles, None for any other unit."""
+    return _TURNS.get(unit.strip().lower())
 
 
 def count_in_windows(spikes: SpikeTrains, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
     """Spikes in each window [start, stop), (k windows, units) float32. Windows may overlap and come in any order."""
     out = np.zeros((start.size, len(spikes)), dtype=np.float32)
-    edges = np.concatenate([start, stop]) - ON_EDGE
+    edges = np.concatenate([start, stop]) - on_edge(start, stop)
     for u, times in enumerate(spikes):
         if times.size:
             found = np.searchsorted(times, edges)
@@ -38,7 +54,8 @@ def count_in_bins(
     """
     k, units = start.size, out.shape[1]
     flat = out.reshape(-1)
-    edges = np.concatenate([start, start + bins * width]) - ON_EDGE
+    slack = on_edge(start)
+    edges = np.concatenate([start, start + bins * width]) - slack
     for u, times in enumerate(spikes):
         if not times.size:
             continue
@@ -50,7 +67,7 @@ def count_in_bins(
         window = np.repeat(np.arange(k), many)
         # numbers 0, 1, ... within each window, after its first spike
         index = np.arange(total) + np.repeat(first - (np.cumsum(many) - many), many)
-        inside = ((times[index] - start[window] + ON_EDGE) / width).astype(np.int64)
+        inside = ((times[index] - start[window] + slack) / width).astype(np.int64)
         inside = np.clip(inside, 0, bins[window] - 1)  # rounding at the last edge
         np.add.at(flat, (first_row[window] + inside) * units + u, np.float32(1))
     return out
@@ -61,12 +78,14 @@ def reduce_in_windows(
 ) -> np.ndarray:
     """Samples of a signal in bins, by ``rule``: mean, circular_mean, min, max, sum, std or interpolate (at centres).
 
-    ``width`` (k,) s of a bin of each window. ``out`` (k, most bins, channels) is filled; a bin without a known sample
-    stays NaN.
+    ``width`` (k,) s of a bin of each window. ``out`` (k, most bins, channels) is filled. Unknown (NaN) stays a bin of
+    which less than half of the samples that the signal's rate lets expect are known; for a sum, one with a NaN or with
+    less than 0.9 of them; interpolated, a centre beside an unknown sample, or in a gap of more than 3 median steps.
     """
+    slack, rate = on_edge(start, signal.time[[0, -1]] if len(signal) else start), signal.rate
     for i in range(start.size):
         count = int(bins[i])
-        edges = start[i] + width[i] * np.arange(count + 1) - ON_EDGE
+        edges = start[i] + width[i] * np.arange(count + 1) - slack
         first, last = np.searchsorted(signal.time, edges[[0, -1]])
         if rule == "interpolate":
             first, last = max(0, first - 1), min(signal.time.size, last + 1)
@@ -74,7 +93,7 @@ def reduce_in_windows(
             continue
         values, times = signal.rows(int(first), int(last)).astype(np.float64), signal.time[first:last]
         if rule == "interpolate":
-            centres = (edges[:-1] + edges[1:]) / 2 + ON_EDGE
+            centres = (edges[:-1] + edges[1:]) / 2 + slack
             for c in range(values.shape[1]):
                 known = np.isfinite(values[:, c])
                 inside = (centres >= times[0]) & (centres <= times[-1])
@@ -84,15 +103,22 @@ def reduce_in_windows(
                     )
             gaps = np.searchsorted(times, centres)  # between two samples of which one is unknown: unknown
             left, right = np.clip(gaps - 1, 0, None), np.clip(gaps, None, times.size - 1)
-            out[i, :count][~(np.isfinite(values[left]) & np.isfinite(values[right]))] = np.nan
+            near = (
+                times[right] - times[left] <= _JUMP / rate + slack if times.size > 1 else np.isfinite(centres)
+            )
+            known = np.isfinite(values[left]) & np.isfinite(values[right]) & near[:, None]
+            out[i, :count][~known] = np.nan
             continue
         bin_of = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, count - 1)
-        out[i, :count] = _reduced(values, bin_of, count, rule)
+        turn = full_turn(signal.unit) or 2 * np.pi
+        out[i, :count] = _reduced(values, bin_of, count, rule, width[i] * rate, turn)
     return out
 
 
-def _reduced(values: np.ndarray, bin_of: np.ndarray, count: int, rule: str) -> np.ndarray:
-    """(count, channels) of samples (n, channels) in bins (n,); NaN samples are left out."""
+def _reduced(
+    values: np.ndarray, bin_of: np.ndarray, count: int, rule: str, expected: float, turn: float
+) -> np.ndarray:
+    """(count, channels) of samples (n, channels) in bins (n,) of so many ``expected``; NaN samples are left out."""
     known = np.isfinite(values)
     many = _sums(known.astype(np.float64), bin_of, count)
     some = many > 0
@@ -103,14 +129,19 @@ def _reduced(values: np.ndarray, bin_of: np.ndarray, count: int, rule: str) -> n
         np.maximum.at(best, bin_of, np.where(known, sign * values, -np.inf))
         found = sign * best
     elif rule == "circular_mean":
-        parts = (_sums(np.where(known, f(values), 0.0), bin_of, count) for f in (np.sin, np.cos))
-        found = np.arctan2(*parts)
+        angle = np.where(known, values, 0.0) * (2 * np.pi / turn)
+        parts = (_sums(np.where(known, f(angle), 0.0), bin_of, count) for f in (np.sin, np.cos))
+        found = np.arctan2(*parts) * (turn / (2 * np.pi))
     else:
         total = _sums(np.where(known, values, 0.0), bin_of, count)
         found = total if rule == "sum" else total / per
         if rule == "std":
             away = np.where(known, values - found[bin_of], 0.0)
             found = np.sqrt(_sums(away * away, bin_of, count) / per)
+    if np.isfinite(expected):  # not for a single sample, which has no rate
+        some &= many >= (np.floor(_WHOLE * expected) if rule == "sum" else _COVERED * np.floor(expected))
+    if rule == "sum":
+        some &= many == np.bincount(bin_of, minlength=count)[:, None]
     return np.where(some, found, np.nan)
 
 

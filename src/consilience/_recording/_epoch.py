@@ -11,7 +11,13 @@ from consilience._core._arrays import all_finite
 from consilience._core._errors import Caution, InputError, UnknownNameError, cautions_to_json, nearest, warn
 from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_number, check_option, shorten
-from consilience._recording._binning import ON_EDGE, count_in_bins, count_in_windows, reduce_in_windows
+from consilience._recording._binning import (
+    count_in_bins,
+    count_in_windows,
+    full_turn,
+    on_edge,
+    reduce_in_windows,
+)
 from consilience._recording._intervals import Intervals
 from consilience._recording._on import Onsets, find_onsets, stimulus_ids
 from consilience._recording._signal import Signal
@@ -98,7 +104,7 @@ def epoch(
         values, valid = values[:, 0], valid[:, 0]
     data = _labelled(values, valid, times, ids, units, kind, system or recording.name, names, missing, who)
     data = _with_units(data, unit_columns)
-    data.attrs |= {"reduce": rule, "recording": recording.name}
+    data.attrs |= {"reduce": rule, "recording": recording.name} | _unit_of(source)
     if bin is not None:
         data.attrs |= {"bin": float(bin), "time_units": "s"}
     return _said(data, cautions)
@@ -137,9 +143,10 @@ def bin_recording(
         if rule == "rate":
             out /= np.float32(width)
     else:
+        rule = _signal_rule(source, reduce, who)
         for start, first, m in zip(spans.start, at, many):
             one = (np.array([start]), np.array([start + m * width]), np.array([m]), np.array([width]))
-            values, kind, rule = _values(recording, source, *one, width, reduce, who)
+            values, kind, rule = _values(recording, source, *one, width, rule, who)
             out[first : first + m] = values[0]
     units = recording.unit_names if source is None else source.channels
     cautions = []
@@ -165,7 +172,9 @@ def bin_recording(
         system=system or recording.name,
     )
     data = _with_units(data, recording.units if source is None else source.columns)
-    data.attrs |= {"reduce": rule, "bin": width, "time_units": "s", "recording": recording.name}
+    data.attrs |= {"reduce": rule, "bin": width, "time_units": "s", "recording": recording.name} | _unit_of(
+        source
+    )
     return _said(data, cautions)
 
 
@@ -184,6 +193,10 @@ def _source(recording: Recording, of: str | None, who: str) -> Signal | None:
     if of not in known:
         raise UnknownNameError(f"{who}: of={shorten(of, 60)} is not in this recording.{nearest(of, known)}")
     return None if of == "spikes" and recording.spikes is not None else recording.signals[of]
+
+
+def _unit_of(source: Signal | None) -> dict[str, str]:
+    return {} if source is None or not source.unit else {"unit": source.unit}
 
 
 def _check_window(window: Any, who: str) -> tuple[float, float]:
@@ -217,15 +230,16 @@ def _observed(
     who: str,
 ) -> tuple[np.ndarray, list[Caution]]:
     """Which windows lie in what was recorded; without a statement of that, those outside of all spikes are said."""
+    slack = on_edge(start, stop)
     if recording.observed is not None:
         parts = recording.observed.merged()
-        row = np.searchsorted(parts.start, np.where(known, start, 0.0) + ON_EDGE, side="right") - 1
-        whole = (row >= 0) & (stop <= parts.stop[np.maximum(row, 0)] + ON_EDGE)
+        row = np.searchsorted(parts.start, np.where(known, start, 0.0) + slack, side="right") - 1
+        whole = (row >= 0) & (stop <= parts.stop[np.maximum(row, 0)] + slack)
         return known & whole, []
     if source is not None:
         step = np.median(np.diff(source.time)) if len(source) > 1 else 0.0
         low, high = source.time[[0, -1]] + np.array([-step, step])
-        return known & (start >= low - ON_EDGE) & (stop <= high + ON_EDGE), []
+        return known & (start >= low - slack) & (stop <= high + slack), []
     times = recording.spikes.times if recording.spikes is not None else np.empty(0)
     away = known & ((start > times.max()) | (stop < times.min())) if times.size else known
     if not away.any():
@@ -258,15 +272,15 @@ def _bins(
     if bin is None:
         return np.ones(start.size, dtype=np.int64), stop - start, None
     width = check_number(bin, name="bin", who=who, low=0.0)
-    many = (stop - start) / width
+    many, fuzz = (stop - start) / width, _FUZZ + on_edge(start, stop) / width
     if whole:
-        bins = np.floor(many + _FUZZ).astype(np.int64)
+        bins = np.floor(many + fuzz).astype(np.int64)
         if bins.max() < 1:
             raise InputError(f"{who}: no trial is as long as one bin of {width:g} s.", code="bad-window")
     else:
         bins = np.full(start.size, round(float(many.max())), dtype=np.int64)
         length = float((stop - start).max())
-        if bins[0] < 1 or abs(float(many.max()) - bins[0]) > _FUZZ * max(1, bins[0]):
+        if bins[0] < 1 or abs(float(many.max()) - bins[0]) > fuzz * max(1, bins[0]):
             raise InputError(
                 f"{who}: bins of {width:g} s do not divide the window of {length:g} s; give a window of a whole "
                 f"number of bins, such as {max(1, bins[0]) * width:g} s.",
@@ -291,7 +305,7 @@ def _values(
     most = int(bins.max())
     if source is None:
         assert recording.spikes is not None
-        unequal = bin is None and np.ptp((stop - start)[stop > start]) > ON_EDGE
+        unequal = bin is None and np.ptp((stop - start)[stop > start]) > on_edge(start, stop)
         rule = check_option(
             reduce or ("rate" if unequal else "count"), _SPIKE_RULES, name="reduce (of spikes)", who=who
         )
@@ -305,21 +319,38 @@ def _values(
         if rule == "rate":
             out /= np.where(width > 0, width, 1.0)[:, None, None].astype(np.float32)
         return out, rule, rule
-    angles = source.unit.strip().lower() in ("rad", "radian", "radians")
-    rule = check_option(
-        reduce or ("circular_mean" if angles else "mean"), _SIGNAL_RULES, name="reduce (of a signal)", who=who
-    )
-    if angles and rule in ("mean", "interpolate", "std"):
-        warn(
-            "mean-of-angles",
-            f"{who}: {rule} of a signal in radians joins the two ends of the circle wrongly.",
-            "reduce='circular_mean' does not.",
-            stacklevel=4,
-        )
+    rule = _signal_rule(source, reduce, who)
     _fits(start.size * most * source.channels.size * 8, who)
     out = np.full((start.size, most, source.channels.size), np.nan)
     reduce_in_windows(source, start, bins, width, rule, out)
     return out, source.kind, rule
+
+
+def _signal_rule(source: Signal, reduce: str | None, who: str) -> str:
+    angles = full_turn(source.unit) is not None
+    rule = str(
+        check_option(
+            reduce or ("circular_mean" if angles else "mean"),
+            _SIGNAL_RULES,
+            name="reduce (of a signal)",
+            who=who,
+        )
+    )
+    if angles and rule in ("mean", "interpolate", "std"):
+        warn(
+            "mean-of-angles",
+            f"{who}: {rule} of a signal in {source.unit} joins the two ends of the circle wrongly.",
+            "reduce='circular_mean' does not.",
+            stacklevel=5,
+        )
+    if rule == "circular_mean" and not angles:
+        what = f"is in {shorten(source.unit, 40)}" if source.unit else "has no unit"
+        raise InputError(
+            f"{who}: circular_mean is for angles, and the signal {what}; say of angles what they are: "
+            "Signal(..., unit='radians') or 'degrees'.",
+            code="not-angles",
+        )
+    return rule
 
 
 def _fits(size: int, who: str) -> None:

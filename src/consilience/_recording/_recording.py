@@ -166,8 +166,10 @@ class Recording:
             then filled with NaN, and the coordinate ``valid`` over (trial, time) says where.
         bin : width of bins (s), which must divide the window; None: one value for each trial.
         reduce : of spikes "count" or "rate" (spikes/s; default for trials of unequal length without bins). Of signals
-            "mean" (default), "circular_mean" (default for radians), "min", "max", "sum", "std", or "interpolate"
-            (linear, at the centres of bins). Unknown samples (NaN) are left out.
+            "mean" (default), "circular_mean" (default for radians and degrees), "min", "max", "sum", "std", or
+            "interpolate" (linear, at the centres of bins; no line is drawn over NaN, or over more than 3 median steps
+            between samples). Unknown samples (NaN) are left out. A bin with fewer than half of the samples that the
+            rate of the signal lets expect is unknown; for "sum" one with a NaN, or with less than 0.9 of them.
         of : "spikes" (default where there are any) or the name of a signal.
         stimulus : the column with stimulus ids, or one id per trial. Default: a column called stimulus, stimulus_id or
             stimulus_name. Equal ids are repeats.

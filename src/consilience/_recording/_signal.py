@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -100,7 +101,7 @@ class Signal:
             found = found.astype(found.dtype.newbyteorder("="))
         return frozen(found.reshape(found.shape[0], self.channels.size))
 
-    @property
+    @cached_property
     def rate(self) -> float:
         """Samples per second: 1 over the median step; NaN for one sample."""
         return float(1 / np.median(np.diff(self.time))) if self.time.size > 1 else float("nan")

@@ -73,7 +73,7 @@ def test_a_constant_stays_and_causal_looks_back_only(kernel):
 
 def test_counts_become_rates():
     counts = np.random.default_rng(0).poisson(1.0, size=(3, 40, 2))
-    got = cs.smooth(made(counts, kind="count"), sd=0.02)
+    got = cs.smooth(made(counts, kind="count").assign_attrs(bin=0.01), sd=0.02)
     assert got.attrs["kind"] == "rate"
     np.testing.assert_allclose(got.values, cs.smooth(made(counts / 0.01), sd=0.02).values, rtol=1e-6)
 
@@ -83,6 +83,8 @@ def test_gaps_are_not_crossed():
     time = np.r_[np.arange(10), 100 + np.arange(10)] / 10
     data = cs.responses(x, kind="rate", dims=("time", "unit"), time=time)
     np.testing.assert_array_equal(cs.smooth(data, sd=0.3).values, x)
+    short = data.assign_coords(time=np.arange(20) / 10 + 0.03 * (np.arange(20) >= 10))  # a pause of 0.3 bins
+    np.testing.assert_array_equal(cs.smooth(short, sd=0.3).values, x)
     joined = cs.responses(x, kind="rate", dims=("time", "unit"), time=np.arange(20) / 10)
     assert (cs.smooth(joined, sd=0.3).values[:10] > 0).any()
 

@@ -25,7 +25,7 @@ def made(values, *, kind="count", time=None, **attrs):
         system="V1",
         side=np.arange(len(values)) % 3,
     )
-    return data.assign_attrs(attrs)
+    return data.assign_attrs({"bin": 0.1, **attrs} if kind == "count" else attrs)
 
 
 @pytest.fixture
@@ -168,3 +168,25 @@ def test_saved_loaded_and_drawn(counts, tmp_path):
         "ci_high",
         "n_trials",
     ]
+
+
+def test_bins_that_were_added_up_are_not_taken_for_narrow_ones(counts):
+    """Before: rates of counts of 0.2 s were those of 0.1 s, doubled."""
+    wide = counts.coarsen(time=2).sum(keep_attrs=True)
+    for verb in (cs.psth, lambda data: cs.smooth(data, sd=0.2)):
+        with pytest.raises(cs.InputError, match=r"bins of 0.1 s, and the times go in steps of 0.2 s"):
+            verb(wide)
+        with pytest.raises(cs.InputError, match="bin"):
+            verb(counts.isel(time=slice(None, None, 2)))
+    wide.attrs["bin"] = 0.2
+    wanted = cs.psth(counts).data["mean"].values.mean()
+    assert cs.psth(wide).data["mean"].values.mean() == pytest.approx(wanted)
+    del wide.attrs["bin"]
+    with pytest.warns(cs.ConsilienceWarning, match="bin-guessed"):
+        assert cs.psth(wide).data["mean"].values.mean() == pytest.approx(wanted)
+
+
+def test_counts_below_zero_get_t_intervals(counts):
+    result = cs.psth(counts.copy(data=counts.values - 1.0))
+    assert result.settings["interval"] == "t"
+    assert (result.data["ci_low"] < 0).any()

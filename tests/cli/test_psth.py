@@ -27,7 +27,9 @@ def test_psth(call, tmp_path):
     assert done.code == 0, done.err
     assert "2 conditions by stimulus, 6 trials each" in done.out
     dims = ("trial", "time", "unit")
+    assert "bin-guessed" in done.out + done.err
     data = cs.responses(counts, kind="count", stimulus=ids, repeat="count", time=times, dims=dims)
+    data.attrs["bin"] = 0.1
     np.testing.assert_allclose(cs.load(out).data["ci_high"], cs.psth(data, level=0.9).data["ci_high"])
     done = call("psth", str(tmp_path / "t.npz"), "--repeat", "count", "--by", "side")
     assert done.code == 2

@@ -28,7 +28,7 @@ def test_psth_of_a_file(tmp_path):
             repeat="count",
             time=[0.05, 0.15, 0.25],
             system="it",
-        ),
+        ).assign_attrs(bin=0.1),
         level=0.9,
     )
     np.testing.assert_allclose(done.results["means"].data["mean"], direct.data["mean"])

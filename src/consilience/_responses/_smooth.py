@@ -8,14 +8,16 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import check_number, check_option
 from consilience._responses._check import check_responses
 from consilience.linalg._moving import KERNELS, smooth_known, smoothing_kernel
 
-__all__ = ["check_with_time", "smooth"]
+__all__ = ["bin_width", "check_with_time", "smooth"]
 
 _UNEVEN = 1e-3  # share of the usual step by which a step may differ
+_GAP = 0.1  # share by which a step that is a pause is longer than the usual one
+_WIDTH = 0.01  # share by which the width of bins may differ from the step of the times
 
 
 def smooth(
@@ -41,7 +43,9 @@ def smooth(
 
     Raises
     ------
-    InputError : no time, uneven steps, an ``sd`` that is not positive.
+    InputError : no time, uneven steps, an ``sd`` that is not positive, counts whose attribute ``bin`` is not the step
+        of their times (``bin-differs``).
+    ConsilienceWarning : ``bin-guessed``: counts without the attribute ``bin`` (s); the step of the times is taken.
 
     Examples
     --------
@@ -70,7 +74,7 @@ def smooth(
     values = np.moveaxis(out, 0, checked.dims.index("time"))
     kind = str(checked.attrs.get("kind", "activation"))
     if kind == "count":
-        values, kind = values / float(checked.attrs.get("bin", step)), "rate"
+        values, kind = values / bin_width(checked, who=who), "rate"
     made = checked.copy(data=values.astype(x.dtype if x.dtype.kind == "f" else np.float64))
     made.attrs |= {"kind": kind, "smoothing": f"{kernel}, sd {width:g}"}
     return made
@@ -107,9 +111,33 @@ def check_with_time(data: xr.DataArray, *, who: str) -> tuple[xr.DataArray, np.n
     return checked, known
 
 
+def bin_width(data: xr.DataArray, *, who: str) -> float:
+    """Width (s) of the bins of counts: their attribute ``bin``, which must be the step of the times; where it is
+    missing that step, said. A wider step between stretches is a pause."""
+    steps = np.diff(data["time"].values.astype(np.float64))
+    step = float(steps.min()) if steps.size else float("nan")
+    said = data.attrs.get("bin")
+    if said is None:
+        warn(
+            "bin-guessed",
+            f"{who}: the data do not say how wide their bins are; the step of their times, {step:g} s, is taken.",
+            "Say it with data.attrs['bin'] = width in s, or cut them with rec.epoch(..., bin=...).",
+        )
+        return step
+    width = float(said)
+    if steps.size and abs(width - step) > _WIDTH * step:
+        raise InputError(
+            f"{who}: data.attrs['bin'] says bins of {width:g} s, and the times go in steps of {step:g} s. If bins were "
+            f"added up since, set data.attrs['bin'] = {step:g}; if some were left out, cut the trials again with "
+            "rec.epoch(..., bin=...).",
+            code="bin-differs",
+        )
+    return width
+
+
 def _stretches(time: np.ndarray, steps: np.ndarray, step: float, trials: bool, who: str) -> list[slice]:
     """Even stretches of time; a larger step is a gap (not within trials)."""
-    gap = steps > 1.5 * step
+    gap = steps > (1 + _GAP) * step
     if not step > 0 or (np.abs(steps[~gap] - step) > _UNEVEN * step).any() or (trials and gap.any()):
         raise InputError(
             f"{who}: times are not in even steps ({steps.min():g} to {steps.max():g}); bin them evenly first.",

@@ -19,7 +19,7 @@ from consilience._core._errors import (
 from consilience._core._params import check_number, shorten
 from consilience._responses import recorded_cautions
 from consilience._responses._check import refuse_result
-from consilience._responses._smooth import check_with_time
+from consilience._responses._smooth import bin_width, check_with_time
 from consilience._results import PSTH
 from consilience.stats._trial_mean import trial_mean_interval
 
@@ -47,13 +47,16 @@ def psth(data: xr.DataArray, /, *, by: str = "stimulus", level: float = 0.95) ->
 
     Intervals take trials as independent, and each time by itself: they are no test of a difference between conditions,
     and over many times some miss the mean. For spikes in bins (kind count, or rate as `epoch` makes it) they hold where
-    few trials have a spike (see `cs.stats.trial_mean_interval`); smoothed data get t intervals.
+    few trials have a spike (see `cs.stats.trial_mean_interval`); smoothed data and values below 0 get t intervals.
 
     Confusion: the interval is of the mean over trials of one unit, not the spread of trials, and not over units.
 
     Raises
     ------
-    InputError : no time, no such label.
+    InputError : no time, no such label, counts whose attribute ``bin`` is not the step of their times
+        (``bin-differs``, as after ``coarsen``).
+    ConsilienceWarning : ``too-few-trials``; ``bin-guessed``: counts without the attribute ``bin`` (s); the step of the
+        times is taken.
 
     References
     ----------
@@ -64,7 +67,7 @@ def psth(data: xr.DataArray, /, *, by: str = "stimulus", level: float = 0.95) ->
     >>> import numpy as np, consilience as cs
     >>> x = np.random.default_rng(0).poisson(0.5, size=(20, 4, 3))
     >>> data = cs.responses(x, kind="count", stimulus=["a", "b"] * 10, repeat="count", time=[0.05, 0.15, 0.25, 0.35],
-    ...                     dims=("trial", "time", "unit"), system="V1")
+    ...                     dims=("trial", "time", "unit"), system="V1").assign_attrs(bin=0.1)
     >>> made = cs.psth(data)
     >>> made.data["mean"].sizes, made.settings["values"]
     (Frozen({'condition': 2, 'time': 4, 'unit': 3}), 'rate (spikes/s)')
@@ -78,14 +81,15 @@ def psth(data: xr.DataArray, /, *, by: str = "stimulus", level: float = 0.95) ->
                 f"{WHO}: data must have dims ('trial', 'time', 'unit'), got {checked.dims}.", code="bad-dims"
             )
         labels = _labels(checked, by)
+        counts, width = _counts(checked)
     x = checked.values.astype(np.float64)
     there = np.ones(x.shape[:2], dtype=bool) if known is None else known
     conditions, group = np.unique(labels, return_inverse=True)
-    counts, width = _counts(checked)
     kind = str(checked.attrs.get("kind", "activation"))
     per_count = width if counts and kind == "rate" else 1.0
     mean, variance, n = _moments(x * per_count, there, group, len(conditions))
-    low, high = trial_mean_interval(mean, variance, n[..., None], level=share, counts=counts)
+    score = counts and not (x < 0).any()
+    low, high = trial_mean_interval(mean, variance, n[..., None], level=share, counts=score)
     scale = 1 / width if counts and width != 1 else 1.0
     if (n < 2).any():
         cautions.append(
@@ -118,17 +122,17 @@ def psth(data: xr.DataArray, /, *, by: str = "stimulus", level: float = 0.95) ->
             "level": share,
             "kind": kind,
             "values": _values_in_words(kind, counts, width),
-            "interval": "score and t" if counts else "t",
+            "interval": "score and t" if score else "t",
             "time_units": str(checked.attrs.get("time_units", "s")),
             "n_trials": int(there.any(axis=1).sum()),
         },
         warnings=tuple(dict.fromkeys([*recorded_cautions(checked), *cautions])),
-        references=("gerstein1960approach", "wilson1927probable") if counts else ("gerstein1960approach",),
+        references=("gerstein1960approach", "wilson1927probable") if score else ("gerstein1960approach",),
         methods=(
             f"Responses were averaged over the trials of each {by} at each time, with {share:.0%} intervals over trials"
             + (
                 " (the wider of the t interval and the score interval for counts with the unit's dispersion)."
-                if counts
+                if score
                 else " (t intervals)."
             ),
         ),
@@ -152,16 +156,14 @@ def _counts(data: xr.DataArray) -> tuple[bool, float]:
     kind, made = data.attrs.get("kind"), data.attrs
     if "smoothing" in made or "baseline" in made:
         return False, 1.0
-    width = float(made.get("bin", 0.0))
-    time = data["time"].values.astype(np.float64)
-    steps = np.diff(time)
-    seconds = str(made.get("time_units", "s")) == "s"
-    if not width and seconds and steps.size and np.ptp(steps) <= 1e-6 * abs(steps[0]):
-        width = float(steps[0])
-    if kind == "rate" and made.get("reduce") == "rate" and width:
-        return True, width
+    steps = np.diff(data["time"].values.astype(np.float64))
+    even = steps.size > 0 and np.ptp(steps) <= 1e-6 * abs(steps[0])
     if kind == "count":
-        return True, width if width and seconds else 1.0
+        seconds = str(made.get("time_units", "s")) == "s"
+        return True, bin_width(data, who=WHO) if seconds and ("bin" in made or even) else 1.0
+    if kind == "rate" and made.get("reduce") == "rate" and "bin" in made:
+        width = float(made["bin"])  # averaged over bins since, or bins left out: not counts / width any more
+        return (True, width) if not steps.size or abs(width - steps.min()) <= 0.01 * width else (False, 1.0)
     return False, 1.0
 
 

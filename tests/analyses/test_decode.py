@@ -265,6 +265,37 @@ def test_train_and_test_on_other_conditions():
         cs.decode(other, "object", train_on=data["object"].values != "hand", test_on=place == "down", **NONE)
 
 
+def test_training_that_knows_nothing_is_not_told_from_chance_by_test_trials_that_do():
+    rng = np.random.default_rng(1)
+    y, place = np.tile(["a", "b"], 30), np.repeat(["up", "down"], 30)
+    told, held = [], []
+    for k in range(12):
+        x = rng.normal(size=(60, 10))
+        x[place == "down"] += 1.5 * ((y == "a")[place == "down", None] - 0.5) * rng.normal(size=10)
+        data = cs.responses(x, stimulus=np.arange(60), choice=y, position=place, angle=x[:, 0] * 0.5)
+        sides = {"train_on": {"position": "up"}, "test_on": {"position": "down"}}
+        found = cs.decode(data, "choice", **sides, **QUICK, rng=k)
+        told.append(found.data["p"].item() <= 0.05)
+        held.append(found.interval[0] <= 0.5 <= found.interval[1])
+    assert sum(told) <= 2  # 12 * 0.36 before
+    assert sum(held) >= 11
+    over = (
+        x.reshape(60, 1, 10) * np.array([0.0, 1.0])[:, None]
+        + rng.normal(size=(60, 2, 10)) * np.array([1.0, 0.1])[:, None]
+    )
+    timed = cs.responses(
+        over, dims=("trial", "time", "unit"), time=[0.0, 1.0], stimulus=np.arange(60), choice=y
+    )
+    square = cs.decode(timed, "choice", generalise_time=True, **QUICK, rng=0)
+    line = cs.decode(timed, "choice", **QUICK, rng=0)
+    np.testing.assert_allclose(square.data["p"], line.data["p"])
+    np.testing.assert_allclose(np.diagonal(square.generalisation["ci_low"]), line.data["ci_low"][0])
+    number = cs.decode(data, "angle", **sides, **QUICK, rng=0)
+    assert 0 < number.data["p"].item() <= 1
+    with pytest.warns(cs.ConsilienceWarning, match="sides-overlap"):
+        cs.decode(data, "angle", train_on={"position": "up"}, **QUICK, rng=0)
+
+
 # -- what must not leak ----------------------------------------------------------------------------------------------
 
 

@@ -85,13 +85,18 @@ class Decoder:
         rows_credit = credit[rows]
         return Decoded(rows, rows_credit, predicted[rows], np.tensordot(weights, rows_credit, 1))
 
-    def values(self, x: np.ndarray, codes: np.ndarray, splits: list[Split]) -> np.ndarray:
-        """Scores (m, times[, times]) under labellings ``codes`` (m, n)."""
+    def values(
+        self, x: np.ndarray, codes: np.ndarray, splits: list[Split], *, tested: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Scores (m, times[, times]) under labellings ``codes`` (m, n); ``tested`` (m, n), where the test rows have
+        others.
+        """
+        actual = codes if tested is None else tested
         rows = np.concatenate([test for _, test in splits])
         weights = np.zeros(codes.shape)
-        weights[:, rows] = class_weights(codes[:, rows], self.classes.size, balanced=self.score.balanced)
+        weights[:, rows] = class_weights(actual[:, rows], self.classes.size, balanced=self.score.balanced)
         out = np.zeros((len(codes), *self._shape(x)))
-        for test, where, _, made in self._folds(x, codes, splits):
+        for test, where, _, made in self._folds(x, codes, splits, actual):
             place: Any = (slice(None), *where)
             out[place] += np.einsum("mk,mk->m", made, weights[:, test])
         return out
@@ -100,15 +105,16 @@ class Decoder:
         return (x.shape[1],) * (2 if self.generalise else 1)
 
     def _folds(
-        self, x: np.ndarray, codes: np.ndarray, splits: list[Split]
+        self, x: np.ndarray, codes: np.ndarray, splits: list[Split], actual: np.ndarray | None = None
     ) -> Iterator[tuple[np.ndarray, tuple[Any, ...], np.ndarray, np.ndarray]]:
         """(test rows, place among times, predicted codes (m, k), what the rows add (m, k)) of every fit."""
         size = self.classes.size
+        actual = codes if actual is None else actual
         pairs = count = None
         if self.score.name == "auc":
-            pairs = pair_counts(codes, [test for _, test in splits], size)
+            pairs = pair_counts(actual, [test for _, test in splits], size)
             rows = np.concatenate([test for _, test in splits])
-            count = (codes[:, rows, None] == np.arange(size)).sum(axis=1)
+            count = (actual[:, rows, None] == np.arange(size)).sum(axis=1)
         for fold, (train, test) in enumerate(splits):
             for t in range(x.shape[1]):
                 inside, shift, scale = standardised(x[train, t], self.standardise)
@@ -116,7 +122,7 @@ class Decoder:
                 times = range(x.shape[1]) if self.generalise else (t,)
                 tests = [(x[test, u] - shift) / scale for u in times]
                 for u, predicted, scores in fit(codes[:, train], tests):
-                    made = self._credit(predicted, scores, codes[:, test], pairs, count)
+                    made = self._credit(predicted, scores, actual[:, test], pairs, count)
                     yield test, ((t, times[u]) if self.generalise else (t,)), predicted, made
 
     def _credit(

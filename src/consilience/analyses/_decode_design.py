@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ import xarray as xr
 from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
 from consilience._core._seeds import Seed
+from consilience.analyses._decode_across import training_parts
 from consilience.analyses._decode_relabel import constant_within, exchanged, relabeller
 from consilience.analyses._decode_target import WHO, Target, label_of
 from consilience.linalg import constant_columns
@@ -36,7 +36,8 @@ class Design:
     relabel : labels (m, n) or, for numbers, orders (m, n), for the null.   blocks : independent items that are drawn.
     factor : of the variance of draws, for the training rows' part.   owner : (n,) the item that each row belongs to,
     None = blocks of time.   deal : folds again, or the training set of a single split without a random part; None where
-    there is one way.
+    there is one way.   parts : (n,) the part that a training row is left out with, for the variance over training
+    rows.   across : training and test are of different conditions.   sides_apart : and share no row.
     """
 
     x: np.ndarray
@@ -50,6 +51,9 @@ class Design:
     factor: float
     owner: np.ndarray | None = None
     deal: Callable[[Seed], list[Split]] | None = None
+    parts: np.ndarray | None = None
+    across: bool = False
+    sides_apart: bool = False
     inner: Inner | None = None
     clock: np.ndarray | None = None
     row_ids: tuple[str, np.ndarray] = ("trial", np.empty(0))
@@ -154,7 +158,7 @@ def from_trials(
     if apart:
         one = (np.flatnonzero(train_side), np.flatnonzero(test_side))
         splits = _checked([one], target)
-        deal: Any = functools.partial(_dealt_part, one, owner, target, cv)
+        deal: Any = None
         strata = np.where(train_side, 0, np.where(test_side, 1, 2))
     elif run is not None:
         levels = int(run.max()) + 1
@@ -195,8 +199,15 @@ def from_trials(
         parts = group_folds(own, count, seed.stream(f"inner{train[0]}-{train.size}"), who=WHO)
         return [(np.setdiff1d(np.arange(train.size), test), test) for test in parts]
 
+    across = sides is not None and not np.array_equal(train_side, test_side)
+    sides_apart = across and not (train_side & test_side).any()
+    if sides_apart and target.codes is None:
+        strata = np.where(train_side, 0, np.where(test_side, 1, 2))
     exchange = exchanged(x, target, drawn, what, run, strata)
-    relabel = relabeller(target, exchange, strata, drawn, constant=constant, apart=apart)
+    relabel = relabeller(target, exchange, strata, drawn, constant=constant, apart=sides_apart)
+    rows = np.flatnonzero(train_side)
+    codes = target.codes if constant else None
+    parts = training_parts(owner, codes, rows, seed.stream("training parts"), who=WHO)
     blocks = int(drawn.max()) + 1
     return Design(
         x=x,
@@ -209,9 +220,12 @@ def from_trials(
         ),
         relabel=relabel,
         blocks=blocks,
-        factor=1.0 if deal is not None else 2.0,
+        factor=1.0 if deal is not None or across else 2.0,
         owner=drawn,
         deal=deal,
+        parts=parts,
+        across=across,
+        sides_apart=sides_apart,
         inner=inner,
         row_ids=("trial", np.arange(n)),
         settings={
@@ -222,6 +236,7 @@ def from_trials(
             "folds": folds,
             "n_folds": len(splits),
             "single_split": bool(apart),
+            "across": across,
             "n_train": None if sides is None else int(train_side.sum()),
             "n_test": None if sides is None else int(test_side.sum()),
         },
@@ -349,19 +364,3 @@ def _checked(splits: list[Split], target: Target) -> list[Split]:
                 code="class-missing",
             )
     return splits
-
-
-def _dealt_part(one: Split, owner: np.ndarray, target: Target, cv: int, seed: Seed) -> list[Split]:
-    """The single split, a random one of ``cv`` parts of its training groups left out, as another deal of folds
-    would.
-    """
-    train, test = one
-    own = np.unique(owner[train], return_inverse=True)[1]
-    rng, count = seed.stream("left out"), min(cv, int(own.max()) + 1)
-    if target.codes is not None and constant_within(own, target.codes[train]):
-        dealt = stratified_folds(target.codes[train], own, count, rng)
-    else:
-        dealt = group_folds(own, count, rng, who=WHO)
-    kept = np.delete(train, dealt[0])
-    lost = target.codes is not None and not np.isin(target.codes[test], target.codes[kept]).all()
-    return [one if lost else (kept, test)]

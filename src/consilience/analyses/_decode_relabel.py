@@ -89,6 +89,14 @@ def relabeller(
             found, ways = label_permutations(target.codes, exchange, strata, count, rng)
         elif drawn.max() + 1 == n:
             return _inside(strata, count, rng) if apart else permutations(n, count, rng)
+        elif constant and apart:
+            found, ways = np.tile(np.arange(n), (count, 1)), 0.0
+            for s in np.unique(strata):
+                rows = np.flatnonzero(strata == s)
+                own = np.unique(drawn[rows], return_inverse=True)[1]
+                order, more = group_permutations(own, count, rng)
+                found[:, rows] = rows[order]
+                ways += more
         elif constant:
             found, ways = group_permutations(drawn, count, rng)
         else:  # numbers that differ inside a group change places there

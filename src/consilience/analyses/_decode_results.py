@@ -91,10 +91,15 @@ def _of_classes(design: Design, parts: dict[str, Any], score: Any) -> dict[str, 
 
 def _diagonal_family(tables: list[Any], score: Any) -> np.ndarray:
     """p_fwer of the diagonal, over the diagonal."""
-    if tables[0].null is None:
+    if not tables[0].nulls:
         return np.full(len(tables[0].value), np.nan)
-    pairs = [(np.diagonal(t.value).copy(), np.einsum("mtt->mt", t.null)) for t in tables]
-    return tests_of(pairs, higher=score.higher)["p_fwer"]
+    value = [np.diagonal(t.value).copy() for t in tables]
+    if tables[0].diagonal_null is not None:
+        families = [[t.diagonal_null for t in tables]]
+    else:
+        families = [[np.einsum("mtt->mt", t.nulls[k]) for t in tables] for k in range(len(tables[0].nulls))]
+    found = [tests_of(list(zip(value, nulls)), higher=score.higher)["p_fwer"] for nulls in families]
+    return np.asarray(np.max(found, axis=0))
 
 
 def _of_values(design: Design, parts: dict[str, Any], score: Any) -> dict[str, Any]:
@@ -178,6 +183,9 @@ def _methods(said: dict[str, Any]) -> tuple[str, ...]:
         test = (
             "permutations of the labels inside folds" if said["n_classes"] else "permutations of the target"
         )
+        if said["across"] or said["generalise_time"]:
+            test += ", of the training rows alone and of the test rows alone (the larger p"
+            test += ")" if said["across"] else "; on the diagonal of both at once)"
     lines = [
         f"{said['target'][:200]} was decoded from {said['system'][:100]} by {said['model_name']}, with {held}; "
         "everything was fitted on the training part"
@@ -192,13 +200,20 @@ def _methods(said: dict[str, Any]) -> tuple[str, ...]:
     if said["n_perm"]:
         lines.append(f"p-values are from {said['n_perm']} {test}, with all fits repeated.")
     if said["n_boot"]:
-        fixed = "n_samples" in said or said["folds"] is not None
-        doubled = fixed or not said["n_classes"]
+        fixed = "n_samples" in said or said["folds"] is not None or bool(said.get("single_split"))
+        across = bool(said.get("across"))
+        doubled = (fixed or not said["n_classes"]) and not across
         added = said["n_deals"] and not fixed and not said["n_draws"]
         lines.append(
             f"Intervals are from {said['n_boot']} bootstrap draws of {drawn}"
             + (", their variance doubled for the part of the training rows" if doubled else "")
             + ("; the variance over deals of the folds is added" if added else "")
+            + (
+                "; a delete-a-group jackknife of the training rows is added"
+                + ("" if across else " off the diagonal")
+                if across or said["generalise_time"]
+                else ""
+            )
             + ("; the variance over draws of pseudo-trials is added." if said["n_draws"] else ".")
         )
     return tuple(lines)

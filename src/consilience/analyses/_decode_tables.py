@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import stats as distributions
 
+from consilience._core._errors import warn
+from consilience.analyses._decode_across import added, one_sided, training_variance
 from consilience.analyses._decode_classes import Decoded, Decoder
 from consilience.analyses._decode_design import Design
 from consilience.analyses._decode_values import Values
@@ -20,15 +22,18 @@ FIELDS = ("value", "ci_low", "ci_high", "p", "p_fwer", "null_mean")
 
 @dataclass
 class ClassTables:
-    """value, variance, items, df, null (m, ...) : of the score, (times[, times]).   recall, recall_variance (C, times),
+    """value, variance, items, df : of the score, (times[, times]).   nulls : (m, ...) each, the largest p counts.
+    diagonal_null : (m, times), of a matrix of times.   recall, recall_variance (C, times),
     recall_items (C,).   confusion : (C, C, times) counts, true first.   found : the predictions.
     """
 
     value: np.ndarray
     variance: np.ndarray | None
     items: float
-    df: int
-    null: np.ndarray | None
+    df: Any
+    recall_df: Any
+    nulls: list[np.ndarray]
+    diagonal_null: np.ndarray | None
     recall: np.ndarray | None
     recall_variance: np.ndarray | None
     recall_items: np.ndarray
@@ -47,7 +52,10 @@ def class_tables(
     own = codes[found.rows]
     hits = not score.needs_scores
     recalls = _recalls(found, own, size, decoder.generalise) if hits else None
-    variance = recall_variance = null = None
+    variance = recall_variance = diagonal_null = None
+    df: Any = max(1, design.blocks - 1)
+    recall_df: Any = df
+    nulls: list[np.ndarray] = []
     if n_boot:
         weights = design.weights(n_boot, seed.stream("bootstrap"))[:, found.rows]
         weights = weights[weights.sum(axis=1) > 0]
@@ -62,8 +70,19 @@ def class_tables(
             recall_variance = design.factor * less * np.nanvar(each, axis=1, ddof=1)
             more = [_recalls(o, codes[o.rows], size, decoder.generalise) for o in others]
             recall_variance = recall_variance + _spread(recalls, more)
+        if design.across or decoder.generalise:
+            variance, df, recall_variance, recall_df = _with_training(
+                design, decoder, codes, variance, recall_variance
+            )
     if n_perm:
-        null = decoder.values(design.x, design.relabel(n_perm, seed.stream("permutations")), design.splits)
+        labels = design.relabel(n_perm, seed.stream("permutations"))
+        if design.across or decoder.generalise:
+            nulls = list(one_sided(design, decoder, found, labels))
+        else:
+            nulls = [decoder.values(design.x, labels, design.splits)]
+        if decoder.generalise and not design.across:
+            narrow = Decoder(decoder.model, classes, score, standardise=decoder.standardise, generalise=False)
+            diagonal_null = narrow.values(design.x, labels, design.splits)
     predicted = _diagonal_of(found.predicted, decoder.generalise)
     confusion = np.zeros((size, size, predicted.shape[1]))
     for t in range(predicted.shape[1]):
@@ -74,14 +93,49 @@ def class_tables(
         found.value,
         variance,
         min(items, float(design.blocks)),
-        max(1, design.blocks - 1),
-        null,
+        df,
+        recall_df,
+        nulls,
+        diagonal_null,
         recalls,
         recall_variance,
         groups,
         confusion,
         found,
     )
+
+
+def _with_training(
+    design: Design, decoder: Decoder, codes: np.ndarray, variance: Any, recall_variance: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Variances with that over training rows, and degrees of freedom; of times tested where they were trained (the
+    diagonal) as without.
+    """
+    size, base = decoder.classes.size, max(1, design.blocks - 1)
+    shape = variance.shape
+
+    def scores(splits: list[Any]) -> np.ndarray:
+        found = decoder.decode(design.x, codes, splits)
+        if recall_variance is None:
+            return found.value.reshape(-1)
+        return np.concatenate(
+            [
+                found.value.reshape(-1),
+                _recalls(found, codes[found.rows], size, decoder.generalise).reshape(-1),
+            ]
+        )
+
+    more, more_df = training_variance(design, scores)
+    more = np.broadcast_to(more, variance.size + (0 if recall_variance is None else recall_variance.size))
+    own = more[: variance.size].reshape(shape)
+    if decoder.generalise and not design.across:
+        own = np.where(np.eye(len(own), dtype=bool), 0.0, own)
+    variance, df = added(variance, base, own, more_df)
+    recall_df: Any = base
+    if recall_variance is not None and design.across:
+        rest = more[variance.size :].reshape(recall_variance.shape)
+        recall_variance, recall_df = added(recall_variance, base, rest, more_df)
+    return variance, df, recall_variance, recall_df
 
 
 def _others(design: Design, decoder: Decoder, codes: np.ndarray, seed: Any, n_deals: int) -> list[Decoded]:
@@ -141,16 +195,27 @@ def summary(tables: list[ClassTables], decoder: Decoder, level: float, *, of: st
         variance = np.mean(parts, axis=0)  # type: ignore[arg-type]
         if len(tables) > 1:
             variance = variance + values.var(axis=0, ddof=1) / len(tables)
+        df = first.recall_df if recall else first.df
         if decoder.score.bounded or recall:
             items = first.recall_items[:, None] if recall else first.items
             out["ci_low"], out["ci_high"] = proportion_interval(
-                value, variance, items=items, level=level, df=first.df
+                value, variance, items=items, level=level, df=df
             )
         else:
-            away = distributions.t.ppf((1 + level) / 2, first.df) * np.sqrt(variance)
+            away = distributions.t.ppf((1 + level) / 2, df) * np.sqrt(variance)
             out["ci_low"], out["ci_high"] = _positive(value, away)
-    if first.null is not None and not recall:
-        out.update(tests_of([(t.value, t.null) for t in tables], higher=decoder.score.higher))
+    if first.nulls and not recall:
+        higher = decoder.score.higher
+        made = [
+            tests_of([(t.value, t.nulls[k]) for t in tables], higher=higher) for k in range(len(first.nulls))
+        ]
+        out.update({k: np.max([m[k] for m in made], axis=0) for k in ("p", "p_fwer")})
+        out["null_mean"] = made[0]["null_mean"]
+        if first.diagonal_null is not None:
+            pairs = [(np.diagonal(t.value).copy(), t.diagonal_null) for t in tables]
+            one = tests_of(pairs, higher=higher)
+            for name in ("p", "null_mean"):
+                np.fill_diagonal(out[name], one[name])
     return out
 
 
@@ -184,15 +249,34 @@ def value_tables(
         deals = [design.deal(seed.child(f"deal{k}")) for k in range(n_deals)] if design.deal else []
         ends = [_value_interval(part, design, weights, deals, level) for part in parts]
         out["ci_low"], out["ci_high"] = (np.stack(end, axis=1) for end in zip(*ends))
-    if n_perm:
+    if n_perm and design.across and not design.sides_apart:
+        warn(
+            "sides-overlap",
+            "train_on and test_on share trials, so numbers cannot change places in one of them alone and have no p.",
+            "Conditions without trials in common.",
+        )
+    elif n_perm:
         orders = design.relabel(n_perm, seed.stream("permutations"))
-        null = np.stack([part.null(orders) for part in parts], axis=2)  # (m, k, times)
+        nulls = [np.stack([part.null(o) for part in parts], axis=2) for o in _trained(design, orders)]
+        if design.across:
+            nulls.append(np.stack([part.null_of_test(orders) for part in parts], axis=2))  # (m, k, times)
         sign = 1.0 if score.higher else -1.0
-        out["p"] = p_value(sign * value, sign * null)
-        out["null_mean"] = null.mean(axis=0)
-        many = null.reshape(len(null), -1)
-        out["p_fwer"] = max_statistic_p(sign * value.reshape(-1), sign * many).reshape(value.shape)
+        out["p"] = np.max([p_value(sign * value, sign * null) for null in nulls], axis=0)
+        out["null_mean"] = nulls[0].mean(axis=0)
+        flat = [sign * null.reshape(len(null), -1) for null in nulls]
+        family = np.max([max_statistic_p(sign * value.reshape(-1), many) for many in flat], axis=0)
+        out["p_fwer"] = family.reshape(value.shape)
     return out
+
+
+def _trained(design: Design, orders: np.ndarray) -> list[np.ndarray]:
+    """Of other conditions, orders of the training rows alone."""
+    if not design.across:
+        return [orders]
+    rows = np.concatenate([test for _, test in design.splits])
+    out = orders.copy()
+    out[:, rows] = rows
+    return [out]
 
 
 def _value_interval(
@@ -208,15 +292,16 @@ def _value_interval(
         return np.arctanh(np.clip(v, -top, top)) if correlation else v
 
     value = part.values()[0]
-    variance = (
-        2.0
-        * design.blocks
-        / max(1, design.blocks - 1)
-        * np.nanvar(scaled(part.values(weights=w)), axis=0, ddof=1)
-    )
+    base: Any = max(1, design.blocks - 1)
+    tested = design.blocks / base * np.nanvar(scaled(part.values(weights=w)), axis=0, ddof=1)
     others = [scaled(part.on(splits)) for splits in deals]
-    variance = variance + _spread(scaled(value), others)
-    away = distributions.t.ppf((1 + level) / 2, max(1, design.blocks - 1)) * np.sqrt(variance)
+    spread, df = _spread(scaled(value), others), base
+    if design.across:
+        more, more_df = training_variance(design, lambda splits: scaled(part.on(splits)))
+        variance, df = added(tested + spread, base, np.maximum(more, tested), more_df)
+    else:
+        variance = 2.0 * tested + spread
+    away = distributions.t.ppf((1 + level) / 2, df) * np.sqrt(variance)
     low, high = scaled(value) - away, scaled(value) + away
     if correlation:
         return np.fmin(np.tanh(low), value), np.fmax(np.tanh(high), value)

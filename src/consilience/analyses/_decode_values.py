@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -157,6 +157,18 @@ class Values:
             part = orders[start : start + step]
             wide = np.swapaxes(self.y[part], 0, 1).reshape(n, -1)
             out[start : start + step] = self._scored(self.held.predict(wide), part, k)
+        return out
+
+    def null_of_test(self, orders: np.ndarray) -> np.ndarray:
+        """(m, k) with the test rows of the target in other orders, fits as they are."""
+        rows, found = self.rows, self.found
+        out = np.empty((len(orders), self.design.target.values.shape[1]))  # type: ignore[union-attr]
+        told = self.predicted() if self.score.name == "circular_error" else None
+        for k, order in enumerate(orders[:, rows]):
+            if told is not None:
+                out[k] = angular_error(told, self.design.target.values[order]).mean(axis=0)  # type: ignore[index]
+            else:
+                out[k] = self.values(replace(found, actual=self.y[order] / found.size - found.mean))[0]
         return out
 
     def _scored(self, found: Predicted, orders: np.ndarray, k: int) -> np.ndarray:

@@ -105,7 +105,8 @@ def test_missing_trials_by_the_three_policies():
     events = cs.Intervals([10, 11, 12, 13], [10, 11, 12, 13], {"go": onsets, "stimulus": list("abcd")})
     rec = cs.Recording(spikes=rec.spikes, observed=rec.observed, intervals={"trials": events})
     with pytest.raises(
-        cs.InputError, match=r"2 of 4 trials of trials.go have no time, or lie outside .* trial 1, without"
+        cs.InputError,
+        match=r"2 of 4 trials of trials.go have no time or no length, or lie outside .* trial 1, without",
     ):
         rec.epoch(on="trials.go", window=(0, 0.5))
     with pytest.warns(cs.ConsilienceWarning, match="2 of 4 trials") as said:
@@ -321,3 +322,78 @@ def test_a_clock_in_unix_time():
         found = rec.epoch(on=[now + onset], window=(-0.05, 0.25), bin=0.01, stimulus=["a"])
         assert (found.values == 10).all(), onset
         assert rec.epoch(on=[now + onset], window=(0.07, 0.17), stimulus=["a"]).item() == 100
+
+
+def ids_of(stimulus, missing="raise", **columns):
+    n = len(stimulus)
+    table = cs.Intervals(np.arange(n), np.arange(n) + 0.5, {"stimulus": stimulus, **columns})
+    rec = cs.Recording(spikes=[np.arange(0, n, 0.1)], intervals={"t": table}, observed=cs.Intervals([0], [n]))
+    return rec.epoch(on="t", missing=missing)
+
+
+def test_ids_that_are_numbers_or_bool_stay_apart():
+    assert ids_of([0.12345678, 0.12345679, 2.0])["stimulus"].values.tolist() == [
+        "0.12345678",
+        "0.12345679",
+        "2",
+    ]
+    assert ids_of([1234567.5, 1234568.5])["stimulus"].values.tolist() == ["1234567.5", "1234568.5"]
+    assert ids_of([True, False, True])["stimulus"].values.tolist() == ["True", "False", "True"]
+
+
+@pytest.mark.parametrize(
+    "stimulus", [[1.0, np.nan, 3.0], ["1", "", "3"], ["1", None, "3"], ["1", np.nan, "3"]]
+)
+def test_trials_without_a_stimulus_id(stimulus):
+    for missing in ("raise", "mask"):
+        with pytest.raises(cs.InputError, match=r"1 of 3 trials of t have no stimulus id \(first: trial 1\)"):
+            ids_of(stimulus, missing)
+    with pytest.warns(cs.ConsilienceWarning, match="1 of 3 trials"):
+        found = ids_of(stimulus, "omit")
+    assert found["stimulus"].values.tolist() == ([1, 3] if stimulus[0] == 1 else ["1", "3"])
+
+
+def test_labels_called_as_something_else_are_renamed_and_said():
+    with pytest.warns(cs.ConsilienceWarning, match="time is now trial_time") as said:
+        found = ids_of(["a", "b"], time=[3.0, 4.0])
+    assert said[0].message.code == "renamed-label"
+    assert found["trial_time"].values.tolist() == [3, 4]
+    table = cs.Intervals([0, 1], [0.5, 1.5], {"stimulus": ["a", "b"], "area": [1, 2], "trial_area": [5, 6]})
+    rec = cs.Recording(spikes=[[0.0, 1.5]], units={"area": ["V1"]}, observed=cs.Intervals([0], [2]))
+    with pytest.warns(cs.ConsilienceWarning, match="area is now trial_area"):
+        found = rec.epoch(on=table)
+    assert (found["area"].item(), found["trial_trial_area"].values.tolist()) == ("V1", [1, 2])
+    assert found["trial_area"].values.tolist() == [5, 6]
+
+
+def test_a_trial_of_no_length_is_no_silence():
+    table = cs.Intervals([1, 2, 3], [1.5, 2, 3.5], {"stimulus": ["a", "b", "c"]})
+    rec = cs.Recording(spikes=[np.arange(0, 5, 0.1)], observed=cs.Intervals([0], [5]))
+    with pytest.raises(cs.InputError, match="1 of 3 trials of intervals have no time or no length"):
+        rec.epoch(on=table)
+    assert rec.epoch(on=table, missing="mask")["valid"].values.tolist() == [True, False, True]
+
+
+def test_what_was_recorded_is_asked_for_where_it_cannot_be_known():
+    rec = cs.Recording(spikes=[[1.0, 9.0]])
+    with pytest.warns(cs.ConsilienceWarning, match="0 of 2 trials lie wholly .* 1 partly"):
+        rec.epoch(on=[8.5, 5.0], window=(0, 1), stimulus=["a", "b"])
+    with pytest.raises(cs.InputError, match="all 2 trials lie before the first or after the last"):
+        rec.epoch(on=[10.0, 12.0], window=(0, 1), stimulus=["a", "b"])
+    silent = cs.Recording("x", spikes=[[], []])
+    empty = cs.Recording("x", spikes=[[1.0, 2.0]], observed=cs.Intervals([], []))
+    for bad, said in ((silent, "there is no spike"), (empty, "observed of the recording covers no time")):
+        with pytest.raises(cs.InputError, match=said):
+            bad.bin(0.1)
+        with pytest.raises(cs.InputError, match=said):
+            bad.epoch(on=[1.0], window=(0, 0.5), stimulus=["a"])
+
+
+def test_intervals_are_asked_for_in_words():
+    rec, some = recording(), cs.Intervals([0], [1])
+    with pytest.raises(cs.InputError, match="within must be cs"):
+        rec.restrict([(0, 10)])
+    for wrong in (lambda: some | 1, lambda: some & [(0, 1)], lambda: some - None):
+        with pytest.raises(cs.InputError, match="on both sides"):
+            wrong()
+    assert rec.select(np.array([True, False, True, False], dtype=object)).unit_names.tolist() == [0, 2]

@@ -19,7 +19,7 @@ from consilience._recording._binning import (
     reduce_in_windows,
 )
 from consilience._recording._intervals import Intervals
-from consilience._recording._on import Onsets, find_onsets, stimulus_ids
+from consilience._recording._on import Onsets, find_onsets, stimulus_ids, trial_labels
 from consilience._recording._signal import Signal
 from consilience._responses import recorded_cautions, responses
 from consilience._responses._check import WARNINGS
@@ -54,18 +54,25 @@ def epoch(
     if not found.time.size:
         raise InputError(f"{who}: {found.name} has no trials.", code="too-few")
     low, high = _check_window(window, who)
-    ids, labels = stimulus_ids(found, stimulus, who)
+    ids, unknown, labels = stimulus_ids(found, stimulus, who)
+    unit_columns = recording.units if source is None else source.columns
+    labels, cautions = trial_labels(labels, unit_columns, found.name)
     found = Onsets(found.time, found.span, labels, found.name)
+    if unknown.any() and (missing != "omit" or unknown.all()):
+        raise InputError(
+            f"{who}: {int(unknown.sum())} of {unknown.size} trials of {found.name} have no stimulus id (first: trial "
+            f"{int(np.flatnonzero(unknown)[0])}); missing='omit' leaves them out ('mask' cannot keep them).",
+            code="bad-ids",
+        )
     start, stop = found.time + low, found.time + high
     if found.span is not None:
         start, stop = np.array(found.span.start), np.array(found.span.stop)
-    cautions: list[Caution] = []
-    known = np.isfinite(start)
+    known = np.isfinite(start) & (stop > start) & ~unknown
     inside, said = _observed(recording, source, start, stop, known, who)
     cautions += said
     bad = ~inside
     if bad.any() and missing == "raise":
-        raise InputError(_outside(found, start, stop, known, bad, who), code="outside-recording")
+        raise InputError(_outside(found, start, stop, bad, who), code="outside-recording")
     if bad.all():
         raise InputError(
             f"{who}: none of the {bad.size} trials lies in what was recorded; are {found.name} in seconds, on the "
@@ -76,7 +83,8 @@ def epoch(
         cautions.append(
             Caution(
                 "trials-left-out",
-                f"{int(bad.sum())} of {bad.size} trials of {found.name} have no time, or lie outside the recording.",
+                f"{int(bad.sum())} of {bad.size} trials of {found.name} have no time, length or stimulus id, or "
+                "lie outside the recording.",
                 "They were left out; missing='mask' keeps them as not valid.",
             )
         )
@@ -98,11 +106,11 @@ def epoch(
         cautions.append(_made_up(found.name))
         ids = np.array([f"trial{i:05d}" for i in range(start.size)])
     units = recording.unit_names if source is None else source.channels
-    unit_columns = recording.units if source is None else source.columns
-    names = {name: entries for name, entries in found.labels.items() if name not in unit_columns}
     if bin is None:
         values, valid = values[:, 0], valid[:, 0]
-    data = _labelled(values, valid, times, ids, units, kind, system or recording.name, names, missing, who)
+    data = _labelled(
+        values, valid, times, ids, units, kind, system or recording.name, found.labels, missing, who
+    )
     data = _with_units(data, unit_columns)
     data.attrs |= {"reduce": rule, "recording": recording.name} | _unit_of(source)
     if bin is not None:
@@ -195,6 +203,16 @@ def _source(recording: Recording, of: str | None, who: str) -> Signal | None:
     return None if of == "spikes" and recording.spikes is not None else recording.signals[of]
 
 
+def _parts(observed: Intervals, who: str) -> Intervals:
+    parts = observed.merged()
+    if not len(parts):
+        raise InputError(
+            f"{who}: observed of the recording covers no time; nothing was recorded, as it says.",
+            code="outside-recording",
+        )
+    return parts
+
+
 def _unit_of(source: Signal | None) -> dict[str, str]:
     return {} if source is None or not source.unit else {"unit": source.unit}
 
@@ -232,7 +250,7 @@ def _observed(
     """Which windows lie in what was recorded; without a statement of that, those outside of all spikes are said."""
     slack = on_edge(start, stop)
     if recording.observed is not None:
-        parts = recording.observed.merged()
+        parts = _parts(recording.observed, who)
         row = np.searchsorted(parts.start, np.where(known, start, 0.0) + slack, side="right") - 1
         whole = (row >= 0) & (stop <= parts.stop[np.maximum(row, 0)] + slack)
         return known & whole, []
@@ -241,27 +259,41 @@ def _observed(
         low, high = source.time[[0, -1]] + np.array([-step, step])
         return known & (start >= low - slack) & (stop <= high + slack), []
     times = recording.spikes.times if recording.spikes is not None else np.empty(0)
-    away = known & ((start > times.max()) | (stop < times.min())) if times.size else known
-    if not away.any():
+    if not times.size:
+        raise InputError(
+            f"{who}: there is no spike, and nothing says what was recorded: Recording(observed=Intervals(...)).",
+            code="outside-recording",
+        )
+    first, last = times.min(), times.max()
+    away, partly = (
+        (known & ((start > last) | (stop < first))),
+        known & ((start < first) | (stop > last + slack)),
+    )
+    if known.any() and (away == known).all():
+        raise InputError(
+            f"{who}: all {int(known.sum())} trials lie before the first or after the last of all spikes ({first:g} to "
+            f"{last:g} s); are they in seconds, on the clock of the recording? If they were recorded, "
+            "Recording(observed=Intervals(...)) says so.",
+            code="outside-recording",
+        )
+    if not partly.any():
         return known, []
     return known, [
         Caution(
             "outside-recording",
-            f"{int(away.sum())} of {away.size} trials lie wholly before the first or after the last of all spikes; "
-            "their counts of 0 are no silence.",
+            f"{int(away.sum())} of {away.size} trials lie wholly before the first or after the last of all spikes, "
+            f"{int((partly & ~away).sum())} partly; counts of 0 there may be no silence.",
             "Say what was recorded: Recording(observed=Intervals(...)), and leave out the rest.",
         )
     ]
 
 
-def _outside(
-    found: Onsets, start: np.ndarray, stop: np.ndarray, known: np.ndarray, bad: np.ndarray, who: str
-) -> str:
+def _outside(found: Onsets, start: np.ndarray, stop: np.ndarray, bad: np.ndarray, who: str) -> str:
     first = int(np.flatnonzero(bad)[0])
-    what = f"{start[first]:g} to {stop[first]:g} s" if known[first] else "without a time"
+    what = f"{start[first]:g} to {stop[first]:g} s" if np.isfinite(start[first]) else "without a time"
     return (
-        f"{who}: {int(bad.sum())} of {bad.size} trials of {found.name} have no time, or lie outside what was recorded "
-        f"(first: trial {first}, {what}); missing='omit' leaves them out, 'mask' keeps them as not valid."
+        f"{who}: {int(bad.sum())} of {bad.size} trials of {found.name} have no time or no length, or lie outside what "
+        f"was recorded (first: trial {first}, {what}); missing='omit' leaves them out, 'mask' keeps them as not valid."
     )
 
 
@@ -445,7 +477,13 @@ def _within(recording: Recording, within: Any, source: Signal | None, who: str) 
                 f"{who}: within={within!r} is no table of intervals.{nearest(within, recording.intervals)}"
             )
         within = recording.intervals[within]
-    span = recording.observed.merged() if recording.observed is not None else recording.span(source)
+    span = recording.span(source) if recording.observed is None else _parts(recording.observed, who)
+    if not len(span):
+        raise InputError(
+            f"{who}: there is no {'spike' if source is None else 'sample'}, and nothing says what was recorded: "
+            "Recording(observed=Intervals(...)).",
+            code="outside-recording",
+        )
     if within is None:
         return span
     if not isinstance(within, Intervals):

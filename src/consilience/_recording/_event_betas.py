@@ -11,7 +11,7 @@ from consilience._core._errors import Caution, InputError, cautions_to_json, war
 from consilience._core._params import check_number, check_option
 from consilience._recording._epoch import _made_up, _source, _with_units
 from consilience._recording._intervals import Intervals
-from consilience._recording._on import Onsets, find_onsets, stimulus_ids
+from consilience._recording._on import Onsets, find_onsets, stimulus_ids, trial_labels
 from consilience._recording._recording import Recording
 from consilience._recording._signal import Signal
 from consilience._responses import responses
@@ -110,8 +110,14 @@ def event_betas(
     if signal is None:
         raise InputError(f"{WHO}: of= must name a signal, not spikes.", code="unknown-name")
     found, duration = _events(recording, on)
-    ids, labels = stimulus_ids(found, stimulus, WHO)
-    cautions: list[Caution] = []
+    ids, unknown, labels = stimulus_ids(found, stimulus, WHO)
+    if unknown.any():  # they have a response too, so that none can be left out of the model
+        raise InputError(
+            f"{WHO}: {int(unknown.sum())} of {unknown.size} events of {found.name} have no stimulus id (first: event "
+            f"{int(np.flatnonzero(unknown)[0])}); give each one, or pass the events without them as on=.",
+            code="bad-ids",
+        )
+    names, cautions = trial_labels(labels, signal.columns, found.name)
     if ids is None:
         cautions.append(_made_up(found.name))
         ids = np.array([f"trial{i:05d}" for i in range(found.time.size)])
@@ -147,7 +153,6 @@ def event_betas(
         system=system or recording.name,
         repeat=None if np.unique(ids[keep]).size == int(keep.sum()) else "count",
     )
-    names = {name: entries for name, entries in labels.items() if name not in signal.columns}
     data = data.assign_coords({name: ("trial", entries[keep]) for name, entries in names.items()})
     if "run" not in data.coords:
         data = data.assign_coords(run=("trial", run[keep]))

@@ -93,13 +93,14 @@ class Intervals:
         )
 
     def __or__(self, other: Intervals) -> Intervals:
+        other = _intervals(other, "|")
         return _joined(np.r_[self.start, other.start], np.r_[self.stop, other.stop])
 
     def __and__(self, other: Intervals) -> Intervals:
-        return _where(self, other, lambda a, b: a & b)
+        return _where(self, _intervals(other, "&"), lambda a, b: a & b)
 
     def __sub__(self, other: Intervals) -> Intervals:
-        return _where(self, other, lambda a, b: a & ~b)
+        return _where(self, _intervals(other, "-"), lambda a, b: a & ~b)
 
     @property
     def duration(self) -> np.ndarray:
@@ -201,6 +202,16 @@ class Events:
         import pandas as pd
 
         return pd.DataFrame({"time": self.time, **self.columns})
+
+
+def _intervals(other: Any, sign: str) -> Intervals:
+    if not isinstance(other, Intervals):
+        raise InputError(
+            f"cs.Intervals: {sign} needs cs.Intervals on both sides, got {type(other).__name__}; "
+            "Intervals(start, stop), in seconds.",
+            code="bad-intervals",
+        )
+    return other
 
 
 def _joined(start: np.ndarray, stop: np.ndarray) -> Intervals:

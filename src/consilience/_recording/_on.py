@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._errors import Caution, InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
 from consilience._recording._checks import check_times
 from consilience._recording._intervals import Events, Intervals
 
-__all__ = ["Onsets", "find_onsets", "stimulus_ids"]
+__all__ = ["Onsets", "find_onsets", "stimulus_ids", "trial_labels"]
 
 _IDS = ("stimulus", "stimulus_id", "stimulus_name")
 _TAKEN = {"trial", "time", "unit", "valid", "repeat", "stimulus"}
+_NO_ID = {"", "nan", "<na>", "nat"}
+_EXACT = 2.0**53  # whole numbers above are not all floats
 
 
 @dataclass(frozen=True)
@@ -95,27 +97,63 @@ def _numbers(times: np.ndarray, on: str, who: str) -> np.ndarray:
     return times.astype(np.float64)
 
 
-def stimulus_ids(found: Onsets, stimulus: Any, who: str) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-    """Ids of the trials (or None), and the labels that stay beside them."""
+def stimulus_ids(
+    found: Onsets, stimulus: Any, who: str
+) -> tuple[np.ndarray | None, np.ndarray, dict[str, np.ndarray]]:
+    """Ids of the trials (or None), which trials have none (NaN, None, no text), and the columns beside the ids."""
     k, labels = found.time.size, dict(found.labels)
     ids: np.ndarray | None = None
+    name = next((name for name in _IDS if name in labels), None)
     if isinstance(stimulus, str):
         if stimulus not in labels:
             raise UnknownNameError(
                 f"{who}: stimulus={stimulus!r} is no column of {found.name}.{nearest(stimulus, labels)}"
             )
-        ids = labels[stimulus]
+        name, ids = stimulus, labels[stimulus]
     elif stimulus is not None:
-        ids = np.asarray(stimulus)
+        name, ids = None, np.asarray(stimulus)
         if ids.shape != (k,):
             raise InputError(
                 f"{who}: stimulus must name a column, or give one id for each of {k} trials, got {shorten(stimulus)}.",
                 code="bad-ids",
             )
-    else:
-        name = next((name for name in _IDS if name in labels), None)
-        ids = None if name is None else labels[name]
-    if ids is not None and ids.dtype.kind == "f":
-        whole = np.isfinite(ids).all() and (ids == np.round(ids)).all()
-        ids = ids.astype(np.int64) if whole else np.array([f"{v:g}" for v in ids])
-    return ids, {name: entries for name, entries in labels.items() if name not in _TAKEN}
+    elif name is not None:
+        ids = labels[name]
+    if name == "stimulus":
+        del labels[name]
+    if ids is None:
+        return None, np.zeros(k, dtype=bool), labels
+    if ids.dtype.kind == "f":
+        unknown = np.isnan(ids)
+        filled = np.where(unknown, 0, ids)
+        whole = (filled == np.round(filled)).all() and (np.abs(filled) < _EXACT).all()
+        ids = filled.astype(np.int64) if whole else np.array([str(v).removesuffix(".0") for v in ids])
+        return ids, unknown, labels
+    listed = ids.tolist()
+    unknown = np.array([v is None or str(v).strip().lower() in _NO_ID for v in listed], dtype=bool)
+    if ids.dtype.kind == "b":
+        ids = np.array([str(v) for v in listed])
+    return ids, unknown, labels
+
+
+def trial_labels(
+    labels: Mapping[str, np.ndarray], units: Iterable[str], name: str
+) -> tuple[dict[str, np.ndarray], list[Caution]]:
+    """The columns as labels of trials; those called as a column of units, or as a part of responses, get ``trial_``."""
+    taken, out = _TAKEN | set(units), {}
+    for label, entries in labels.items():
+        new = label
+        while new in taken or (new != label and new in labels):
+            new = f"trial_{new}"
+        out[new] = entries
+    renamed = [label for label in labels if label in taken]
+    if not renamed:
+        return out, []
+    return out, [
+        Caution(
+            "renamed-label",
+            f"Columns of {name} are called as columns of the units, or as a part of responses: "
+            f"{', '.join(f'{label} is now trial_{label}' for label in renamed[:6])}{', ...' * (len(renamed) > 6)}.",
+            "Look for them by the new name.",
+        )
+    ]

@@ -173,8 +173,9 @@ class Recording:
         of : "spikes" (default where there are any) or the name of a signal.
         stimulus : the column with stimulus ids, or one id per trial. Default: a column called stimulus, stimulus_id or
             stimulus_name. Equal ids are repeats.
-        missing : trials without a time, outside of what was recorded, or with a bin without a known sample: "raise",
-            "omit" (leave them out) or "mask" (``valid=False``).
+        missing : trials without a time, of no length, outside of what was recorded, or with an unknown bin: "raise",
+            "omit" (leave them out) or "mask" (``valid=False``). Trials without a stimulus id (NaN, None, no text) are
+            refused but for "omit".
         system : name of the responses; default that of the recording.
 
         Raises
@@ -223,6 +224,8 @@ class Recording:
         if self.spikes is None:
             raise InputError(f"{who}: the recording has no spikes, so no units.", code="too-few")
         wanted = np.atleast_1d(np.asarray(units))
+        if wanted.dtype == object and all(isinstance(entry, (bool, np.bool_)) for entry in wanted.ravel()):
+            wanted = wanted.astype(bool)
         if wanted.dtype == bool:
             if wanted.shape != self.unit_names.shape:
                 raise InputError(
@@ -252,6 +255,12 @@ class Recording:
                     f"{who}: {within!r} is no table of intervals.{nearest(within, self.intervals)}"
                 )
             within = self.intervals[within]
+        if not isinstance(within, Intervals):
+            raise InputError(
+                f"{who}: within must be cs.Intervals(start, stop), or the name of a table of them, got "
+                f"{shorten(within, 60)}.",
+                code="bad-intervals",
+            )
         observed = within.merged() if self.observed is None else self.observed & within
         return replace(
             self, spikes=None if self.spikes is None else self.spikes.within(observed), observed=observed

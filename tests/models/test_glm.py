@@ -411,6 +411,32 @@ def test_messages(make, y, message):
         make().fit(x, counts)
 
 
+@pytest.mark.parametrize("model", [GLM(), GLMCV(cv=3)])
+def test_what_cannot_be_fitted_is_said_with_what_to_do(model):
+    x, y, _, _ = planted(n=100)
+    gaps = cs.models.lagged(x[:, :1], [1, 2])
+    for call, code, message in (
+        (
+            lambda: model.fit(gaps, y),
+            "nan-values",
+            r"X has NaN .* in 2 of 100 rows.* np.isfinite\(X\).all\(axis=1\)",
+        ),
+        (lambda: model.fit(x, np.where(y > 1, np.nan, y)), "nan-values", r"y has NaN .* np.isfinite\(y\)"),
+        (lambda: model.fit(x[:50], y), "rows-differ", "50, 100"),
+        (lambda: model.fit(x[:0], y[:0]), "too-few", "0 sample"),
+        (lambda: model.fit(x[:, :0], y), "too-few", "0 feature"),
+        (lambda: model.fit(x, y).predict(x[:, :2]), "bad-columns", "has 2 features, .* in their order"),
+        (
+            lambda: model.fit(x, y).predict(np.where(x > 1, np.nan, x)),
+            "nan-values",
+            r"predict: .* then X\[keep\]\.",
+        ),
+    ):
+        with pytest.raises(cs.InputError, match=message) as caught:
+            call()
+        assert caught.value.code == code
+
+
 def test_clones_are_alike():
     model = GLMCV("gamma", alphas=[0.1, 1.0], groups=None)
     assert clone(model).get_params() == model.get_params()
@@ -435,6 +461,47 @@ def test_intervals_narrow_with_the_penalty_and_refuse_the_group_lasso():
     assert (np.diff(GLM(alpha=1.0).fit(x, y).coef_interval(x), axis=0) < wide).all()
     with pytest.raises(cs.InputError, match="a group lasso has no such intervals"):
         GLM(penalty="group", alpha=0.1).fit(x, y).coef_interval(x)
+
+
+@pytest.mark.parametrize("with_y", [False, True])
+@pytest.mark.parametrize("observation", ["poisson", "bernoulli", "negative_binomial"])
+def test_a_coefficient_without_a_finite_estimate_has_no_limits(observation, with_y):
+    rng = np.random.default_rng(0)
+    flag, other = np.repeat([0.0, 1.0], 500), rng.normal(size=1000)
+    x = np.stack([flag, other], axis=1)
+    y = rng.poisson(np.exp(0.3 * other - 0.5))[:, None] * np.stack([1 - flag, np.ones(1000)], axis=1)
+    y[0, 1] = 1
+    if observation == "bernoulli":
+        y = np.minimum(y, 1)
+    model = GLM(observation).fit(x, y)
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"\[separated\] .*: 1 of 4 coefficients or sums, of 1 targets"
+    ):
+        low, high = model.coef_interval(x, y if with_y else None)
+    assert np.isnan(low).tolist() == np.isnan(high).tolist() == [[True, False], [False, False]]
+    y[:500, 0], y[500, 0] = y[:500, 0], 1  # one event with the flag: an estimate
+    low, high = GLM(observation).fit(x, y).coef_interval(x)
+    assert (np.isfinite(low) & (low < high)).all()
+
+
+def test_perfect_separation_and_silence_have_no_limits():
+    x = np.linspace(-1, 1, 200)[:, None]
+    y = np.stack([x[:, 0] > 0, np.zeros(200)], axis=1).astype(float)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        model = GLM("bernoulli").fit(x, y)
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[separated\]"):
+        low, _ = model.coef_interval(x, y)
+    assert np.isnan(low).all()
+
+
+def test_features_with_heavy_tails_and_strong_effects_keep_their_limits():
+    rng = np.random.default_rng(1)
+    x = rng.standard_t(3, size=(2000, 3))
+    y = rng.poisson(np.exp(np.clip(x @ [-1.5, 0.3, 0.0] - 2, None, 4)))
+    model = GLM().fit(x, y)
+    low, high = model.coef_interval(x)
+    assert (high > low).all()
 
 
 def test_intervals_of_sums_are_those_of_a_turned_design():

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
 from consilience.models._base import Solver, Split
 from consilience.models._glm_base import GLMBase, GLMSolver
+from consilience.models._glm_checked import checked
 
 __all__ = ["GLM"]
 
@@ -104,15 +104,7 @@ class GLM(GLMBase):
 
     def fit(self, X: Any, y: Any) -> GLM:  # type: ignore[override]
         """Fits. X : (n, p).   y : (n, t) or (n,)."""
-        x, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=True,
-            ensure_min_samples=2,
-        )
+        x, y = checked(self, X, y, who="GLM.fit")
         self._flat = y.ndim == 1
         y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         solver = self.prepare(x, [])

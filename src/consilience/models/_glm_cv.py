@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, shorten
 from consilience.models._base import Solution, Solver, Split, at_edge, check_alphas, held_out_r2, inner_splits
 from consilience.models._glm_base import GLMBase, GLMSolver, Options
+from consilience.models._glm_checked import checked
 from consilience.stats import autocorrelation_time, blocked_folds, deviance
 
 __all__ = ["GLMCV"]
@@ -175,15 +175,7 @@ class GLMCV(GLMBase):
         """Fits. X : (n, p).   y : (n, t) or (n,).   groups : (n,) rows of a group are never on both sides of an inner
         split; the folds are then whole groups, without a gap.
         """
-        x, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=[np.float64, np.float32],
-            multi_output=True,
-            y_numeric=True,
-            ensure_min_samples=2,
-        )
+        x, y = checked(self, X, y, who="GLMCV.fit")
         self._flat = y.ndim == 1
         y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         whole = isinstance(self.cv, (int, np.integer)) and not isinstance(self.cv, bool) and groups is None

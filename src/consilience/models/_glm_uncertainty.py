@@ -1,4 +1,4 @@
-"""Standard errors of GLM coefficients: Laplace's, and the sandwich over blocks of time."""
+"""Standard errors of GLM coefficients: Laplace's, and the sandwich over blocks; which have no estimate."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from consilience.stats import DISCRETE
+
 __all__ = ["coefficient_spread"]
 
 _ROWS = 4096
+_FLAT = 0.01  # of the curvature of the model of constant means
+_SHIFT = 2.0  # of the linear predictor, at most, which a direction without an estimate
+_FREE = 0.05  # takes for fewer nats than this
 
 
 def coefficient_spread(
@@ -21,7 +26,7 @@ def coefficient_spread(
     block: int | None,
     of: np.ndarray,
 ) -> np.ndarray:
-    """(m, t) standard errors of ``of`` (m, p) times the slopes.
+    """(m, t) standard errors of ``of`` (m, p) times the slopes; NaN where the likelihood has no maximum (separation).
 
     With H = X' W X / n + alpha (constant unpenalised): sqrt diag phi H^-1 / n, or, given y, sqrt diag H^-1 V H^-1 / n,
     V = sum_b s_b s_b' / n, s_b the scores of block b summed, times b / (b - 1).
@@ -42,11 +47,18 @@ def coefficient_spread(
         residual = observation.terms(eta, y)[1] - (y if observation.linear else 0.0)
         length = block if block is not None else int(np.ceil(n ** (1 / 3)))
         edges = np.arange(max(1, n // length)) * length
+    axes = _axes(z) if options.name in DISCRETE else None
     for u in range(theta.shape[1]):
-        hessian = np.diag(alpha[u] * penalty)
+        hessian = np.zeros((z.shape[1], z.shape[1]))
         for start in range(0, n, _ROWS):
             part = z[start : start + _ROWS]
             hessian += (part * weight[start : start + _ROWS, u, None]).T @ part / n
+        lost = (
+            None
+            if axes is None
+            else _unbounded(z, eta[:, u], hessian, axes, options, fitted.dispersion[u], of)
+        )
+        hessian += np.diag(alpha[u] * penalty)
         inverse = np.linalg.pinv(hessian, hermitian=True)
         if residual is None:
             covariance = phi[u] * inverse / n
@@ -58,4 +70,61 @@ def coefficient_spread(
         out[:, u] = np.sqrt(
             np.maximum(np.einsum("mp,pq,mq->m", of, covariance[:p, :p], of, optimize=True), 0.0)
         )
+        if lost is not None:
+            out[lost, u] = np.nan
     return out
+
+
+def _axes(z: np.ndarray) -> np.ndarray:
+    """(q, r) a basis in which the second moments of z are the identity."""
+    moment = np.zeros((z.shape[1], z.shape[1]))
+    for start in range(0, len(z), _ROWS):
+        part = z[start : start + _ROWS]
+        moment += part.T @ part / len(z)
+    size = np.sqrt(np.diag(moment))
+    unit = np.where(size > 0, size, 1.0)
+    values, vectors = np.linalg.eigh(moment / unit[:, None] / unit)
+    kept = values > 1e-10 * max(float(values.max(initial=0.0)), 1e-300)
+    return np.asarray(vectors[:, kept] / np.sqrt(values[kept]) / unit[:, None])
+
+
+def _unbounded(
+    z: np.ndarray,
+    eta: np.ndarray,
+    hessian: np.ndarray,
+    axes: np.ndarray,
+    options: Any,
+    dispersion: float,
+    of: np.ndarray,
+) -> np.ndarray:
+    """(m,) sums that the likelihood leaves open: they change along a direction of which it says next to nothing, as
+    where a regressor goes with no event at all, or parts 0 from 1. No event in all: every sum.
+    """
+    observation = options.observation(dispersion)
+    mu = observation.mean(eta)
+    events = float(np.minimum(mu.sum(), (1 - mu).sum() if options.name == "bernoulli" else np.inf))
+    if events < 0.75:
+        return np.ones(len(of), bool)
+    values, vectors = np.linalg.eigh(axes.T @ hessian @ axes)
+    usual = float(observation.weight(observation.link(mu.mean(keepdims=True)))[0])
+    flat = axes @ vectors[:, values < _FLAT * usual]
+    lost = np.zeros(len(of), bool)
+    for v in flat.T:
+        along = z @ v
+        v = v * (_SHIFT / np.abs(along).max())
+        step = z @ v
+        rise = [
+            _loss(observation, eta + s * step, mu).sum() - _loss(observation, eta, mu).sum() for s in (-1, 1)
+        ]
+        if min(rise) < _FREE:
+            slopes = v[: of.shape[1]]
+            spread = np.sqrt((z[:, : of.shape[1]] ** 2).mean(axis=0))
+            size = np.sqrt(((of / np.where(spread > 0, spread, 1.0)) ** 2).sum(axis=1))
+            lost |= np.abs(of @ slopes) > 0.05 * size * np.abs(slopes * spread).max(initial=0.0)
+    return lost
+
+
+def _loss(observation: Any, eta: np.ndarray, y: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        loss = observation.terms(eta, y)[0]
+    return np.asarray(loss - y * eta if observation.linear else loss)

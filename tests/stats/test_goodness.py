@@ -192,6 +192,14 @@ def test_a_baseline_without_events_gives_no_score_to_what_has_some():
         assert np.isnan(getattr(found, name)[1]), name
 
 
+def test_a_constant_prediction_is_no_short_recording():
+    y = np.random.default_rng(0).poisson(1, 400)
+    for value in (0.1, 0.3, 1 / 3):
+        assert (
+            goodness_of_fit(y, np.full(400, value), n_shifts=0).block < 20
+        )  # and no warning, which would fail
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

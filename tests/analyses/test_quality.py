@@ -155,7 +155,7 @@ def test_what_is_said_of_bad_data():
 
 
 def test_silent_units_and_guessed_time_are_said_once():
-    rec = cs.Recording(spikes=[np.sort(np.random.default_rng(0).uniform(0, 600, 900)), []])
+    rec = cs.Recording(spikes=[np.sort(np.random.default_rng(0).uniform(0, 600, 1500)), []])
     with pytest.warns(cs.ConsilienceWarning) as heard:
         found = cs.quality(rec, rng=0)
     assert sorted(w.message.code for w in heard) == ["observed-guessed", "silent-units"]
@@ -163,6 +163,41 @@ def test_silent_units_and_guessed_time_are_said_once():
     assert np.isnan(found.data["value"].sel(measure="lv").values[1])
     assert found.select(firing_rate=(0, None)).tolist() == [0, 1]
     assert found.select(firing_rate=0.1).tolist() == [0]
+
+
+def test_units_with_too_few_spikes_to_tell_pass_no_limit():
+    """Before: 3 spikes had a contamination and violations of 0, and were chosen as clean."""
+    rng = np.random.default_rng(0)
+    clean = np.cumsum(0.003 + rng.exponential(0.05, 10_000))
+    rec = cs.Recording(spikes=[clean, clean[:3], clean[::10]], observed=cs.Intervals([0], [600]))
+    with pytest.warns(cs.ConsilienceWarning) as heard:
+        found = cs.quality(rec, measures=["contamination", "isi_violations"], n_perm=0, rng=0)
+    assert any(
+        "2 of 3 units have too few spikes to tell (fewer than 1096 in 600 s" in str(w.message) for w in heard
+    )
+    assert found.select(contamination=(None, 0.1)).tolist() == [0]
+    assert np.isnan(found.data["value"].sel(unit=1)).all()
+    assert found.select(isi_violations=(None, 0.1)).tolist() == [0, 2]
+    assert "of 1 of 3 units with a value" in repr(found)
+
+
+def test_the_summary_says_of_how_many_units_halves_agree():
+    noise = trials([0.0] * 40, n=12, k=8)
+    with pytest.warns(cs.ConsilienceWarning, match="no-agreement"):
+        found = cs.quality(noise, measures=["split_half"], n_splits=20, n_perm=0, rng=0)
+    value = found.data["value"].sel(measure="split_half").values
+    assert f"of {np.isfinite(value).sum()} of 40 units whose halves agree" in repr(found)
+
+
+def test_spikes_outside_the_time_observed_and_milliseconds_are_said():
+    train = np.sort(np.random.default_rng(0).uniform(0, 600, 2000))
+    rec = cs.Recording(spikes=[train], observed=cs.Intervals([0], [60]))
+    outside = int((train >= 60).sum())
+    with pytest.warns(cs.ConsilienceWarning, match=f"spikes-outside.*{outside} of 2000 spikes"):
+        cs.quality(rec, measures=["firing_rate"], rng=0)
+    rec = cs.Recording(spikes=[np.round(1000 * train)], observed=cs.Intervals([0], [600_000]))
+    with pytest.warns(cs.ConsilienceWarning, match="not-seconds.*milliseconds or samples"):
+        cs.quality(rec, measures=["firing_rate"], rng=0)
 
 
 def test_select_takes_limits(both):

@@ -95,6 +95,9 @@ class Quality(Result):
                 continue
             low, middle, high = np.quantile(known, [0.1, 0.5, 0.9])
             text += f"median {middle:.3g} (10 to 90 %: {low:.3g} to {high:.3g})"
+            if known.size < value.size:
+                text += f" of {known.size} of {value.size} units"
+                text += " whose halves agree" if name == "split_half" else " with a value"
             if np.isfinite(q).any():
                 text += (
                     f"; {int((q <= 0.05).sum())} of {int(np.isfinite(q).sum())} {MEANING[name][2]}, q <= 0.05"

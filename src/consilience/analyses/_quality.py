@@ -86,7 +86,8 @@ def quality(
     InputError : a stimulus with a single trial (``no-repeats``: needs >= 2 repeats), no spikes, a series (time, unit),
         units of ``trials`` that are not those of the recording.
     ConsilienceWarning : ``silent-units``, ``observed-guessed`` (the recording does not say when spikes could be seen),
-        ``few-spikes``, ``no-agreement``, ``contamination-at-end``.
+        ``few-spikes``, ``no-agreement``, ``contamination-unknown``, ``contamination-at-end``, ``spikes-outside``,
+        ``not-seconds`` (times look like milliseconds or samples).
 
     References
     ----------

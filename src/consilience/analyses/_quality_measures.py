@@ -14,6 +14,7 @@ from consilience._core._params import check_option
 from consilience._core._seeds import Seed
 from consilience._recording import Recording
 from consilience.linalg import constant_columns
+from consilience.sources._find_in_spikes import doubt_seconds
 from consilience.units import UnitScores
 from consilience.units._trials import as_repeats
 
@@ -32,6 +33,7 @@ OF_SPIKES = (
     "presence_ratio",
     "drift",
 )
+_OUTSIDE = 0.01  # share of spikes outside the time observed that is said
 _LONGEST = 60.0  # s, a stretch of the presence ratio
 
 
@@ -90,6 +92,7 @@ def of_spikes(
     recording: Recording, seed: Seed, said: dict[str, Any]
 ) -> tuple[dict[str, Callable[[], UnitScores]], dict[str, Any]]:
     spikes, level = recording.spikes, said["level"]
+    assert spikes is not None
     observed = recording.observed
     if observed is None:
         observed = recording.span()
@@ -98,6 +101,17 @@ def of_spikes(
             f"{WHO}: the time observed is not known; {observed.start.min():g} to {observed.stop.max():g} s is taken.",
             "It is from the first to the last entry; say when spikes could be seen with cs.Recording(observed=...).",
         )
+    outside = int((~observed.contains(spikes.times)).sum())
+    if outside > _OUTSIDE * spikes.times.size:
+        warn(
+            "spikes-outside",
+            f"{WHO}: {outside} of {spikes.times.size} spikes lie outside the time observed "
+            f"({observed.start.min():g} to {observed.stop.max():g} s), and are not counted.",
+            "Look whether both are in seconds and of one clock; cs.Recording(observed=...) says when spikes could be "
+            "seen.",
+        )
+    for caution in doubt_seconds(recording):
+        warn(caution.code, f"{WHO}: {caution.message}", caution.remedy)
     total = observed.total
     width = min(_LONGEST, total / 20)
 

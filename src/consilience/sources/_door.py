@@ -12,6 +12,7 @@ from consilience._core._errors import Caution, InputError, UnknownNameError, col
 from consilience._core._params import check_option, shorten
 from consilience._recording import Recording
 from consilience.sources._files import check_file, check_path_text, show, signature
+from consilience.sources._find_in_spikes import doubt_seconds
 from consilience.sources._parts import Parts
 from consilience.sources._sources import SOURCES, Source
 from consilience.sources._zarr import is_zarr
@@ -70,7 +71,7 @@ def read(
             )
         got = got.select(units)
     if isinstance(got, Recording):
-        every = _distinct([*got.cautions, *said])
+        every = _distinct([*got.cautions, *said, *doubt_seconds(got)])
         object.__setattr__(got, "cautions", every)  # made here, and seen by nobody yet
         said = list(every)
     for caution in said:

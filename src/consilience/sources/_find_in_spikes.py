@@ -7,10 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from consilience._core._errors import Caution
+from consilience._recording import Recording
 from consilience.sources._finding import Finding, counted, named, span_in_words
 from consilience.sources._parts import Parts
 
-__all__ = ["find_in_spikes", "unit_names"]
+__all__ = ["doubt_seconds", "find_in_spikes", "unit_names"]
 
 _YEAR, _DAY = 31_557_600.0, 86_400.0
 _FASTEST = 1000.0  # spikes/s: no neuron fires faster, because of its refractory period of about 1 ms
@@ -21,6 +23,24 @@ _FAR = 20.0  # times longer than anything else in the file
 def unit_names(parts: Parts, n: int) -> np.ndarray:
     named_by = parts.units.get("unit", parts.units.get("id"))
     return np.arange(n) if named_by is None or named_by.shape != (n,) else named_by
+
+
+def doubt_seconds(recording: Recording) -> tuple[Caution, ...]:
+    """What speaks against times in seconds, as `find_in_spikes` has it, of spikes that are sorted and known."""
+    spikes = recording.spikes
+    if spikes is None or not spikes.times.size:
+        return ()
+    steps = np.diff(spikes.times)
+    within = np.ones(steps.size, dtype=bool)
+    edges = spikes.splits[1:-1]
+    within[edges[(edges > 0) & (edges < spikes.times.size)] - 1] = False
+    parts = Parts.of(recording, format="")
+    found = _scale(parts, spikes.times, spikes.counts, steps[within], recording.unit_names)
+    return tuple(
+        Caution("not-seconds", f"{entry.text[0].upper()}{entry.text[1:]}.", "")
+        for entry in found
+        if entry.code == "not-seconds"
+    )
 
 
 def find_in_spikes(parts: Parts) -> Iterator[Finding]:

@@ -12,8 +12,13 @@ from consilience._core._params import check_number, check_option
 from consilience.units._scores import UnitScores
 from consilience.units._trains import Trains, as_trains
 from consilience.units._trials import say_silent
+from consilience.units._variability import FEWEST, say_few
 
 __all__ = ["contamination", "isi_violations"]
+
+_LEAST = (
+    3.0  # pairs of unrelated spikes: with fewer, none at all is no evidence (Poisson: p = exp(-3) = 0.05)
+)
 
 
 def isi_violations(
@@ -32,14 +37,14 @@ def isi_violations(
 
     Returns
     -------
-    UnitScores : value in [0, 1], NaN without intervals.   null_mean : of a Poisson process of the same mean interval,
-        1 - exp(-refractory / mean).   p : one-sided, that the fraction is not **below** that: a unit with a
+    UnitScores : value in [0, 1], NaN with fewer than 10 intervals.   null_mean : of a Poisson process of the same mean
+        interval, 1 - exp(-refractory / mean).   p : one-sided, that the fraction is not **below** that: a unit with a
         refractory period has a small p.   counted["n"], ["violations"].
 
     Raises
     ------
     InputError : refractory not above 0, times that are no numbers, NaN.
-    ConsilienceWarning : ``silent-units``, ``unsorted-spikes``.
+    ConsilienceWarning : ``silent-units``, ``few-spikes``, ``unsorted-spikes``.
 
     References
     ----------
@@ -48,9 +53,9 @@ def isi_violations(
     Examples
     --------
     >>> import numpy as np, consilience as cs
-    >>> found = cs.units.isi_violations([[0.0, 0.001, 0.1, 0.2, 0.3]])
+    >>> found = cs.units.isi_violations([np.r_[0, 0.001, np.arange(1, 10) / 10]])
     >>> float(found.value[0]), int(found.counted["violations"][0])
-    (0.25, 1)
+    (0.1, 1)
     """
     who = "cs.units.isi_violations"
     refractory = check_number(refractory, name="refractory", who=who, low=0.0)
@@ -62,7 +67,8 @@ def isi_violations(
     n = np.bincount(owner, minlength=units)
     short = np.bincount(owner[length < refractory], minlength=units)
     mean = np.bincount(owner, weights=length, minlength=units) / np.maximum(n, 1)
-    known = n > 0
+    say_few(n, found.counts, who)
+    known = n >= FEWEST
     tail = (1 - level) / 2
     low = np.where(short > 0, stats.beta.ppf(tail, np.maximum(short, 1), n - short + 1), 0.0)
     high = np.where(short < n, stats.beta.ppf(1 - tail, short + 1, np.maximum(n - short, 1)), 1.0)
@@ -106,8 +112,9 @@ def contamination(
 
     Returns
     -------
-    UnitScores : value in [0, 1] (0.5 with "one"), NaN for a silent unit. A unit with as many pairs as unrelated spikes
-        would make, or more, is at that end, and is said.   null_mean : that end.   p : one-sided, that spikes have no
+    UnitScores : value in [0, 1] (0.5 with "one"). NaN for a unit that cannot tell, since unrelated spikes would make
+        fewer than 3 pairs: of N < sqrt(3 T / (R - c)) spikes (2684 in 1 h, with 1.5 ms). A unit with as many pairs as
+        unrelated spikes would make, or more, is at that end, and is said.   null_mean : that end.   p : one-sided, that spikes have no
         refractory period at all (Poisson).   counted["pairs"], ["expected"] : n, and n of a Poisson process.
 
     In simulations (0.05 or 0.2, 1200 to 36000 spikes) intervals at 95 % held the truth in 0.94 to 1.0.
@@ -115,7 +122,7 @@ def contamination(
     Raises
     ------
     InputError : ``observed-missing``, refractory not above censored, times that are no numbers, NaN.
-    ConsilienceWarning : ``silent-units``, ``contamination-at-end``, ``unsorted-spikes``.
+    ConsilienceWarning : ``silent-units``, ``contamination-unknown``, ``contamination-at-end``, ``unsorted-spikes``.
 
     References
     ----------
@@ -141,7 +148,16 @@ def contamination(
     n = _close_pairs(found, refractory, censored).astype(np.float64)
     size = found.counts.astype(np.float64)
     expected = size**2 * (refractory - censored) / found.total
-    known, factor = found.counts > 0, 1.0 if source == "many" else 2.0
+    known, factor = expected >= _LEAST, 1.0 if source == "many" else 2.0
+    few = ~known & (found.counts > 0)
+    if few.any():
+        least = int(np.ceil(np.sqrt(_LEAST * found.total / (refractory - censored))))
+        warn(
+            "contamination-unknown",
+            f"{who}: {int(few.sum())} of {few.size} units have too few spikes to tell (fewer than {least} in "
+            f"{found.total:g} s): unrelated spikes would hardly make close pairs either.",
+            f"Their values are NaN (unit {int(np.flatnonzero(few)[0])} first); a longer recording, or leave them out.",
+        )
 
     def solved(pairs: np.ndarray) -> np.ndarray:
         inside = 1 - factor * pairs / np.where(known, expected, 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import warnings
 
 import matplotlib as mpl
 import numpy as np
@@ -450,3 +451,16 @@ def test_names_in_a_stimulus_map_move_apart():
     assert len(boxes) == 12
     over = sum(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
     assert over <= 2
+
+
+def test_an_encoding_without_a_test_says_nothing_of_chance():
+    rng = np.random.default_rng(0)
+    x = cs.responses(rng.normal(size=(40, 3)), stimulus=np.arange(40))
+    y = cs.responses(x.values + rng.normal(size=(40, 3)), stimulus=np.arange(40))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        result = cs.encode(x, y, n_boot=0, n_perm=0, n_deals=0, rng=0)
+    ax = result.plot()
+    assert ax.get_legend() is None
+    hollow, filled = (len(dots.get_offsets()) for dots in ax.collections[-2:])
+    assert (hollow, filled) == (0, 3)

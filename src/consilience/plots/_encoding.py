@@ -19,7 +19,8 @@ _MOST_INTERVALS = 150
 
 
 def plot_encoding(encoding: Encoding, ax: Axes | None = None) -> Axes:
-    """Draws r of every unit, sorted, with its interval; filled where p_fwer <= 0.05; ticks are ceilings.
+    """Draws r of every unit, sorted, with its interval; filled where p_fwer <= 0.05 (all, where nothing was tested);
+    ticks are ceilings.
 
     The band is the interval of the median over rows and units together. A unit whose repeats are not reliable has no
     ceiling tick. Past 150 units the intervals become one shaded band.
@@ -29,7 +30,9 @@ def plot_encoding(encoding: Encoding, ax: Axes | None = None) -> Axes:
     order = np.argsort(data["r"].values)
     r, low, high = (data[k].values[order] for k in ("r", "ci_low", "ci_high"))
     ceiling = np.where(data["unreliable"].values, np.nan, data["ceiling"].values)[order]
-    found = data["p_fwer"].values[order] <= 0.05
+    chance = data["p_fwer"].values[order]
+    tested = bool(np.isfinite(chance).any())
+    found = (chance <= 0.05) | (not tested)
     place = np.arange(r.size)
     color = PALETTE[0]
     with style():
@@ -58,7 +61,7 @@ def plot_encoding(encoding: Encoding, ax: Axes | None = None) -> Axes:
             place[~found], r[~found], s=size, facecolor="white", edgecolor=color, linewidth=1, zorder=3
         )
         dots = ax.scatter(place[found], r[found], s=size, color=color, zorder=4)
-        tip(dots, f"{int(found.sum())} units above chance (p_fwer <= 0.05)")
+        tip(dots, f"{int(found.sum())} units" + (" above chance (p_fwer <= 0.05)" if tested else ""))
         if np.isfinite(ceiling).any():
             ax.scatter(place, ceiling, marker="_", s=size * 2, color=PALETTE[1], linewidth=1.5, zorder=3)
         ax.set_xlim(-0.8, r.size - 0.2)
@@ -72,7 +75,7 @@ def plot_encoding(encoding: Encoding, ax: Axes | None = None) -> Axes:
             ax.set_xticks([0, r.size - 1], ["1", str(r.size)])
         ax.set_ylabel("held-out r")
         ax.set_title(f"{label(said.get('x', 'x'), 28)} predicts {label(said.get('y', 'y'), 28)}")
-        _legend(ax, bool(np.isfinite(ceiling).any()), bool(np.isfinite(data["p_fwer"].values).any()), color)
+        _legend(ax, bool(np.isfinite(ceiling).any()), tested, color)
     return ax
 
 
@@ -82,10 +85,14 @@ def _legend(ax: Axes, ceilings: bool, tested: bool, color: str) -> None:
     def mark(marker: str, words: str, **options: object) -> Line2D:
         return Line2D([], [], linestyle="none", marker=marker, label=words, **options)  # type: ignore[arg-type]
 
-    marks = [mark("o", "above chance (p_fwer)", color=color, markersize=5)] if tested else []
-    marks.append(mark("o", "not shown to be", color=color, markerfacecolor="white", markersize=5))
+    marks = []
+    if tested:
+        marks.append(mark("o", "above chance (p_fwer)", color=color, markersize=5))
+        marks.append(mark("o", "not shown to be", color=color, markerfacecolor="white", markersize=5))
     if ceilings:
         marks.append(mark("_", "ceiling (repeats)", color=PALETTE[1], markersize=9, markeredgewidth=1.5))
+    if not marks:
+        return
     ax.legend(
         handles=marks,
         loc="upper left",

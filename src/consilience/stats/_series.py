@@ -9,10 +9,12 @@ __all__ = ["autocorrelation_time", "block_weights", "circular_shifts"]
 
 def autocorrelation_time(x: np.ndarray) -> np.ndarray:
     """(p,) integrated autocorrelation time of each column of ``x`` (n, p), in steps: 1 + 2 sum_k rho_k, the sum
-    up to the first lag at which rho_k < 0.05 (at most n / 2). White noise has 1.
+    up to the first lag at which rho_k < 0.05 (at most n / 2). White noise has 1, and so
+    has a column that does not vary beyond rounding.
     """
     n = x.shape[0]
     z = np.asarray(x, dtype=np.float64) - np.mean(x, axis=0, dtype=np.float64)
+    z[:, np.abs(z).max(axis=0) <= 1e-12 * np.abs(x).max(axis=0)] = 0.0
     spectrum = np.fft.rfft(z, 2 * n, axis=0)
     power = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[: n // 2 + 1]
     rho = power / np.where(power[:1] > 0, power[:1], 1.0) * (n / (n - np.arange(n // 2 + 1)))[:, None]

@@ -264,7 +264,7 @@ def test_interpolation_at_the_centres_of_bins_and_gaps():
 
 def test_bins_of_a_signal_without_a_sample_are_left_out_and_said():
     gap = tracked(gaps=range(310, 330))
-    with pytest.warns(cs.ConsilienceWarning, match="4 of 200 bins of hand have no known sample") as said:
+    with pytest.warns(cs.ConsilienceWarning, match="4 of 200 bins of hand are not known") as said:
         found = gap.bin(0.05, of="hand")
     assert said[0].message.code == "bins-left-out"
     assert found.sizes["time"] == 196
@@ -397,3 +397,31 @@ def test_intervals_are_asked_for_in_words():
         with pytest.raises(cs.InputError, match="on both sides"):
             wrong()
     assert rec.select(np.array([True, False, True, False], dtype=object)).unit_names.tolist() == [0, 2]
+
+
+def test_spikes_signals_and_choices_of_units_share_their_bins():
+    rng = np.random.default_rng(1)
+    spikes = [np.sort(rng.uniform(1.234 + u, 18.7 - u, 400)) for u in range(3)]
+    time = np.arange(0.137, 19.0, 0.01)
+    rec = cs.Recording(spikes=spikes, signals={"h": cs.Signal(np.sin(time), time)})
+    some = cs.Intervals([0.05], [19.05])
+    for within in (None, some):
+        spiking = rec.bin(0.1, within=within)
+        for other in (rec.bin(0.1, of="h", within=within), rec.select([2]).bin(0.1, within=within)):
+            shared = np.intersect1d(spiking["time"], other["time"])
+            assert shared.size == min(spiking.sizes["time"], other.sizes["time"])
+        edges = np.r_[spiking["time"].values - 0.05, spiking["time"].values[-1] + 0.05]
+        np.testing.assert_array_equal(spiking.values[:, 0], np.histogram(spikes[0], edges)[0])
+    np.testing.assert_allclose(rec.bin(0.1, within=some)["time"].values[0], 0.2)  # the first whole from 0.05
+    np.testing.assert_allclose(rec.bin(0.1)["time"].values[0], 0.25)
+
+
+def test_channels_that_are_unknown_are_named():
+    time = np.arange(0, 10, 0.01)
+    values = np.zeros((1000, 3))
+    values[:600, 1] = np.nan
+    with pytest.warns(cs.ConsilienceWarning, match=r"60 of 100 bins of h .* by channel y \(60\); of 2 of 3"):
+        cs.Recording(signals={"h": cs.Signal(values, time, channels=list("xyz"))}).bin(0.1, of="h")
+    values[:, 1] = np.nan
+    with pytest.raises(cs.InputError, match=r"no bin of 0.1 s is known of every channel \(most by channel y"):
+        cs.Recording(signals={"h": cs.Signal(values, time, channels=list("xyz"))}).bin(0.1, of="h")

@@ -1,4 +1,4 @@
-"""From a recording to responses: trials around events, or bins of the whole."""
+"""From a recording to responses: trials around events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from consilience._responses._check import WARNINGS
 if TYPE_CHECKING:
     from consilience._recording._recording import Recording
 
-__all__ = ["bin_recording", "epoch"]
+__all__ = ["epoch"]
 
 _SPIKE_RULES = ("count", "rate")
 _SIGNAL_RULES = ("mean", "circular_mean", "min", "max", "sum", "std", "interpolate")
@@ -115,74 +115,6 @@ def epoch(
     data.attrs |= {"reduce": rule, "recording": recording.name} | _unit_of(source)
     if bin is not None:
         data.attrs |= {"bin": float(bin), "time_units": "s"}
-    return _said(data, cautions)
-
-
-def bin_recording(
-    recording: Recording,
-    width: float,
-    *,
-    within: Any,
-    reduce: str | None,
-    of: str | None,
-    system: str | None,
-) -> xr.DataArray:
-    """See `Recording.bin`."""
-    who = "Recording.bin"
-    width = check_number(width, name="width", who=who, low=0.0)
-    source = _source(recording, of, who)
-    spans = _within(recording, within, source, who)
-    many = np.floor(spans.duration / width + _FUZZ).astype(np.int64)
-    if not many.sum():
-        raise InputError(
-            f"{who}: no interval is as long as one bin of {width:g} s (the longest is {spans.duration.max():g} s).",
-            code="bad-window",
-        )
-    spans, many = spans[many > 0], many[many > 0]
-    total, columns = int(many.sum()), len(recording.unit_names) if source is None else source.channels.size
-    _fits(total * columns * 4, who)
-    centres = np.concatenate([s + width * (np.arange(m) + 0.5) for s, m in zip(spans.start, many)])
-    at = np.cumsum(many) - many
-    out = np.zeros((total, columns), dtype=np.float32 if source is None else np.float64)
-    if source is None:
-        assert recording.spikes is not None
-        rule = kind = str(check_option(reduce or "count", _SPIKE_RULES, name="reduce (of spikes)", who=who))
-        count_in_bins(recording.spikes, spans.start, many, width, at, out)
-        if rule == "rate":
-            out /= np.float32(width)
-    else:
-        rule = _signal_rule(source, reduce, who)
-        for start, first, m in zip(spans.start, at, many):
-            one = (np.array([start]), np.array([start + m * width]), np.array([m]), np.array([width]))
-            values, kind, rule = _values(recording, source, *one, width, rule, who)
-            out[first : first + m] = values[0]
-    units = recording.unit_names if source is None else source.channels
-    cautions = []
-    missing = np.isnan(out).any(axis=1)
-    if missing.all():
-        raise InputError(
-            f"{who}: no bin of {width:g} s has a known sample of every channel.", code="nan-values"
-        )
-    if missing.any():
-        cautions.append(
-            Caution(
-                "bins-left-out",
-                f"{int(missing.sum())} of {total} bins of {of} have no known sample and were left out.",
-                "Wider bins, reduce='interpolate', or within= the stretches that were tracked.",
-            )
-        )
-    data = responses(
-        out[~missing],
-        kind=kind,  # type: ignore[arg-type]
-        dims=("time", "unit"),
-        time=centres[~missing],
-        unit=units,
-        system=system or recording.name,
-    )
-    data = _with_units(data, recording.units if source is None else source.columns)
-    data.attrs |= {"reduce": rule, "bin": width, "time_units": "s", "recording": recording.name} | _unit_of(
-        source
-    )
     return _said(data, cautions)
 
 
@@ -352,10 +284,17 @@ def _values(
             out /= np.where(width > 0, width, 1.0)[:, None, None].astype(np.float32)
         return out, rule, rule
     rule = _signal_rule(source, reduce, who)
+    return _sampled(source, start, bins, width, rule, who), source.kind, rule
+
+
+def _sampled(
+    source: Signal, start: np.ndarray, bins: np.ndarray, width: np.ndarray, rule: str, who: str
+) -> np.ndarray:
+    most = int(bins.max())
     _fits(start.size * most * source.channels.size * 8, who)
     out = np.full((start.size, most, source.channels.size), np.nan)
     reduce_in_windows(source, start, bins, width, rule, out)
-    return out, source.kind, rule
+    return out
 
 
 def _signal_rule(source: Signal, reduce: str | None, who: str) -> str:
@@ -468,30 +407,3 @@ def _said(data: xr.DataArray, cautions: list[Caution]) -> xr.DataArray:
     if every:
         data.attrs[WARNINGS] = cautions_to_json(every)
     return data
-
-
-def _within(recording: Recording, within: Any, source: Signal | None, who: str) -> Intervals:
-    if isinstance(within, str):
-        if within not in recording.intervals:
-            raise UnknownNameError(
-                f"{who}: within={within!r} is no table of intervals.{nearest(within, recording.intervals)}"
-            )
-        within = recording.intervals[within]
-    span = recording.span(source) if recording.observed is None else _parts(recording.observed, who)
-    if not len(span):
-        raise InputError(
-            f"{who}: there is no {'spike' if source is None else 'sample'}, and nothing says what was recorded: "
-            "Recording(observed=Intervals(...)).",
-            code="outside-recording",
-        )
-    if within is None:
-        return span
-    if not isinstance(within, Intervals):
-        raise InputError(
-            f"{who}: within must be Intervals or the name of a table of them, got {shorten(within)}.",
-            code="bad-window",
-        )
-    found = within.merged() & span
-    if not len(found):
-        raise InputError(f"{who}: nothing was recorded within these intervals.", code="outside-recording")
-    return found

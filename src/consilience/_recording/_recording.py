@@ -12,8 +12,9 @@ import xarray as xr
 
 from consilience._core._errors import Caution, InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
+from consilience._recording._bin import bin_recording
 from consilience._recording._checks import check_columns, same_entries
-from consilience._recording._epoch import bin_recording, epoch
+from consilience._recording._epoch import epoch
 from consilience._recording._intervals import Events, Intervals
 from consilience._recording._signal import Signal
 from consilience._recording._spikes import SpikeTrains
@@ -208,8 +209,9 @@ class Recording:
         Parameters
         ----------
         width : of bins (s).
-        within : `Intervals`, or the name of a table of them; bins start anew in each, and time that does not
-            fill a bin is left out. Default: what was observed.
+        within : `Intervals`, or the name of a table of them. Default: what was observed. Bins start anew in each
+            interval; where nothing is observed or given, at whole multiples of the width. Bins that were not recorded
+            whole are left out, so that spikes, signals and any choice of units share their times.
         reduce, of, system : as in `epoch`.
 
         Raises

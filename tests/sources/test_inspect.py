@@ -219,3 +219,9 @@ def test_python_gets_the_same(tmp_path):
     assert findings[0].severity == "critical"
     np.save(tmp_path / "x.npy", np.ones((4, 3)))
     assert cs.sources.look_into(tmp_path / "x.npy") is None
+
+
+def test_ids_that_come_again_are_listed_once(tmp_path, capsys):
+    np.savez(tmp_path / "t.npz", responses=np.eye(6), stimulus=list("aabbcc"))
+    main(["inspect", str(tmp_path / "t.npz")])
+    assert "6, 3 different (a, b, c)" in capsys.readouterr().out

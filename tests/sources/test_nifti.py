@@ -299,3 +299,9 @@ def test_names_with_a_pattern_in_them(folder):
     with pytest.raises(cs.InputError, match="give task=: 'faces', 'rest'"):
         cs.read(folder, subject="01")
     assert "events" not in cs.read(folder, subject="01", task="rest").intervals
+
+
+def test_more_voxels_than_volumes_are_not_taken_for_transposed(tmp_path, volumes):
+    write(tmp_path / "b.nii.gz", volumes[..., :10])
+    _, findings = cs.sources.look_into(tmp_path / "b.nii.gz")
+    assert "transposed" not in {entry.code for entry in findings}

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -163,6 +164,9 @@ def test_units_observed_at_different_times(tmp_path):
     with pytest.warns(cs.ConsilienceWarning, match="observed-differs"):
         rec = cs.read(tmp_path / "x.nwb")
     assert rec.observed == cs.Intervals([20], [50])
+    one = replace(rec.select(rec.unit_names[1:]), observed=cs.Intervals([20], [80]))  # as the warning says
+    assert one.observed.total == 60
+    assert "dataclasses.replace(rec, observed=" in rec.cautions[0].remedy
 
 
 # -- refusals

@@ -214,3 +214,9 @@ def test_a_table_with_a_header_only_says_nothing(folder):
 def test_unknown_options_are_listed(folder):
     with pytest.raises(cs.InputError, match=r"no option 'qality'; the options .* quality, rate"):
         cs.read(folder, qality="good")
+
+
+def test_noise_is_counted_among_the_units_chosen(folder):
+    rec = read(folder, units=[3, 8])
+    assert [c.message for c in rec.cautions] == ["1 of the 2 units read are labelled noise."]
+    assert cs.read(folder, units=[3, 7]).cautions == ()

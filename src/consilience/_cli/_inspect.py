@@ -131,8 +131,12 @@ def _facts(raw: Any) -> dict[str, Any]:
 def _examples(entries: np.ndarray | None) -> str | None:
     if entries is None:
         return None
-    shown = ", ".join(clean(entry, 20) for entry in np.ravel(entries)[:3].tolist())
-    return f"{np.size(entries)} ({shown}{', ...' if np.size(entries) > 3 else ''})"
+    different = list(dict.fromkeys(np.ravel(entries).tolist()))
+    shown = ", ".join(clean(entry, 20) for entry in different[:3])
+    many = f"{np.size(entries)}" + (
+        f", {len(different)} different" if len(different) < np.size(entries) else ""
+    )
+    return f"{many} ({shown}{', ...' if len(different) > 3 else ''})"
 
 
 def _doubts(raw: Any) -> Iterator[tuple[str, str]]:

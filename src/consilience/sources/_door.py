@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from consilience._core._errors import Caution, InputError, UnknownNameError, collect_cautions, nearest, warn
@@ -14,6 +15,7 @@ from consilience._recording import Recording
 from consilience.sources._files import check_file, check_path_text, show, signature
 from consilience.sources._find_in_spikes import doubt_seconds
 from consilience.sources._parts import Parts
+from consilience.sources._phy import noise_units
 from consilience.sources._sources import SOURCES, Source
 from consilience.sources._zarr import is_zarr
 
@@ -70,6 +72,11 @@ def read(
                 code="bad-parameter",
             )
         got = got.select(units)
+        if "quality" in got.units:  # counted again, of those that were chosen
+            kept = tuple(caution for caution in got.cautions if caution.code != "noise-units")
+            label = np.asarray(got.units["quality"])
+            again = noise_units(label) if len(kept) < len(got.cautions) else ()
+            object.__setattr__(got, "cautions", (*kept, *again))  # made here, and seen by nobody yet
     if isinstance(got, Recording):
         every = _distinct([*got.cautions, *said, *doubt_seconds(got)])
         object.__setattr__(got, "cautions", every)  # made here, and seen by nobody yet

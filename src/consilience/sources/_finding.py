@@ -29,9 +29,10 @@ def counted(n: int, noun: str, plural: str = "") -> str:
 
 
 def named(entries: np.ndarray) -> str:
-    """The first few names, in brackets."""
-    listed = ", ".join(str(entry)[:40] for entry in entries[:_MANY].tolist())
-    return f"({listed}{', ...' if entries.size > _MANY else ''})"
+    """The first few names, each once, in brackets."""
+    different = list(dict.fromkeys(entries.tolist()))
+    listed = ", ".join(str(entry)[:40] for entry in different[:_MANY])
+    return f"({listed}{', ...' if len(different) > _MANY else ''})"
 
 
 def span_in_words(seconds: float) -> str:

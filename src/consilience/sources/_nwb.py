@@ -255,7 +255,8 @@ def _observed(group: Any, n: int, cautions: list[Caution]) -> TableParts | None:
             "observed-differs",
             f"Units were observed at different times; what all {n} have in common ({common.total:g} s) counts as "
             "observed.",
-            "Choose units that were recorded together where that is too short.",
+            "Where that is too short: rec.select(...) units that were recorded together, then "
+            "dataclasses.replace(rec, observed=cs.Intervals(start, stop)) with the times of those.",
         )
     )
     return TableParts(start=common.start, stop=common.stop)

@@ -16,7 +16,7 @@ from consilience.sources._files import check_file, show
 from consilience.sources._npy import read_npy
 from consilience.sources._parts import Parts
 
-__all__ = ["is_phy", "read_params", "read_phy"]
+__all__ = ["is_phy", "noise_units", "read_params", "read_phy"]
 
 _LARGEST = 1 << 20  # bytes of a params.py
 _IDS = ("cluster_id", "id")
@@ -198,18 +198,23 @@ def _quality(table: dict[str, np.ndarray], n: int) -> np.ndarray:
     return label.astype(str)
 
 
+def noise_units(label: np.ndarray) -> tuple[Caution, ...]:
+    """Says how many units are labelled noise, if any."""
+    noise = int((label == "noise").sum())
+    said = Caution(
+        "noise-units",
+        f"{noise} of the {label.size} units read are labelled noise.",
+        "quality='good' (or a list of labels) keeps the others.",
+    )
+    return (said,) if noise else ()
+
+
 def _kept(
     label: np.ndarray, quality: str | Sequence[str] | None, who: str
 ) -> tuple[np.ndarray, tuple[Caution, ...]]:
     keep = np.ones(label.size, dtype=bool)
     if quality is None:
-        noise = int((label == "noise").sum())
-        said = Caution(
-            "noise-units",
-            f"{noise} of {label.size} units are labelled noise, and are among those read.",
-            "quality='good' (or a list of labels) keeps the others.",
-        )
-        return keep, (said,) if noise else ()
+        return keep, noise_units(label)
     wanted = [quality] if isinstance(quality, str) else [str(entry) for entry in quality]
     known = sorted({str(entry) for entry in label if entry != ""})
     if not known:

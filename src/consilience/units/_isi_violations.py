@@ -114,8 +114,9 @@ def contamination(
     -------
     UnitScores : value in [0, 1] (0.5 with "one"). NaN for a unit that cannot tell, since unrelated spikes would make
         fewer than 3 pairs: of N < sqrt(3 T / (R - c)) spikes (2684 in 1 h, with 1.5 ms). A unit with as many pairs as
-        unrelated spikes would make, or more, is at that end, and is said.   null_mean : that end.   p : one-sided, that spikes have no
-        refractory period at all (Poisson).   counted["pairs"], ["expected"] : n, and n of a Poisson process.
+        unrelated spikes would make, or more, is at that end, and is said.   null_mean : that end.   p : one-sided, that
+        spikes have no refractory period at all (Poisson).   counted["pairs"], ["expected"] : n, and n of a Poisson
+        process.
 
     In simulations (0.05 or 0.2, 1200 to 36000 spikes) intervals at 95 % held the truth in 0.94 to 1.0.
 

@@ -394,3 +394,33 @@ def test_raw_takes_anything(tmp_path):
     raw = read_raw(tmp_path / "x.npy")
     assert raw.format == "npy"
     assert raw.values.shape == (2,)
+
+
+def test_a_general_hdf5_file_says_what_it_holds(tmp_path):
+    for name, keys in (("one.h5", ["X"]), ("two.h5", ["X", "g/rate"]), ("deep.h5", ["g/X", "g/Y"])):
+        with h5py.File(tmp_path / name, "w") as file:
+            for key in keys:
+                file[key] = np.ones((20, 3))
+        with pytest.raises(
+            cs.InputError, match=r"It holds: (X: \(20, 3\)|g: fields).*cs\.sources\.variables"
+        ) as said:
+            cs.read(tmp_path / name)
+        assert said.value.code == "which-member"
+    with pytest.warns(cs.ConsilienceWarning, match="made-up-ids"):
+        assert cs.read(tmp_path / "one.h5", dims=("trial", "unit")).shape == (20, 3)
+
+
+def test_a_recording_where_responses_are_read_is_named(tmp_path):
+    with h5py.File(tmp_path / "a.nwb", "w") as file:
+        file.attrs["nwb_version"] = "2.6.0"
+    with pytest.raises(
+        cs.InputError, match=r"is a recording .* `consilience epoch` or `consilience bin`"
+    ) as said:
+        cs.sources.read_array(tmp_path / "a.nwb")
+    assert said.value.code == "is-a-recording"
+
+
+def test_a_file_of_a_phy_folder_names_the_folder(tmp_path):
+    (tmp_path / "params.py").write_text("sample_rate = 30000.")
+    with pytest.raises(cs.InputError, match="give the folder"):
+        cs.read(tmp_path / "params.py")

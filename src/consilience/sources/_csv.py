@@ -21,6 +21,12 @@ _MISSING = {"", "na", "nan", "n/a", "null", "none"}
 
 def read_rows(path: Path, *, who: str, one_column: bool = False) -> list[tuple[int, list[str]]]:
     """The rows of a text table, each with the line on which it ends; comma, semicolon or tab."""
+    if path.suffix.lower() == ".py":
+        raise InputError(
+            f"{who}: {show(path)} is Python text; a folder of Phy / Kilosort is read as a whole: give the folder, "
+            f"{show(path.parent)}.",
+            code="unknown-format",
+        )
     check_room(8 * path.stat().st_size, path, who=who)
     try:
         text = path.read_bytes().decode("utf-8-sig")

@@ -11,10 +11,11 @@ from consilience._core._params import shorten
 from consilience.sources._files import check_room, show
 from consilience.sources._raw import Raw
 
-__all__ = ["look", "read_netcdf"]
+__all__ = ["holds", "look", "read_netcdf"]
 
 
 def read_netcdf(path: Path, *, who: str) -> Raw:
+    refuse_nwb(path, who)
     try:
         n_bytes = look(path, who)
         check_room(n_bytes, path, who=who)
@@ -27,6 +28,30 @@ def read_netcdf(path: Path, *, who: str) -> Raw:
             f"{shorten(str(error))}); copy or save it again.",
             code="damaged-file",
         ) from None
+
+
+def refuse_nwb(path: Path, who: str) -> None:
+    """An NWB file is a recording, which is cut before it is responses."""
+    from consilience.sources._nwb import is_nwb
+
+    with path.open("rb") as stream:
+        head = stream.read(16)
+    if is_nwb(path, head, {}):
+        raise InputError(
+            f"{who}: {show(path)} is a recording (NWB), not responses; cut it first: cs.read(path).epoch(...) or "
+            ".bin(...), `consilience epoch` or `consilience bin`, in a study epoch: or bin:.",
+            code="is-a-recording",
+        )
+
+
+def holds(path: Path, who: str) -> str:
+    """What variables stand in the file, and how they are read."""
+    from consilience.sources._variables import open_variables
+
+    return (
+        f"It holds: {open_variables(path, who=who).listing()}. cs.read(path, spikes=..., signals=..., trials=...) "
+        "takes variables as a recording; cs.sources.variables(path) hands them over, for cs.responses."
+    )
 
 
 def look(path: Path, who: str) -> int:
@@ -70,7 +95,7 @@ def look(path: Path, who: str) -> int:
 def _load(path: Path, who: str) -> Raw:
     import xarray as xr
 
-    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as opened:
+    with xr.open_dataset(path, engine="h5netcdf", phony_dims="access", decode_times=False) as opened:
         data = opened.load()
     names = [str(name) for name in data.data_vars]
     chosen = "responses" if "responses" in names else names[0] if len(names) == 1 else ""
@@ -78,7 +103,7 @@ def _load(path: Path, who: str) -> Raw:
         what = "no variable" if not names else f"{len(names)} variables"
         raise InputError(
             f"{who}: {show(path)} has {what}; it must hold one DataArray (or one named 'responses')."
-            f"{nearest('responses', names) if names else ''}",
+            f"{nearest('responses', names) if names else ''} {holds(path, who)}",
             code="which-member",
         )
     array = data[chosen]

@@ -145,6 +145,14 @@ def read_array(
         raw, time = replace(raw, time=read_label(time, "time", who=who)), None
     told = raw.series if series else None
     names = tuple(dims) if dims is not None else raw.dims or told
+    if names is not None and any(name.startswith("phony_dim") for name in names):
+        from consilience.sources._netcdf import holds
+
+        raise InputError(
+            f"{who}: its arrays have no named axes, so it is not a netCDF file of responses. {holds(Path(path), who)} "
+            "If its one array is responses as it stands, give dims=('trial', 'unit').",
+            code="which-member",
+        )
     as_rdms = rdm is not None or (names is not None and "stimulus_" in names)
     doubts = raw.cautions if as_rdms else doubt_responses(raw, show(Path(Path(path).name)))
     for caution in doubts:

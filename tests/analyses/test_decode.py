@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from scipy.ndimage import gaussian_filter1d
@@ -16,6 +17,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 import consilience as cs
 from consilience.models import (
@@ -617,7 +619,7 @@ def test_constant_units_are_dropped_and_masked_trials_left_out():
         (np.linspace(0, 1, 60), {"score": "auc"}, r"score of numbers must be one of 'r', 'r2'"),
         ("object", {"train_on": {"object": "car"}}, r"class 'face' is in test_on and not in train_on"),
         (np.array([1 + 2j] * 60), {}, r"target must be labels .* or real numbers, got dtype complex128"),
-        (np.array(["a", None] * 30, dtype=object), {}, r"target has missing labels \(None\)"),
+        (np.array(["a", None] * 30, dtype=object), {}, r"target has no label in 30 of 60 rows"),
         ("object", {"n_perm": 1}, r"n_perm=1 says nothing"),
     ],
 )
@@ -676,6 +678,72 @@ def test_numbers_change_places_inside_conditions():
     found = cs.decode(data, "speed", train_on={"side": 0}, test_on={"side": 1}, **QUICK, rng=0)
     assert found.data["p"].item() == 0.01
     assert found.predictions.sizes["trial"] == 30
+
+
+def test_missing_labels_are_counted_not_made_a_class():
+    data = trials()
+    labels = data["object"].values
+    for nothing in (None, np.nan, pd.NA, "", "nan"):
+        broken = labels.astype(object)
+        broken[[3, 7]] = nothing
+        with pytest.raises(cs.InputError, match=r"no label in 2 of 60 rows .* first in row 3"):
+            cs.decode(data, broken, **NONE)
+
+
+def test_targets_with_ids_are_taken_by_them():
+    data = trials()
+    labels = data["object"].values
+    right = cs.decode(data, labels, **NONE, rng=0).value
+    series = pd.Series(labels).sample(frac=1, random_state=0)
+    assert cs.decode(data, series, **NONE, rng=0).value == right
+    back = xr.DataArray(labels[::-1], dims="trial", coords={"trial": np.arange(60)[::-1]})
+    assert cs.decode(data, back, **NONE, rng=0).value == right
+    with pytest.raises(cs.InputError, match=r"the index of target does not hold the ids of the trials"):
+        cs.decode(data, pd.Series(labels, index=np.arange(60) + 7), **NONE)
+    other = xr.DataArray(labels[::-1], dims="trial", coords={"stimulus": ("trial", labels[::-1])})
+    with pytest.raises(cs.InputError, match=r"their stimulus differs in \d+ of 60 trials"):
+        cs.decode(data, other, **NONE)
+
+
+def test_scores_need_models_that_have_them():
+    data = trials()
+    found = cs.decode(
+        data,
+        "object",
+        model=DecisionTreeClassifier(random_state=0),
+        score="auc",
+        n_boot=100,
+        n_perm=20,
+        rng=0,
+    )
+    assert np.isfinite([found.value, *found.interval]).all()
+    with pytest.raises(cs.InputError, match=r"score='log_loss' needs a model with predict_proba"):
+        cs.decode(data, "object", model=LinearSVC(), score="log_loss", **NONE)
+    with pytest.raises(cs.InputError, match=r"MaxCorrelation needs at least 3 units that vary, got 2"):
+        cs.decode(data[:, :2], "object", model=MaxCorrelation(), **NONE)
+    with pytest.raises(cs.InputError, match=r"a float64 cannot hold"):
+        cs.decode(data * 1e300, "object", **NONE)
+    with pytest.raises(cs.InputError, match=r"n_draws= is how often pseudo-trials are made"):
+        cs.decode(data, "object", n_draws=3, **NONE)
+    series, target = smooth()
+    with pytest.raises(cs.InputError, match=r"n_perm=10 circular shifts are too few"):
+        cs.decode(series, target, n_boot=0, n_perm=10)
+    place = np.repeat(["up", "down"], 30)
+    kept = (place == "up") | (data["object"].values != "hand")
+    part = data[kept].assign_coords(position=("trial", place[kept]))
+    with pytest.warns(cs.ConsilienceWarning, match="class-untested"):
+        cs.decode(part, "object", train_on={"position": "up"}, test_on={"position": "down"}, **QUICK)
+
+
+def test_degrees_and_radians_are_told_apart():
+    data = trials()
+    angle = np.random.default_rng(0).uniform(0, 6.28, 60)
+    with pytest.warns(cs.ConsilienceWarning, match=r"angle-units.*takes radians"):
+        cs.decode(data, np.rad2deg(angle), circular=True, **NONE)
+    with pytest.warns(cs.ConsilienceWarning, match=r"angle-units.*plain numbers"):
+        cs.decode(data.assign_coords(angle=("trial", angle, {"units": "rad"})), "angle", **NONE)
+    with pytest.raises(cs.InputError, match=r"circular=True is for angles"):
+        cs.decode(data, "object", circular=True, **NONE)
 
 
 def test_a_model_that_fails_is_named():

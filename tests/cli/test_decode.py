@@ -66,3 +66,10 @@ def test_a_series_is_decoded(call, files):
     rows = json.loads(done.out)
     assert rows["settings"]["gap_steps"] == 5
     assert min(row["value"] for row in rows["results"]) > 0.8
+
+
+def test_messages_name_options_once(call, it):
+    done = call(*it, "--target", "category", "--cv", 1000, *QUICK)
+    assert "--cv=1000 folds need" in done.err
+    assert "----" not in done.err
+    assert "not both" in call(*it, "--target", "category", "--target-file", "it.npy").err

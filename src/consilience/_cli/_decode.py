@@ -30,7 +30,9 @@ def command(
     as_json_text: bool,
     **options: Any,
 ) -> int:
-    if (target is None) == (target_file is None):
+    if target is not None and target_file is not None:
+        raise click.UsageError("give --target LABEL or --target-file FILE, not both.")
+    if target is None and target_file is None:
         raise click.UsageError("give --target LABEL, or --target-file FILE with a series (time, values).")
     paths = [data] if target_file is None else [data, target_file]
     keyword: dict[str, Any] = {} if model is None else {"model": model_given(model)}

@@ -19,13 +19,15 @@ from consilience._results import Decoding
 from consilience.analyses import _decode_classes, _decode_values
 from consilience.analyses._checks import check_resamples
 from consilience.analyses._decode_classes import Decoder
-from consilience.analyses._decode_design import Design, from_trials, sides_of, varying_units
+from consilience.analyses._decode_design import Design, check_size, from_trials, sides_of, varying_units
 from consilience.analyses._decode_pseudo import designs_of_draws
 from consilience.analyses._decode_results import results_of
+from consilience.analyses._decode_rows import in_order
 from consilience.analyses._decode_series import from_series
 from consilience.analyses._decode_tables import class_tables, summary, value_tables
 from consilience.analyses._decode_target import WHO, Target, read_target
-from consilience.models import LDA, RidgeCV
+from consilience.models import LDA, MaxCorrelation, RidgeCV
+from consilience.models._classifier import Classifier
 
 __all__ = ["decode"]
 
@@ -102,7 +104,8 @@ def decode(
     InputError : a class with one trial, or missing from a training set (``class-missing``); one class; NaN; labels or
         times that do not match; a model that fails.
     ConsilienceWarning : ``repeats-split``, ``neighbours-alike``, ``shuffled-series``, ``few-relabellings``,
-        ``few-blocks``, ``constant-units``, ``time-breaks``, ``times-left-out``.
+        ``few-blocks``, ``constant-units``, ``time-breaks``, ``times-left-out``, ``few-to-train``, ``class-untested``,
+        ``angle-units``.
 
     References
     ----------
@@ -141,6 +144,11 @@ def decode(
                     code="bad-parameter",
                 )
         else:
+            if n_draws != 10:
+                raise InputError(
+                    f"{WHO}: n_draws= is how often pseudo-trials are made, and the data are no cs.pseudo_population.",
+                    code="bad-parameter",
+                )
             checked, design = _design(
                 data,
                 target,
@@ -159,7 +167,13 @@ def decode(
             )
         first = designs[0]
         chosen = _model(model, first.target)
-        how = _score(score, first.target)
+        if isinstance(chosen, MaxCorrelation) and first.x.shape[2] < 3:
+            raise InputError(
+                f"{WHO}: MaxCorrelation needs at least 3 units that vary, got {first.x.shape[2]} (over 2 a correlation "
+                "is 1 or -1 whatever they say); use cs.models.LDA().",
+                code="too-few",
+            )
+        how = _score(score, first.target, chosen)
         scaled = _standardise(standardise, chosen)
         common = {"n_boot": n_boot, "n_perm": n_perm, "n_deals": n_deals}
         if first.target.codes is not None:
@@ -236,6 +250,8 @@ def _design(
 ) -> tuple[xr.DataArray, Design]:
     refuse_result(data, who=WHO, name="data", expected="responses")
     checked = check_responses(_of_all_trials(data), who=WHO, name="data")
+    target = in_order(checked, target, who=WHO)
+    check_size(np.asarray(checked.values))
     if checked.dims == ("time", "unit"):
         for name, default in (("groups", "auto"), ("folds", None), ("train_on", None), ("test_on", None)):
             if options[name] != default:
@@ -352,11 +368,18 @@ def _model(model: Any, target: Target) -> Any:
     return model
 
 
-def _score(score: str | None, target: Target) -> Any:
+def _score(score: str | None, target: Target, model: Any) -> Any:
     if target.codes is not None:
         name = check_option(
             score or "balanced_accuracy", _decode_classes.SCORES, name="score of classes", who=WHO
         )
+        needs = {"log_loss": ("predict_proba",), "auc": ("predict_proba", "decision_function")}.get(name, ())
+        if needs and not isinstance(model, Classifier) and not any(hasattr(model, one) for one in needs):
+            raise InputError(
+                f"{WHO}: score={name!r} needs a model with {' or '.join(needs)}, and {type(model).__name__} has none; "
+                "use score='balanced_accuracy', or another model.",
+                code="bad-parameter",
+            )
         return _decode_classes.SCORES[name]
     if target.circular:
         name = check_option(score or "circular_error", ("circular_error",), name="score of angles", who=WHO)

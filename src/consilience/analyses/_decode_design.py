@@ -23,7 +23,7 @@ from consilience.stats import (
     stratified_folds,
 )
 
-__all__ = ["Design", "from_trials", "sides_of", "varying_units"]
+__all__ = ["Design", "check_size", "from_trials", "sides_of", "varying_units"]
 
 Split = tuple[np.ndarray, np.ndarray]
 Inner = Callable[[np.ndarray, int], list[Split]]
@@ -75,6 +75,17 @@ def varying_units(x: np.ndarray, units: np.ndarray, name: str) -> tuple[np.ndarr
             "Expected for dead or silent units; else check the recording.",
         )
     return x[:, :, kept], units[kept]
+
+
+def check_size(x: np.ndarray) -> None:
+    """Refuses values whose squares, summed, a float64 cannot hold."""
+    top = max(float(x.max()), -float(x.min())) if x.size and x.dtype.kind == "f" else 0.0
+    if top > 1e140 or 0 < top < 1e-140:
+        raise InputError(
+            f"{WHO}: the largest value of the data is {top:.3g}, whose squares a float64 cannot hold; bring them to "
+            "another unit (multiply by a power of ten).",
+            code="out-of-range",
+        )
 
 
 def sides_of(data: xr.DataArray, train_on: Any, test_on: Any) -> tuple[np.ndarray, np.ndarray] | None:
@@ -340,6 +351,13 @@ def _check_classes(target: Target, owner: np.ndarray, what: str, sides: Any) -> 
                 f"{WHO}: class {shorten(target.classes[min(missing)].item())} is in test_on and not in train_on, so it "
                 "cannot be learnt.",
                 code="class-missing",
+            )
+        if missing := train - test:
+            warn(
+                "class-untested",
+                f"class {shorten(target.classes[min(missing)].item())} is in train_on and not in test_on: it can be "
+                f"taken for others, and has no score of its own ({len(missing)} of {target.classes.size} classes).",
+                "Leave its trials out of train_on, where that is not meant.",
             )
 
 

@@ -70,6 +70,12 @@ def from_series(
     def orders(count: int, rng: np.random.Generator) -> np.ndarray:
         shifts = circular_shifts(n, least, count, rng)
         if shifts.size < 20 and count:
+            if count < 20:
+                raise InputError(
+                    f"{WHO}: n_perm={count} circular shifts are too few for a p-value; ask for 20 or more (some "
+                    "hundreds are usual), or 0 for none.",
+                    code="too-few",
+                )
             raise InputError(
                 f"{WHO}: {n} samples allow {shifts.size} circular shifts of at least {least} steps, too few for a "
                 "p-value; pass n_perm=0 or use a longer recording.",

@@ -67,7 +67,7 @@ def class_tables(
         variance = variance + _spread(found.value, [o.value for o in others])
         if recalls is not None:
             each = np.stack([_share(weights * (own == c), _diagonal(found, decoder)) for c in range(size)])
-            recall_variance = design.factor * less * np.nanvar(each, axis=1, ddof=1)
+            recall_variance = design.factor * less * _variance(each)
             more = [_recalls(o, codes[o.rows], size, decoder.generalise) for o in others]
             recall_variance = recall_variance + _spread(recalls, more)
         if design.across or decoder.generalise:
@@ -136,6 +136,12 @@ def _with_training(
         rest = more[variance.size :].reshape(recall_variance.shape)
         recall_variance, recall_df = added(recall_variance, base, rest, more_df)
     return variance, df, recall_variance, recall_df
+
+
+def _variance(draws: np.ndarray) -> np.ndarray:
+    """Over draws (C, draws, times), NaN left out; NaN of a class that was never tested."""
+    known = np.isfinite(draws).sum(axis=1) > 1
+    return np.where(known, np.nanvar(np.where(known[:, None], draws, [[[0.0]]]), axis=1, ddof=1), np.nan)
 
 
 def _others(design: Design, decoder: Decoder, codes: np.ndarray, seed: Any, n_deals: int) -> list[Decoded]:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._arrays import to_numpy
-from consilience._core._errors import InputError, nearest
+from consilience._core._errors import InputError, nearest, warn
 from consilience._core._params import shorten
 
 __all__ = ["Target", "label_of", "read_target"]
@@ -55,9 +55,12 @@ def read_target(data: xr.DataArray, target: Any, circular: bool) -> Target:
     n = data.sizes[row]
     if isinstance(target, str):
         names, raw = [target], label_of(data, target, "target", row)
+        unit = data[target].attrs
     elif isinstance(target, xr.DataArray):
         names, raw = _from_labelled(data, target, row)
+        unit = target.attrs
     else:
+        unit = {}
         try:
             raw = to_numpy(target)
         except (TypeError, ValueError):
@@ -75,6 +78,12 @@ def read_target(data: xr.DataArray, target: Any, circular: bool) -> Target:
     if raw.dtype.kind == "O":
         raw = _plain(raw)
     if raw.dtype.kind in "US" or (raw.dtype.kind in "biu" and not circular and raw.ndim == 1):
+        _check_named(raw)
+        if circular:
+            raise InputError(
+                f"{WHO}: circular=True is for angles in radians, and the target is text.",
+                code="bad-parameter",
+            )
         if raw.ndim > 1:
             raise InputError(f"{WHO}: labels must be one per row, got shape {raw.shape}.", code="rows-differ")
         classes, codes = np.unique(raw, return_inverse=True)
@@ -95,22 +104,66 @@ def read_target(data: xr.DataArray, target: Any, circular: bool) -> Target:
     for name, column in zip(names, values.T):
         if np.ptp(column) <= 1e-12 * np.abs(column).max(initial=0.0):
             raise InputError(f"{WHO}: target {name!r} is the same in every row.", code="constant-target")
+    _look_at_units(values, circular, unit.get("units", unit.get("unit")))
     return Target(names, values=values, circular=circular)
+
+
+_NO_LABEL = ("", "nan", "NaN", "<NA>", "NaT", "None")
+
+
+def _check_named(raw: np.ndarray) -> None:
+    """Refuses text that stands for a label that is missing."""
+    if raw.dtype.kind in "US":
+        flat = np.char.strip(raw.reshape(-1).astype(str))
+        _refuse_missing(np.isin(flat, _NO_LABEL))
+
+
+def _refuse_missing(missing: np.ndarray) -> None:
+    if missing.any():
+        raise InputError(
+            f"{WHO}: target has no label in {int(missing.sum())} of {missing.size} rows (missing, empty or nan), first "
+            f"in row {int(np.flatnonzero(missing)[0])}; leave those rows out of data and target, or name them as a "
+            "class of their own.",
+            code="nan-values",
+        )
+
+
+def _look_at_units(values: np.ndarray, circular: bool, unit: object) -> None:
+    span = float(np.ptp(values, axis=0).max())
+    if circular and span > 4 * np.pi:
+        warn(
+            "angle-units",
+            f"circular=True takes radians, and the target spans {span:.4g}, {span / (2 * np.pi):.1f} turns.",
+            "Degrees: np.deg2rad(target). Radians that were unwrapped: target % (2 * np.pi).",
+        )
+    if not circular and str(unit).lower() in ("rad", "radian", "radians"):
+        warn(
+            "angle-units",
+            "the target is in radians, and is decoded as plain numbers, for which 0 and 2 pi are far apart.",
+            "circular=True for directions; drop its unit where it does not go round.",
+        )
 
 
 def _plain(raw: np.ndarray) -> np.ndarray:
     flat = raw.reshape(-1).tolist()
+    numbers = all(
+        isinstance(v, (int, float, np.integer, np.floating)) and not isinstance(v, bool) for v in flat
+    )
+    if numbers and any(isinstance(v, (float, np.floating)) for v in flat):
+        return np.array(flat, dtype=np.float64).reshape(raw.shape)
+    _refuse_missing(np.array([_is_missing(v) for v in flat]))
     if all(isinstance(v, str) for v in flat):
         return np.array(flat, dtype=str).reshape(raw.shape)
     if all(isinstance(v, (bool, int, np.integer, np.bool_)) for v in flat):
         return np.array(flat).reshape(raw.shape)
     bad = next(v for v in flat if not isinstance(v, (str, bool, int, np.integer)))
-    if (isinstance(bad, float) and bad != bad) or bad is None:
-        raise InputError(
-            f"{WHO}: target has missing labels ({bad}); leave those rows out of data and target.",
-            code="nan-values",
-        )
     raise InputError(f"{WHO}: target must be all text or all numbers, got {shorten(bad)}.", code="bad-label")
+
+
+def _is_missing(value: object) -> bool:
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating)) and bool(np.isnan(value))
 
 
 def _from_labelled(data: xr.DataArray, target: xr.DataArray, row: str) -> tuple[list[str], np.ndarray]:

@@ -69,7 +69,7 @@ def placements(scores: np.ndarray, codes: np.ndarray, pairs: np.ndarray, count: 
         for b in range(a + 1, classes):
             with np.errstate(invalid="ignore"):
                 d = scores[:, :, a] - scores[:, :, b]
-            d = np.where(np.isnan(d), 0.0, d)
+            d = np.nan_to_num(d, nan=0.0, posinf=1e300, neginf=-1e300)  # a class that was ruled out
             in_a, in_b = codes == a, codes == b
             wins = np.sign(d[:, :, None] - d[:, None, :]) / 2 + 0.5  # row i over row j
             wins = wins * (in_a[:, :, None] & in_b[:, None, :])

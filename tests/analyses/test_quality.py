@@ -238,6 +238,14 @@ def test_series_have_noise_signal_and_skewness():
 # -- select_units
 
 
+def test_spikes_in_bins_are_no_trace():
+    rec = cs.Recording(spikes=[np.linspace(0, 99, 500)], observed=cs.Intervals([0], [100]))
+    with pytest.raises(
+        cs.InputError, match=r"spikes in bins over time.*pass the recording itself, cs\.quality\(rec\)"
+    ):
+        cs.quality(rec.bin(0.1), rng=0)
+
+
 def test_units_are_chosen_on_other_trials_than_come_back():
     x = trials()
     back = cs.select_units(x, by={"reliability": 0.4}, rng=0)

@@ -83,8 +83,8 @@ def quality(
 
     Raises
     ------
-    InputError : a stimulus with a single trial (``no-repeats``: needs >= 2 repeats), no spikes, a series (time, unit),
-        units of ``trials`` that are not those of the recording.
+    InputError : a stimulus with a single trial (``no-repeats``: needs >= 2 repeats), no spikes, a series of spikes in
+        bins (``spikes-in-bins``), units of ``trials`` that are not those of the recording.
     ConsilienceWarning : ``silent-units``, ``observed-guessed`` (the recording does not say when spikes could be seen),
         ``few-spikes``, ``no-agreement``, ``contamination-unknown``, ``contamination-at-end``, ``spikes-outside``,
         ``not-seconds`` (times look like milliseconds or samples).
@@ -208,6 +208,13 @@ def _given(data: Any, trials: Any) -> tuple[Recording | None, xr.DataArray | Non
             f"{WHO}: trials= goes with a recording; data are responses already.", code="bad-parameter"
         )
     if data.dims == ("time", "unit"):
+        if data.attrs.get("kind") == "count" or data.attrs.get("reduce") == "rate":
+            raise InputError(
+                f"{WHO}: data are spikes in bins over time, and a series is judged as a continuous trace "
+                f"({', '.join(OF_SERIES)}); for rates, regularity and cleanness pass the recording itself, "
+                "cs.quality(rec), or trials with repeats.",
+                code="spikes-in-bins",
+            )
         return None, check_responses(data, who=WHO, name="data")
     return None, _averaged(data, "data")
 

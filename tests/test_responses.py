@@ -115,6 +115,39 @@ def test_missing_values_by_policy():
         cs.average(marked)
 
 
+def test_what_cannot_be_omitted_is_said_with_what_works():
+    series = np.ones((5, 3))
+    series[2, 1] = np.nan
+    for missing in ("raise", "omit", "mask"):
+        with pytest.raises(cs.InputError, match=r"a series has no trials .* Leave those times out: keep ="):
+            cs.responses(series, dims=("time", "unit"), time=np.arange(5), missing=missing)
+    x = np.ones((4, 3, 2))
+    x[:, 1] = np.nan
+    given = {"stimulus": IDS, "dims": ("trial", "time", "unit"), "missing": "omit"}
+    with pytest.raises(
+        cs.InputError, match=r"at 0\.1 s no unit is valid in any trial: leave out those times"
+    ):
+        cs.responses(x, time=[0, 0.1, 0.2], **given)
+    y = np.ones((4, 3, 2))
+    y[..., 1] = np.nan
+    with pytest.raises(cs.InputError, match=r"1 of 2 units are never valid \(\[1\]\)"):
+        cs.responses(y, time=[0, 0.1, 0.2], **given)
+    y[:, 0, 1] = 1
+    with pytest.raises(cs.InputError, match="1 of 2 units have some"):
+        cs.responses(y, time=[0, 0.1, 0.2], **given)
+    with pytest.raises(cs.InputError, match=r"time must be 3 .* got 4: "):
+        cs.responses(np.ones((4, 3, 2)), time=[0, 0.1, 0.2, 0.3], **given)
+    gap = cs.responses(
+        np.random.default_rng(0).normal(size=(60, 2)), dims=("time", "unit"), time=np.arange(60)
+    )
+    gap[3, 0] = np.nan
+    with pytest.raises(
+        cs.InputError, match=r"leave those times out, data\[np\.isfinite\(data\)\.all\('unit'\)\]"
+    ):
+        cs.encode(gap, gap)
+    assert gap[np.isfinite(gap).all("unit")].sizes["time"] == 59
+
+
 def test_masked_trials_do_not_count_in_a_mean():
     x = np.array([[1.0], [3.0], [np.nan], [5.0]])
     r = cs.responses(x, stimulus=list("aaab"), repeat="count", missing="mask")

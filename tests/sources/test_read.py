@@ -424,3 +424,16 @@ def test_a_file_of_a_phy_folder_names_the_folder(tmp_path):
     (tmp_path / "params.py").write_text("sample_rate = 30000.")
     with pytest.raises(cs.InputError, match="give the folder"):
         cs.read(tmp_path / "params.py")
+
+
+def test_a_first_column_of_data_taken_as_ids_is_said(tmp_path):
+    def read(name, header, first):
+        rows = [header, *(f"{entry},{k}.5" for k, entry in enumerate(first))]
+        (tmp_path / name).write_text("\n".join(rows))
+        return cs.read(tmp_path / name)
+
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[ids-of-numbers\] The first column of a.csv, 'unit0'"):
+        read("a.csv", "unit0,unit1", ["0.5", "1.25", "2.0"])
+    read("b.csv", "stimulus,unit1", ["0.5", "1.25", "2.0"])
+    read("c.csv", "x,unit1", ["1", "2", "3"])
+    read("d.csv", "x,unit1", ["a", "1.5", "3"])

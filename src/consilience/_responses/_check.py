@@ -94,9 +94,14 @@ def check_responses(data: object, *, who: str, name: str = "responses", lazy: bo
     if not all_finite(used):
         finite = np.isfinite(used)
         count, place = places(~finite, data[{"trial": keep}] if "trial" in dims else data)
+        remedy = (
+            "make it with cs.responses(..., missing='omit')"
+            if "trial" in dims
+            else "leave those times out, data[np.isfinite(data).all('unit')],"
+        )
         raise InputError(
             f"{who}: {name} has {count} NaN or infinite value{'s' if count > 1 else ''}, first at {place}; "
-            "make it with cs.responses(..., missing='omit') or fill them on purpose.",
+            f"{remedy} or fill them on purpose.",
             code="nan-values",
         )
     return data

@@ -107,8 +107,10 @@ def responses(
         except (TypeError, ValueError):
             times = np.empty(0)
         if times.shape != (sizes["time"],) or not np.all(np.isfinite(times)) or np.any(np.diff(times) <= 0):
+            other = times.ndim == 1 and times.size not in (0, sizes["time"])
             raise InputError(
-                f"{who}: time must be {sizes['time']} increasing finite numbers (s), got {shorten(time)}.",
+                f"{who}: time must be {sizes['time']} increasing finite numbers (s), as many as the array has times; "
+                f"got {f'{times.size}: ' if other else ''}{shorten(time)}.",
                 code="bad-time",
             )
         coords["time"] = ("time", times)
@@ -327,7 +329,14 @@ def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataA
     if not bad.any():
         return data, []
     count, place = places(bad, data)
-    if missing == "raise" or "trial" not in data.dims:
+    if "trial" not in data.dims:
+        raise InputError(
+            f"{who}: {_values(count)} NaN, first at {place}; a series has no trials to omit or mask. Leave those times "
+            "out: keep = np.isfinite(x).all(axis=1), then cs.responses(x[keep], time=time[keep], ...), whose gaps are "
+            "counted; or leave out a unit that is never valid, or fill them on purpose.",
+            code="nan-values",
+        )
+    if missing == "raise":
         raise InputError(
             f"{who}: {_values(count)} NaN, first at {place}; pass missing='omit' to drop those trials or "
             "'mask' to mark them.",
@@ -336,10 +345,26 @@ def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataA
     rows = bad.reshape(bad.shape[0], -1).any(axis=1)
     if rows.all():
         raise InputError(
-            f"{who}: every trial has a NaN (first at {place}); drop the units that are never valid first.",
+            f"{who}: every trial has a NaN (first at {place}); {_never(bad, data)}",
             code="nan-values",
         )
     return _without(data, rows, missing)
+
+
+def _never(bad: np.ndarray, data: xr.DataArray) -> str:
+    """What is NaN in all trials, and what to leave out."""
+    if data.ndim == 3:
+        at = np.flatnonzero(bad.all(axis=(0, 2)))
+        if at.size:
+            first = f"{data['time'].values[at[0]]:g} s"
+            more = f" and {at.size - 1} more times" if at.size > 1 else ""
+            return f"at {first}{more} no unit is valid in any trial: leave out those times first."
+    units = np.flatnonzero(bad.all(axis=tuple(range(bad.ndim - 1))))
+    if units.size:
+        names = shorten(data["unit"].values[units].tolist(), 60)
+        return f"{units.size} of {bad.shape[-1]} units are never valid ({names}): leave them out first."
+    some = int(bad.any(axis=tuple(range(bad.ndim - 1))).sum())
+    return f"{some} of {bad.shape[-1]} units have some: leave out those with most of them first, or fill on purpose."
 
 
 def _without(data: xr.DataArray, rows: np.ndarray, missing: str) -> tuple[xr.DataArray, list[Caution]]:
@@ -362,7 +387,8 @@ def _lazy_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataAr
     rows = computed(bad, who=who)
     if rows.all():
         raise InputError(
-            f"{who}: every trial has a NaN; drop the units that are never valid first.", code="nan-values"
+            f"{who}: every trial has a NaN; leave out the units, or times, that are never valid first.",
+            code="nan-values",
         )
     return _without(data, rows, missing) if rows.any() else (data, [])
 

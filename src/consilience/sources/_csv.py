@@ -10,7 +10,7 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
-from consilience.sources._doubts import doubt_header
+from consilience.sources._doubts import doubt_header, doubt_ids
 from consilience.sources._files import check_room, show
 from consilience.sources._raw import Raw
 
@@ -78,7 +78,10 @@ def read_csv(path: Path, *, who: str, apart: Sequence[str] = ()) -> Raw:
         dims=("trial", "unit"),
         stimulus=np.array(ids),
         unit=np.array([header[column].strip() for column in kept]),
-        cautions=doubt_header([header[0], *(header[column] for column in kept)], ids, path),
+        cautions=(
+            *doubt_header([header[0], *(header[column] for column in kept)], ids, path),
+            *doubt_ids(header, ids, path),
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from consilience._core._params import shorten
 from consilience.sources._files import show
 from consilience.sources._raw import Raw
 
-__all__ = ["doubt_header", "doubt_responses"]
+__all__ = ["doubt_header", "doubt_ids", "doubt_responses"]
 
 
 def doubt_header(header: list[str], ids: list[str], path: Path) -> tuple[Caution, ...]:
@@ -31,6 +31,41 @@ def doubt_header(header: list[str], ids: list[str], path: Path) -> tuple[Caution
             f"its first {lost}.",
             "If that is data, put a header in front (id,unit0,unit1,...)"
             + (" and ids in the first column, or save the numbers as .npy and give ids." if no_ids else "."),
+        ),
+    )
+
+
+_ID_NAMES = {
+    "",
+    "condition",
+    "file",
+    "id",
+    "ids",
+    "image",
+    "index",
+    "item",
+    "label",
+    "name",
+    "sample",
+    "stim",
+}
+_ID_NAMES |= {"stimuli", "stimulus", "trial", "unnamed: 0", "video", "word"}
+
+
+def doubt_ids(header: list[str], ids: list[str], path: Path) -> tuple[Caution, ...]:
+    """Ids that are measured numbers, under a header that is no name of ids: a column of data was taken for them."""
+    name = header[0].strip()
+    bare = name.lower().removesuffix("_id").removesuffix("_name")
+    if bare in _ID_NAMES or _is_number(name) or not all(_is_number(entry) for entry in ids):
+        return ()
+    if all(float(entry).is_integer() for entry in ids):
+        return ()
+    return (
+        Caution(
+            "ids-of-numbers",
+            f"The first column of {show(Path(path.name))}, {shorten(name, 40)}, holds numbers such as "
+            f"{shorten(ids[0], 20)}, and was taken as stimulus ids, not as a unit.",
+            "If that is data, put a column of ids in front; if it is the ids, head it stimulus.",
         ),
     )
 

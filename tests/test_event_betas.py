@@ -186,3 +186,18 @@ def test_nilearn_has_the_same_response():
     t = np.arange(theirs.size) * 0.01
     ours = expected_response(t, [0.0], [0.0])[0]
     np.testing.assert_allclose(theirs / theirs.max(), ours / ours.max(), atol=0.02)
+
+
+def test_events_without_an_id_are_refused_and_the_unit_is_kept():
+    t, on = np.arange(60) * 2.0, np.array([4.0, 34.0, 64.0, 94.0])
+    bold = expected_response(t + 1, on, np.full(4, 3.0)).sum(axis=0) + 100
+    signal = cs.Signal(bold, t, kind="bold", unit="percent")
+
+    def rec(ids):
+        return cs.Recording(
+            "s", signals={"bold": signal}, intervals={"e": cs.Intervals(on, on + 3, {"trial_type": ids})}
+        )
+
+    assert cs.event_betas(rec(list("abab")), on="e", stimulus="trial_type").attrs["unit"] == "percent"
+    with pytest.raises(cs.InputError, match=r"1 of 4 events of e have no stimulus id \(first: event 2\)"):
+        cs.event_betas(rec(["a", "b", "", "b"]), on="e", stimulus="trial_type")

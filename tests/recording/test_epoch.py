@@ -241,7 +241,7 @@ def test_interpolation_at_the_centres_of_bins_and_gaps():
     found = rec.epoch(on=[3.0], window=(0, 0.5), bin=0.025, stimulus=["a"], reduce="interpolate")
     np.testing.assert_allclose(found.values[0, :, 1], 3 + found["time"].values, atol=1e-9)
     gap = tracked(gaps=range(310, 330))
-    with pytest.raises(cs.InputError, match="1 trials have a bin without a known sample"):
+    with pytest.raises(cs.InputError, match="1 trials have an unknown bin"):
         gap.epoch(on=[3.0, 5.0], window=(0, 0.5), bin=0.05, stimulus=["a", "b"])
     masked = gap.epoch(on=[3.0, 5.0], window=(0, 0.5), bin=0.05, stimulus=["a", "b"], missing="mask")
     assert masked["valid"].dims == ("trial", "time")
@@ -304,13 +304,13 @@ def test_jumps_in_time_are_unknown():
     lines = rec.epoch(on=[4.0], window=(0, 5), bin=0.5, stimulus=["a"], reduce="interpolate", missing="mask")
     assert lines["valid"].values.ravel().tolist() == [True] * 2 + [False] * 6 + [True] * 2
     for rule in ("mean", "min", "max", "sum", "std"):
-        with pytest.raises(cs.InputError, match="1 trials have a bin"):
+        with pytest.raises(cs.InputError, match="1 trials have an unknown bin"):
             rec.epoch(on=[4.8, 10.0], window=(0, 2), stimulus=["a", "b"], reduce=rule)
     half = rec.epoch(on=[4.2], window=(0, 1), stimulus=["a"])  # 80 of 100 samples
     assert half.item() == pytest.approx(time[(time >= 4.199) & (time < 5.2)].mean())
-    with pytest.raises(cs.InputError, match="1 trials have a bin"):
+    with pytest.raises(cs.InputError, match="1 trials have an unknown bin"):
         rec.epoch(on=[4.2, 10.0], window=(0, 1), stimulus=["a", "b"], reduce="sum")
-    with pytest.raises(cs.InputError, match="1 trials have a bin"):  # one NaN of 100 samples
+    with pytest.raises(cs.InputError, match="1 trials have an unknown bin"):  # one NaN of 100 samples
         tracked(gaps=[310]).epoch(on=[3.0, 5.0], window=(0, 1), stimulus=["a", "b"], reduce="sum")
 
 
@@ -425,3 +425,14 @@ def test_channels_that_are_unknown_are_named():
     values[:, 1] = np.nan
     with pytest.raises(cs.InputError, match=r"no bin of 0.1 s is known of every channel \(most by channel y"):
         cs.Recording(signals={"h": cs.Signal(values, time, channels=list("xyz"))}).bin(0.1, of="h")
+
+
+def test_a_sample_at_the_centre_is_known_beside_nan_and_a_signal_may_be_empty():
+    rec = cs.Recording(signals={"h": cs.Signal(np.r_[np.nan, np.arange(1.0, 10)], np.arange(10.0))})
+    found = rec.epoch(on=[1.0], window=(-0.5, 0.5), stimulus=["a"], reduce="interpolate")
+    assert found.item() == 1
+    empty = cs.Recording(signals={"h": cs.Signal(np.zeros(0), np.zeros(0))})
+    with pytest.raises(cs.InputError, match="the signal has no samples"):
+        empty.epoch(on=[1.0], window=(0, 1), stimulus=["a"])
+    chosen = cs.Signal(np.zeros((3, 2)), np.arange(3.0)).select(np.array([False, True], dtype=object))
+    assert chosen.channels.tolist() == [1]

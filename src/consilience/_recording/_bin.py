@@ -77,8 +77,7 @@ def bin_recording(
                 "bins-left-out",
                 f"{int(missing.sum())} of {total} bins of {of} are not known and were left out"
                 f"{_worst(unknown, units)}.",
-                "Wider bins, reduce='interpolate', within= the stretches that were tracked, or the other channels "
-                "(Signal.select).",
+                "Wider bins, within= the stretches that were tracked, or the other channels (Signal.select).",
             )
         )
     data = responses(

@@ -103,6 +103,10 @@ def reduce_in_windows(
                     )
             gaps = np.searchsorted(times, centres)  # between two samples of which one is unknown: unknown
             left, right = np.clip(gaps - 1, 0, None), np.clip(gaps, None, times.size - 1)
+            left = np.where(
+                np.abs(times[right] - centres) <= slack, right, left
+            )  # on a sample: that alone counts
+            right = np.where(np.abs(times[left] - centres) <= slack, left, right)
             near = (
                 times[right] - times[left] <= _JUMP / rate + slack if times.size > 1 else np.isfinite(centres)
             )

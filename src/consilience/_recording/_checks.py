@@ -10,7 +10,7 @@ import numpy as np
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
 
-__all__ = ["check_columns", "check_times", "frozen", "same_entries"]
+__all__ = ["as_mask", "check_columns", "check_times", "frozen", "same_entries"]
 
 
 def frozen(values: np.ndarray) -> np.ndarray:
@@ -18,6 +18,17 @@ def frozen(values: np.ndarray) -> np.ndarray:
     view = values.view()
     view.flags.writeable = False
     return view
+
+
+def as_mask(wanted: np.ndarray) -> np.ndarray:
+    """True and False kept as objects, as pandas does, become a mask; anything else stays."""
+    if (
+        wanted.dtype == object
+        and wanted.size
+        and all(isinstance(e, (bool, np.bool_)) for e in wanted.ravel())
+    ):
+        return wanted.astype(bool)
+    return wanted
 
 
 def check_times(values: Any, *, name: str, who: str, finite: bool = True) -> np.ndarray:

@@ -187,6 +187,8 @@ def _observed(
         whole = (row >= 0) & (stop <= parts.stop[np.maximum(row, 0)] + slack)
         return known & whole, []
     if source is not None:
+        if not len(source):
+            raise InputError(f"{who}: the signal has no samples.", code="too-few")
         step = np.median(np.diff(source.time)) if len(source) > 1 else 0.0
         low, high = source.time[[0, -1]] + np.array([-step, step])
         return known & (start >= low - slack) & (stop <= high + slack), []
@@ -357,8 +359,8 @@ def _labelled(
     gaps = np.zeros_like(valid) if all_finite(values) else np.isnan(values).any(axis=-1) & valid
     if gaps.any() and missing == "raise":
         raise InputError(
-            f"{who}: {int(gaps.reshape(len(gaps), -1).any(axis=1).sum())} trials have a bin without a known sample; "
-            "wider bins, reduce='interpolate', or missing='omit' or 'mask'.",
+            f"{who}: {int(gaps.reshape(len(gaps), -1).any(axis=1).sum())} trials have an unknown bin (less than half "
+            "of its samples are known, or a gap); wider bins, or missing='omit' or 'mask'.",
             code="nan-values",
         )
     valid = valid & ~gaps

@@ -9,7 +9,8 @@ import xarray as xr
 
 from consilience._core._errors import Caution, InputError, cautions_to_json, warn
 from consilience._core._params import check_number, check_option
-from consilience._recording._epoch import _made_up, _source, _with_units
+from consilience._recording._binning import on_edge
+from consilience._recording._epoch import _made_up, _source, _unit_of, _with_units
 from consilience._recording._intervals import Intervals
 from consilience._recording._on import Onsets, find_onsets, stimulus_ids, trial_labels
 from consilience._recording._recording import Recording
@@ -157,7 +158,7 @@ def event_betas(
     if "run" not in data.coords:
         data = data.assign_coords(run=("trial", run[keep]))
     data = _with_units(data, signal.columns)
-    data.attrs |= {"reduce": method, "recording": recording.name}
+    data.attrs |= {"reduce": method, "recording": recording.name} | _unit_of(signal)
     for caution in cautions:
         warn(caution.code, caution.message, caution.remedy)
     if cautions:
@@ -200,10 +201,10 @@ def _fitted(
     count = found.time.size
     betas = np.full((count, signal.channels.size), np.nan)
     run, inflation = np.full(count, -1), np.full(count, np.nan)
-    known = np.isfinite(found.time)
+    known, slack = np.isfinite(found.time), on_edge(runs.start, runs.stop)
     for r, (start, stop) in enumerate(zip(runs.start, runs.stop)):
-        first, last = np.searchsorted(signal.time, [start - 1e-9, stop - 1e-9])
-        mine = np.flatnonzero(known & (found.time >= start - 1e-9) & (found.time < stop - 1e-9))
+        first, last = np.searchsorted(signal.time, [start - slack, stop - slack])
+        mine = np.flatnonzero(known & (found.time >= start - slack) & (found.time < stop - slack))
         if last - first < 4 or not mine.size:
             continue
         times = signal.time[first:last]

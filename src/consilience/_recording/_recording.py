@@ -13,7 +13,7 @@ import xarray as xr
 from consilience._core._errors import Caution, InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
 from consilience._recording._bin import bin_recording
-from consilience._recording._checks import check_columns, same_entries
+from consilience._recording._checks import as_mask, check_columns, same_entries
 from consilience._recording._epoch import epoch
 from consilience._recording._intervals import Events, Intervals
 from consilience._recording._signal import Signal
@@ -225,9 +225,7 @@ class Recording:
         who = "Recording.select"
         if self.spikes is None:
             raise InputError(f"{who}: the recording has no spikes, so no units.", code="too-few")
-        wanted = np.atleast_1d(np.asarray(units))
-        if wanted.dtype == object and all(isinstance(entry, (bool, np.bool_)) for entry in wanted.ravel()):
-            wanted = wanted.astype(bool)
+        wanted = as_mask(np.atleast_1d(np.asarray(units)))
         if wanted.dtype == bool:
             if wanted.shape != self.unit_names.shape:
                 raise InputError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import check_option, shorten
-from consilience._recording._checks import check_columns, check_times, frozen, same_entries
+from consilience._recording._checks import as_mask, check_columns, check_times, frozen, same_entries
 from consilience._responses import KINDS, check_ids
 
 __all__ = ["Signal"]
@@ -108,7 +108,7 @@ class Signal:
 
     def select(self, channels: Any) -> Signal:
         """Some channels, with their columns: a mask, or their names in the order wanted. The values are read."""
-        who, wanted = "Signal.select", np.atleast_1d(np.asarray(channels))
+        who, wanted = "Signal.select", as_mask(np.atleast_1d(np.asarray(channels)))
         if wanted.dtype == bool and wanted.shape != self.channels.shape:
             raise InputError(
                 f"{who}: the mask must have one entry for each of {self.channels.size} channels, got {wanted.shape}.",

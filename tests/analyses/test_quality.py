@@ -85,6 +85,8 @@ def test_it_draws(both):
     panels = ax.figure.axes[1:]
     assert [p.get_title(loc="left") for p in panels][:2] == ["reliability of means", "split-half reliability"]
     assert len(panels) == 13
+    assert "q above 0.05" in [text.get_text() for text in ax.get_legend().get_texts()]
+    assert len({panel.get_xlim() for panel in panels}) == 1  # a unit stands at one place in all of them
     assert len(both.plot(measures=["lv", "drift"]).figure.axes) == 3
     with pytest.raises(cs.InputError, match="plot_quality: the first argument must be a Quality"):
         cs.plots.plot_quality(cs.compare(trials(), trials(seed=1), n_boot=0, n_perm=0))

@@ -1,8 +1,8 @@
-"""Quality of units: for each measure, all units sorted, with intervals and what chance gives."""
+"""Quality of units: for each measure all units in one order, with intervals and what chance gives."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,19 +14,22 @@ from consilience.plots._style import BEST, FAINT, INK, MUTED, PALETTE, dress, ow
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from xarray import Dataset
 
     from consilience._results import Quality
 
 _COLUMNS = 4
 _LOG = ("firing_rate", "tuning_snr")
 _FEW_DOTS = 400
+_EVERY = 60  # units: of so many all intervals are shown whole where that flattens nothing
 
 
 def plot_quality(quality: Quality, ax: Axes | None = None, *, measures: object = None) -> Axes:
-    """Draws one small panel per measure: all units from lowest to highest value (dots) with intervals (lines); filled
-    where the false discovery rate q is at most 0.05, dashed: the mean of chance over units.
+    """Draws one small panel per measure: all units (dots) with intervals (lines), in all panels in the order of the
+    first measure's values; open where the false discovery rate q is above 0.05, dashed: the mean of chance over units.
+    A triangle at the edge: the interval goes on beyond it.
 
-    ``ax`` becomes an empty frame around them.
+    ``ax`` becomes an empty frame below them, with the key.
 
     Parameters
     ----------
@@ -38,7 +41,7 @@ def plot_quality(quality: Quality, ax: Axes | None = None, *, measures: object =
     columns = min(_COLUMNS if len(shown) <= 3 * _COLUMNS else _COLUMNS + 1, len(shown))
     rows = -(-len(shown) // columns)
     with style():
-        ax = own_axes(ax, 2.1 * columns + 0.4, 1.75 * rows + 0.3)
+        ax = own_axes(ax, 2.1 * columns + 0.4, 1.75 * rows + 0.6)
         place = ax.get_subplotspec()
         if place is None:
             raise InputError(
@@ -48,28 +51,62 @@ def plot_quality(quality: Quality, ax: Axes | None = None, *, measures: object =
         ax.set_axis_off()
         laid_out = ax.figure.get_layout_engine() is not None
         grid = place.subgridspec(
-            rows, columns, hspace=0.08 if laid_out else 0.7, wspace=0.05 if laid_out else 0.45
+            rows + 1,
+            columns,
+            height_ratios=[*[1.0] * rows, 0.12],
+            hspace=0.08 if laid_out else 0.7,
+            wspace=0.05 if laid_out else 0.45,
         )
+        ax.set_subplotspec(grid[rows, :])  # the frame becomes the row of the key
         units = names(quality.data, "unit")
+        first = str(shown[0])
+        order = np.argsort(quality.data["value"].sel(measure=first).values, kind="stable")  # NaN last
+        by = f"units, by {MEANING.get(first, (first,))[0]}" if len(shown) > 1 else "units, sorted"
+        _key(ax, quality.data.sel(measure=list(shown)))
         for k, name in enumerate(shown):
             panel = ax.figure.add_subplot(grid[k // columns, k % columns])
-            _panel(panel, quality, str(name), units, last=k + columns >= len(shown))
+            _panel(panel, quality, str(name), units, order, by if k + columns >= len(shown) else "")
     return ax
 
 
-def _panel(ax: Axes, quality: Quality, name: str, units: list[object], *, last: bool) -> None:
+def _key(ax: Axes, data: Dataset) -> None:
+    """What dots, lines and triangles are, below the panels."""
+    from matplotlib.lines import Line2D
+
+    dot: dict[str, Any] = {"marker": "o", "markersize": 4, "linestyle": "none", "color": PALETTE[0]}
+    shown = []
+    if np.isfinite(data["q"].values).any():
+        shown += [
+            Line2D([], [], label="q at most 0.05, or no test", **dot),
+            Line2D([], [], label="q above 0.05", markerfacecolor="white", **dot),
+        ]
+    if np.isfinite(data["ci_low"].values).any():
+        shown.append(Line2D([], [], color=FAINT, linewidth=1.6, label="interval (triangle: goes on)"))
+    if np.isfinite(data["null_mean"].values).any():
+        shown.append(Line2D([], [], color=BEST, linewidth=0.9, linestyle="--", label="chance, mean"))
+    if shown:
+        ax.legend(
+            handles=shown,
+            loc="center",
+            ncols=len(shown) if len(data["measure"]) > 3 else 2,
+            fontsize=8,
+        )
+
+
+def _panel(ax: Axes, quality: Quality, name: str, units: list[object], order: np.ndarray, by: str) -> None:
     at = quality.data.sel(measure=name)
     value, low, high, null, q = (
         np.asarray(at[key].values, dtype=np.float64)
         for key in ("value", "ci_low", "ci_high", "null_mean", "q")
     )
-    order = np.argsort(value, kind="stable")
-    order = order[np.isfinite(value[order])]
+    x = np.flatnonzero(np.isfinite(value[order]))  # a unit stands at one place in all panels
+    ax.set_xlim(-0.5 - 0.02 * order.size, order.size - 0.5 + 0.02 * order.size)
+    order = order[x]
     words, unit, _ = MEANING.get(name, (name, "", ""))
     dress(ax, grid="y")
     ax.set_title(words, fontsize=9, pad=4)
-    if last:
-        ax.set_xlabel("units, sorted", fontsize=8)
+    if by:
+        ax.set_xlabel(by, fontsize=8)
     if unit:
         ax.set_ylabel(unit, fontsize=8)
     ax.set_xticks([])
@@ -77,7 +114,6 @@ def _panel(ax: Axes, quality: Quality, name: str, units: list[object], *, last: 
         ax.text(0.5, 0.5, "no values", transform=ax.transAxes, ha="center", color=MUTED, fontsize=8)
         ax.set_yticks([])
         return
-    x = np.arange(order.size)
     ax.vlines(x, low[order], high[order], color=FAINT, linewidth=max(0.5, min(1.6, 60 / order.size)))
     sure = q[order] <= 0.05
     tested = np.isfinite(q[order]).any()
@@ -100,7 +136,7 @@ def _panel(ax: Axes, quality: Quality, name: str, units: list[object], *, last: 
         _decades(ax, value[order])
     else:
         _limits(ax, value[order], low[order], high[order], null)
-    ax.margins(x=0.03)
+        _go_on(ax, x, low[order], high[order])
     ax.tick_params(colors=INK, labelsize=7)
 
 
@@ -116,16 +152,33 @@ def _decades(ax: Axes, value: np.ndarray) -> None:
 
 
 def _limits(ax: Axes, value: np.ndarray, low: np.ndarray, high: np.ndarray, null: np.ndarray) -> None:
-    """Room for all values and most of the intervals: one that is very wide does not flatten the others."""
+    """Room for all values and the intervals; of many units very wide ones do not flatten the others."""
     ends = [float(value.min()), float(value.max())]
     if np.isfinite(null).any():
         ends.append(float(np.nanmean(null)))
     span = max(ends) - min(ends) or 1.0
     bottom, top = min(ends), max(ends)
-    for end, share in ((low, 0.05), (high, 0.95)):
+    rare = 0.0 if value.size <= _EVERY else 0.05
+    for end, share in ((low, rare), (high, 1 - rare)):
         known = end[np.isfinite(end)]
         if known.size:
             edge = float(np.quantile(known, share))
-            bottom, top = min(bottom, max(edge, bottom - span)), max(top, min(edge, top + span))
+            bottom, top = min(bottom, max(edge, bottom - 2 * span)), max(top, min(edge, top + 2 * span))
     room = 0.06 * (top - bottom or 1.0)
     ax.set_ylim(bottom - room, top + room)
+
+
+def _go_on(ax: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    """A triangle where an interval ends beyond the edge."""
+    bottom, top = ax.get_ylim()
+    for beyond, edge, marker in ((low < bottom, bottom, "v"), (high > top, top, "^")):
+        if beyond.any():
+            ax.scatter(
+                x[beyond],
+                np.full(beyond.sum(), edge),
+                s=10,
+                marker=marker,
+                color=FAINT,
+                clip_on=False,
+                zorder=4,
+            )

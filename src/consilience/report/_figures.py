@@ -65,8 +65,8 @@ def _encoding(result: Any) -> str:
 
 
 def _quality(result: Any) -> str:
-    said = "For each measure all units from lowest to highest value, with intervals (lines)"
-    said += "; filled: q at most 0.05" if _there(result.data["q"]) else ""
+    said = "For each measure all units, in the order of the first measure's values, with intervals (lines)"
+    said += "; open: q above 0.05" if _there(result.data["q"]) else ""
     return said + ("; dashed: what chance gives." if _there(result.data["null_mean"]) else ".")
 
 

@@ -680,6 +680,31 @@ def test_numbers_change_places_inside_conditions():
     assert found.predictions.sizes["trial"] == 30
 
 
+def test_targets_of_trials_that_depend_on_the_stimulus_are_warned_of():
+    rng = np.random.default_rng(0)
+    stimulus, speed = np.repeat(np.arange(12), 8), rng.normal(size=12)
+    x = rng.normal(size=(12, 20))[stimulus] + rng.normal(size=(96, 20))
+    data = cs.responses(x, stimulus=stimulus, repeat="count")
+    reaction = speed[stimulus] + 0.5 * rng.normal(size=96)
+    for target in (reaction, np.where(reaction > 0, "left", "right")):
+        with pytest.warns(cs.ConsilienceWarning, match=r"repeats-split.*groups='stimulus'"):
+            cs.decode(data, target, **NONE)
+    cs.decode(
+        data.assign_coords(reaction=("trial", reaction)), "reaction", groups="stimulus", **NONE
+    )  # is silent
+    cs.decode(data, reaction - np.array([reaction[stimulus == s].mean() for s in stimulus]), **NONE)
+
+
+def test_blocks_with_a_drift_are_warned_of_though_few():
+    rng = np.random.default_rng(0)
+    label = np.repeat(np.array(["a", "b", "a", "b"]), 30)
+    noise = rng.normal(size=(120, 20))
+    drift = np.cumsum(rng.normal(size=(120, 20)), axis=0) / np.sqrt(60)
+    with pytest.warns(cs.ConsilienceWarning, match="neighbours-alike"):
+        cs.decode(cs.responses(noise + drift, stimulus=np.arange(120), label=label), "label", **NONE)
+    cs.decode(cs.responses(noise, stimulus=np.arange(120), label=label), "label", **NONE)
+
+
 def test_missing_labels_are_counted_not_made_a_class():
     data = trials()
     labels = data["object"].values

@@ -13,7 +13,7 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
 from consilience._core._seeds import Seed
 from consilience.analyses._decode_across import training_parts
-from consilience.analyses._decode_relabel import constant_within, exchanged, relabeller
+from consilience.analyses._decode_relabel import constant_within, depends_on, exchanged, relabeller
 from consilience.analyses._decode_target import WHO, Target, label_of
 from consilience.linalg import constant_columns
 from consilience.stats import (
@@ -266,6 +266,17 @@ def _groups(
     per_class = _groups_of_classes(target, stimulus)
     several = per_class is None or bool((per_class > 1).any())
     leaks = repeats and of_stimuli and several
+    by_trial = groups is None or groups in ("trial", "auto")
+    if by_trial and repeats and not of_stimuli and (run is None or _shared(stimulus, run)):
+        met = sides is None or bool(set(stimulus[sides[0]]) & set(stimulus[sides[1]]))
+        if met and depends_on(stimulus, target):
+            warn(
+                "repeats-split",
+                f"{target.names[0]!r} depends on the stimulus, and repeats of one stimulus stand in training and test, "
+                "so what is decoded may be the stimulus.",
+                "groups='stimulus' keeps repeats together; or decode the trials of one stimulus, or the target less "
+                "its mean for each stimulus.",
+            )
     if groups is None or groups == "trial" or (groups == "auto" and run is not None):
         if sides is not None and not set(stimulus[sides[0]]) & set(stimulus[sides[1]]):
             leaks = False

@@ -10,7 +10,7 @@ from consilience._core._errors import warn
 from consilience.analyses._decode_target import Target
 from consilience.stats import group_permutations, label_permutations, permutations, stretches
 
-__all__ = ["constant_within", "exchanged", "relabeller"]
+__all__ = ["constant_within", "depends_on", "exchanged", "relabeller"]
 
 
 def constant_within(owner: np.ndarray, key: np.ndarray) -> bool:
@@ -39,7 +39,7 @@ def exchanged(
     if mean <= 2 * by_chance:
         return single
     alike = _likeness_of_neighbours(x, target.codes)
-    if alike <= max(0.1, 4 / np.sqrt(target.codes.size)):
+    if alike == 0.0:
         return single  # trials that were only sorted by class
     said = (
         f"trials of one class come in stretches of {mean:.1f} in a row ({by_chance:.1f} by chance), and neighbours are "
@@ -61,15 +61,59 @@ def exchanged(
 
 
 def _likeness_of_neighbours(x: np.ndarray, codes: np.ndarray) -> float:
-    """Mean over units of the correlation of each trial with the next, class means taken out."""
+    """Mean over units of the correlation of each trial with the next, class means taken out; 0 where trials up to
+    ``_REACH`` apart are no more alike than when those of a class change places (p > 1 / 200).
+    """
     z = x.mean(axis=1, dtype=np.float64)
     for c in np.unique(codes):
         z[codes == c] -= z[codes == c].mean(axis=0)
-    size = (z * z).mean(axis=0)
-    varying = size > 0
-    if not varying.any():
+    size = np.sqrt((z * z).mean(axis=0))
+    z = z[:, size > 0] / size[size > 0]
+    if not z.size:
         return 0.0
-    return float(((z[1:] * z[:-1]).mean(axis=0)[varying] / size[varying]).mean())
+    few = z[:, :: -(-z.shape[1] // 100)]
+    rng = np.random.default_rng(0)
+    drawn = (few[np.lexsort((rng.random(codes.size), codes))[_places(codes)]] for _ in range(199))
+    if _near(few) <= max(_near(one) for one in drawn):
+        return 0.0
+    return float((z[1:] * z[:-1]).mean())
+
+
+_REACH = 5
+
+
+def _near(z: np.ndarray) -> float:
+    return sum(float(np.vdot(z[k:], z[:-k])) for k in range(1, min(_REACH + 1, len(z))))
+
+
+def _places(codes: np.ndarray) -> np.ndarray:
+    """Where each row stands once rows are sorted by class."""
+    return np.argsort(np.argsort(codes, kind="stable"), kind="stable")
+
+
+def depends_on(owner: np.ndarray, target: Target) -> bool:
+    """Does the target vary more between groups than when rows change places (p <= 1 / 200)?"""
+    if target.codes is not None:
+        assert target.classes is not None
+        y = (target.codes[:, None] == np.arange(target.classes.size)).astype(np.float64)
+    else:
+        assert target.values is not None
+        v = target.values
+        y = np.concatenate([np.cos(v), np.sin(v)], axis=1) if target.circular else v
+    size = np.abs(y).max(axis=0)
+    y = y / np.where(size > 0, size, 1.0)
+    y = y - y.mean(axis=0)
+    y = y / np.where((scale := y.std(axis=0)) > 0, scale, 1.0)
+    order = np.argsort(owner, kind="stable")
+    first = np.flatnonzero(np.diff(owner[order], prepend=owner.min() - 1))
+    count = np.diff(np.append(first, owner.size))[:, None]
+
+    def between(rows: np.ndarray) -> np.ndarray:
+        return (np.add.reduceat(y[rows], first) ** 2 / count).sum(axis=0)
+
+    rng = np.random.default_rng(0)
+    null = np.max([between(rng.permutation(owner.size)) for _ in range(199)], axis=0)
+    return bool((between(order) > null + 1e-9 * owner.size).any())
 
 
 def relabeller(

@@ -119,3 +119,13 @@ def test_a_pickled_array_is_refused_and_not_run(tmp_path):
 def test_the_table_ends_with_arrays():
     assert _sources.SOURCES[-1].name == "array"
     assert len({source.name for source in SOURCES}) == len(SOURCES)
+
+
+def test_milliseconds_are_said_on_reading(tmp_path):
+    rng = np.random.default_rng(0)
+    spikes = [np.sort(rng.uniform(0, 600_000, 500)).round() for _ in range(2)]
+    rec = cs.Recording(name="x", spikes=spikes, observed=cs.Intervals([0], [600_000]))
+    cs.sources.write_nwb(rec, tmp_path / "x.nwb", session_start="2020-01-01T00:00:00+00:00")
+    with pytest.warns(cs.ConsilienceWarning, match="not-seconds.*whole numbers: milliseconds or samples"):
+        read = cs.read(tmp_path / "x.nwb")
+    assert [caution.code for caution in read.cautions] == ["not-seconds"]

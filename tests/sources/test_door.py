@@ -126,6 +126,6 @@ def test_milliseconds_are_said_on_reading(tmp_path):
     spikes = [np.sort(rng.uniform(0, 600_000, 500)).round() for _ in range(2)]
     rec = cs.Recording(name="x", spikes=spikes, observed=cs.Intervals([0], [600_000]))
     cs.sources.write_nwb(rec, tmp_path / "x.nwb", session_start="2020-01-01T00:00:00+00:00")
-    with pytest.warns(cs.ConsilienceWarning, match="not-seconds.*whole numbers: milliseconds or samples"):
+    with pytest.warns(cs.ConsilienceWarning, match="not-seconds.*whole numbers.*milliseconds or samples"):
         read = cs.read(tmp_path / "x.nwb")
     assert [caution.code for caution in read.cautions] == ["not-seconds"]

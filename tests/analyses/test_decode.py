@@ -292,10 +292,12 @@ def test_training_that_knows_nothing_is_not_told_from_chance_by_test_trials_that
     line = cs.decode(timed, "choice", **QUICK, rng=0)
     np.testing.assert_allclose(square.data["p"], line.data["p"])
     np.testing.assert_allclose(np.diagonal(square.generalisation["ci_low"]), line.data["ci_low"][0])
-    number = cs.decode(data, "angle", **sides, **QUICK, rng=0)
+    with pytest.warns(cs.ConsilienceWarning, match="interval-withheld"):
+        number = cs.decode(data, "angle", **sides, **QUICK, rng=0)
+    assert np.isnan(number.interval).all()
     assert 0 < number.data["p"].item() <= 1
     with pytest.warns(cs.ConsilienceWarning, match="sides-overlap"):
-        cs.decode(data, "angle", train_on={"position": "up"}, **QUICK, rng=0)
+        cs.decode(data, "angle", train_on={"position": "up"}, n_boot=0, n_perm=99, rng=0)
 
 
 # -- what must not leak ----------------------------------------------------------------------------------------------
@@ -675,7 +677,7 @@ def test_numbers_change_places_inside_conditions():
     x = np.random.default_rng(1).normal(size=(60, 4))
     side = np.repeat([0, 1], 30)
     data = cs.responses(x, stimulus=np.arange(60), side=side, speed=x[:, 0] + 10 * side)
-    found = cs.decode(data, "speed", train_on={"side": 0}, test_on={"side": 1}, **QUICK, rng=0)
+    found = cs.decode(data, "speed", train_on={"side": 0}, test_on={"side": 1}, n_boot=0, n_perm=99, rng=0)
     assert found.data["p"].item() == 0.01
     assert found.predictions.sizes["trial"] == 30
 

@@ -105,7 +105,7 @@ def decode(
         times that do not match; a model that fails.
     ConsilienceWarning : ``repeats-split``, ``neighbours-alike``, ``shuffled-series``, ``few-relabellings``,
         ``few-blocks``, ``constant-units``, ``time-breaks``, ``times-left-out``, ``few-to-train``, ``class-untested``,
-        ``angle-units``.
+        ``interval-withheld``, ``angle-units``.
 
     References
     ----------

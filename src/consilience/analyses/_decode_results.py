@@ -199,7 +199,7 @@ def _methods(said: dict[str, Any]) -> tuple[str, ...]:
         )
     if said["n_perm"]:
         lines.append(f"p-values are from {said['n_perm']} {test}, with all fits repeated.")
-    if said["n_boot"]:
+    if said["n_boot"] and (said["n_classes"] or not said.get("across")):
         fixed = "n_samples" in said or said["folds"] is not None or bool(said.get("single_split"))
         across = bool(said.get("across"))
         doubled = (fixed or not said["n_classes"]) and not across

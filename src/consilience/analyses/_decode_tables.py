@@ -250,7 +250,14 @@ def value_tables(
     value = np.stack([part.values()[0] for part in parts], axis=1)
     out = {name: np.full(value.shape, np.nan) for name in FIELDS}
     out["value"] = value
-    if n_boot and score.name != "r2":
+    if n_boot and design.across:
+        warn(
+            "interval-withheld",
+            "of numbers trained and tested on different conditions there is no interval that holds where the training "
+            "trials know nothing; p does.",
+            "n_boot=0 where that is known.",
+        )
+    elif n_boot and score.name != "r2":
         weights = design.weights(n_boot, seed.stream("bootstrap"))
         deals = [design.deal(seed.child(f"deal{k}")) for k in range(n_deals)] if design.deal else []
         ends = [_value_interval(part, design, weights, deals, level) for part in parts]
@@ -301,13 +308,8 @@ def _value_interval(
     base: Any = max(1, design.blocks - 1)
     tested = design.blocks / base * np.nanvar(scaled(part.values(weights=w)), axis=0, ddof=1)
     others = [scaled(part.on(splits)) for splits in deals]
-    spread, df = _spread(scaled(value), others), base
-    if design.across:
-        more, more_df = training_variance(design, lambda splits: scaled(part.on(splits)))
-        variance, df = added(tested + spread, base, np.maximum(more, tested), more_df)
-    else:
-        variance = 2.0 * tested + spread
-    away = distributions.t.ppf((1 + level) / 2, df) * np.sqrt(variance)
+    variance = 2.0 * tested + _spread(scaled(value), others)
+    away = distributions.t.ppf((1 + level) / 2, base) * np.sqrt(variance)
     low, high = scaled(value) - away, scaled(value) + away
     if correlation:
         return np.fmin(np.tanh(low), value), np.fmax(np.tanh(high), value)

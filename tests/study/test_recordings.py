@@ -15,7 +15,7 @@ def folder(tmp_path):
     for u in range(6):
         rate = tuning[np.arange(40) % 10, u]
         times = [t + np.sort(rng.uniform(0, 0.5, size=rng.poisson(r / 2))) for t, r in zip(onset, rate)]
-        trains.append(np.concatenate(times))
+        trains.append(np.concatenate([[0.2], *times, [41.9]]))  # spikes around all trials
     np.savez(
         tmp_path / "session.npz",
         times=np.concatenate(trains),

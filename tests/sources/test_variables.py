@@ -244,7 +244,7 @@ def test_variables_that_do_not_fit(mat, options, words):
 def test_objects_of_matlab_are_named_and_not_read(tmp_path):
     found = variables(write_mat73(tmp_path / "x.mat"))
     assert "table: not read" in repr(found)
-    with pytest.raises(cs.InputError, match="an object of MATLAB") as caught:
+    with pytest.raises(cs.InputError, match="a table of MATLAB") as caught:
         found["table"]
     assert caught.value.code == "not-read"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from consilience._cli._text import clean, counted, table
 from consilience._core._errors import InputError
 
 __all__ = ["command"]
+
+_MOST_UNREAD = 12  # variables that are not read, a sentence each
 
 
 def command(*, file: str, as_json: bool, options: tuple[str, ...] = ()) -> int:
@@ -85,14 +88,19 @@ def _variables(file: str, *, as_json: bool) -> int:
     """What stands in a file of which several variables could be meant."""
     from consilience.sources import Finding, variables
 
-    facts = [("holds", line.strip()) for line in repr(variables(file)).splitlines()[1:]]
+    found = variables(file)
+    facts = [("holds", line.strip()) for line in repr(found).splitlines()[1:]]
+    unread = [
+        Finding("warning", "not-read", entry.sentence(name))
+        for name, entry in islice(found.unread(), _MOST_UNREAD)
+    ]
     say = Finding(
         "hint",
         "which-member",
         "several variables; name those that are meant: --option spikes=NAME (signals, trials, events), or in Python "
         "cs.read(path, spikes='NAME'); for other arrays cs.sources.variables(path)['NAME'] and cs.responses",
     )
-    return _recording(file, facts, [say], as_json=as_json)
+    return _recording(file, facts, [*unread, say], as_json=as_json)
 
 
 def _result(file: str, *, as_json: bool) -> int:

@@ -15,7 +15,7 @@ from consilience._responses import KINDS
 from consilience.sources._columns import read_columns, table_of_times
 from consilience.sources._parts import Parts, SignalParts, TableParts
 from consilience.sources._spikes_of import seconds_of, spikes_of
-from consilience.sources._variables import Variables, is_matlab, open_variables
+from consilience.sources._variables import Unread, Variables, is_matlab, not_read, open_variables
 from consilience.sources._zarr import is_zarr
 
 __all__ = ["is_of_variables", "read_of_variables"]
@@ -168,6 +168,9 @@ def _is_column(values: Any) -> bool:
 
 def _column(values: Any, name: str, who: str) -> np.ndarray:
     if isinstance(values, list):
+        other = next((entry for entry in values if isinstance(entry, Unread)), None)
+        if other is not None:
+            raise not_read(other, name, who)
         plain = [
             entry.item() if isinstance(entry, np.ndarray) and entry.ndim == 0 else entry for entry in values
         ]
@@ -177,6 +180,8 @@ def _column(values: Any, name: str, who: str) -> np.ndarray:
             f"{who}: column {shorten(name, 40)} must have one number or text in each row.", code="bad-label"
         )
     array = np.asarray(values)
+    if array.dtype.kind == "U":  # rows of a char array are filled up with blanks
+        array = np.char.rstrip(array, " ")
     return array.reshape(-1) if array.ndim == 0 or array.size == max(array.shape) else array
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience.sources._files import check_room, read_bytes_limit
+from consilience.sources._matlab_objects import unread_object
 from consilience.sources._variables import Unread
 
 __all__ = ["filled", "flat", "read_mat5"]
@@ -134,12 +135,15 @@ class _Reader:
         return name, flat(values.astype(wanted).reshape(sizes, order="F"))
 
     def _named_only(self, content: memoryview, at: int, what: int) -> tuple[str, Any]:
-        """Functions have flags, dimensions and a name; opaque objects (table, datetime, string) flags and a name."""
+        """Functions have flags, dimensions and a name; opaque objects (table, datetime, string) flags, a name, the
+        system of types and the name of their class."""
         if what == 16:
             at = _tag(content, at, self.order)[3]
-        _, start, stop, _ = _tag(content, at, self.order)
-        why = "an object of MATLAB (table, string, datetime, function handle); save it as a struct or numbers"
-        return bytes(content[start:stop]).decode("latin-1"), Unread(why)
+        texts = []
+        for _ in range(1 if what == 16 else 3):
+            _, start, stop, at = _tag(content, at, self.order)
+            texts.append(bytes(content[start:stop]).decode("latin-1"))
+        return texts[0], unread_object("function_handle" if what == 16 else texts[2])
 
     def _nested(self, content: memoryview, at: int, what: int, count: int, deep: int) -> Any:
         names = [""]

@@ -10,6 +10,7 @@ import numpy as np
 from consilience._core._errors import InputError
 from consilience.sources._files import check_room
 from consilience.sources._matlab import filled, flat
+from consilience.sources._matlab_objects import unread_object
 from consilience.sources._netcdf import look
 from consilience.sources._variables import Unread
 
@@ -17,6 +18,8 @@ __all__ = ["read_mat73"]
 
 _DEEPEST = 50
 _MOST = 2_000_000  # cells, structs and fields in all
+_OBJECTS = ("table", "datetime", "string", "function_handle", "categorical")
+_OLD_OBJECT = 2  # MATLAB_object_decode of a class as they were before 2008, which is stored as a struct
 
 
 def read_mat73(path: Path, *, who: str) -> dict[str, Any]:
@@ -45,22 +48,14 @@ class _Reader:
                 f"nested more than {_DEEPEST} deep" if deep > _DEEPEST else "beyond the number of cells read"
             )
         kind = _text(item.attrs.get("MATLAB_class", b""))
+        if item.attrs.get("MATLAB_object_decode", _OLD_OBJECT) != _OLD_OBJECT or kind in _OBJECTS:
+            return unread_object(kind)
         if isinstance(item, h5py.Group):
             if "MATLAB_sparse" in item.attrs:
                 return _sparse(item)
             return self._struct(item, deep)
-        if "MATLAB_object_decode" in item.attrs or kind in (
-            "table",
-            "datetime",
-            "string",
-            "function_handle",
-            "categorical",
-        ):
-            return Unread(
-                "an object of MATLAB (table, string, datetime, function handle); save it as a struct or numbers"
-            )
         if item.attrs.get("MATLAB_empty", 0):
-            return "" if kind == "char" else [] if kind == "cell" else np.empty(0)
+            return "" if kind == "char" else [] if kind in ("cell", "struct") else np.empty(0)
         if h5py.check_ref_dtype(item.dtype) is h5py.Reference:
             return [self.entry(self.file[r], deep + 1) if r else np.empty(0) for r in item[()].reshape(-1)]
         if item.dtype.names is not None and set(item.dtype.names) == {"real", "imag"}:
@@ -78,7 +73,7 @@ class _Reader:
         """A struct; or, where every field is an array of references of one size, a struct array."""
         import h5py
 
-        fields = list(group)
+        fields = _fields(group)
         arrays = [
             isinstance(group[name], h5py.Dataset)
             and h5py.check_ref_dtype(group[name].dtype) is h5py.Reference
@@ -100,10 +95,18 @@ def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
+def _fields(group: Any) -> list[str]:
+    """The fields of a struct in MATLAB's order, where the file says it; HDF5 lists them by the alphabet."""
+    there = list(group)
+    said = np.atleast_1d(group.attrs.get("MATLAB_fields", []))
+    names = ["".join(map(_text, np.atleast_1d(one))) for one in said]
+    return names if sorted(names) == there else there
+
+
 def _characters(values: np.ndarray) -> Any:
-    """uint16 codes, transposed as MATLAB's axes are: one text, or one per row."""
-    codes = np.atleast_2d(values.T)
-    rows = ["".join(chr(int(c)) for c in row) for row in codes]
+    """UTF-16 codes, transposed as MATLAB's axes are: one text, or one per row."""
+    codes = np.atleast_2d(values.T).astype("<u2")
+    rows = [row.tobytes().decode("utf-16-le", "replace") for row in codes]
     return rows[0] if len(rows) == 1 else np.array(rows, dtype=str)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
-from consilience.sources._variables import Variables
+from consilience.sources._variables import Unread, Variables, not_read
 
 __all__ = ["seconds_of", "spikes_of"]
 
@@ -73,6 +73,8 @@ def _trains(
             yield from _trains(one, inner, name, who)
     elif isinstance(entry, np.ndarray):
         yield place, entry, struct
+    elif isinstance(entry, Unread):
+        raise not_read(entry, name, who)
     else:
         raise InputError(
             f"{who}: {shorten(f'{name} {place}'.rstrip(), 60)} holds {type(entry).__name__}, and spike times are "

@@ -14,7 +14,7 @@ from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
 from consilience.sources._files import check_file, check_path_text, show, signature
 
-__all__ = ["Stored", "Unread", "Variables", "is_matlab", "open_variables", "variables"]
+__all__ = ["Stored", "Unread", "Variables", "is_matlab", "not_read", "open_variables", "variables"]
 
 _MOST = 24  # variables in a listing
 
@@ -30,9 +30,16 @@ class Stored:
 
 @dataclass(frozen=True)
 class Unread:
-    """What stands in the file and is not read, and why."""
+    """What stands in the file and is not read, why, and what to do (with ``{name}`` and ``{last}``, its last part)."""
 
     why: str
+    remedy: str = ""
+
+    def sentence(self, name: str) -> str:
+        """``'trials' is a table of MATLAB, which is not read; ...``."""
+        plain = name if name.replace(".", "").replace("_", "").isalnum() and name.isascii() else "x"
+        remedy = self.remedy.format(name=plain, last=plain.rpartition(".")[2])
+        return f"{shorten(name, 60)} is {self.why}, which is not read" + (f"; {remedy}" if remedy else "")
 
 
 class Variables(Mapping[str, Any]):
@@ -82,6 +89,11 @@ class Variables(Mapping[str, Any]):
         """What is there, in one line."""
         return "; ".join(self._entries(_MOST)) or "nothing"
 
+    def unread(self) -> Iterator[tuple[str, Unread]]:
+        """(dotted name, what it is) of everything that is there and not read; of a list the first that is not."""
+        for name, entry in self._tree.items():
+            yield from _unread(entry, str(name))
+
     def _entries(self, most: int) -> list[str]:
         every = [f"{_clean(name)}: {_what(entry)}" for name, entry in self._tree.items()]
         return every[:most] + ([f"and {len(every) - most} more"] if len(every) > most else [])
@@ -90,13 +102,29 @@ class Variables(Mapping[str, Any]):
         if isinstance(entry, Stored):
             return entry.load()
         if isinstance(entry, Unread):
-            raise InputError(
-                f"{self._name}: the variable {shorten(name, 60)} is {entry.why}, which is not read.",
-                code="not-read",
-            )
+            raise not_read(entry, name, self._name)
         if isinstance(entry, Mapping) and not isinstance(entry, Variables):
             return Variables(entry, name=f"{self._name}: {name}" if self._name else name)
         return entry
+
+
+def not_read(entry: Unread, name: str, who: str) -> InputError:
+    return InputError(f"{who}: the variable {entry.sentence(name)}.", code="not-read")
+
+
+def _unread(entry: Any, name: str) -> Iterator[tuple[str, Unread]]:
+    if isinstance(entry, Unread):
+        yield name, entry
+    elif isinstance(entry, Mapping):
+        for key, one in entry.items():
+            yield from _unread(one, f"{name}.{key}")
+    elif isinstance(entry, list):
+        seen = set()
+        for one in entry:
+            for place, found in _unread(one, name):
+                if place not in seen:
+                    seen.add(place)
+                    yield place, found
 
 
 def _field(entry: Any, rest: str, name: str, where: str) -> Any:

@@ -436,3 +436,44 @@ def test_a_sample_at_the_centre_is_known_beside_nan_and_a_signal_may_be_empty():
         empty.epoch(on=[1.0], window=(0, 1), stimulus=["a"])
     chosen = cs.Signal(np.zeros((3, 2)), np.arange(3.0)).select(np.array([False, True], dtype=object))
     assert chosen.channels.tolist() == [1]
+
+
+def _asked_wrongly():
+    rec = recording(signals={"pos": cs.Signal(np.zeros((500, 2)), np.arange(500) / 10, unit="cm")})
+    trials = rec.epoch(on="trials", window=(0, 0.5), bin=0.1)
+    return {
+        "bins without a width": (lambda: rec.bin(of="pos"), "say how wide the bins are"),
+        "epochs around nothing": (lambda: rec.epoch(window=(0, 1)), "one of 'trials', 'licks'"),
+        "no units": (rec.select, "say which units"),
+        "no intervals": (rec.restrict, "within must be"),
+        "a kernel without a width": (lambda: cs.smooth(trials), "say how wide the kernel is"),
+        "a baseline without a window": (lambda: cs.baseline(trials), "window must be"),
+        "text for a width": (lambda: rec.bin("0.1"), "must be a number"),
+        "a span of time": (lambda: rec.bin(np.timedelta64(1, "s")), "must be a number"),
+        "a width below float": (lambda: rec.epoch(on="trials", window=(0, 1), bin=1e-300), "in number"),
+        "a width below float, of all": (lambda: rec.bin(1e-300), "in number"),
+        "three ends": (lambda: rec.epoch(on="trials", window=(0, 1, 2)), "window must be"),
+        "an array for a name": (lambda: rec.epoch(on="trials", window=(0, 1), of=np.zeros(2)), "of="),
+        "an array for a rule": (lambda: rec.bin(0.1, reduce=np.zeros(2)), "reduce"),
+        "a number for a system": (lambda: rec.bin(0.1, system=3), "system must be text"),
+        "an array for a label": (lambda: cs.psth(trials, by=np.zeros(2)), "on trial"),
+        "a list for a label": (lambda: cs.baseline(trials, window=(0, 0.2), by=["a"]), "label on trial"),
+        "a signal by its name": (lambda: rec.span("pos"), "rec.signals"),
+        "a list for columns": (lambda: cs.Events([1.0], [2]), "columns must be a mapping"),
+        "a list for units": (lambda: cs.Recording(spikes=[[1.0]], units=["a"]), "units must be a mapping"),
+        "a list for attrs": (lambda: cs.Recording(spikes=[[1.0]], attrs=["a"]), "attrs must be a mapping"),
+        "a list for a name": (lambda: cs.Recording(["a"], spikes=[[1.0]]), "name must be text"),
+        "one number for trains": (lambda: cs.SpikeTrains.from_list(3), "one array of spike times"),
+        "a unit before the first": (lambda: rec.spikes.of(-1), "between 0 and 3"),
+        "a name for a number": (lambda: rec.spikes.select("a"), "Recording.select takes names"),
+        "no intervals for spikes": (lambda: rec.spikes.within("trials"), "must be cs.Intervals"),
+    }
+
+
+@pytest.mark.parametrize("what", list(_asked_wrongly()))
+def test_what_is_missing_or_of_another_type_is_said_in_words(what):
+    call, words = _asked_wrongly()[what]
+    with pytest.raises(cs.InputError, match=words):
+        call()
+    rec = recording()
+    np.testing.assert_array_equal(rec.epoch("trials", window=(0, 1)), rec.epoch(on="trials", window=(0, 1)))

@@ -36,6 +36,7 @@ def check_option(value: object, options: Iterable[str], *, name: str, who: str) 
 def check_count(value: object, *, name: str, who: str, minimum: int = 0, maximum: int | None = None) -> int:
     """Returns ``value`` as int if it is a whole number in [minimum, maximum]."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    whole = whole and getattr(getattr(value, "dtype", None), "kind", "i") != "m"  # a span of time
     if not whole or value < minimum or (maximum is not None and value > maximum):  # type: ignore[operator]
         bound = f"at least {minimum}" if maximum is None else f"between {minimum} and {maximum}"
         raise InputError(
@@ -55,7 +56,10 @@ def check_number(
 ) -> float:
     """Returns ``value`` as float if it is a real number in (low, high), or in [low, high] when ``closed``."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    number = float(value) if real else math.nan  # type: ignore[arg-type]
+    try:
+        number = float(value) if real else math.nan  # type: ignore[arg-type]
+    except (TypeError, OverflowError):  # a span of time, a whole number of 400 digits
+        number = math.nan
     inside = low <= number <= high if closed else low < number < high
     if not inside:
         bracket = f"[{low:g}, {high:g}]" if closed else f"({low:g}, {high:g})"

@@ -21,6 +21,8 @@ from consilience._recording._epoch import (
     _source,
     _unit_of,
     _with_units,
+    check_bins,
+    name_of,
 )
 from consilience._recording._intervals import Intervals
 from consilience._recording._signal import Signal
@@ -34,7 +36,7 @@ __all__ = ["bin_recording"]
 
 def bin_recording(
     recording: Recording,
-    width: float,
+    width: float | None,
     *,
     within: Any,
     reduce: str | None,
@@ -43,7 +45,10 @@ def bin_recording(
 ) -> xr.DataArray:
     """See `Recording.bin`."""
     who = "Recording.bin"
+    if width is None:
+        raise InputError(f"{who}: say how wide the bins are, in seconds: rec.bin(0.1).", code="bad-parameter")
     width = check_number(width, name="width", who=who, low=0.0)
+    named = name_of(recording, system, who)
     source = _source(recording, of, who)
     start, many, centres = _grid(recording, within, source, width, who)
     total, columns = int(many.sum()), len(recording.unit_names) if source is None else source.channels.size
@@ -52,7 +57,11 @@ def bin_recording(
     out = np.zeros((total, columns), dtype=np.float32 if source is None else np.float64)
     if source is None:
         assert recording.spikes is not None
-        rule = kind = str(check_option(reduce or "count", _SPIKE_RULES, name="reduce (of spikes)", who=who))
+        rule = kind = str(
+            check_option(
+                "count" if reduce is None else reduce, _SPIKE_RULES, name="reduce (of spikes)", who=who
+            )
+        )
         count_in_bins(recording.spikes, start, many, width, at, out)
         if rule == "rate":
             out /= np.float32(width)
@@ -86,7 +95,7 @@ def bin_recording(
         dims=("time", "unit"),
         time=centres[~missing],
         unit=units,
-        system=system or recording.name,
+        system=named,
     )
     data = _with_units(data, recording.units if source is None else source.columns)
     data.attrs |= {"reduce": rule, "bin": width, "time_units": "s", "recording": recording.name} | _unit_of(
@@ -140,6 +149,7 @@ def _grid(
     else:
         anchor = base.start[np.searchsorted(base.start, pieces.start, side="right") - 1]
     fuzz = _FUZZ + on_edge(pieces.start, pieces.stop) / width
+    check_bins(float(np.abs([pieces.start - anchor, pieces.stop - anchor]).max()) / width, width, who)
     first = np.ceil((pieces.start - anchor) / width - fuzz).astype(np.int64)
     many = np.floor((pieces.stop - anchor) / width + fuzz).astype(np.int64) - first
     some = many > 0

@@ -58,8 +58,13 @@ def check_times(values: Any, *, name: str, who: str, finite: bool = True) -> np.
 
 def check_columns(columns: Mapping[str, Any] | None, n: int, *, who: str, what: str) -> dict[str, np.ndarray]:
     """Columns of a table with one entry for each of ``n``; text of any width becomes str."""
+    if columns is not None and not hasattr(columns, "items"):
+        raise InputError(
+            f"{who}: columns must be a mapping {{name: one entry for each {what}}}, got {shorten(columns, 60)}.",
+            code="bad-label",
+        )
     out = {}
-    for name, entries in (columns or {}).items():
+    for name, entries in () if columns is None else columns.items():
         try:
             values = np.asarray(entries)
         except ValueError:  # ragged

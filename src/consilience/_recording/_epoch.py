@@ -31,6 +31,7 @@ __all__ = ["epoch"]
 
 _SPIKE_RULES = ("count", "rate")
 _SIGNAL_RULES = ("mean", "circular_mean", "min", "max", "sum", "std", "interpolate")
+_MOST_BINS = 1e12
 _FUZZ = 1e-6  # share of a bin by which a window may miss a whole number of bins
 
 
@@ -109,7 +110,7 @@ def epoch(
     if bin is None:
         values, valid = values[:, 0], valid[:, 0]
     data = _labelled(
-        values, valid, times, ids, units, kind, system or recording.name, found.labels, missing, who
+        values, valid, times, ids, units, kind, name_of(recording, system, who), found.labels, missing, who
     )
     data = _with_units(data, unit_columns)
     data.attrs |= {"reduce": rule, "recording": recording.name} | _unit_of(source)
@@ -130,9 +131,27 @@ def _source(recording: Recording, of: str | None, who: str) -> Signal | None:
                 code="unknown-name",
             )
         of = known[0]
-    if of not in known:
+    if not isinstance(of, str) or of not in known:
         raise UnknownNameError(f"{who}: of={shorten(of, 60)} is not in this recording.{nearest(of, known)}")
     return None if of == "spikes" and recording.spikes is not None else recording.signals[of]
+
+
+def name_of(recording: Recording, system: Any, who: str) -> str:
+    if system is not None and not isinstance(system, str):
+        raise InputError(
+            f"{who}: system must be text, the name of the responses, got {shorten(system, 60)}.",
+            code="bad-parameter",
+        )
+    return system or recording.name
+
+
+def check_bins(many: float, width: float, who: str) -> None:
+    """Refuses more bins than any memory holds, before they are counted."""
+    if many > _MOST_BINS:
+        raise InputError(
+            f"{who}: bins of {width:g} s would be {many:.3g} in number; give their width in seconds.",
+            code="bad-window",
+        )
 
 
 def _parts(observed: Intervals, who: str) -> Intervals:
@@ -239,6 +258,7 @@ def _bins(
         return np.ones(start.size, dtype=np.int64), stop - start, None
     width = check_number(bin, name="bin", who=who, low=0.0)
     many, fuzz = (stop - start) / width, _FUZZ + on_edge(start, stop) / width
+    check_bins(float(many.max()), width, who)
     if whole:
         bins = np.floor(many + fuzz).astype(np.int64)
         if bins.max() < 1:
@@ -273,7 +293,10 @@ def _values(
         assert recording.spikes is not None
         unequal = bin is None and np.ptp((stop - start)[stop > start]) > on_edge(start, stop)
         rule = check_option(
-            reduce or ("rate" if unequal else "count"), _SPIKE_RULES, name="reduce (of spikes)", who=who
+            ("rate" if unequal else "count") if reduce is None else reduce,
+            _SPIKE_RULES,
+            name="reduce (of spikes)",
+            who=who,
         )
         _fits(start.size * most * len(recording.spikes) * 4, who)
         if bin is None:
@@ -303,7 +326,7 @@ def _signal_rule(source: Signal, reduce: str | None, who: str) -> str:
     angles = full_turn(source.unit) is not None
     rule = str(
         check_option(
-            reduce or ("circular_mean" if angles else "mean"),
+            ("circular_mean" if angles else "mean") if reduce is None else reduce,
             _SIGNAL_RULES,
             name="reduce (of a signal)",
             who=who,

@@ -127,6 +127,7 @@ class Intervals:
     def column(self, name: str, *, who: str = "Intervals.column") -> np.ndarray:
         """A column, or ``start_time`` or ``stop_time``."""
         own = {"start_time": self.start, "start": self.start, "stop_time": self.stop, "stop": self.stop}
+        name = str(name)
         if name in self.columns:
             return self.columns[name]
         if name in own:

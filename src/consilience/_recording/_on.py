@@ -45,6 +45,12 @@ def find_onsets(
     on: Any, intervals: Mapping[str, Intervals], events: Mapping[str, Events], *, whole: bool, who: str
 ) -> Onsets:
     """``on`` : "table", "table.column", Intervals, Events, or times (s)."""
+    if on is None:
+        known = ", ".join(map(repr, [*intervals, *events][:8]))
+        raise InputError(
+            f"{who}: say around what: on= times in seconds" + (f", or one of {known}." if known else "."),
+            code="bad-parameter",
+        )
     if isinstance(on, str):
         return _named(on, intervals, events, whole, who)
     if isinstance(on, Intervals):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -78,6 +79,14 @@ class Recording:
 
     def __post_init__(self) -> None:
         put = object.__setattr__  # frozen
+        for part in ("name", "subject", "session"):
+            said = getattr(self, part)
+            if said is None or (isinstance(said, Integral) and not isinstance(said, bool)):
+                put(self, part, "" if said is None else str(said))
+            elif not isinstance(said, str):
+                raise InputError(
+                    f"{_WHO}: {part} must be text, got {shorten(said, 60)}.", code="bad-recording"
+                )
         spikes = self.spikes
         if spikes is not None and not isinstance(spikes, SpikeTrains):
             if isinstance(spikes, (str, bytes, Mapping)) or not isinstance(spikes, Sequence):
@@ -109,12 +118,25 @@ class Recording:
                 code="bad-recording",
             )
         if self.observed is not None and not isinstance(self.observed, Intervals):
-            raise InputError(f"{_WHO}: observed must be cs.Intervals.", code="bad-recording")
-        if spikes is None and (self.units or not (self.signals or self.intervals or self.events)):
+            raise InputError(
+                f"{_WHO}: observed must be cs.Intervals(start, stop), got {shorten(self.observed, 60)}.",
+                code="bad-recording",
+            )
+        if not hasattr(self.units, "items"):
+            raise InputError(
+                f"{_WHO}: units must be a mapping {{column: one entry per unit}}, got {shorten(self.units, 60)}.",
+                code="bad-recording",
+            )
+        if spikes is None and (len(self.units) or not (self.signals or self.intervals or self.events)):
             what = "a unit table and no spikes" if self.units else "nothing in it"
             raise InputError(f"{_WHO}: there is {what}; give spikes or signals.", code="bad-recording")
         units = check_columns(self.units, 0 if spikes is None else len(spikes), who=_WHO, what="unit")
         put(self, "units", MappingProxyType(units))
+        if not isinstance(self.attrs, Mapping):
+            raise InputError(
+                f"{_WHO}: attrs must be a mapping {{name: text or number}}, got {shorten(self.attrs, 60)}.",
+                code="bad-recording",
+            )
         put(self, "attrs", MappingProxyType(dict(self.attrs)))
         if np.unique(self.unit_names).size != self.unit_names.size:
             raise InputError(f"{_WHO}: the names of units must differ.", code="repeated-units")
@@ -133,6 +155,11 @@ class Recording:
 
     def span(self, source: Signal | None = None) -> Intervals:
         """From the first to the last thing that was recorded (of one signal, if given), as one interval."""
+        if source is not None and not isinstance(source, Signal):
+            raise InputError(
+                f"Recording.span: source must be a cs.Signal, such as rec.signals['name'], got {shorten(source, 60)}.",
+                code="bad-recording",
+            )
         ends: list[float] = []
         for signal in [source] if source is not None else self.signals.values():
             if len(signal):
@@ -144,8 +171,8 @@ class Recording:
 
     def epoch(
         self,
+        on: Any = None,
         *,
-        on: Any,
         window: tuple[float, float] | None = None,
         bin: float | None = None,
         reduce: str | None = None,
@@ -197,7 +224,7 @@ class Recording:
 
     def bin(
         self,
-        width: float,
+        width: float | None = None,
         *,
         within: Intervals | str | None = None,
         reduce: str | None = None,
@@ -208,7 +235,7 @@ class Recording:
 
         Parameters
         ----------
-        width : of bins (s).
+        width : of bins (s); must be given.
         within : `Intervals`, or the name of a table of them. Default: what was observed. Bins start anew in each
             interval; where nothing is observed or given, at whole multiples of the width. Bins that were not recorded
             whole are left out, so that spikes, signals and any choice of units share their times.
@@ -220,9 +247,11 @@ class Recording:
         """
         return bin_recording(self, width, within=within, reduce=reduce, of=of, system=system)
 
-    def select(self, units: Any) -> Recording:
+    def select(self, units: Any = None) -> Recording:
         """The recording with some units: a mask, or their names in the order wanted."""
         who = "Recording.select"
+        if units is None:
+            raise InputError(f"{who}: say which units: their names, or a mask.", code="bad-label")
         if self.spikes is None:
             raise InputError(f"{who}: the recording has no spikes, so no units.", code="too-few")
         wanted = as_mask(np.atleast_1d(np.asarray(units)))
@@ -246,7 +275,7 @@ class Recording:
             table["unit"] = self.unit_names[index]
         return replace(self, spikes=self.spikes.select(index), units=table)
 
-    def restrict(self, within: Intervals | str) -> Recording:
+    def restrict(self, within: Intervals | str | None = None) -> Recording:
         """The recording with the spikes in some intervals only; ``observed`` says so. Signals and tables stay."""
         who = "Recording.restrict"
         if isinstance(within, str):

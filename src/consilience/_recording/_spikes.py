@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from consilience._core._errors import InputError, warn
+from consilience._core._params import check_count, shorten
 from consilience._recording._checks import check_times, frozen
 from consilience._recording._intervals import Intervals
 
@@ -72,6 +73,15 @@ class SpikeTrains:
     def from_list(cls, trains: Sequence[Any]) -> SpikeTrains:
         """From one array of spike times (s) per unit."""
         who = "cs.SpikeTrains.from_list"
+        if (
+            isinstance(trains, (str, bytes))
+            or not isinstance(trains, Iterable)
+            or getattr(trains, "ndim", 1) == 0
+        ):
+            raise InputError(
+                f"{who}: trains must be a list with one array of spike times (s) per unit, got {shorten(trains, 60)}.",
+                code="bad-time",
+            )
         each = [check_times(t, name=f"spike times of unit {i}", who=who) for i, t in enumerate(trains)]
         splits = np.r_[0, np.cumsum([t.size for t in each], dtype=np.int64)].astype(np.int64)
         return cls(np.concatenate(each) if each else np.empty(0), splits)
@@ -122,7 +132,9 @@ class SpikeTrains:
 
     def of(self, unit: int) -> np.ndarray:
         """Spike times (s) of one unit by its number."""
-        return self.times[self.splits[unit] : self.splits[unit + 1]]
+        most = len(self) - 1
+        row = check_count(unit, name="unit", who="cs.SpikeTrains.of", maximum=most)
+        return self.times[self.splits[row] : self.splits[row + 1]]
 
     @property
     def counts(self) -> np.ndarray:
@@ -136,11 +148,23 @@ class SpikeTrains:
 
     def select(self, units: Any) -> SpikeTrains:
         """The units of a mask or of numbers, in that order."""
-        index = np.atleast_1d(np.arange(len(self))[units])
+        try:
+            index = np.atleast_1d(np.arange(len(self))[units]).ravel()
+        except (IndexError, TypeError, ValueError):
+            raise InputError(
+                f"cs.SpikeTrains.select: units must be a mask, or numbers below {len(self)}, got "
+                f"{shorten(units, 60)}; Recording.select takes names.",
+                code="bad-label",
+            ) from None
         return SpikeTrains.from_list([self.of(i) for i in index])
 
     def within(self, intervals: Intervals) -> SpikeTrains:
         """The spikes that lie in any of the intervals; every unit stays."""
+        if not isinstance(intervals, Intervals):
+            raise InputError(
+                f"cs.SpikeTrains.within: intervals must be cs.Intervals(start, stop), got {shorten(intervals, 60)}.",
+                code="bad-intervals",
+            )
         keep = intervals.contains(self.times)
         counts = np.bincount(self.owners[keep], minlength=len(self))
         return SpikeTrains(self.times[keep], np.r_[0, np.cumsum(counts)])

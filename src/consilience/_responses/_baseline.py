@@ -23,7 +23,7 @@ def baseline(
     data: xr.DataArray,
     /,
     *,
-    window: Sequence[float],
+    window: Sequence[float] | None = None,
     rule: Literal["subtract", "zscore", "percent", "db"] = "subtract",
     per: Literal["trial", "condition", "unit"] = "trial",
     by: str = "stimulus",
@@ -36,7 +36,7 @@ def baseline(
     Parameters
     ----------
     data : responses (trial, time, unit), or (time, unit) with ``per="unit"``
-    window : (from, to) in the time of the data (s): times t with from <= t < to.
+    window : (from, to) in the time of the data (s): times t with from <= t < to; must be given.
     rule : see above. percent and db need a mean above 0, db values above 0 too, zscore an s above 0.
     per : over what m and s are taken, for each unit by itself. "trial": the times within the window of that trial (s of
         a few bins is rough, and 0 where a trial is silent). "condition": those and all trials of equal ``by``. "unit":
@@ -73,12 +73,18 @@ def baseline(
     check_option(per, ("trial", "condition", "unit"), name="per", who=who)
     check_option(missing, ("raise", "omit"), name="missing", who=who)
     checked, known = check_with_time(data, who=who)
+    if not isinstance(by, str) or (by != "stimulus" and by not in checked.coords):
+        raise UnknownNameError(
+            f"{who}: by={shorten(by, 40)} is no label on trial.{nearest(by, checked.coords)}",
+            code="unknown-label",
+        )
     if "trial" not in checked.dims and per != "unit":
         raise InputError(f"{who}: data of {checked.dims} have no trials; per='unit'.", code="bad-dims")
     x = checked.values.astype(np.float64)
     x = x if "trial" in checked.dims else x[None]
     there = np.ones(x.shape[:2], dtype=bool) if known is None else known
-    inside = _inside(checked["time"].values.astype(np.float64), window, who)
+    low, high = _ends(window, who)
+    inside = _inside(checked["time"].values.astype(np.float64), low, high, who)
     groups = _groups(checked, per, by, who)
     mean, spread, count = _moments(x, there, inside, groups)
     if (count < (2 if rule == "zscore" else 1)).any():
@@ -105,14 +111,14 @@ def baseline(
     made = checked.copy(data=out.astype(checked.dtype if checked.dtype.kind == "f" else np.float64))
     made.attrs |= {
         "kind": kind if rule == "subtract" and kind != "count" else "activation",
-        "baseline": f"{rule} {float(window[0]):g} to {float(window[1]):g} per {per if per != 'condition' else by}",
+        "baseline": f"{rule} {low:g} to {high:g} per {per if per != 'condition' else by}",
     }
     if cautions:
         made.attrs[WARNINGS] = cautions_to_json(cautions)
     return made
 
 
-def _inside(time: np.ndarray, window: Any, who: str) -> np.ndarray:
+def _ends(window: Any, who: str) -> tuple[float, float]:
     try:
         low, high = (float(v) for v in window)
     except (TypeError, ValueError):
@@ -122,6 +128,10 @@ def _inside(time: np.ndarray, window: Any, who: str) -> np.ndarray:
             f"{who}: window must be (from, to) in the time of the data, from < to, got {shorten(window)}.",
             code="bad-window",
         )
+    return low, high
+
+
+def _inside(time: np.ndarray, low: float, high: float, who: str) -> np.ndarray:
     inside: np.ndarray = np.asarray((time >= low - _EDGE) & (time < high - _EDGE))
     if not inside.any():
         raise InputError(

@@ -21,7 +21,11 @@ def made_up_ids(n: int, prefix: str = "stim") -> np.ndarray:
 
 def check_ids(ids: object, n: int, *, who: str, what: str = "stimulus") -> np.ndarray:
     """Ids as a 1-D array of one type (text or whole numbers of 64 bits), ``n`` long."""
-    if isinstance(ids, (str, bytes, set, frozenset, dict)) or not isinstance(ids, Iterable):
+    if (
+        isinstance(ids, (str, bytes, set, frozenset, dict))
+        or not isinstance(ids, Iterable)
+        or getattr(ids, "ndim", 1) == 0
+    ):
         raise InputError(
             f"{who}: {what} must be a list of {n} id{'s' * (n != 1)}, got {shorten(ids)}.", code="bad-ids"
         )

@@ -21,7 +21,11 @@ _WIDTH = 0.01  # share by which the width of bins may differ from the step of th
 
 
 def smooth(
-    data: xr.DataArray, /, *, sd: float, kernel: Literal["gaussian", "causal", "boxcar"] = "gaussian"
+    data: xr.DataArray,
+    /,
+    *,
+    sd: float | None = None,
+    kernel: Literal["gaussian", "causal", "boxcar"] = "gaussian",
 ) -> xr.DataArray:
     """Responses smoothed over time: y(t) = sum_k w(k) x(t - k) / sum_k w(k), over the k whose bin is there.
 
@@ -32,7 +36,7 @@ def smooth(
     ----------
     data : responses (trial, time, unit) or (time, unit), in even steps of time; (time, unit) may have gaps (as
         `Recording.bin` leaves between intervals), across which nothing is smoothed.
-    sd : standard deviation of the kernel, in the unit of time of the data (s).
+    sd : standard deviation of the kernel, in the unit of time of the data (s); must be given.
     kernel : "gaussian" (to 4 sd); "causal": its later half, lags >= 0 only, so that no value hangs on what comes after
         it (it lags by about 0.8 sd); "boxcar": flat, of width sd x sqrt(12), so that its sd is ``sd``.
 
@@ -57,6 +61,8 @@ def smooth(
     """
     who = "cs.smooth"
     check_option(kernel, KERNELS, name="kernel", who=who)
+    if sd is None:
+        raise InputError(f"{who}: say how wide the kernel is, in seconds: sd=0.02.", code="bad-parameter")
     width = check_number(sd, name="sd", who=who, low=0.0)
     checked, known = check_with_time(data, who=who)
     time = checked["time"].values.astype(np.float64)

@@ -141,7 +141,7 @@ def psth(data: xr.DataArray, /, *, by: str = "stimulus", level: float = 0.95) ->
 
 def _labels(data: xr.DataArray, by: str) -> np.ndarray:
     known = [str(name) for name, coord in data.coords.items() if coord.dims == ("trial",)]
-    if by not in known:
+    if not isinstance(by, str) or by not in known:
         raise UnknownNameError(
             f"{WHO}: no coordinate {shorten(by, 40)} on trial.{nearest(by, known)}", code="unknown-label"
         )

@@ -15,7 +15,7 @@ from consilience.measures import _contract
 from .blocks import PAGES, ROOT, blocks, same_output
 
 WITH_CODE = [page for page in PAGES if any(b.language == "python" and not b.needs_data for b in blocks(page))]
-WITH_DATA = [page for page in WITH_CODE if any(b.needs_data for b in blocks(page))]
+WITH_DATA = [page for page in PAGES if any(b.needs_data for b in blocks(page))]
 STUDIES = [
     (page, b) for page in PAGES for b in blocks(page) if b.language == "yaml" and "analyses:" in b.code
 ]

@@ -68,6 +68,7 @@ def test_numbers_are_those_of_the_functions(both):
     assert both.settings["seconds"] == 600
 
 
+@pytest.mark.filterwarnings(r"ignore:\[slow-changes\]")  # units that are lost before the end
 def test_every_promise_of_a_result_is_kept(both):
     cs.testing.check_result(both)
     cs.testing.check_result(cs.quality(recording(), measures="firing_rate", rng=0))

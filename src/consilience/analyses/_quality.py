@@ -37,6 +37,8 @@ _REFERENCES = {
     "tuning_snr": ("sahani2003linear", "miller1968jackknifing"),
     "fano_factor": ("fano1947ionization",),
     "noise_level": ("rupprecht2021database",),
+    "firing_rate": ("harville1974bayesian",),
+    "drift": ("harville1974bayesian",),
     "cv": ("softky1993highly",),
     "cv2": ("holt1996comparison",),
     "lv": ("shinomoto2003differences",),
@@ -87,7 +89,7 @@ def quality(
         bins (``spikes-in-bins``), units of ``trials`` that are not those of the recording.
     ConsilienceWarning : ``silent-units``, ``observed-guessed`` (the recording does not say when spikes could be seen),
         ``few-spikes``, ``no-agreement``, ``contamination-unknown``, ``contamination-at-end``, ``spikes-outside``,
-        ``not-seconds`` (times look like milliseconds or samples).
+        ``not-seconds`` (times look like milliseconds or samples), ``slow-changes``.
 
     References
     ----------

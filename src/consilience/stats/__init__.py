@@ -47,6 +47,7 @@ from consilience.stats._pairs import permuted_cosines, weighted_cosines
 from consilience.stats._permutation import max_statistic_p, p_value, permutations
 from consilience.stats._relabellings import distinct_relabellings
 from consilience.stats._series import autocorrelation_time, block_weights, circular_shifts
+from consilience.stats._slow import slow_changes
 from consilience.stats._time_rescaling import TimeRescaling, time_rescaling
 from consilience.stats._trial_mean import trial_mean_interval
 from consilience.stats._weights import multinomial_weights, subset_rows
@@ -101,6 +102,7 @@ __all__ = [
     "placements",
     "proportion_interval",
     "repeats_ceiling",
+    "slow_changes",
     "spearman_brown",
     "split_half_rows",
     "stratified_folds",

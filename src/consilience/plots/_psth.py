@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience._core._errors import InputError
 from consilience.plots._labels import label
+from consilience.plots._panels import panel_places
 from consilience.plots._read import check_is, names, pick_names
-from consilience.plots._style import FAINT, MUTED, PALETTE, dress, own_axes, style
+from consilience.plots._style import FAINT, MUTED, PALETTE, dress, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,26 +34,20 @@ def plot_psth(psth: PSTH, ax: Axes | None = None, *, units: object = None, condi
     shown = shown[:_UNITS] if units is None else shown
     drawn = pick_names(psth.data, "condition", conditions, who)[:_CONDITIONS]
     columns = min(_COLUMNS, len(shown))
-    rows = -(-len(shown) // columns)
     with style():
-        ax = own_axes(ax, 2.6 * columns + 0.8, 1.9 * rows + 0.9)
-        place = ax.get_subplotspec()
-        if place is None:
-            raise InputError(
-                f"{who}: {len(shown)} panels need an axis of plt.subplots or add_subplot to share; give one.",
-                code="bad-parameter",
-            )
-        ax.set_axis_off()
-        laid_out = ax.figure.get_layout_engine() is not None
-        grid = place.subgridspec(
-            rows + 1,
+        ax, places, above = panel_places(
+            ax,
+            len(shown),
             columns,
-            height_ratios=[0.2, *[1.0] * rows],  # the first for the legend
-            hspace=0.06 if laid_out else 0.5,
-            wspace=0.04 if laid_out else 0.3,
+            panel=(2.6, 1.9),
+            frame=(0.8, 0.9),
+            key=0.2,
+            key_first=True,
+            gaps=((0.06, 0.04), (0.5, 0.3)),
+            who=who,
         )
-        top = ax.figure.add_subplot(grid[0, :])
-        panels = [ax.figure.add_subplot(grid[1 + k // columns, k % columns]) for k in range(len(shown))]
+        top = ax.figure.add_subplot(above)
+        panels = [ax.figure.add_subplot(place) for place in places]
         for k, (panel, unit) in enumerate(zip(panels, shown)):
             _panel(panel, psth, unit, drawn)
             if k + columns >= len(shown):

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience._core._errors import InputError
 from consilience._results._quality import MEANING
 from consilience.plots._labels import label, number
+from consilience.plots._panels import panel_places
 from consilience.plots._read import check_is, names, pick_names
-from consilience.plots._style import BEST, FAINT, INK, MUTED, PALETTE, dress, own_axes, style, tip
+from consilience.plots._style import BEST, FAINT, INK, MUTED, PALETTE, dress, style, tip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,32 +39,26 @@ def plot_quality(quality: Quality, ax: Axes | None = None, *, measures: object =
     check_is(quality, "Quality", who)
     shown = pick_names(quality.data, "measure", measures, who)
     columns = min(_COLUMNS if len(shown) <= 3 * _COLUMNS else _COLUMNS + 1, len(shown))
-    rows = -(-len(shown) // columns)
     with style():
-        ax = own_axes(ax, 2.1 * columns + 0.4, 1.75 * rows + 0.6)
-        place = ax.get_subplotspec()
-        if place is None:
-            raise InputError(
-                f"{who}: {len(shown)} panels need an axis of plt.subplots or add_subplot to share; give one.",
-                code="bad-parameter",
-            )
-        ax.set_axis_off()
-        laid_out = ax.figure.get_layout_engine() is not None
-        grid = place.subgridspec(
-            rows + 1,
+        ax, places, below = panel_places(
+            ax,
+            len(shown),
             columns,
-            height_ratios=[*[1.0] * rows, 0.12],
-            hspace=0.08 if laid_out else 0.7,
-            wspace=0.05 if laid_out else 0.45,
+            panel=(2.1, 1.75),
+            frame=(0.4, 0.6),
+            key=0.12,
+            key_first=False,
+            gaps=((0.08, 0.05), (0.7, 0.45)),
+            who=who,
         )
-        ax.set_subplotspec(grid[rows, :])  # the frame becomes the row of the key
+        ax.set_subplotspec(below)  # the frame becomes the row of the key
         units = names(quality.data, "unit")
         first = str(shown[0])
         order = np.argsort(quality.data["value"].sel(measure=first).values, kind="stable")  # NaN last
         by = f"units, by {MEANING.get(first, (first,))[0]}" if len(shown) > 1 else "units, sorted"
         _key(ax, quality.data.sel(measure=list(shown)))
         for k, name in enumerate(shown):
-            panel = ax.figure.add_subplot(grid[k // columns, k % columns])
+            panel = ax.figure.add_subplot(places[k])
             _panel(panel, quality, str(name), units, order, by if k + columns >= len(shown) else "")
     return ax
 

@@ -16,9 +16,22 @@ from consilience.sources._files import check_file, show
 from consilience.sources._ids import read_ids
 from consilience.sources._npy import read_npy
 
-__all__ = ["LabelSource", "own_columns", "read_label"]
+__all__ = ["TAKEN", "LabelSource", "own_columns", "read_label"]
 
 LabelSource = str | os.PathLike[str] | Sequence[Any]
+TAKEN = (  # names of responses that mean something of their own: no label is called so
+    "array",
+    "dims",
+    "kind",
+    "missing",
+    "repeat",
+    "stimulus",
+    "system",
+    "time",
+    "trial",
+    "unit",
+    "valid",
+)
 _TABLES = (".csv", ".tsv")
 
 

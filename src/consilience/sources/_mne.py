@@ -10,24 +10,12 @@ import xarray as xr
 from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
 from consilience._responses import responses
+from consilience.sources._labels import TAKEN
 from consilience.sources._parts import Parts, SignalParts, TableParts
 
 __all__ = ["from_epochs", "from_evoked", "from_raw"]
 
 _VOLTS = ("eeg", "ecog", "seeg", "dbs", "eog", "ecg", "emg", "bio")
-_TAKEN = (
-    "array",
-    "dims",
-    "kind",
-    "missing",
-    "repeat",
-    "stimulus",
-    "system",
-    "time",
-    "trial",
-    "unit",
-    "valid",
-)
 
 
 def _channels(thing: Any) -> tuple[np.ndarray, dict[str, np.ndarray], str]:
@@ -75,7 +63,7 @@ def from_epochs(thing: Any, *, who: str, stimulus: str | None = None) -> xr.Data
         time=np.asarray(thing.times, dtype=np.float64),
         system="epochs",
         repeat="count",
-        **{name: entries for name, entries in labels.items() if name not in _TAKEN},
+        **{name: entries for name, entries in labels.items() if name not in TAKEN},
     ).assign_coords({name: ("unit", entries[keep]) for name, entries in columns.items()})
 
 

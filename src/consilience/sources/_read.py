@@ -19,25 +19,11 @@ from consilience._responses._check import WARNINGS
 from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, show, signature
 from consilience.sources._ids import read_ids
-from consilience.sources._labels import LabelSource, own_columns, read_label
+from consilience.sources._labels import TAKEN, LabelSource, own_columns, read_label
 from consilience.sources._raw import Raw
 from consilience.sources._zarr import is_zarr, read_zarr
 
 __all__ = ["Raw", "read_array", "read_raw"]
-
-_TAKEN = (
-    "array",
-    "dims",
-    "kind",
-    "missing",
-    "repeat",
-    "stimulus",
-    "system",
-    "time",
-    "trial",
-    "unit",
-    "valid",
-)
 
 
 def read_raw(path: str | os.PathLike[str], *, who: str = "read", apart: Sequence[str] = ()) -> Raw:
@@ -183,7 +169,7 @@ def read_array(
             name: read_label(source, name, who=who).astype(str).tolist() for name, source in labels.items()
         }
         subject, session, labels = said.get("subject", subject), said.get("session", session), None
-    taken = next((name for name in labels or () if name in _TAKEN), None)
+    taken = next((name for name in labels or () if name in TAKEN), None)
     if taken is not None:
         raise InputError(
             f"{who}: the label {taken!r} has a meaning of its own; choose another name.", code="bad-label"

@@ -144,3 +144,43 @@ def test_intervals_cover_and_p_is_level():
     assert 0.92 < np.mean(covered) < 0.98
     assert np.mean(lengths) > 0.85
     assert np.mean(np.array(p) <= 0.05) < 0.17  # the 99.9 % band of 60
+
+
+def gains(time, n, units, size=0.4, seed=0):
+    """(n, units) log-normal, mean 1, correlated over ``time`` of the recording."""
+    rng, near = np.random.default_rng(seed), np.exp(-1 / (time * n))
+    z = np.empty((n, units))
+    z[0] = rng.normal(size=units)
+    for i in range(1, n):
+        z[i] = near * z[i - 1] + np.sqrt(1 - near**2) * rng.normal(size=units)
+    return np.exp(size * z - size**2 / 2)
+
+
+@pytest.mark.parametrize(("time", "least"), [(0.03, 0.95), (0.1, 0.6)])
+@pytest.mark.filterwarnings(r"ignore:\[slow-changes\]")
+def test_rates_under_a_gain_that_wanders_have_intervals_that_hold_the_truth(time, least):
+    units, n, bins = 200, 6000, 30
+    heading = walk(n)
+    centres = (np.arange(bins) + 0.5) / bins * TURN
+    preferred = np.linspace(0, TURN, units)
+    true = 20 * np.exp(2 * np.cos(centres - preferred[:, None]) - 2)
+    place = np.minimum((heading / TURN * bins).astype(int), bins - 1)
+    counts = counts_of(0.1 * true[:, place].T * gains(time, n, units))
+    found = cs.units.tuning_curve(counts, heading, width=0.1, bins=bins, period=TURN, n_shift=0)
+    known = np.isfinite(found.low[:, 0])
+    assert known.mean() > least
+    assert ((found.low <= true) & (true <= found.high))[known].mean() > 0.93  # one by one: 0.93 and 0.84
+
+
+def test_a_gain_as_slow_as_the_recording_is_long_is_said_and_has_no_interval():
+    heading = walk(6000)
+    rate = 2 * np.exp(np.cos(heading - 1) - 1)
+    slow = 1 + 0.8 * np.sin(np.linspace(0, 1.5 * TURN, 6000))
+    counts = counts_of(np.stack([rate, rate * slow], axis=1))
+    with pytest.warns(cs.ConsilienceWarning, match=r"slow-changes.*gains of 1 of 2 units change as slowly as the rec"):
+        found = cs.units.tuning_curve(counts, heading, width=0.1, period=TURN, n_shift=0)
+    assert np.isfinite(found.low[0]).all()
+    assert np.isnan(found.low[1]).all()
+    assert np.isnan(found.high[1]).all()
+    assert np.isfinite(found.value).all()
+    assert np.isfinite(found.ci_low).all()

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import chi2, t
+from scipy.stats import chi2, norm, t
 
 from consilience._core._arrays import to_numpy
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
-from consilience.stats import autocorrelation_time, circular_shifts
+from consilience.stats import autocorrelation_time, circular_shifts, slow_changes
 
 __all__ = ["TuningCurves", "tuning_curve"]
 
@@ -26,7 +26,7 @@ class TuningCurves:
     value : (units,) mean vector length in [0, 1] (of a variable with a period) or information in bits per spike.
     ci_low, ci_high : its interval.   null_mean, p : of circular shifts.   preferred : (units,) direction of the mean
     vector, or the middle of the bin with the highest rate.   measure : what value is.   dispersion : (units, bins)
-    variance over mean of counts.   least : s, the smallest shift.   level : of the intervals.
+    variance of a count over that of Poisson counts, as in the intervals.   least : s, the smallest shift.   level : of the intervals.
     """
 
     edges: np.ndarray
@@ -78,9 +78,10 @@ def tuning_curve(
     read them against ``null_mean``.
 
     The interval of a rate is that of a Poisson count (Garwood) with counts divided by their dispersion: counts of a bin
-    in 20 stretches of time vary by m + a m^2 around what is expected, m, with one a for each unit, so that gain that
-    wanders between stretches is in it (gain that wanders over several of them only in part). The interval of the value
-    is a jackknife over those stretches. p: counts are shifted in time against the variable, on a circle, by at least
+    in 20 stretches of time vary by m + a m^2 around what is expected, m, with one a for each unit; and a gain common to
+    all bins, which wanders between stretches, goes with its covariance, averaged over how slowly it may change
+    (`stats.slow_changes`). None where it most likely changes as slowly as the recording is long. The interval of the
+    value is a jackknife over those stretches. p: counts are shifted in time against the variable, on a circle, by at least
     ``least`` s, which keeps what both do in time and breaks what they have in common. Slow drift of both is common too,
     and no shift takes it away.
 
@@ -99,10 +100,17 @@ def tuning_curve(
     Raises
     ------
     InputError : other lengths, NaN, negative counts, bins of the variable that were never visited (``too-few``).
+    ConsilienceWarning : ``slow-changes``.
+
+    In simulations of 11 000 units (log-normal gains, 600 s, peaks of 3 to 20 spikes/s) intervals of rates at 95 % held
+    the truth in 0.96 to 0.97 of bins with gains that were steady or correlated over up to 3 % of the recording, in 0.95
+    to 0.98 over 6 % and in 0.92 to 0.97 over 10 % (0.11 to 0.25 of those units had none); over 20 % in 0.82 to 0.94 of
+    the half to three quarters that had one. Those of the value held it in 0.93 to 0.97 throughout.
 
     References
     ----------
-    Batschelet (1981) for the mean vector; Skaggs, McNaughton, Gothard & Markus (1993) for the information.
+    Batschelet (1981) for the mean vector; Skaggs, McNaughton, Gothard & Markus (1993) for the information; Harville
+    (1974) for the likelihood of how slowly gain changes.
 
     Examples
     --------
@@ -134,7 +142,8 @@ def tuning_curve(
     number = np.arange(len(x)) * _STRETCHES // len(x)  # of the stretch in which a sample lies
     cells = _sums(x, number * bins + place, _STRETCHES * bins).reshape(-1, _STRETCHES, bins)
     stays = width * np.bincount(number * bins + place, minlength=_STRETCHES * bins).reshape(_STRETCHES, bins)
-    spread = _dispersion(cells, rate[:, None] * stays)
+    spread, slow = _dispersion(cells, rate[:, None] * stays, level)
+    _say_slow(slow, who)
     low, high = _poisson(total / spread, level)
     scale = spread / seconds
     found, preferred = _value(rate, seconds, edges, period)
@@ -145,8 +154,8 @@ def tuning_curve(
         edges=edges,
         occupancy=seconds,
         rate=rate,
-        low=low * scale,
-        high=high * scale,
+        low=np.where(slow[:, None], np.nan, low * scale),
+        high=np.where(slow[:, None], np.nan, high * scale),
         value=found,
         ci_low=ci[0],
         ci_high=ci[1],
@@ -200,16 +209,44 @@ def _sums(x: np.ndarray, place: np.ndarray, bins: int) -> np.ndarray:
     return np.stack([np.bincount(place, weights=column, minlength=bins) for column in x.T])
 
 
-def _dispersion(counts: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """(units, bins) variance over mean of the counts of a bin, for counts (units, stretches, bins) of variance
-    m + a m^2 around their expectation m, a by moments and at least 0."""
+def _dispersion(counts: np.ndarray, expected: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """(units, bins) how many times the variance of Poisson counts the count of a bin has, for counts (units, stretches,
+    bins) with gain g_s of a stretch: m + a sum_s m_s^2 + sum_(s != s') cov(g_s, g_s') m_s m_s'. And bool (units,), gain
+    that changes as slowly as the recording is long.
+    """
     cells, bins = int((expected.max(axis=0) > 0).sum()), expected.shape[-1]
     fitted = cells / max(1, cells - bins)  # the rates are fitted to the same counts
-    square = (expected**2).sum(axis=(1, 2))
+    square = (expected**2).sum(axis=1)
     over = (fitted * (counts - expected) ** 2 - expected).sum(axis=(1, 2))
-    a = np.maximum(0.0, over / np.where(square > 0, square, 1.0))
+    every = square.sum(axis=1)
+    a = np.maximum(0.0, over / np.where(every > 0, every, 1.0))  # of single bins and stretches, by moments
     mean = expected.sum(axis=1)
-    return 1 + a[:, None] * (expected**2).sum(axis=1) / np.where(mean > 0, mean, 1.0)
+    whole = expected.sum(axis=2)
+    middle = np.where((level_of := whole.mean(axis=1)) > 0, level_of, 1.0)
+    size = np.sqrt(whole / middle[:, None]).T  # (stretches, units)
+    rest = (counts.sum(axis=2) - whole).T / np.where(size > 0, np.sqrt(middle) * size, 1.0)
+    noise = slow_changes(rest, size[:, None], size=size)
+    gain = noise.variance * noise.share[:, None] / middle  # (g, units) variance of what is slow
+    apart = noise.correlation * (1 - np.eye(_STRETCHES))
+    common = np.stack([np.einsum("usk,st,utk->uk", expected, one, expected, optimize=True) for one in apart])
+    slow = gain[..., None] * common  # (g, units, bins)
+    own = mean + np.maximum(a, gain)[..., None] * square
+    df = noise.df * ((own + slow) / np.where(slow > 0, slow, 1.0)) ** 2
+    half = noise.half_width(own + slow, level, np.where(slow > 0, df, 1e9))
+    known = mean > 0
+    spread = (half / norm.ppf((1 + level) / 2)) ** 2 / np.where(known, mean, 1.0)
+    return np.where(known, np.maximum(spread, 1.0), 1.0), noise.too_slow & (mean.sum(axis=1) > 0)
+
+
+def _say_slow(slow: np.ndarray, who: str) -> None:
+    if slow.any():
+        warn(
+            "slow-changes",
+            f"{who}: gains of {int(slow.sum())} of {slow.size} units change as slowly as the recording is long.",
+            "What other times would give cannot be told: no intervals of their rates (unit "
+            f"{int(np.flatnonzero(slow)[0])} first). Leave out unstable units or times, or record for longer.",
+            stacklevel=3,
+        )
 
 
 def _poisson(counts: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:

@@ -633,9 +633,9 @@ def test_bad_input_is_refused_in_words(target, options, said):
 def test_bad_series_and_folds_are_refused_in_words():
     data, target = smooth(200)
     with pytest.raises(
-        cs.InputError, match=r"data and target do not have the same times \(200 and 150 samples\)"
+        cs.InputError, match=r"data and target do not have the same times \(200 and 80 samples\)"
     ):
-        cs.decode(data, target[:150], **NONE)
+        cs.decode(data, target[:80], **NONE)
     with pytest.raises(cs.InputError, match=r"groups= is for responses with trials"):
         cs.decode(data, target, groups="run", **NONE)
     with pytest.raises(cs.InputError, match=r"at least 40 samples are needed, got 30"):
@@ -806,3 +806,23 @@ def test_ridge_relabelled_at_once_is_relabelled_one_by_one():
 
 def many_alphas():
     return 10.0 ** np.arange(-3, 5)
+
+
+def test_series_are_matched_where_one_lacks_some_bins_of_a_grid():
+    rng = np.random.default_rng(0)
+    hand = np.cumsum(rng.normal(size=(400, 1)), axis=0) * 0.1 + rng.normal(size=(400, 1))
+    x = hand @ rng.normal(size=(1, 5)) + rng.normal(size=(400, 5))
+    time = np.arange(400) / 10
+    known = np.ones(400, bool)
+    known[[0, 1, 398, 399]] = False
+    cells = cs.responses(x, dims=("time", "unit"), time=time, kind="rate")
+    place = cs.responses(hand[known], dims=("time", "unit"), time=time[known] + 1e-5, kind="behaviour")
+    with pytest.warns(
+        cs.ConsilienceWarning, match="4 of 400 times of the data are not in the target, and 0 of 396"
+    ):
+        found = cs.decode(cells, place, n_boot=0, n_perm=0, gap=3)
+    direct = cs.decode(cells[known], hand[known], n_boot=0, n_perm=0, gap=3)
+    np.testing.assert_allclose(found.data["value"], direct.data["value"])
+    for other in (place[:150], place.assign_coords(time=place["time"] + 0.05), place[::2]):
+        with pytest.raises(cs.InputError, match="same times"):
+            cs.decode(cells, other, n_boot=0, n_perm=0)

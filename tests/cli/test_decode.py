@@ -73,3 +73,41 @@ def test_messages_name_options_once(call, it):
     assert "--cv=1000 folds need" in done.err
     assert "----" not in done.err
     assert "not both" in call(*it, "--target", "category", "--target-file", "it.npy").err
+
+
+def test_units_recorded_apart_are_joined(call, files):
+    rng = np.random.default_rng(0)
+    made = {}
+    for k in range(4):
+        y = np.tile(["a", "b"], 10 + k)
+        x = rng.normal(size=(y.size, 1)) + 1.5 * (y == "a")[:, None]
+        np.save(f"cell{k}.npy", x)
+        with open(f"cell{k}.txt", "w", encoding="utf-8") as file:
+            file.write("\n".join(y))
+        made[f"cell{k}"] = cs.responses(x, stimulus=y, repeat="count", object=y)
+    paths = [f"cell{k}.npy" for k in range(4)]
+    said = [
+        x
+        for k in range(4)
+        for x in ("--ids", f"cell{k}=cell{k}.txt", "--label", f"cell{k}:object=cell{k}.txt")
+    ]
+    told = ("decode", *paths, *said, "--repeat", "count", "--target", "object")
+    parsed = json.loads(call(*told, "--n-draws", 2, *QUICK, "--json").out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        population = cs.pseudo_population(made, by="object")
+        direct = cs.decode(population, "object", n_draws=2, n_boot=10, n_perm=10, rng=0)
+    assert parsed["results"][0]["value"] == pytest.approx(direct.value)
+    sites = np.repeat(["u", "v"], 20)
+    labels = {"site": sites, "object": np.tile(["a", "b"], 20)}
+    np.save("all.npy", rng.normal(size=(40, 1)) + 1.5 * (labels["object"] == "a")[:, None])
+    for name, values in labels.items():
+        with open(f"{name}.txt", "w", encoding="utf-8") as file:
+            file.write("\n".join(values))
+    one = ("decode", "all.npy", "--ids", "object.txt", "--repeat", "count", "--target", "object")
+    one += ("--label", "site=site.txt", "--label", "object=object.txt")
+    assert "2 units" in call(*one, "--session", "site", "--n-draws", 2, *QUICK).out
+    refused(call(*one, "--by", "object", *QUICK), "recorded apart")
+    refused(call(*one, "--session", "site", "--by", "objct", *QUICK), "Did you mean 'object'")
+    refused(call(*told, "--session", "object", *QUICK), "give one file")
+    refused(call(*told, "--target-file", "cell0.npy", *QUICK), "not both")

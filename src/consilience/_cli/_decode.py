@@ -1,10 +1,12 @@
-"""``consilience decode DATA --target LABEL``: a label, or a series of another file, told from responses held out."""
+"""``consilience decode DATA --target LABEL``: a label, or a series of another file, told from responses held out.
+Several DATA are sessions, whose units are joined to pseudo-trials."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import click
+import numpy as np
 
 from consilience._cli._encode import gap_given, model_given
 from consilience._cli._text import clean
@@ -15,7 +17,9 @@ __all__ = ["command", "condition_given"]
 
 def command(
     *,
-    data: str,
+    data: tuple[str, ...],
+    by: tuple[str, ...],
+    session: str | None,
     target: str | None,
     target_file: str | None,
     model: str | None,
@@ -34,7 +38,23 @@ def command(
         raise click.UsageError("give --target LABEL or --target-file FILE, not both.")
     if target is None and target_file is None:
         raise click.UsageError("give --target LABEL, or --target-file FILE with a series (time, values).")
-    paths = [data] if target_file is None else [data, target_file]
+    apart = len(data) > 1 or session is not None
+    if len(data) > 1 and session is not None:
+        raise click.UsageError(
+            "--session tells the sessions of one file apart; give one file, or leave it out."
+        )
+    if apart and target_file is not None:
+        raise click.UsageError(
+            "--target-file is for one series; several DATA are sessions, joined by their trials."
+        )
+    if apart and numbers:
+        raise click.UsageError("--numbers is of labels of trials; conditions of sessions are classes.")
+    if not apart and (by or options["n_draws"] is not None):
+        said = "--by" if by else "--n-draws"
+        raise click.UsageError(
+            f"{said} is for units that were recorded apart: several DATA, or --session LABEL."
+        )
+    paths = [*data] if target_file is None else [*data, target_file]
     keyword: dict[str, Any] = {} if model is None else {"model": model_given(model)}
     if gap is not None:
         keyword["gap"] = gap_given(gap)
@@ -46,13 +66,22 @@ def command(
     times = {name: {"time": source} for name, source in for_each(time, names_of(paths), "--time").items()}
 
     def arguments(systems: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if apart:
+            from consilience._responses import pseudo_population
+
+            joined = systems if session is None else next(iter(systems.values()))
+            first = pseudo_population(joined, by=list(by) or [str(target)], session=session)
+            for option in ("train_on", "test_on"):
+                if option in keyword:
+                    keyword[option] = _values(first.labels, keyword[option])
+            return (first,), {"target": target, **keyword}
         first, *others = systems.values()
         for option in ("train_on", "test_on"):
             if option in keyword:
-                keyword[option] = _sides(first, keyword[option])
+                keyword[option] = _values(first.coords, keyword[option])
         wanted: Any = others[0] if others else target
         if numbers and target is not None and target in first.coords:
-            wanted = _as_numbers(first[target].values, target)
+            wanted = _as_numbers(first[target], target)
         return (first,), {"target": wanted, **keyword}
 
     return run_verb(
@@ -80,11 +109,11 @@ def condition_given(text: str, option: str) -> tuple[str, list[str]]:
     return label, values.split(",")
 
 
-def _sides(data: Any, given: list[tuple[str, list[str]]]) -> dict[str, list[Any]]:
+def _values(labels: Any, given: list[tuple[str, list[str]]]) -> dict[str, list[Any]]:
     """Values as the label holds them: text, or whole numbers."""
     out: dict[str, list[Any]] = {}
     for label, values in given:
-        known = {str(v): v for v in data[label].values.tolist()} if label in data.coords else {}
+        known = {str(v): v for v in np.asarray(labels[label]).tolist()} if label in labels else {}
         out[label] = [known.get(value, value) for value in values]
     return out
 

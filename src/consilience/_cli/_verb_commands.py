@@ -192,13 +192,22 @@ def encode(**options: Any) -> int:
 
 
 @click.command()
-@click.argument("data", type=click.Path())
+@click.argument("data", type=click.Path(), nargs=-1, required=True)
 @click.option("--target", help="The label that is decoded.")
 @click.option(
     "--target-file", type=click.Path(), help="Of series: the file (time, values) whose values are decoded."
 )
 @click.option("--numbers", is_flag=True, help="The label's values are numbers, not classes.")
 @click.option("--circular", is_flag=True, help="They are angles in radians.")
+@click.option(
+    "--by",
+    multiple=True,
+    help="Of units recorded apart: labels whose combinations are the conditions.  [default: the target]",
+)
+@click.option("--session", help="The label that tells units recorded apart in one file, such as site.")
+@click.option(
+    "--n-draws", type=click.IntRange(min=1), help="How often pseudo-trials are made.  [default: 10]"
+)
 @click.option(
     "--model", help="LDA, RidgeCV, MaxCorrelation, PoissonNaiveBayes...  [default: LDA; of numbers RidgeCV]"
 )
@@ -233,7 +242,8 @@ def encode(**options: Any) -> int:
 @_written
 def decode(**options: Any) -> int:
     """Tell a label of the trials (category, choice), or the series of another file, from the responses in DATA, on
-    trials or stretches of time that were held out.
+    trials or stretches of time that were held out. Several DATA are sessions recorded apart, whose units are joined to
+    a pseudo-population.
     """
     return _run("_decode", options)
 

@@ -22,7 +22,7 @@ from consilience.analyses._decode_classes import Decoder
 from consilience.analyses._decode_design import Design, check_size, from_trials, sides_of, varying_units
 from consilience.analyses._decode_pseudo import designs_of_draws
 from consilience.analyses._decode_results import results_of
-from consilience.analyses._decode_rows import in_order
+from consilience.analyses._decode_rows import at_common_times, in_order
 from consilience.analyses._decode_series import from_series
 from consilience.analyses._decode_tables import class_tables, summary, value_tables
 from consilience.analyses._decode_target import WHO, Target, read_target
@@ -251,6 +251,8 @@ def _design(
     refuse_result(data, who=WHO, name="data", expected="responses")
     checked = check_responses(_of_all_trials(data), who=WHO, name="data")
     target = in_order(checked, target, who=WHO)
+    if checked.dims == ("time", "unit"):
+        checked, target = at_common_times(checked, target, who=WHO)
     check_size(np.asarray(checked.values))
     if checked.dims == ("time", "unit"):
         for name, default in (("groups", "auto"), ("folds", None), ("train_on", None), ("test_on", None)):

@@ -7,10 +7,41 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
 
-__all__ = ["in_order"]
+__all__ = ["at_common_times", "in_order"]
+
+_NEAR = 0.01  # share of a step by which equal times may differ
+
+
+def at_common_times(data: xr.DataArray, target: Any, *, who: str) -> tuple[xr.DataArray, Any]:
+    """Two series at the times that both have, where they share a grid of which one lacks some (bins that were not
+    known); what shares less than half of it is left as it is, and refused."""
+    if not isinstance(target, xr.DataArray) or target.dims[:1] != ("time",) or "time" not in target.coords:
+        return data, target
+    if "time" not in data.coords:
+        return data, target
+    one, two = (np.asarray(v["time"].values) for v in (data, target))
+    if min(one.size, two.size) < 2 or any(
+        t.dtype.kind not in "iuf" or (np.diff(t) <= 0).any() for t in (one, two)
+    ):
+        return data, target
+    steps = [float(np.diff(t).min()) for t in (one, two)]
+    near = np.clip(np.searchsorted(two, one), 1, two.size - 1)
+    near -= one - two[near - 1] < two[near] - one
+    same = np.abs(two[near] - one) <= _NEAR * min(steps)
+    alone = [int((~same).sum()), two.size - int(same.sum())]
+    shared = abs(steps[0] - steps[1]) <= _NEAR * min(steps) and 2 * int(same.sum()) >= max(one.size, two.size)
+    if not shared or not any(alone):
+        return data, target
+    warn(
+        "times-left-out",
+        f"{who}: {alone[0]} of {one.size} times of the data are not in the target, and {alone[1]} of {two.size} of the "
+        "target not in the data; they were left out.",
+        "Expected where some bins are not known; else give both the same times.",
+    )
+    return data.isel(time=np.flatnonzero(same)), target.isel(time=near[same])
 
 
 def in_order(data: xr.DataArray, target: Any, *, who: str) -> Any:

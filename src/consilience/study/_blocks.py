@@ -180,6 +180,7 @@ CODE: dict[str, tuple[str, ...]] = {
     "verb": (
         *_COMMON,
         "study/_verbs",
+        "study/_decode",
         "study/_evaluate",
         "analyses",
         "models",

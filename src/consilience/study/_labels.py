@@ -46,8 +46,9 @@ def check_analysis(analysis: Analysis, systems: Mapping[str, Mapping[str, Traits
     verb = VERBS[analysis.verb]
     used = _named(analysis.systems, systems)
     for option in verb.labels:
-        if option in analysis.options:
-            _check_label(analysis, option, used)
+        given = analysis.options.get(option, ())
+        for label in (given,) if isinstance(given, str) else given:
+            _check_label(analysis, option, label, used)
     for key, side in verb.sides.items():
         names = analysis.sides.get(key, ())
         members = _named(names, systems)
@@ -80,8 +81,7 @@ def _named(names: tuple[str, ...], systems: Mapping[str, Mapping[str, Traits]]) 
     }
 
 
-def _check_label(analysis: Analysis, option: str, used: Mapping[str, Traits]) -> None:
-    label = str(analysis.options[option])
+def _check_label(analysis: Analysis, option: str, label: str, used: Mapping[str, Traits]) -> None:
     if option == "by" and label != "stimulus":
         for name, traits in used.items():
             if traits.is_rdm:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from consilience._core._errors import InputError, nearest
 from consilience._core._params import shorten
 from consilience.study._compare import COMPARE
+from consilience.study._decode import check_decode, decode_arguments
 from consilience.study._evaluate import evaluation_arguments, read_fitted, sides_of_fitted
 from consilience.study._measure import check_measures, read_measure
 from consilience.study._readers import (
@@ -253,9 +254,18 @@ VERBS: dict[str, Verb] = {
     ),
     "decode": Verb(
         function="consilience.analyses:decode",
-        sides={"data": Side(alone=True, responses=True)},
+        sides={
+            "data": Side(alone=True, responses=True, required=False),
+            "sessions": Side(responses=True, required=False),
+            "target_system": Side(alone=True, responses=True, required=False),
+        },
         options={
-            "target": Key(read_name, required=True),
+            "target": Key(read_name),
+            "numbers": Key(read_flag),
+            "by": Key(many(read_name)),
+            "session": Key(read_name),
+            "n_draws": Key(whole(1, 10_000)),
+            "gap": Key(_read_gap),
             "model": Key(_read_model),
             "cv": Key(whole(2, 1000)),
             "groups": Key(read_name),
@@ -272,8 +282,10 @@ VERBS: dict[str, Verb] = {
             "n_deals": Key(whole(0, 1000)),
             **_INFERENCE,
         },
-        labels=("target", "folds"),
+        labels=("target", "folds", "by", "session"),
         made={"model": _make_model},
+        read=check_decode,
+        arguments=decode_arguments,
         lay_out=lay_out_one,
     ),
     "searchlight": Verb(

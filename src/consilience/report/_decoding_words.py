@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from consilience.plots._labels import number, probability, shortened, visible
+from consilience.plots._labels import number, probability
+from consilience.report._phrases import name_of
 from consilience.report._words import plural
 
 __all__ = ["decoding_caption", "decoding_sentences"]
-
-
-def _name(value: object) -> str:
-    return shortened(visible(value), 60)
 
 
 def decoding_sentences(result: Any) -> tuple[str, ...]:
@@ -37,8 +34,8 @@ def decoding_sentences(result: Any) -> tuple[str, ...]:
         tested = f" ({probability(p)}{', corrected over times' if timed else ''})" if np.isfinite(p) else ""
         at = f" at its best time, {d['time'].values[best]:.4g} s" if best is not None else ""
         said.append(
-            f"{_name(target)} is decoded from {_name(s['system'])} by {_name(s['model_name'])} with a held-out {score} "
-            f"of {number(float(row['value']))}{ends}{at}{chance}{tested}."
+            f"{name_of(target)} is decoded from {name_of(s['system'])} by {name_of(s['model_name'])} with a held-out "
+            f"{score} of {number(float(row['value']))}{ends}{at}{chance}{tested}."
         )
     if timed and np.isfinite(d["p_fwer"].values).any():
         count = int((d["p_fwer"].values <= 0.05).any(axis=0).sum())
@@ -50,8 +47,8 @@ def decoding_sentences(result: Any) -> tuple[str, ...]:
         recall = result.per_class["recall"].values
         names = result.per_class["class"].values.tolist()
         said.append(
-            f"Most often right is {_name(names[int(np.nanargmax(recall))])} ({number(float(np.nanmax(recall)))}), "
-            f"least often {_name(names[int(np.nanargmin(recall))])} ({number(float(np.nanmin(recall)))})."
+            f"Most often right is {name_of(names[int(np.nanargmax(recall))])} ({number(float(np.nanmax(recall)))}), "
+            f"least often {name_of(names[int(np.nanargmin(recall))])} ({number(float(np.nanmin(recall)))})."
         )
     return tuple(said)
 

@@ -1,0 +1,106 @@
+"""What results of single units say: quality, mean responses, encoding, searchlight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from consilience._results._quality import MEANING
+from consilience.plots._labels import number
+from consilience.report._phrases import ALPHA, name_of, percent, span
+from consilience.report._words import plural
+
+__all__ = ["of_encoding", "of_psth", "of_quality", "of_searchlight"]
+
+
+def of_quality(result: Any) -> tuple[str, ...]:
+    said = []
+    units = result.data.sizes["unit"]
+    for name in result.data["measure"].values.tolist():
+        at = result.data.sel(measure=name)
+        value, q = at["value"].values, at["q"].values
+        known = value[np.isfinite(value)]
+        words, unit, sure = MEANING[name]
+        if not known.size or name in ("split_half", "tuning_snr", "cv", "lv"):
+            continue
+        text = f"{words[0].upper()}{words[1:]} of {known.size:,} of {plural(units, 'unit')}: median "
+        text += f"{number(np.median(known))}{' ' + unit if unit else ''}"
+        text += f", {number(known.min())} to {number(known.max())}"
+        if np.isfinite(q).any():
+            text += (
+                f"; {int((q <= ALPHA).sum()):,} of {int(np.isfinite(q).sum()):,} {sure} (q at most {ALPHA:g})"
+            )
+        said.append(text + ".")
+    return tuple(said[:6])
+
+
+def of_psth(result: Any) -> tuple[str, ...]:
+    data, unit = result.data, str(result.settings.get("time_units", "s"))
+    times, mean = data["time"].values, data["mean"].mean("unit")
+    said = [
+        f"Means over trials of {plural(data.sizes['condition'], 'condition')} "
+        f"({name_of(result.settings.get('by', ''))}) at {plural(times.size, 'time')}, "
+        f"{plural(data.sizes['unit'], 'unit')}."
+    ]
+    for name in data["condition"].values.tolist()[:4]:
+        row = mean.sel(condition=name).values
+        if np.isfinite(row).any():
+            at = int(np.nanargmax(row))
+            said.append(
+                f"{name_of(name)} is highest at {times[at]:g} {unit}: {number(row[at])} "
+                f"({result.settings.get('values', '')}), mean of all units."
+            )
+    return tuple(said)
+
+
+def of_encoding(result: Any) -> tuple[str, ...]:
+    s, d = result.settings, result.data
+    low, high = result.interval
+    over = ("time" if "n_samples" in s else "stimuli") + " and units" * (d.sizes["unit"] != 1)
+    p, ceiling = d["p_fwer"].values, d["ceiling"].values
+    ends = span(low, high, percent(result)).replace("interval", f"interval over {over}")
+    said = [
+        f"{name_of(s.get('x'))} predicts {plural(d.sizes['unit'], 'unit')} of {name_of(s.get('y'))} with a median "
+        f"held-out r of {number(result.value)}{ends}."
+    ]
+    if np.isfinite(p).any():
+        said.append(f"{int((p < ALPHA).sum()):,} units are told from chance (corrected over units).")
+    if np.isfinite(ceiling).any():
+        unreliable = d["unreliable"].values.astype(bool)
+        ratio = d["ratio"].values[~unreliable & np.isfinite(d["ratio"].values)]
+        of = (
+            f", the median of r over ceiling {number(np.median(ratio))} of reliable units"
+            if ratio.size
+            else ""
+        )
+        said.append(
+            f"The median noise ceiling is {number(np.nanmedian(ceiling))}{of}; {int(unreliable.sum()):,} units are not "
+            "reliable."
+        )
+    if result.bands is not None:
+        parts = [
+            f"{name_of(band)} {number(float(result.bands['unique'].sel(band=band).median()))}"
+            for band in result.bands["band"].values.tolist()
+        ]
+        said.append(f"Median R2 that only one feature space explains: {', '.join(parts[:6])}.")
+    return tuple(said)
+
+
+def of_searchlight(result: Any) -> tuple[str, ...]:
+    value, total = result.data["value"].values, result.data.sizes["unit"]
+    if not np.isfinite(value).any():
+        return ("No centre has a value.",)
+    row = result.data.isel(unit=int(np.nanargmax(value)))
+    ends = span(row["ci_low"], row["ci_high"], percent(result))
+    said = []
+    if np.isfinite(row["p_fwer"]):
+        found, wide = (int((result.data[key].values <= ALPHA).sum()) for key in ("p_fwer", "q"))
+        said.append(
+            f"{found:,} of {plural(total, 'centre')} are told from chance (corrected over centres, maximum statistic); "
+            f"{wide:,} at a false discovery rate of 0.05."
+        )
+    said.append(
+        f"The highest value, around {name_of(row['unit'].item())}, is {number(row['value'].item())}{ends}."
+    )
+    return tuple(said)

@@ -10,22 +10,12 @@ import xarray as xr
 from consilience._core._errors import Caution, InputError, UnknownNameError, nearest
 from consilience._core._params import check_number, check_option, shorten
 from consilience._recording._binning import count_in_bins, on_edge
-from consilience._recording._epoch import (
-    _FUZZ,
-    _SPIKE_RULES,
-    _fits,
-    _parts,
-    _said,
-    _sampled,
-    _signal_rule,
-    _source,
-    _unit_of,
-    _with_units,
-    check_bins,
-    name_of,
-)
+from consilience._recording._epoch import source_of
 from consilience._recording._intervals import Intervals
+from consilience._recording._labelling import name_of, unit_of, with_cautions, with_unit_columns
 from consilience._recording._signal import Signal
+from consilience._recording._values import SPIKE_RULES, check_room_for, sampled, signal_rule
+from consilience._recording._windows import FUZZ, check_bins, observed_parts
 from consilience._responses import responses
 
 if TYPE_CHECKING:
@@ -49,27 +39,27 @@ def bin_recording(
         raise InputError(f"{who}: say how wide the bins are, in seconds: rec.bin(0.1).", code="bad-parameter")
     width = check_number(width, name="width", who=who, low=0.0)
     named = name_of(recording, system, who)
-    source = _source(recording, of, who)
+    source = source_of(recording, of, who)
     start, many, centres = _grid(recording, within, source, width, who)
     total, columns = int(many.sum()), len(recording.unit_names) if source is None else source.channels.size
-    _fits(total * columns * 4, who)
+    check_room_for(total * columns * 4, who)
     at = np.cumsum(many) - many
     out = np.zeros((total, columns), dtype=np.float32 if source is None else np.float64)
     if source is None:
         assert recording.spikes is not None
         rule = kind = str(
             check_option(
-                "count" if reduce is None else reduce, _SPIKE_RULES, name="reduce (of spikes)", who=who
+                "count" if reduce is None else reduce, SPIKE_RULES, name="reduce (of spikes)", who=who
             )
         )
         count_in_bins(recording.spikes, start, many, width, at, out)
         if rule == "rate":
             out /= np.float32(width)
     else:
-        rule = _signal_rule(source, reduce, who)
+        rule = signal_rule(source, reduce, who)
         for begin, first, m in zip(start, at, many):
             one = np.array([begin]), np.array([m]), np.array([width])
-            out[first : first + m] = _sampled(source, *one, rule, who)[0]
+            out[first : first + m] = sampled(source, *one, rule, who)[0]
         kind = source.kind
     units = recording.unit_names if source is None else source.channels
     cautions = []
@@ -97,11 +87,11 @@ def bin_recording(
         unit=units,
         system=named,
     )
-    data = _with_units(data, recording.units if source is None else source.columns)
-    data.attrs |= {"reduce": rule, "bin": width, "time_units": "s", "recording": recording.name} | _unit_of(
+    data = with_unit_columns(data, recording.units if source is None else source.columns)
+    data.attrs |= {"reduce": rule, "bin": width, "time_units": "s", "recording": recording.name} | unit_of(
         source
     )
-    return _said(data, cautions)
+    return with_cautions(data, cautions)
 
 
 def _worst(unknown: np.ndarray, units: np.ndarray) -> str:
@@ -133,7 +123,7 @@ def _grid(
             f"{who}: within must be Intervals or the name of a table of them, got {shorten(within)}.",
             code="bad-window",
         )
-    span = recording.span(source) if recording.observed is None else _parts(recording.observed, who)
+    span = recording.span(source) if recording.observed is None else observed_parts(recording.observed, who)
     if not len(span):
         raise InputError(
             f"{who}: there is no {'spike' if source is None else 'sample'}, and nothing says what was recorded: "
@@ -148,7 +138,7 @@ def _grid(
         anchor = np.zeros(len(pieces))
     else:
         anchor = base.start[np.searchsorted(base.start, pieces.start, side="right") - 1]
-    fuzz = _FUZZ + on_edge(pieces.start, pieces.stop) / width
+    fuzz = FUZZ + on_edge(pieces.start, pieces.stop) / width
     check_bins(float(np.abs([pieces.start - anchor, pieces.stop - anchor]).max()) / width, width, who)
     first = np.ceil((pieces.start - anchor) / width - fuzz).astype(np.int64)
     many = np.floor((pieces.stop - anchor) / width + fuzz).astype(np.int64) - first
@@ -160,6 +150,6 @@ def _grid(
             code="bad-window",
         )
     anchor, first, many = anchor[some], first[some], many[some]
-    _fits(int(many.sum()) * 8, who)
+    check_room_for(int(many.sum()) * 8, who)
     centres = [a + width * (f + np.arange(m) + 0.5) for a, f, m in zip(anchor, first, many)]
     return anchor + width * first, many, np.concatenate(centres)

@@ -10,8 +10,9 @@ import xarray as xr
 from consilience._core._errors import Caution, InputError, cautions_to_json, warn
 from consilience._core._params import check_number, check_option
 from consilience._recording._binning import on_edge
-from consilience._recording._epoch import _made_up, _source, _unit_of, _with_units
+from consilience._recording._epoch import source_of
 from consilience._recording._intervals import Intervals
+from consilience._recording._labelling import made_up_ids, unit_of, with_unit_columns
 from consilience._recording._on import Onsets, find_onsets, stimulus_ids, trial_labels
 from consilience._recording._recording import Recording
 from consilience._recording._signal import Signal
@@ -107,7 +108,7 @@ def event_betas(
         raise InputError(
             f"{WHO}: a cs.Recording is expected, got {type(recording).__name__}.", code="bad-recording"
         )
-    signal = _source(recording, of, WHO) if of is not None else _only_signal(recording)
+    signal = source_of(recording, of, WHO) if of is not None else _only_signal(recording)
     if signal is None:
         raise InputError(f"{WHO}: of= must name a signal, not spikes.", code="unknown-name")
     found, duration = _events(recording, on)
@@ -120,7 +121,7 @@ def event_betas(
         )
     names, cautions = trial_labels(labels, signal.columns, found.name)
     if ids is None:
-        cautions.append(_made_up(found.name))
+        cautions.append(made_up_ids(found.name))
         ids = np.array([f"trial{i:05d}" for i in range(found.time.size)])
         groups = np.zeros(found.time.size, dtype=np.int64)
     else:
@@ -157,8 +158,8 @@ def event_betas(
     data = data.assign_coords({name: ("trial", entries[keep]) for name, entries in names.items()})
     if "run" not in data.coords:
         data = data.assign_coords(run=("trial", run[keep]))
-    data = _with_units(data, signal.columns)
-    data.attrs |= {"reduce": method, "recording": recording.name} | _unit_of(signal)
+    data = with_unit_columns(data, signal.columns)
+    data.attrs |= {"reduce": method, "recording": recording.name} | unit_of(signal)
     for caution in cautions:
         warn(caution.code, caution.message, caution.remedy)
     if cautions:

@@ -42,7 +42,7 @@ def test_fano_finds_the_truth_also_of_low_counts(fano):
         counts = draw[fano](rate) if fano in draw else rng.negative_binomial(rate, 0.5)
         found = cs.units.fano_factor(counts, ids, n_perm=39)
         assert found.value.mean() == pytest.approx(fano, abs=0.04 * fano)
-        assert np.mean((found.ci_low <= fano) & (fano <= found.ci_high)) > 0.87
+        assert np.mean((found.ci_low <= fano) & (fano <= found.ci_high)) > 0.93
         rejected = np.mean(found.p <= 0.05)
         assert rejected < 0.09 if fano == 1 else rejected > 0.9
         assert found.null_mean == pytest.approx(np.ones(200), abs=0.05)
@@ -67,11 +67,45 @@ def test_fano_over_trials_of_one_condition_is_the_jackknife():
     counts = np.random.default_rng(2).poisson(4, size=(30, 1)).astype(float)
     found = cs.units.fano_factor(counts, n_perm=0)
     left = [np.log(np.delete(counts, i).var(ddof=1) / np.delete(counts, i).mean()) for i in range(30)]
-    from scipy import stats
+    from scipy import optimize, stats
 
     se = np.sqrt(29 / 30 * np.sum((left - np.mean(left)) ** 2))
     away = stats.t.ppf(0.975, 29) * se
-    assert found.ci_low[0] == pytest.approx(found.value[0] * np.exp(-away), rel=1e-9)
+
+    def beyond(f):  # how far from F a negative binomial of f may bring it
+        at = max(f, 1.0)
+        return 1.959964 * np.sqrt(2 / 29 + (3 * at - 4 + 1 / at) / counts.sum())
+
+    for end, sign in ((found.ci_low[0], -1), (found.ci_high[0], 1)):
+        own = abs(np.log(end / found.value[0]))
+        score = optimize.brentq(lambda x, sign=sign: x - beyond(found.value[0] * np.exp(sign * x)), 0, 2)
+        assert own == pytest.approx(max(away, score), rel=1e-6)
+
+
+@pytest.mark.parametrize(("n", "k"), [(20, 20), (100, 5), (1, 100), (5, 20)])
+@pytest.mark.filterwarnings(r"ignore:\[few-spikes\]")
+def test_fano_of_few_spikes_has_intervals_that_hold_the_truth_or_none(n, k):
+    rng = np.random.default_rng(n)
+    counts = rng.negative_binomial(0.3, 0.5, size=(n * k, 300))  # F = 2
+    found = cs.units.fano_factor(counts, np.repeat(np.arange(n), k), n_perm=0)
+    known = np.isfinite(found.ci_low)
+    assert known.mean() > (0.99 if n * k > 100 else 0.1)
+    assert (
+        np.mean((found.ci_low <= 2) & (found.ci_high >= 2), where=known) > 0.94
+    )  # the jackknife alone: 0.84 to 0.91
+    assert np.isfinite(found.value).all()
+    assert not known[counts.sum(axis=0) < 30].any()
+
+
+def test_fano_says_where_spikes_are_too_few_for_an_interval():
+    counts = np.random.default_rng(0).poisson([5.0, 0.2], size=(40, 2))
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"few-spikes.*1 of 2 units have too few spikes for an int"
+    ) as seen:
+        found = cs.units.fano_factor(counts, np.repeat(np.arange(8), 5), n_perm=0)
+    assert "Unit 1 first" in seen[0].message.remedy
+    assert np.isfinite(found.value).all()
+    assert np.isnan(found.ci_low).tolist() == np.isnan(found.ci_high).tolist() == [False, True]
 
 
 def over_time(gains, shared, *, units=24, n=8, k=16, seed=0):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import norm
 
 from consilience._core._arrays import Array
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
 from consilience.stats import jackknife_interval
@@ -13,6 +14,9 @@ from consilience.units._scores import UnitScores
 from consilience.units._trials import Repeats, as_repeats, say_silent
 
 __all__ = ["fano_factor"]
+
+_FEWEST = 30  # spikes: below, no interval
+_WIDEST = np.log(20.0)  # F that can be as many times as high: no interval
 
 
 def fano_factor(
@@ -39,22 +43,27 @@ def fano_factor(
     counts : (n_trials, units) spikes in one window of the same length for all trials.
     stimulus : (n_trials,), at least 2 trials each; None = all trials are of one condition.
     n_perm : draws of Poisson counts with the sums of each stimulus kept (a multinomial, exact); 0 = no p.
-    level : of the interval: jackknife over stimuli (other stimuli), or with fewer than 3 stimuli over trials (other
-        trials), on the log scale, t.   rng : seed.
+    level : of the interval, on the log scale: the wider end of two. A jackknife over stimuli (other stimuli), or with
+        fewer than 3 stimuli over trials (other trials), t. And all F0 from which F would differ by no more than chance
+        if counts were negative binomial with F0: var log F = 2 sum m_s^2 / (k_s - 1) / (sum m_s)^2 +
+        (3 F0 - 4 + 1 / F0) sum(m_s / k_s) / (sum m_s)^2, 1 for F0 below. The second is not too sure of itself where
+        the few trials with many spikes happen to be missing.   rng : seed.
 
     Returns
     -------
     UnitScores : null_mean of the Poisson draws, 1.   p : two-sided, that counts are Poisson.
-        NaN for a unit without spikes.
+        NaN for a unit without spikes. No interval where spikes are too few for one (``few-spikes``): under 30, or F
+        could be 20 times as high.
 
-    In simulations (5 to 100 stimuli, 5 to 100 repeats) intervals at 95 % held the truth in 0.89 to 0.97 at 5 spikes a
-    trial; at 0.3 spikes a trial and F = 2 in 0.74 to 0.95, least with few spikes in all. p was at most 0.05 in 0.02 to
-    0.05 of Poisson counts.
+    In simulations of 147 000 units (1 to 100 stimuli, 2 to 100 repeats, 0.1 to 5 spikes a trial; negative binomial
+    counts of F = 1, 2 and 4, binomial ones of 0.5, bursts, silent trials) intervals at 95 % held the truth in 0.95 to
+    1.00 in every design. They are wide with few spikes: at 0.3 spikes a trial and F = 2 a third of the units had one. p
+    was at most 0.05 in 0.02 to 0.05 of Poisson counts.
 
     Raises
     ------
     InputError : values that are no counts (``not-counts``), a stimulus with one trial (``no-repeats``), NaN.
-    ConsilienceWarning : ``silent-units``.
+    ConsilienceWarning : ``silent-units``, ``few-spikes``.
 
     References
     ----------
@@ -63,9 +72,9 @@ def fano_factor(
     Examples
     --------
     >>> import numpy as np, consilience as cs
-    >>> counts = np.array([[2], [4], [6], [8]])  # variance 20/3, mean 5
+    >>> counts = np.array([[2], [4], [6], [8], [2], [4], [6], [8]])  # variance 40/7, mean 5
     >>> round(float(cs.units.fano_factor(counts).value[0]), 4)
-    1.3333
+    1.1429
     """
     who = "cs.units.fano_factor"
     n_perm = check_count(n_perm, name="n_perm", who=who)
@@ -85,6 +94,16 @@ def fano_factor(
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.where(spikes > 0, variances.sum(axis=0) / means.sum(axis=0), np.nan)
     low, high = _interval(*_left_out(repeats, variances, means), value, level)
+    ends = _score_interval(repeats, means, value, level)
+    known = np.isfinite(low) & np.isfinite(ends).all(axis=0) & (spikes >= _FEWEST)
+    low, high = (np.where(known, end, np.nan) for end in (np.fmin(low, ends[0]), np.fmax(high, ends[1])))
+    few = (spikes > 0) & ~known
+    if few.any():
+        warn(
+            "few-spikes",
+            f"{who}: {int(few.sum())} of {few.size} units have too few spikes for an interval of the Fano factor.",
+            f"Unit {int(np.flatnonzero(few)[0])} first; more trials, or a longer window.",
+        )
     null, p = np.full(value.size, np.nan), np.full(value.size, np.nan)
     if n_perm:
         draw, some = seed.stream("poisson"), np.isfinite(value)
@@ -130,6 +149,34 @@ def _interval(
         np.log(np.where(known, value, 1.0)), left, n=len(tops), left_out=1, level=level, exhaustive=True
     )
     return tuple(np.where(known, np.exp(end), np.nan) for end in ends)  # type: ignore[return-value]
+
+
+def _score_interval(repeats: Repeats, means: np.ndarray, value: np.ndarray, level: float) -> np.ndarray:
+    """(2, units) all F0 that are no further from ``value`` than negative binomial counts of F0 bring it by chance; NaN
+    where the upper end is beyond ``_WIDEST``.
+    """
+    k = repeats.counts[:, None].astype(np.float64)
+    whole = np.where((total := means.sum(axis=0)) > 0, total, 1.0)
+    spread = 2 * (means**2 / (k - 1)).sum(axis=0) / whole**2
+    few = (means / k).sum(axis=0) / whole**2
+    some = value > 0
+    start = np.where(some, value, 1.0)
+    z = norm.ppf((1 + level) / 2)
+
+    def away(shift: np.ndarray) -> np.ndarray:
+        f = np.maximum(start * np.exp(shift), 1.0)  # the counts of less are as sure as Poisson ones
+        return np.asarray(z * np.sqrt(spread + few * (3 * f - 4 + 1 / f)))
+
+    up, down = np.zeros(start.size), away(np.zeros(start.size))
+    for _ in range(200):  # rises to the first F0 that far
+        up = np.minimum(away(up), _WIDEST)
+    least = np.zeros(start.size)
+    for _ in range(50):
+        middle = (least + down) / 2
+        inside = middle < away(-middle)
+        least, down = np.where(inside, middle, least), np.where(inside, down, middle)
+    ends = np.stack([start * np.exp(-down), start * np.exp(up)])
+    return np.where(some & (up < 0.999 * _WIDEST), ends, np.nan)
 
 
 def _poisson(totals: np.ndarray, repeats: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

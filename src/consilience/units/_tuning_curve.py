@@ -26,7 +26,8 @@ class TuningCurves:
     value : (units,) mean vector length in [0, 1] (of a variable with a period) or information in bits per spike.
     ci_low, ci_high : its interval.   null_mean, p : of circular shifts.   preferred : (units,) direction of the mean
     vector, or the middle of the bin with the highest rate.   measure : what value is.   dispersion : (units, bins)
-    variance of a count over that of Poisson counts, as in the intervals.   least : s, the smallest shift.   level : of the intervals.
+    variance of a count over that of Poisson counts, as in the intervals.   least : s, the smallest shift.   level : of
+    the intervals.
     """
 
     edges: np.ndarray
@@ -81,9 +82,9 @@ def tuning_curve(
     in 20 stretches of time vary by m + a m^2 around what is expected, m, with one a for each unit; and a gain common to
     all bins, which wanders between stretches, goes with its covariance, averaged over how slowly it may change
     (`stats.slow_changes`). None where it most likely changes as slowly as the recording is long. The interval of the
-    value is a jackknife over those stretches. p: counts are shifted in time against the variable, on a circle, by at least
-    ``least`` s, which keeps what both do in time and breaks what they have in common. Slow drift of both is common too,
-    and no shift takes it away.
+    value is a jackknife over those stretches. p: counts are shifted in time against the variable, on a circle, by at
+    least ``least`` s, which keeps what both do in time and breaks what they have in common. Slow drift of both is
+    common too, and no shift takes it away.
 
     Parameters
     ----------

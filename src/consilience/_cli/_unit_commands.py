@@ -1,0 +1,159 @@
+"""The commands of verbs about units: their quality, responses over time, and what predicts or is told from them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from consilience._cli._options import DRAWS
+from consilience._cli._verb_options import (
+    BY,
+    DRAWN_BY,
+    FILES,
+    INFERENCE,
+    JOIN,
+    LEVEL,
+    PERM,
+    WRITTEN,
+    run_verb,
+)
+
+__all__ = ["decode", "encode", "psth", "quality"]
+
+
+@click.command()
+@click.argument("x", type=click.Path())
+@click.argument("y", type=click.Path())
+@click.option(
+    "--band",
+    "bands",
+    type=click.Path(),
+    multiple=True,
+    help="A further feature space beside X, with a penalty of its own.",
+)
+@click.option(
+    "--model", help="RidgeCV, KernelRidgeCV, PLSCV...  [default: RidgeCV; with bands BandedRidgeCV]"
+)
+@click.option("--cv", type=click.IntRange(min=2), help="Folds.  [default: 5]")
+@click.option("--groups", help="A label: stimuli of a group stay together.")
+@click.option(
+    "--time",
+    type=click.Path(),
+    multiple=True,
+    help="Of series (time, unit): times in seconds, FILE for all files or NAME=FILE, where the file has none.",
+)
+@click.option(
+    "--delays",
+    help="Of series: steps by which X is delayed, 0,1,2 or FROM:TO[:STEP] (TO left out); positive = X comes first.",
+)
+@click.option(
+    "--gap",
+    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
+)
+@BY
+@JOIN
+@INFERENCE
+@FILES
+@WRITTEN
+def encode(**options: Any) -> int:
+    """Predict every unit of Y from X, on stimuli that were held out, or on held-out stretches of time: files of series
+    hold (time, unit), and times.
+    """
+    return run_verb("_encode", options)
+
+
+@click.command()
+@click.argument("data", type=click.Path(), nargs=-1, required=True)
+@click.option("--target", help="The label that is decoded.")
+@click.option(
+    "--target-file", type=click.Path(), help="Of series: the file (time, values) whose values are decoded."
+)
+@click.option("--numbers", is_flag=True, help="The label's values are numbers, not classes.")
+@click.option("--circular", is_flag=True, help="They are angles in radians.")
+@click.option(
+    "--by",
+    multiple=True,
+    help="Of units recorded apart: labels whose combinations are the conditions.  [default: the target]",
+)
+@click.option("--session", help="The label that tells units recorded apart in one file, such as site.")
+@click.option(
+    "--n-draws", type=click.IntRange(min=1), help="How often pseudo-trials are made.  [default: 10]"
+)
+@click.option(
+    "--model", help="LDA, RidgeCV, MaxCorrelation, PoissonNaiveBayes...  [default: LDA; of numbers RidgeCV]"
+)
+@click.option("--cv", type=click.IntRange(min=2), help="Folds.  [default: 5]")
+@click.option(
+    "--groups",
+    help="A label: its trials stay together; trial: single trials.  [default: repeats of a stimulus where the target "
+    "is a label of several stimuli each]",
+)
+@click.option("--folds", help="A label (run, session): each of its levels is held out in turn.")
+@click.option(
+    "--over-time",
+    type=click.Choice(["each", "mean", "all"]),
+    help="Of (trial, time, unit): decode at each time, from the mean, or from all times together.  [default: each]",
+)
+@click.option("--generalise-time", is_flag=True, help="Train at each time, test at every time.")
+@click.option("--train-on", multiple=True, help="LABEL=VALUE[,VALUE...]: the trials to train on.")
+@click.option("--test-on", multiple=True, help="LABEL=VALUE[,VALUE...]: the trials to test on.")
+@click.option("--score", help="balanced_accuracy, accuracy, auc, log_loss; r, r2; circular_error.")
+@click.option(
+    "--time",
+    type=click.Path(),
+    multiple=True,
+    help="Times in seconds, FILE for all files or NAME=FILE, where the file has none.",
+)
+@click.option(
+    "--gap",
+    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
+)
+@INFERENCE
+@FILES
+@WRITTEN
+def decode(**options: Any) -> int:
+    """Tell a label of the trials (category, choice), or the series of another file, from the responses in DATA, on
+    trials or stretches of time that were held out. Several DATA are sessions recorded apart, whose units are joined to
+    a pseudo-population.
+    """
+    return run_verb("_decode", options)
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option("--on", help="Of a recording: trials from this table.column, for what needs repeats.")
+@click.option("--window", type=(float, float), help="From and to, in seconds from the event.")
+@click.option("--stimulus", help="The column with stimulus ids.")
+@click.option(
+    "--measure", "-m", "measures", multiple=True, help="reliability, firing_rate...  [default: all]"
+)
+@click.option("--by", help="What counts as the same stimulus.  [default: stimulus]")
+@click.option(
+    "--refractory",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds within which a spike is too soon.  [default: 0.0015]",
+)
+@click.option("--n-splits", type=DRAWS, help="Halves of the repeats.  [default: 100]")
+@PERM
+@LEVEL
+@DRAWN_BY
+@FILES
+@WRITTEN
+def quality(**options: Any) -> int:
+    """How reliable and how clean each unit of FILE is: from repeats, and from spike times of a recording."""
+    return run_verb("_quality", options)
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option("--by", help="The label of trials that makes conditions.  [default: stimulus]")
+@click.option(
+    "--time", type=click.Path(), help="Times of the samples in seconds (.txt, .npy), where FILE has none."
+)
+@LEVEL
+@FILES
+@WRITTEN
+def psth(**options: Any) -> int:
+    """Mean responses of FILE (trial, time, unit) over trials, per condition, with intervals."""
+    return run_verb("_psth", options)

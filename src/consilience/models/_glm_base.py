@@ -15,9 +15,10 @@ from consilience._core._threads import one_thread_if_small
 from consilience.models._banded_ridge import columns_of
 from consilience.models._base import Mapping, Solution, Solver, Split
 from consilience.models._glm_checked import checked
+from consilience.models._glm_course import Solved
 from consilience.models._glm_design import Prepared
 from consilience.models._glm_group import Groups, solve_group
-from consilience.models._glm_ridge import Solved, solve_ridge
+from consilience.models._glm_ridge import solve_ridge
 from consilience.models._glm_uncertainty import coefficient_spread
 from consilience.models._observations import LINKS, Observation, estimate_dispersion, observation_of
 from consilience.models._simulate import simulate

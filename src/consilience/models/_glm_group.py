@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from consilience.models._glm_course import Course, Solved, in_chunks
 from consilience.models._glm_design import Batch, Prepared
-from consilience.models._glm_ridge import Solved, in_chunks
 from consilience.models._observations import Observation
 
 __all__ = ["Groups", "solve_group"]
@@ -70,8 +70,7 @@ def _descend(
     groups: Groups,
 ) -> Solved:
     n, q, t = design.n, design.q, y.shape[1]
-    out, left, iterations = theta.copy(), np.full(t, np.inf), np.zeros(t, np.int64)
-    active, theta = np.arange(t), theta.copy()
+    course, theta = Course(theta), theta.copy()
     batch = Batch(design, y, observation, theta)
     least = scale = batch.mean_weight()
     loss, _ = batch.look(np.zeros(t))
@@ -85,14 +84,14 @@ def _descend(
         )
         gain = -n * promised
         done = (gain <= tol) | stuck
-        out[:, active], left[active], iterations[active] = theta, gain, iteration
+        course.note(theta, gain, iteration)
         if done.all() or iteration == max_iter:
             break
-        if done.mean() > 0.3:
-            kept = np.flatnonzero(~done)
+        kept = course.fewer(done)
+        if kept is not None:
             batch.keep(kept)
-            active, tol, stuck, alpha, scale, least, value, promised = (
-                v[kept] for v in (active, tol, stuck, alpha, scale, least, value, promised)
+            tol, stuck, alpha, scale, least, value, promised = (
+                v[kept] for v in (tol, stuck, alpha, scale, least, value, promised)
             )
             theta, gradient, direction = theta[:, kept], gradient[:, kept], direction[:, kept]
         batch.turn(direction)
@@ -108,7 +107,7 @@ def _descend(
         met = (step * (fresh - gradient)).sum(axis=0) / np.where(bend > 0, bend, 1.0)
         scale = np.where(bend > 0, np.clip(met, 0.1 * least, 100 * least), scale)
         gradient = fresh
-    return Solved(out, left, iterations)
+    return course.solved()
 
 
 def _toward(

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
+from consilience.models._glm_course import Course, Solved, in_chunks
 from consilience.models._glm_design import Batch, Prepared
 from consilience.models._observations import Observation
 
-__all__ = ["Solved", "in_chunks", "line_search", "solve_ridge"]
+__all__ = ["line_search", "solve_ridge"]
 
 _MEMORY = 8  # pairs of the quasi-Newton method
 _TRIALS = 15  # of one line search
-_TOGETHER = 1 << 24  # entries (n, t) of neurons that are solved together
-
-
-@dataclass(frozen=True)
-class Solved:
-    """theta : (q + 1, t).   gain : (t,) expected gain of log-likelihood (nats) that is left.   iterations : (t,)."""
-
-    theta: np.ndarray
-    gain: np.ndarray
-    iterations: np.ndarray
 
 
 def solve_ridge(
@@ -45,23 +34,6 @@ def solve_ridge(
     return in_chunks(_descend, design, y, observation, alpha, theta, tol, max_iter)
 
 
-def in_chunks(solve, design, y, observation, alpha, theta, tol, max_iter, *more):
-    """``solve`` for some neurons at a time, so that memory is bounded."""
-    t = y.shape[1]
-    width = max(1, _TOGETHER // max(1, design.n))
-    parts = []
-    for start in range(0, t, width):
-        u = np.arange(start, min(start + width, t))
-        parts.append(
-            solve(design, y[:, u], observation.take(u), alpha[u], theta[:, u], tol[u], max_iter, *more)
-        )
-    return Solved(
-        np.concatenate([p.theta for p in parts], axis=1),
-        np.concatenate([p.gain for p in parts]),
-        np.concatenate([p.iterations for p in parts]),
-    )
-
-
 def _descend(
     design: Prepared,
     y: np.ndarray,
@@ -72,11 +44,8 @@ def _descend(
     max_iter: int,
 ) -> Solved:
     n, q, t = design.n, design.q, y.shape[1]
-    out, left = theta.copy(), np.full(t, np.inf)
-    iterations = np.zeros(t, np.int64)
-    active = np.arange(t)
+    course, theta = Course(theta), theta.copy()
     batch = Batch(design, y, observation, theta)
-    theta = theta.copy()
     penalty = np.zeros_like(theta)
     penalty[:q] = alpha / design.unit[:, None] ** 2
     scale = batch.mean_weight()
@@ -91,13 +60,13 @@ def _descend(
         slope = (gradient * direction).sum(axis=0)
         gain = -0.5 * n * slope
         done = (gain <= tol) | stuck
-        out[:, active], left[active], iterations[active] = theta, gain, iteration
+        course.note(theta, gain, iteration)
         if done.all() or iteration == max_iter:
             break
-        if done.mean() > 0.3:
-            kept = np.flatnonzero(~done)
+        kept = course.fewer(done)
+        if kept is not None:
             batch.keep(kept)
-            active, tol, stuck, alpha, scale = (v[kept] for v in (active, tol, stuck, alpha, scale))
+            tol, stuck, alpha, scale = (v[kept] for v in (tol, stuck, alpha, scale))
             theta, penalty, gradient = theta[:, kept], penalty[:, kept], gradient[:, kept]
             value, direction, slope = value[kept], direction[:, kept], slope[kept]
             steps, changes = [s[:, kept] for s in steps], [c[:, kept] for c in changes]
@@ -110,7 +79,7 @@ def _descend(
         fresh = batch.gradient() + penalty * theta
         steps, changes = [*steps[1 - _MEMORY :], step], [*changes[1 - _MEMORY :], fresh - gradient]
         value, gradient = reached, fresh
-    return Solved(out, left, iterations)
+    return course.solved()
 
 
 def _inverse(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from consilience._core._params import check_number
-from consilience.units._scores import UnitScores, nothing
+from consilience.units._scores import UnitScores
 from consilience.units._trains import as_trains
 from consilience.units._trials import say_silent
 from consilience.units._variability import block_sums, of_blocks, say_few
@@ -69,13 +69,4 @@ def cv(trains: Any, /, *, observed: Any = None, level: float = 0.95) -> UnitScor
 
     whole = tuple(part.sum(axis=0) for part in (count, first, second))
     left = ratio(*(w - part for w, part in zip(whole, (count, first, second))))
-    value, low, high = of_blocks(ratio(*whole), left, sizes, level)
-    return UnitScores(
-        value=value,
-        ci_low=low,
-        ci_high=high,
-        null_mean=np.where(np.isfinite(value), 1.0, np.nan),
-        p=nothing(units),
-        level=level,
-        counted={"n": sizes},
-    )
+    return of_blocks(ratio(*whole), left, sizes, level)

@@ -42,10 +42,8 @@ def block_sums(owner: np.ndarray, units: int, *terms: np.ndarray) -> tuple[np.nd
     )
 
 
-def of_blocks(
-    value: np.ndarray, left: np.ndarray, used: np.ndarray, level: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """value, low, high: NaN below `FEWEST` terms; interval from blocks left out, on the log scale, t."""
+def of_blocks(value: np.ndarray, left: np.ndarray, used: np.ndarray, level: float) -> UnitScores:
+    """NaN below `FEWEST` terms; interval from blocks left out, on the log scale, t; 1 of a Poisson process."""
     known = (used >= FEWEST) & np.isfinite(value)
     some = known & (used >= 2 * BLOCKS) & (value > 0) & np.isfinite(left).all(axis=0)
     some &= (np.nan_to_num(left) > 0).all(axis=0)
@@ -58,7 +56,15 @@ def of_blocks(
         exhaustive=True,
     )
     low, high = (np.where(some, np.exp(end), np.nan) for end in ends)
-    return np.where(known, value, np.nan), low, high
+    return UnitScores(
+        value=np.where(known, value, np.nan),
+        ci_low=low,
+        ci_high=high,
+        null_mean=np.where(known, 1.0, np.nan),
+        p=nothing(value.size),
+        level=level,
+        counted={"n": used.astype(np.int64)},
+    )
 
 
 def scored(
@@ -76,16 +82,7 @@ def scored(
     with np.errstate(divide="ignore", invalid="ignore"):
         value = total.sum(axis=0) / used
         left = (total.sum(axis=0) - total) / (used - count)
-    value, low, high = of_blocks(value, left, used, level)
-    return UnitScores(
-        value=value,
-        ci_low=low,
-        ci_high=high,
-        null_mean=np.where(np.isfinite(value), 1.0, np.nan),
-        p=nothing(units),
-        level=level,
-        counted={"n": used.astype(np.int64)},
-    )
+    return of_blocks(value, left, used, level)
 
 
 def say_few(used: np.ndarray, counts: np.ndarray, who: str) -> None:

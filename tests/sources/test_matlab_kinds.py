@@ -206,6 +206,15 @@ def test_rows_of_a_char_array_are_labels_without_the_blanks_that_fill_them(write
     assert rec.events["events"].columns["image"].tolist() == ["face", "house"]
 
 
+def test_a_struct_of_one_row_keeps_its_text(tmp_path):
+    """Of several rows a text beside columns is no label: it says something of all."""
+    one = {"start": 0.5, "stop": 0.9, "image": "face", "unit": "s"}
+    io.savemat(tmp_path / "x.mat", {"one": one, "two": one | {"start": [0.5, 1], "stop": [0.9, 2]}})
+    table = cs.read(tmp_path / "x.mat", trials="one").intervals["trials"]
+    assert table.columns["image"].tolist() == ["face"]
+    assert "image" not in cs.read(tmp_path / "x.mat", trials="two").intervals["trials"].columns
+
+
 @pytest.mark.parametrize("kind", list(REMEDY))
 def test_an_object_is_named_with_what_to_type_in_matlab(write, tmp_path, kind):
     path = write(tmp_path / "x.mat", [("trials", kind)])

@@ -149,6 +149,11 @@ def _columns(found: Variables, given: Any, who: str, role: str) -> dict[str, np.
             return {str(name): _column([one[name] for one in entry], str(name), who) for name in names}
         if isinstance(entry, Mapping):
             known = {str(name): entry[name] for name in entry}
+            columns = [values for values in known.values() if _is_column(values)]
+            if all((len(v) if isinstance(v, list) else v.size) == 1 for v in columns):
+                known = {
+                    name: [v] if isinstance(v, str) else v for name, v in known.items()
+                }  # a table of one row
             return {name: _column(values, name, who) for name, values in known.items() if _is_column(values)}
         if isinstance(entry, np.ndarray):
             return {"start": entry.reshape(-1) if entry.size == max(entry.shape, default=1) else entry}

@@ -388,3 +388,32 @@ def test_a_study_has_it_and_the_report_says_it(tmp_path, both):
     pytest.importorskip("jinja2")
     page = render({"units": both}, title="t")
     assert "Reliability of means of 3 of 3 units" in page
+
+
+def test_means_of_runs_are_taken_out():
+    rng = np.random.default_rng(0)
+    ids, run = np.repeat(np.arange(12), 8), np.tile(np.repeat([0, 1, 2, 3], 2), 12)
+    rate = np.exp(0.5 * rng.normal(size=(12, 6)))[ids] * 4 + 10 * (run % 2)[:, None]
+    x = cs.responses(rng.poisson(rate), stimulus=ids, repeat="count", kind="count", system="V1")
+    x = x.assign_coords(run=("trial", np.array(list("abcd"))[run]))
+    plain, found = (cs.quality(x, groups=groups, **FEW) for groups in (None, "run"))
+    own = cs.units.explainable_variance(x.values, ids, groups=run, of="mean", n_perm=0)
+    assert found.data["value"].sel(measure="reliability").values == pytest.approx(own.value)
+    assert (found.data["value"] > plain.data["value"]).sel(measure="tuning_snr").all()
+    cell = cs.units.fano_factor(x.values, ids * 4 + run, n_perm=0)  # within a run
+    assert found.data["value"].sel(measure="fano_factor").values == pytest.approx(cell.value)
+    assert found.settings["groups"] == "run"
+    assert found.settings["n_groups"] == 4
+    assert "An additive effect of each run was fitted" in " ".join(found.methods)
+    with pytest.raises(cs.InputError, match="groups must be one of"):
+        cs.quality(x, groups="day", **FEW)
+    with pytest.raises(cs.InputError, match="is a label on trials, and there are none"):
+        cs.quality(recording(), groups="run", **FEW)
+    once = x.isel(trial=np.flatnonzero(np.arange(96) % 2 == 0))
+    assert "fano_factor" not in cs.quality(once, groups="run", **FEW).data["measure"].values
+    with pytest.raises(cs.InputError, match="with groups= two or more of a stimulus in one group"):
+        cs.quality(once, groups="run", measures="fano_factor", **FEW)
+    limit = float(own.value.min()) - 1e-9
+    with pytest.warns(cs.ConsilienceWarning, match="chosen-on-same-trials"):
+        chosen = cs.select_units(x, by={"reliability": limit}, groups="run", choose_on="same", rng=0)
+    assert chosen.sizes["unit"] == 6

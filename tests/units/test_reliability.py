@@ -235,3 +235,75 @@ def test_inputs_stay_as_they_are_and_torch_goes_in():
     two = cs.units.split_half(torch.tensor(before), ids, n_perm=5, n_splits=5)
     assert one.value == pytest.approx(two.value)
     assert one.p == pytest.approx(two.p)
+
+
+# -- groups: means of runs taken out
+
+
+def in_runs(design, *, n=20, k=6, signal=1.0, between=2.0, units=200, seed=0):
+    """Trials with an additive effect of each run: all stimuli in all runs, or each in two of four."""
+    rng = np.random.default_rng(seed)
+    ids = np.repeat(np.arange(n), k)
+    run = np.tile(np.arange(k), n) if design == "all" else (ids + rng.integers(0, 2, n * k)) % 4
+    x = signal * rng.normal(size=(n, units))[ids] + rng.normal(size=(n * k, units))
+    return x + between * rng.normal(size=(run.max() + 1, units))[run], ids, run
+
+
+@pytest.mark.parametrize("design", ["all", "two of four"])
+def test_differences_between_runs_are_neither_noise_nor_signal(design):
+    x, ids, run = in_runs(design)
+    found = cs.units.tuning_snr(x, ids, groups=run, n_perm=0)
+    plain = cs.units.tuning_snr(x, ids, n_perm=0)
+    assert found.value.mean() == pytest.approx(1, abs=0.12)
+    assert plain.value.mean() < (0.7 if design == "all" else 0.85)
+    assert np.mean((found.ci_low <= 1) & (found.ci_high >= 1)) > 0.9
+    other, _, _ = in_runs(design, between=0.0)
+    same = cs.units.tuning_snr(other, ids, groups=run, n_perm=0)
+    assert same.value == pytest.approx(found.value, rel=1e-9)  # whatever the differences
+
+
+@pytest.mark.parametrize("function", ["explainable_variance", "split_half"])
+def test_runs_with_stimuli_of_their_own_do_not_make_signal(function):
+    x, ids, run = in_runs("two of four", signal=0.0)
+    options = {"corrected": False, "n_splits": 10} if function == "split_half" else {}
+    rejected = [
+        np.mean(getattr(cs.units, function)(x, ids, groups=groups, n_perm=59, **options).p <= 0.05)
+        for groups in (run, None)
+    ]
+    assert rejected[0] < 0.09
+    assert rejected[1] > 0.2
+
+
+def test_groups_are_a_fit_of_stimuli_and_runs_by_least_squares():
+    x, ids, run = in_runs("two of four", n=9, k=5, units=3)
+    dummies = np.concatenate([np.eye(9)[ids], np.eye(4)[run][:, 1:]], axis=1)
+    beta, *_ = np.linalg.lstsq(dummies, x, rcond=None)
+    rest = x - dummies @ beta
+    noise = (rest**2).sum(axis=0) / (45 - 9 - 3)
+    centred = np.eye(9) - 1 / 9
+    spread = np.trace(centred @ np.linalg.inv(dummies.T @ dummies)[:9, :9]) / 8  # of the fitted means
+    signal = beta[:9].var(axis=0, ddof=1) - noise * spread
+    found = cs.units.tuning_snr(x, ids, groups=run, n_perm=0)
+    assert found.value == pytest.approx(signal / noise, rel=1e-9)  # as many trials of each stimulus
+
+
+def test_one_group_changes_nothing_and_groups_without_common_stimuli_are_refused():
+    x, ids, run = in_runs("all", n=8, units=2)
+    one = cs.units.explainable_variance(x, ids, groups=np.zeros(len(ids)), rng=0)
+    two = cs.units.explainable_variance(x, ids, rng=0)
+    np.testing.assert_array_equal(one.value, two.value)
+    np.testing.assert_array_equal(one.p, two.p)
+    with pytest.raises(cs.InputError, match=r"groups of trials share no stimuli.*or none") as error:
+        cs.units.explainable_variance(x, ids, groups=ids < 4)
+    assert error.value.code == "groups-confounded"
+    with pytest.raises(
+        cs.InputError, match="leave no repeats once the means of groups are taken out"
+    ) as error:
+        cs.units.explainable_variance(x[:4], [0, 0, 1, 1], groups=[0, 1, 1, 2])
+    assert error.value.code == "no-repeats"
+    with pytest.raises(cs.InputError, match=r"groups must be one label per trial \(48,\)"):
+        cs.units.split_half(x, ids, groups=run[:-1])
+    x[:, 0] = run  # differs between runs alone
+    with pytest.warns(cs.ConsilienceWarning, match="silent-units.*1 of 2"):
+        found = cs.units.explainable_variance(x, ids, groups=run, n_perm=9)
+    assert np.isnan(found.value).tolist() == [True, False]

@@ -129,6 +129,7 @@ def decode(**options: Any) -> int:
     "--measure", "-m", "measures", multiple=True, help="reliability, firing_rate...  [default: all]"
 )
 @click.option("--by", help="What counts as the same stimulus.  [default: stimulus]")
+@click.option("--groups", help="A label of trials, such as run, the means of whose values are taken out.")
 @click.option(
     "--refractory",
     type=click.FloatRange(min=0, min_open=True),

@@ -54,6 +54,7 @@ def quality(
     *,
     trials: xr.DataArray | None = None,
     by: str = "stimulus",
+    groups: str | None = None,
     measures: Sequence[str] | None = None,
     refractory: float = 0.0015,
     n_splits: int = 100,
@@ -63,11 +64,11 @@ def quality(
 ) -> Quality:
     """How far to trust each unit: reliability of its responses, regularity and cleanness of its spikes.
 
-    From trials: reliability (signal variance / variance of the means over repeats; the same number as in `cs.encode`),
-    split_half, explainable_variance (of single trials), tuning_snr, and of counts fano_factor. From spike times:
-    firing_rate, cv, cv2, lv, isi_violations, contamination, presence_ratio, drift. From series (time, unit), such as
-    fluorescence: noise_level, trace_snr, skewness. Each is a function of `cs.units`,
-    where its equation, interval, null and p stand.
+    From trials: reliability (signal variance / variance of the means over repeats; without groups the same number as
+    in `cs.encode`), split_half, explainable_variance (of single trials), tuning_snr, and of counts fano_factor. From
+    spike times: firing_rate, cv, cv2, lv, isi_violations, contamination, presence_ratio, drift. From series (time,
+    unit), such as fluorescence: noise_level, trace_snr, skewness. Each is a function of `cs.units`, where its equation,
+    interval, null and p stand.
 
     Parameters
     ----------
@@ -75,6 +76,10 @@ def quality(
         mean of each trial is taken (of counts the sum); or a series (time, unit).
     trials : responses of the units of a recording, such as ``rec.epoch(...)``, for what needs repeats.
     by : label on trial: what counts as the same stimulus.
+    groups : label on trial, such as "run", "session" or "block", the means of whose values are taken out: an additive
+        effect of each group is fitted with the means of the stimuli, so that differences between runs count neither as
+        noise nor as signal, and relabellings stay within groups. Of fano_factor: from stimuli that have two or more
+        trials in one group. Of measures of trials; stimuli must not each be of one group (``groups-confounded``).
     measures : names; None = all that the data allow.
     refractory : s, for isi_violations and contamination.
     n_splits : halves for split_half.   n_perm : relabellings; 0 = no p.   level : of intervals.   rng : seed.
@@ -113,11 +118,23 @@ def quality(
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     refractory = check_number(refractory, name="refractory", who=WHO, low=0.0)
     recording, responses = _given(data, trials)
+    if groups is not None and (responses is None or "trial" not in responses.dims):
+        raise InputError(
+            f"{WHO}: groups={shorten(groups)} is a label on trials, and there are none; pass responses (trial, unit), "
+            "or trials= with a recording.",
+            code="bad-parameter",
+        )
     with collect_cautions() as cautions:
         found: dict[str, UnitScores] = {}
         about: dict[str, Any] = {}
         names, counts = _names(recording, responses), {}
-        options = {"n_splits": n_splits, "n_perm": n_perm, "level": level, "refractory": refractory}
+        options = {
+            "groups": groups,
+            "n_splits": n_splits,
+            "n_perm": n_perm,
+            "level": level,
+            "refractory": refractory,
+        }
         table: dict[str, Callable[[], UnitScores]] = {}
         silent = np.zeros(names.size, dtype=bool)
         if responses is not None and responses.dims == ("time", "unit"):
@@ -272,7 +289,8 @@ def _wanted(measures: Sequence[str] | None, known: list[str]) -> list[str]:
         if name in (*OF_TRIALS, *OF_SPIKES, *OF_SERIES) and name not in known:
             need = "trials with repeats (trials=)" if name in OF_TRIALS else "a recording with spike times"
             need = "a series (time, unit)" if name in OF_SERIES else need
-            need = "counts of spikes (kind='count')" if name == "fano_factor" else need
+            if name == "fano_factor":
+                need = "counts of spikes (kind='count'), with groups= two or more of a stimulus in one group"
             raise InputError(
                 f"{WHO}: {name} needs {need}; these data give {', '.join(known)}.", code="bad-parameter"
             )
@@ -287,9 +305,15 @@ def _methods(wanted: Sequence[str], options: dict[str, Any], about: dict[str, An
         said.append(
             f"Reliability was estimated from {about['n_trials']} trials of {about['n_stimuli']} stimuli ({low} to "
             f"{high} repeats): signal variance is the variance of the mean responses less that which noise adds. "
-            "Intervals are jackknife intervals over stimuli"
             + (
-                f", p-values from {options['n_perm']} relabellings of the trials."
+                f"An additive effect of each {options['groups']} was fitted with the means of stimuli and taken out. "
+                if options["groups"]
+                else ""
+            )
+            + "Intervals are jackknife intervals over stimuli"
+            + (
+                f", p-values from {options['n_perm']} relabellings of the trials"
+                f"{' within it' if options['groups'] else ''}."
                 if options["n_perm"]
                 else "."
             )

@@ -42,24 +42,35 @@ def of_trials(
 ) -> tuple[dict[str, Callable[[], UnitScores]], dict[str, Any]]:
     labels = {str(name) for name, coord in data.coords.items() if coord.dims == ("trial",)}
     check_option(by, sorted(labels), name="by", who=WHO)
+    label = said["groups"]
+    if label is not None:
+        check_option(label, sorted(labels - {by}), name="groups", who=WHO)
     ids = data[by].values
     x = np.asarray(data.values, dtype=np.float64)
-    repeats = as_repeats(x, ids, who=WHO)  # refused here, in the verb's name
+    groups = None if label is None else data[label].values
+    repeats = as_repeats(x, ids, who=WHO, groups=groups)  # refused here, in the verb's name
     n_perm, level = said["n_perm"], said["level"]
 
     def of(function: Any, name: str, **options: Any) -> Callable[[], UnitScores]:
-        return lambda: function(x, ids, level=level, n_perm=n_perm, rng=seed.child(name), **options)
+        return lambda: function(
+            x, ids, groups=groups, level=level, n_perm=n_perm, rng=seed.child(name), **options
+        )
+
+    counts, cells = (x, ids) if groups is None else _inside(x, ids, groups)
+
+    def fano() -> UnitScores:
+        return units.fano_factor(counts, cells, level=level, n_perm=n_perm, rng=seed.child("fano_factor"))
 
     table = {
         "reliability": of(units.explainable_variance, "reliability", of="mean"),
         "split_half": of(units.split_half, "split_half", n_splits=said["n_splits"]),
         "explainable_variance": of(units.explainable_variance, "reliability"),
         "tuning_snr": of(units.tuning_snr, "reliability"),
-        "fano_factor": of(units.fano_factor, "fano_factor"),
+        "fano_factor": fano,
     }
     if repeats.names.size < 3:
         del table["split_half"]
-    if data.attrs.get("kind") != "count" or (x < 0).any() or (x != np.round(x)).any():
+    if data.attrs.get("kind") != "count" or (x < 0).any() or (x != np.round(x)).any() or not len(counts):
         del table["fano_factor"]
     return table, {
         "system": str(data.attrs.get("system", "")),
@@ -67,8 +78,18 @@ def of_trials(
         "n_trials": len(x),
         "n_stimuli": int(repeats.names.size),
         "repeats": [int(repeats.counts.min()), int(repeats.counts.max())],
+        "n_groups": 1 if repeats.groups is None else int(repeats.groups.table.shape[1]),
         "silent": repeats.silent,
     }
+
+
+def _inside(x: np.ndarray, ids: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Trials of which there are two or more of one stimulus in one group, and the number of that pair."""
+    pair = np.stack([np.unique(label, return_inverse=True)[1] for label in (ids, groups)])
+    _, number, count = np.unique(pair, axis=1, return_inverse=True, return_counts=True)
+    number = number.reshape(-1)
+    kept = count[number] > 1
+    return x[kept], number[kept]
 
 
 def of_series(data: xr.DataArray, level: float) -> tuple[dict[str, Callable[[], UnitScores]], dict[str, Any]]:

@@ -41,6 +41,7 @@ def select_units(
     *,
     by: Mapping[str, float | tuple[float | None, float | None]],
     choose_on: Any = "half",
+    groups: str | None = None,
     rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
 ) -> Any:
     """Units of good quality, chosen on some trials; the other trials of these units are given back.
@@ -55,7 +56,8 @@ def select_units(
     by : {measure: least} or {measure: (low, high)}, as in `Quality.select`; measures as in `cs.quality`.
     choose_on : "half": a random half of the repeats of each stimulus (2 of 3), the others come back. {label: values}:
         the trials with these labels ({"session": "monday"}), the others come back. "same": all trials, which all come
-        back, with a warning that stays with them.   rng : seed of the halves.
+        back, with a warning that stays with them.   groups : label on trial, as in `cs.quality`.   rng : seed of the
+        halves.
 
     Returns
     -------
@@ -89,7 +91,7 @@ def select_units(
             f"{WHO}: by must say limits, such as {{'reliability': 0.3}}, got {shorten(by)}.",
             code="bad-parameter",
         )
-    options = {"measures": list(by), "n_perm": 0, "rng": seed.child("quality")}
+    options = {"measures": list(by), "n_perm": 0, "groups": groups, "rng": seed.child("quality")}
     if isinstance(data, Recording):
         return _of_recording(data, by, options)
     data = check_responses(data, who=WHO, name="data")

@@ -44,7 +44,7 @@ def plot_quality(quality: Quality, ax: Axes | None = None, *, measures: object =
             ax,
             len(shown),
             columns,
-            panel=(2.1, 1.75),
+            panel=(2.1, 1.75) if len(shown) > 1 else (4.2, 1.75),  # as wide as the key
             frame=(0.4, 0.6),
             key=0.12,
             key_first=False,

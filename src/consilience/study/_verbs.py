@@ -331,11 +331,12 @@ VERBS: dict[str, Verb] = {
         options={
             "measures": Key(many(one_of(*_OF_TRIALS))),
             "by": _MATCHED["by"],
+            "groups": Key(read_name),
             "n_splits": Key(whole(1, 10_000)),
             "n_perm": _INFERENCE["n_perm"],
             "level": _INFERENCE["level"],
         },
-        labels=("by",),
+        labels=("by", "groups"),
         lay_out=lay_out_one,
     ),
     "influence": Verb(

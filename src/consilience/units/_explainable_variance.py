@@ -20,6 +20,7 @@ def explainable_variance(
     /,
     *,
     of: Literal["trial", "mean"] = "trial",
+    groups: Array | None = None,
     n_perm: int = 1000,
     level: float = 0.95,
     rng: int = 0,
@@ -38,6 +39,8 @@ def explainable_variance(
     ----------
     trials : (n_trials, units), spikes/s, counts, dF/F... not averaged.   stimulus : (n_trials,) which stimulus each
         trial was; numbers of repeats may differ, at least 2 each.
+    groups : (n_trials,) runs, sessions or blocks whose means are taken out: an additive effect of each is fitted with
+        the means of the stimuli, and counted as degrees of freedom. Each must share stimuli with others.
     n_perm : times the trials are dealt anew to the stimuli. 0 = no p.
     level : of the interval for other stimuli (jackknife over stimuli of log(V / N), t; needs 3).   rng : seed.
 
@@ -52,7 +55,8 @@ def explainable_variance(
 
     Raises
     ------
-    InputError : a stimulus with one trial (``no-repeats``), fewer than 2 stimuli, NaN.
+    InputError : a stimulus with one trial (``no-repeats``), fewer than 2 stimuli, NaN, groups that share no
+        stimuli (``groups-confounded``).
     ConsilienceWarning : ``silent-units``.
 
     References
@@ -74,7 +78,7 @@ def explainable_variance(
     n_perm = check_count(n_perm, name="n_perm", who=who)
     level = check_number(level, name="level", who=who, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=who)
-    repeats = as_repeats(trials, stimulus, who=who)
+    repeats = as_repeats(trials, stimulus, who=who, groups=groups)
     say_silent(repeats.silent, who=who)
     value, low, high, null, p = signal_scores(
         repeats, rule, n_perm=n_perm, level=level, rng=seed.stream("permutations")

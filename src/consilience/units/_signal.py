@@ -51,7 +51,11 @@ def signal_of(repeats: Repeats) -> Signal:
     x = repeats.x / powers(repeats.x)
     x = x - x.mean(axis=0)
     means, noise = explainable(x, repeats.stimulus)
+    if repeats.groups is not None:
+        noise = noise * repeats.groups.single
     single = (noise * repeats.counts[:, None]).mean(axis=0)
+    if repeats.groups is not None:
+        noise = noise * repeats.groups.means
     still = repeats.silent
     return Signal(
         means,
@@ -75,7 +79,9 @@ def f_interval(signal: Signal, level: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def permuted_f(repeats: Repeats, count: int, rng: np.random.Generator) -> np.ndarray:
-    """(count, t) V / N with the trials dealt anew to the stimuli: what is left when no unit cares which it is."""
+    """(count, t) V / N with the trials dealt anew to the stimuli (within groups, if there are any): what is left when
+    no unit cares which it is.
+    """
     x = repeats.x / powers(repeats.x)
     x = x - x.mean(axis=0)
     n, counts = repeats.counts.size, repeats.counts[:, None].astype(np.float64)
@@ -85,6 +91,13 @@ def permuted_f(repeats: Repeats, count: int, rng: np.random.Generator) -> np.nda
     equal = np.ptp(repeats.counts) == 0
     out = np.empty((count, x.shape[1]))
     for k in range(count):
+        if (groups := repeats.groups) is not None:
+            dealt = repeats.dealt(x, rng)
+            sums = repeats.sums(dealt)
+            total = (share * repeats.sums(dealt * dealt)).sum(axis=0)
+            within = groups.single * groups.means * (total - (share / counts * sums * sums).sum(axis=0))
+            out[k] = _ratio((sums / counts).var(axis=0, ddof=1), np.maximum(within, 0.0))
+            continue
         order = rng.permutation(len(x))
         sums = np.add.reduceat(x[order], repeats.starts, axis=0)
         if equal:

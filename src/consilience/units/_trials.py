@@ -11,6 +11,7 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
 from consilience.linalg import constant_columns
 from consilience.linalg._noise import labelled
+from consilience.units._groups import Groups, groups_of
 
 __all__ = ["Repeats", "as_repeats", "powers", "say_silent"]
 
@@ -19,7 +20,7 @@ __all__ = ["Repeats", "as_repeats", "powers", "say_silent"]
 class Repeats:
     """x : (trials, units) float64, trials of a stimulus side by side.   order : the rows as they came.
     names : the n distinct stimuli, sorted.   counts, starts : (n,) number of trials of each, and its first row.
-    silent : bool (units,), no two trials differ.
+    silent : bool (units,), no two trials differ.   groups : of trials, whose means ``x`` is without.
     """
 
     x: np.ndarray
@@ -28,6 +29,7 @@ class Repeats:
     counts: np.ndarray
     starts: np.ndarray
     silent: np.ndarray
+    groups: Groups | None = None
 
     @property
     def stimulus(self) -> np.ndarray:
@@ -38,16 +40,30 @@ class Repeats:
         """(n, units) sum over the trials of each stimulus."""
         return np.add.reduceat(self.x if x is None else x, self.starts, axis=0)
 
+    def dealt(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Rows of ``x`` in new places: anywhere, or within their group, whose means are then taken out again."""
+        if self.groups is None:
+            return np.asarray(x[rng.permutation(len(x))])
+        return self.groups.without(x[self.groups.dealt(rng)])
+
     def residuals(self) -> np.ndarray:
         """(trials, units) trials minus the mean of their stimulus."""
         means = self.sums() / self.counts[:, None]
         return self.x - np.repeat(means, self.counts, axis=0)
 
 
-def as_repeats(trials: Array, stimulus: Array | None, *, who: str, few: int = 2, repeats: int = 2) -> Repeats:
+def as_repeats(
+    trials: Array,
+    stimulus: Array | None,
+    *,
+    who: str,
+    few: int = 2,
+    repeats: int = 2,
+    groups: Array | None = None,
+) -> Repeats:
     """Checks trials (trials, units) and their stimuli: at least ``few`` stimuli with at least ``repeats`` trials each.
 
-    ``stimulus=None``: all trials are of one stimulus.
+    ``stimulus=None``: all trials are of one stimulus.   groups : (trials,), whose means are taken out.
     """
     x = np.asarray(to_numpy(as_matrix(trials, name="trials", who=who, min_rows=2)), dtype=np.float64)
     if stimulus is None:
@@ -67,7 +83,15 @@ def as_repeats(trials: Array, stimulus: Array | None, *, who: str, few: int = 2,
         raise InputError(f"{who}: at least {few} stimuli are needed, got {names.size}.", code="too-few")
     order = np.argsort(number, kind="stable")
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    return Repeats(x[order], order, names, counts, starts, np.asarray(constant_columns(x), dtype=bool))
+    silent = np.asarray(constant_columns(x), dtype=bool)
+    x = x[order]
+    found = None if groups is None else groups_of(groups, order, counts, starts, who=who)
+    if found is not None:
+        size = np.abs(x).max(axis=0)
+        x = found.without(x)
+        silent |= np.ptp(x, axis=0) <= 1e-12 * size  # they differ between groups alone
+        x[:, silent] = 0.0
+    return Repeats(x, order, names, counts, starts, silent, found)
 
 
 def powers(x: np.ndarray) -> np.ndarray:

@@ -13,7 +13,14 @@ __all__ = ["tuning_snr"]
 
 
 def tuning_snr(
-    trials: Array, stimulus: Array, /, *, n_perm: int = 1000, level: float = 0.95, rng: int = 0
+    trials: Array,
+    stimulus: Array,
+    /,
+    *,
+    groups: Array | None = None,
+    n_perm: int = 1000,
+    level: float = 0.95,
+    rng: int = 0,
 ) -> UnitScores:
     """Signal variance over the noise variance of single trials, S / W.
 
@@ -25,6 +32,8 @@ def tuning_snr(
     Parameters
     ----------
     trials : (n_trials, units).   stimulus : (n_trials,), at least 2 trials each, numbers may differ.
+    groups : (n_trials,) runs, sessions or blocks whose means are taken out: an additive effect of each is fitted with
+        the means of the stimuli, and counted as degrees of freedom. Each must share stimuli with others.
     n_perm : relabellings; 0 = no p.   level : of the interval for other stimuli (needs 3).   rng : seed.
 
     Returns
@@ -35,7 +44,8 @@ def tuning_snr(
 
     Raises
     ------
-    InputError : a stimulus with one trial (``no-repeats``), fewer than 2 stimuli, NaN.
+    InputError : a stimulus with one trial (``no-repeats``), fewer than 2 stimuli, NaN, groups that share no
+        stimuli (``groups-confounded``).
     ConsilienceWarning : ``silent-units``.
 
     References
@@ -53,7 +63,7 @@ def tuning_snr(
     n_perm = check_count(n_perm, name="n_perm", who=who)
     level = check_number(level, name="level", who=who, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=who)
-    repeats = as_repeats(trials, stimulus, who=who)
+    repeats = as_repeats(trials, stimulus, who=who, groups=groups)
     say_silent(repeats.silent, who=who)
     value, low, high, null, p = signal_scores(
         repeats, "snr", n_perm=n_perm, level=level, rng=seed.stream("permutations")

@@ -190,3 +190,22 @@ def test_counts_below_zero_get_t_intervals(counts):
     result = cs.psth(counts.copy(data=counts.values - 1.0))
     assert result.settings["interval"] == "t"
     assert (result.data["ci_low"] < 0).any()
+
+
+def test_all_trials_are_one_condition_without_a_label():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(12, 3, 2)) + 5
+    dims = ("trial", "time", "unit")
+    data = cs.responses(
+        x, stimulus=list("abc") * 4, repeat="count", dims=dims, time=[0, 0.1, 0.2], kind="rate"
+    )
+    made = cs.psth(data, by=None)
+    assert made.data["condition"].values.tolist() == ["all trials"]
+    np.testing.assert_allclose(made.data["mean"][0], x.mean(axis=0))
+    same = cs.psth(data.assign_coords(all=("trial", ["x"] * 12)), by="all")
+    np.testing.assert_allclose(made.data["ci_low"], same.data["ci_low"])
+    assert "1 condition, 12 trials each" in repr(made)
+    assert "over all trials" in made.methods[0]
+    cs.testing.check_result(made)
+    made.plot()
+    assert "Means over all trials at 3 times" in cs.report.render({"p": made}, title="")

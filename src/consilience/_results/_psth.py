@@ -35,7 +35,7 @@ class PSTH(Result):
         times, trials = data["time"].values, data["n_trials"].max("time").values
         few, most = int(trials.min()), int(trials.max())
         lines = [
-            f"  {counted(data.sizes['condition'], 'condition')} by {self.settings.get('by', '')}, "
+            f"  {counted(data.sizes['condition'], 'condition')}{_by(self.settings.get('by'))}, "
             f"{few if few == most else f'{few} to {most}'} trials each; {counted(data.sizes['unit'], 'unit')}, "
             f"{times.size} times from {times[0]:g} to {times[-1]:g} {unit}; {self.settings.get('values', '')}"
         ]
@@ -50,3 +50,7 @@ class PSTH(Result):
         if data.sizes["condition"] > 8:
             lines.append(f"  and {data.sizes['condition'] - 8} more conditions")
         return lines
+
+
+def _by(label: object) -> str:
+    return f" by {label}" if label is not None else ""

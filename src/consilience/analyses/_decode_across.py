@@ -16,9 +16,19 @@ if TYPE_CHECKING:
     from consilience.analyses._decode_classes import Decoded, Decoder
     from consilience.analyses._decode_design import Design
 
-__all__ = ["PARTS", "added", "one_sided", "training_parts", "training_variance"]
+__all__ = [
+    "PARTS",
+    "added",
+    "one_sided",
+    "training_halves",
+    "training_parts",
+    "training_variance",
+    "variance_of_halves",
+]
 
 PARTS = 20
+HALVED = 10  # random cuts of the training groups
+FEWEST_GROUPS = 12
 
 
 def training_parts(
@@ -65,6 +75,49 @@ def training_variance(design: Design, score: Callable[[list[Any]], np.ndarray]) 
         return np.nan, 1
     found = np.stack([score(splits) for splits in deals])
     return (count - 1) * found.var(axis=0), count - 1
+
+
+def training_halves(design: Design, rng: np.random.Generator) -> list[Any]:
+    """Splits whose training rows are half of the training groups, and then the other half, of `HALVED` random cuts;
+    none where there are too few groups.
+    """
+    assert design.owner is not None
+    rows = np.unique(np.concatenate([train for train, _ in design.splits]))
+    groups = np.unique(design.owner[rows])
+    out = []
+    for _ in range(HALVED if groups.size >= FEWEST_GROUPS else 0):
+        order = rng.permutation(groups)
+        for half in (order[: groups.size // 2], order[groups.size // 2 :]):
+            kept = np.isin(design.owner, half)
+            out.append([(train[kept[train]], test) for train, test in design.splits])
+    if not out or any(train.size < 4 for splits in out for train, _ in splits):
+        warn(
+            "few-to-train",
+            f"training and test are of different conditions, and {groups.size} training groups are too few to say how "
+            "much the score owes to them, so it has no interval.",
+            f"{FEWEST_GROUPS} or more training groups.",
+        )
+        return []
+    return out
+
+
+def variance_of_halves(
+    value: np.ndarray, draws: np.ndarray, halves: np.ndarray, both: np.ndarray
+) -> np.ndarray:
+    """(k,) variance that training rows add, of the score (k,), under draws of test rows (m, k), with half of the
+    training rows (h, k), and with both (h, m, k).
+
+    V = mean over h of the squared distance between halves, taken to the whole and to their mean, in equal parts (half
+    samples: McCarthy 1969). V holds what test rows and training rows do together, which is in the variance over test
+    rows already: drawing test rows adds it once more, so it is V under draws less V, and what is left is
+    2 V - V under draws, at least 0.
+    """
+
+    def spread(found: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        return 0.5 * ((found - whole) ** 2).mean(axis=0) + 0.5 * found.var(axis=0, ddof=1)
+
+    once, twice = spread(halves, value), np.nanmean(spread(both, draws), axis=0)
+    return np.maximum(2 * once - twice, 0.0)
 
 
 def added(test: Any, test_df: int, training: Any, training_df: int) -> tuple[np.ndarray, np.ndarray]:

@@ -199,7 +199,7 @@ def _methods(said: dict[str, Any]) -> tuple[str, ...]:
         )
     if said["n_perm"]:
         lines.append(f"p-values are from {said['n_perm']} {test}, with all fits repeated.")
-    if said["n_boot"] and (said["n_classes"] or not said.get("across")):
+    if said["n_boot"] and (said["n_classes"] or not said.get("across") or said["n_perm"]):
         fixed = "n_samples" in said or said["folds"] is not None or bool(said.get("single_split"))
         across = bool(said.get("across"))
         doubled = (fixed or not said["n_classes"]) and not across
@@ -209,7 +209,10 @@ def _methods(said: dict[str, Any]) -> tuple[str, ...]:
             + (", their variance doubled for the part of the training rows" if doubled else "")
             + ("; the variance over deals of the folds is added" if added else "")
             + (
-                "; a delete-a-group jackknife of the training rows is added"
+                "; the variance over halves of the training rows is added, and an interval reaches to chance where p "
+                f"is above {1 - said['level']:.2g}"
+                if across and not said["n_classes"]
+                else "; a delete-a-group jackknife of the training rows is added"
                 + ("" if across else " off the diagonal")
                 if across or said["generalise_time"]
                 else ""

@@ -9,7 +9,13 @@ import numpy as np
 from scipy import stats as distributions
 
 from consilience._core._errors import warn
-from consilience.analyses._decode_across import added, one_sided, training_variance
+from consilience.analyses._decode_across import (
+    added,
+    one_sided,
+    training_halves,
+    training_variance,
+    variance_of_halves,
+)
 from consilience.analyses._decode_classes import Decoded, Decoder
 from consilience.analyses._decode_design import Design
 from consilience.analyses._decode_values import Values
@@ -250,17 +256,19 @@ def value_tables(
     value = np.stack([part.values()[0] for part in parts], axis=1)
     out = {name: np.full(value.shape, np.nan) for name in FIELDS}
     out["value"] = value
-    if n_boot and design.across:
+    tested = n_perm and (not design.across or design.sides_apart)
+    if n_boot and design.across and not tested and score.name != "r2":
         warn(
             "interval-withheld",
-            "of numbers trained and tested on different conditions there is no interval that holds where the training "
-            "trials know nothing; p does.",
-            "n_boot=0 where that is known.",
+            "numbers trained and tested on different conditions have no interval without a p-value, which says whether "
+            "the training trials know anything.",
+            "n_perm of some hundreds (and conditions without trials in common); n_boot=0 where none is wanted.",
         )
     elif n_boot and score.name != "r2":
         weights = design.weights(n_boot, seed.stream("bootstrap"))
         deals = [design.deal(seed.child(f"deal{k}")) for k in range(n_deals)] if design.deal else []
-        ends = [_value_interval(part, design, weights, deals, level) for part in parts]
+        halves = training_halves(design, seed.stream("training halves")) if design.across else None
+        ends = [_value_interval(part, design, weights, deals, halves, level) for part in parts]
         out["ci_low"], out["ci_high"] = (np.stack(end, axis=1) for end in zip(*ends))
     if n_perm and design.across and not design.sides_apart:
         warn(
@@ -279,6 +287,10 @@ def value_tables(
         flat = [sign * null.reshape(len(null), -1) for null in nulls]
         family = np.max([max_statistic_p(sign * value.reshape(-1), many) for many in flat], axis=0)
         out["p_fwer"] = family.reshape(value.shape)
+    if design.across:
+        untold = out["p"] > 1 - level
+        out["ci_low"] = np.where(untold, np.minimum(out["ci_low"], score.chance), out["ci_low"])
+        out["ci_high"] = np.where(untold, np.maximum(out["ci_high"], score.chance), out["ci_high"])
     return out
 
 
@@ -293,9 +305,16 @@ def _trained(design: Design, orders: np.ndarray) -> list[np.ndarray]:
 
 
 def _value_interval(
-    part: Values, design: Design, weights: np.ndarray, deals: list[Any], level: float
+    part: Values,
+    design: Design,
+    weights: np.ndarray,
+    deals: list[Any],
+    halves: list[Any] | None,
+    level: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """value +- t s, of r on Fisher's scale; s^2 as in `cs.stats.held_out_interval`."""
+    """value +- t s, of r on Fisher's scale; s^2 as in `cs.stats.held_out_interval`, across conditions the variance over
+    test rows plus that over training rows.
+    """
     w = weights[:, part.rows]
     w = w[w.sum(axis=1) > 0]
     top = 1 - 1e-12
@@ -307,12 +326,22 @@ def _value_interval(
     value = part.values()[0]
     base: Any = max(1, design.blocks - 1)
     tested = design.blocks / base * np.nanvar(scaled(part.values(weights=w)), axis=0, ddof=1)
-    others = [scaled(part.on(splits)) for splits in deals]
-    variance = 2.0 * tested + _spread(scaled(value), others)
-    away = distributions.t.ppf((1 + level) / 2, base) * np.sqrt(variance)
+    others = [scaled(part.on(splits)[0]) for splits in deals]
+    variance, df = 2.0 * tested + _spread(scaled(value), others), base
+    if design.across:
+        more: Any = np.nan
+        if halves:
+            draws = scaled(part.values(weights=w))
+            found = np.stack([scaled(np.concatenate([part.on(s), part.on(s, w)])) for s in halves])
+            more = variance_of_halves(scaled(value), draws, found[:, 0], found[:, 1:])
+        variance, df = added(
+            tested + _spread(scaled(value), others), base, more, len(halves or [0, 0]) // 2 - 1
+        )
+    away = distributions.t.ppf((1 + level) / 2, df) * np.sqrt(variance)
     low, high = scaled(value) - away, scaled(value) + away
     if correlation:
-        return np.fmin(np.tanh(low), value), np.fmax(np.tanh(high), value)
+        unknown = np.where(np.isnan(variance), np.nan, 0.0)
+        return np.fmin(np.tanh(low), value) + unknown, np.fmax(np.tanh(high), value) + unknown
     return np.maximum(low, 0.0), np.minimum(high, np.pi)
 
 

@@ -141,12 +141,12 @@ class Values:
         actual = self.design.target.values[self.rows]  # type: ignore[index]
         return weights @ angular_error(self.predicted(found), actual) / weights.sum(axis=1, keepdims=True)
 
-    def on(self, splits: list[Split]) -> np.ndarray:
-        """(k,) with other folds."""
+    def on(self, splits: list[Split], weights: np.ndarray | None = None) -> np.ndarray:
+        """(m, k) with other folds, under weights (m, rows); one row without them."""
         held = HeldOutValues(self.model, self.design, splits, self.t, standardise=self.standardise)
         other = Values.__new__(Values)
         other.__dict__.update(self.__dict__, held=held)
-        return other.values(held.predict(self.y))[0]
+        return other.values(held.predict(self.y), weights)
 
     def null(self, orders: np.ndarray) -> np.ndarray:
         """(m, k) with the rows of the target in other orders, everything fitted anew."""

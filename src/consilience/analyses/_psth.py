@@ -28,7 +28,7 @@ __all__ = ["psth"]
 WHO = "cs.psth"
 
 
-def psth(data: xr.DataArray, /, *, by: str = "stimulus", level: float = 0.95) -> PSTH:
+def psth(data: xr.DataArray, /, *, by: str | None = "stimulus", level: float = 0.95) -> PSTH:
     """Mean response over trials at each time, for each condition and unit, with its interval over trials.
 
     mean(c, t, u) = 1 / n(c, t) sum of x(trial, t, u) over the n trials of condition c that are known at t. Counts are
@@ -38,7 +38,7 @@ def psth(data: xr.DataArray, /, *, by: str = "stimulus", level: float = 0.95) ->
     ----------
     data : responses (trial, time, unit), as of `Recording.epoch` with ``bin``. Trials may have unequal lengths
         (``valid`` over trial and time): each time has its own number of trials.
-    by : the label of trials that makes conditions; a condition is one value of it.
+    by : the label of trials that makes conditions; a condition is one value of it. None: all trials are one condition.
     level : of the intervals.
 
     Returns
@@ -102,6 +102,7 @@ def psth(data: xr.DataArray, /, *, by: str = "stimulus", level: float = 0.95) ->
         )
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
+    over = "all trials" if by is None else f"the trials of each {by}"
     dims = ("condition", "time", "unit")
     coords: dict[str, Any] = {"condition": conditions, "time": checked["time"].values}
     coords["unit"] = checked["unit"].values if "unit" in checked.coords else np.arange(x.shape[2])
@@ -129,7 +130,7 @@ def psth(data: xr.DataArray, /, *, by: str = "stimulus", level: float = 0.95) ->
         warnings=tuple(dict.fromkeys([*recorded_cautions(checked), *cautions])),
         references=("gerstein1960approach", "wilson1927probable") if score else ("gerstein1960approach",),
         methods=(
-            f"Responses were averaged over the trials of each {by} at each time, with {share:.0%} intervals over trials"
+            f"Responses were averaged over {over} at each time, with {share:.0%} intervals over trials"
             + (
                 " (the wider of the t interval and the score interval for counts with the unit's dispersion)."
                 if score
@@ -139,11 +140,15 @@ def psth(data: xr.DataArray, /, *, by: str = "stimulus", level: float = 0.95) ->
     )
 
 
-def _labels(data: xr.DataArray, by: str) -> np.ndarray:
+def _labels(data: xr.DataArray, by: str | None) -> np.ndarray:
+    if by is None:
+        return np.full(data.sizes["trial"], "all trials")
     known = [str(name) for name, coord in data.coords.items() if coord.dims == ("trial",)]
     if not isinstance(by, str) or by not in known:
         raise UnknownNameError(
-            f"{WHO}: no coordinate {shorten(by, 40)} on trial.{nearest(by, known)}", code="unknown-label"
+            f"{WHO}: no coordinate {shorten(by, 40)} on trial.{nearest(by, known)} by=None takes all trials as one "
+            "condition.",
+            code="unknown-label",
         )
     return data[by].values
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_TARGETS = 6
 _MOST_SAMPLES = 400
+_LONGEST = 18  # characters of the name of a class
 _NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "accuracy": "accuracy",
@@ -55,10 +56,13 @@ def plot_decoding(decoding: Decoding, ax: Axes | None = None) -> Axes:
             return _traces_or_dots(decoding, ax)
         second = decoding.generalisation is not None or decoding.confusion is not None
         if not timed:
-            ax = own_axes(ax, 7.4, 3.6)
+            assert decoding.confusion is not None
+            height = min(3.6 + 0.1 * max(0, decoding.confusion.sizes["true"] - 16), 5.0)
+            ax = own_axes(ax, 2.06 * height, height)
             _frame(ax)
-            _confusion(ax.inset_axes((0.0, 0, 0.46, 1)), decoding)
-            _recalls(ax.inset_axes((0.68, 0, 0.32, 1)), decoding)
+            side = 0.46 * ax.figure.get_figwidth() * ax.get_position().width
+            _confusion(ax.inset_axes((0.0, 0, 0.46, 1)), decoding, side)
+            _recalls(ax.inset_axes((0.69, 0, 0.31, 1)), decoding, side)
             return ax
         ax = own_axes(ax, 8.6 if second else 5.4, 3.6)
         _frame(ax)
@@ -66,7 +70,7 @@ def plot_decoding(decoding: Decoding, ax: Axes | None = None) -> Axes:
         if decoding.generalisation is not None:
             _generalisation(ax, decoding)
         elif decoding.confusion is not None:
-            _confusion(ax.inset_axes((0.66, 0, 0.34, 1)), decoding)
+            _confusion(ax.inset_axes((0.68, 0, 0.32, 1)), decoding, 2.4)
     return ax
 
 
@@ -185,6 +189,11 @@ def _outline(ax: Axes, found: np.ndarray, x: np.ndarray, half: float) -> None:
     ax.add_collection(LineCollection(lines, colors=INK, linewidths=0.9))
 
 
+def _most(side: float) -> int:
+    """Names that stand beside each other along ``side`` inches."""
+    return max(2, int(7.2 * side))
+
+
 def _best_time(decoding: Decoding) -> int | None:
     if "time" not in decoding.data.dims:
         return None
@@ -192,7 +201,8 @@ def _best_time(decoding: Decoding) -> int | None:
     return int(mean.argmin() if decoding.settings.get("higher") is False else mean.argmax())
 
 
-def _confusion(ax: Axes, decoding: Decoding) -> None:
+def _confusion(ax: Axes, decoding: Decoding, side: float) -> None:
+    """``side`` : of the square, in inches."""
     made = decoding.confusion
     assert made is not None
     at = _best_time(decoding)
@@ -208,8 +218,8 @@ def _confusion(ax: Axes, decoding: Decoding) -> None:
         aspect="equal",
         interpolation="none" if drawing_svg() else "nearest",
     )
-    places, words = axis_labels(names, most=16, limit=12)
-    turn = axis_name_rotation(len(places), max(map(len, words)), 2.4)
+    places, words = axis_labels(names, most=_most(side), limit=_LONGEST)
+    turn = axis_name_rotation(len(places), max(map(len, words)), side)
     ax.set_xticks(
         places, words, rotation=turn, ha="right" if turn == 45 else "center", rotation_mode="anchor"
     )
@@ -220,6 +230,8 @@ def _confusion(ax: Axes, decoding: Decoding) -> None:
     if len(names) <= 10:
         for i in range(len(names)):
             for j in range(len(names)):
+                if share[i, j] < 0.005:
+                    continue
                 ax.text(
                     j,
                     i,
@@ -246,7 +258,7 @@ def _headline(decoding: Decoding) -> str:
     )
 
 
-def _recalls(ax: Axes, decoding: Decoding) -> None:
+def _recalls(ax: Axes, decoding: Decoding, side: float) -> None:
     made = decoding.per_class
     if made is None:
         ax.set_axis_off()
@@ -254,12 +266,13 @@ def _recalls(ax: Axes, decoding: Decoding) -> None:
     dress(ax, grid="x")
     place = np.arange(made.sizes["class"])[::-1]
     value, low, high = (made[k].values for k in ("recall", "ci_low", "ci_high"))
-    ax.hlines(place, low, high, color=PALETTE[0], alpha=0.45, linewidth=2)
-    ax.scatter(value, place, s=24, color=PALETTE[0], zorder=3)
+    many = place.size > 16
+    ax.hlines(place, low, high, color=PALETTE[0], alpha=0.45, linewidth=1 if many else 2)
+    ax.scatter(value, place, s=10 if many else 24, color=PALETTE[0], zorder=3)
     chance = float(decoding.data["chance"].values[0])
     if decoding.settings.get("score") == "balanced_accuracy":
         ax.axvline(chance, color=MUTED, linewidth=1, linestyle=(0, (4, 2)), zorder=1.5)
-    at, words = axis_labels(made["class"].values.tolist(), most=24, limit=12)
+    at, words = axis_labels(made["class"].values.tolist(), most=_most(side), limit=_LONGEST)
     ax.set_yticks([place[k] for k in at], words)
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(-0.6, place.size - 0.4)

@@ -68,7 +68,8 @@ def _panel(ax: Axes, psth: PSTH, unit: Any, conditions: list[Any]) -> None:
         row = all_of_unit.sel(condition=name)
         low, high = row["ci_low"].values, row["ci_high"].values
         if np.isfinite(low).any():
-            ax.fill_between(x, low, high, color=PALETTE[k], alpha=0.18, linewidth=0, zorder=2)
+            alpha = 0.18 if len(conditions) <= 4 else 0.09
+            ax.fill_between(x, low, high, color=PALETTE[k], alpha=alpha, linewidth=0, zorder=2)
         ax.plot(x, row["mean"].values, color=PALETTE[k], linewidth=1.5, zorder=3, label=label(name, 20))
     if x[0] < 0 < x[-1]:
         ax.axvline(0, color=FAINT, linewidth=0.9, linestyle=":", zorder=1)

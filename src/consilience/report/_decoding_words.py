@@ -39,18 +39,25 @@ def decoding_sentences(result: Any) -> tuple[str, ...]:
         )
     if timed and np.isfinite(d["p_fwer"].values).any():
         count = int((d["p_fwer"].values <= 0.05).any(axis=0).sum())
-        first = f", the first of them {result.onset:.4g} s" if result.onset is not None else ""
+        first = f", the first of them {_minus(result.onset)} s" if result.onset is not None else ""
         said.append(
             f"It is above chance at {count} of {plural(d.sizes['time'], 'time')} (corrected over times){first}."
         )
     if result.per_class is not None and not timed and result.per_class.sizes["class"] > 2:
         recall = result.per_class["recall"].values
         names = result.per_class["class"].values.tolist()
+        high, low = float(np.nanmax(recall)), float(np.nanmin(recall))
         said.append(
-            f"Most often right is {name_of(names[int(np.nanargmax(recall))])} ({number(float(np.nanmax(recall)))}), "
-            f"least often {name_of(names[int(np.nanargmin(recall))])} ({number(float(np.nanmin(recall)))})."
+            f"All classes are right equally often ({number(high)})."
+            if high == low
+            else f"Most often right is {name_of(names[int(np.nanargmax(recall))])} ({number(high)}), "
+            f"least often {name_of(names[int(np.nanargmin(recall))])} ({number(low)})."
         )
     return tuple(said)
+
+
+def _minus(seconds: float) -> str:
+    return f"{seconds:.4g}".replace("-", "−")
 
 
 def decoding_caption(result: Any) -> str:

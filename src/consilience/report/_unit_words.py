@@ -39,8 +39,7 @@ def of_psth(result: Any) -> tuple[str, ...]:
     data, unit = result.data, str(result.settings.get("time_units", "s"))
     times, mean = data["time"].values, data["mean"].mean("unit")
     said = [
-        f"Means over trials of {plural(data.sizes['condition'], 'condition')} "
-        f"({name_of(result.settings.get('by', ''))}) at {plural(times.size, 'time')}, "
+        f"Means over {_conditions(result)} at {plural(times.size, 'time')}, "
         f"{plural(data.sizes['unit'], 'unit')}."
     ]
     for name in data["condition"].values.tolist()[:4]:
@@ -52,6 +51,13 @@ def of_psth(result: Any) -> tuple[str, ...]:
                 f"({result.settings.get('values', '')}), mean of all units."
             )
     return tuple(said)
+
+
+def _conditions(result: Any) -> str:
+    by = result.settings.get("by", "")
+    if by is None:
+        return "all trials"
+    return f"trials of {plural(result.data.sizes['condition'], 'condition')} ({name_of(by)})"
 
 
 def of_encoding(result: Any) -> tuple[str, ...]:

@@ -51,22 +51,19 @@ def of_trials(
     repeats = as_repeats(x, ids, who=WHO, groups=groups)  # refused here, in the verb's name
     n_perm, level = said["n_perm"], said["level"]
 
-    def of(function: Any, name: str, **options: Any) -> Callable[[], UnitScores]:
-        return lambda: function(
-            x, ids, groups=groups, level=level, n_perm=n_perm, rng=seed.child(name), **options
-        )
+    def of(function: Any, name: str, *given: np.ndarray, **options: Any) -> Callable[[], UnitScores]:
+        return lambda: function(*given, level=level, n_perm=n_perm, rng=seed.child(name), **options)
+
+    def of_all(function: Any, name: str, **options: Any) -> Callable[[], UnitScores]:
+        return of(function, name, x, ids, groups=groups, **options)
 
     counts, cells = (x, ids) if groups is None else _inside(x, ids, groups)
-
-    def fano() -> UnitScores:
-        return units.fano_factor(counts, cells, level=level, n_perm=n_perm, rng=seed.child("fano_factor"))
-
     table = {
-        "reliability": of(units.explainable_variance, "reliability", of="mean"),
-        "split_half": of(units.split_half, "split_half", n_splits=said["n_splits"]),
-        "explainable_variance": of(units.explainable_variance, "reliability"),
-        "tuning_snr": of(units.tuning_snr, "reliability"),
-        "fano_factor": fano,
+        "reliability": of_all(units.explainable_variance, "reliability", of="mean"),
+        "split_half": of_all(units.split_half, "split_half", n_splits=said["n_splits"]),
+        "explainable_variance": of_all(units.explainable_variance, "reliability"),
+        "tuning_snr": of_all(units.tuning_snr, "reliability"),
+        "fano_factor": of(units.fano_factor, "fano_factor", counts, cells),
     }
     if repeats.names.size < 3:
         del table["split_half"]

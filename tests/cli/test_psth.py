@@ -31,6 +31,10 @@ def test_psth(call, tmp_path):
     data = cs.responses(counts, kind="count", stimulus=ids, repeat="count", time=times, dims=dims)
     data.attrs["bin"] = 0.1
     np.testing.assert_allclose(cs.load(out).data["ci_high"], cs.psth(data, level=0.9).data["ci_high"])
+    done = call("psth", str(tmp_path / "t.npz"), "--repeat", "count", "--all-trials")
+    assert "1 condition, 12 trials each" in done.out, done.err
+    done = call("psth", str(tmp_path / "t.npz"), "--by", "side", "--all-trials")
+    assert "not both" in done.err
     done = call("psth", str(tmp_path / "t.npz"), "--repeat", "count", "--by", "side")
     assert done.code == 2
     assert "no coordinate 'side' on trial" in done.err

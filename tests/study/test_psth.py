@@ -16,6 +16,7 @@ def test_psth_of_a_file(tmp_path):
         "seed: 0\noutput: out\nsystems:\n"
         "  it: {read: t.npz, repeat: count, kind: count, dims: [trial, time, unit]}\n"
         "analyses:\n  - psth: {data: it, by: stimulus, level: 0.9, name: means}\n"
+        "  - psth: {data: it, by: none, name: all}\n"
     )
     done = run(tmp_path / "study.yaml")
     assert done.exit_code == 0, done.failures
@@ -33,4 +34,5 @@ def test_psth_of_a_file(tmp_path):
     )
     np.testing.assert_allclose(done.results["means"].data["mean"], direct.data["mean"])
     np.testing.assert_allclose(done.results["means"].data["ci_high"], direct.data["ci_high"])
+    assert done.results["all"].data["condition"].values.tolist() == ["all trials"]
     assert "Responses over time" in (tmp_path / "out" / "report.html").read_text()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import click
+
 from consilience._cli._verb import names_of, run_verb
 
 __all__ = ["command"]
@@ -16,6 +18,7 @@ def command(
     *,
     file: str,
     time: str | None,
+    all_trials: bool,
     reading: dict[str, Any],
     output: str | None,
     as_json_text: bool,
@@ -24,10 +27,12 @@ def command(
     of_time = (
         {"time": time} if Path(file).suffix.lower() not in (".npy", ".npz") else {"time": time, "dims": _DIMS}
     )
+    if all_trials and options["by"] is not None:
+        raise click.UsageError("give --by LABEL or --all-trials, not both.")
     return run_verb(
         "psth",
         [file],
-        lambda systems: ((next(iter(systems.values())),), {}),
+        lambda systems: ((next(iter(systems.values())),), {"by": None} if all_trials else {}),
         reading={**reading, "times": {names_of([file])[0]: of_time}},
         options=options,
         output=output,

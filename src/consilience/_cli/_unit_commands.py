@@ -149,6 +149,7 @@ def quality(**options: Any) -> int:
 @click.command()
 @click.argument("file", type=click.Path())
 @click.option("--by", help="The label of trials that makes conditions.  [default: stimulus]")
+@click.option("--all-trials", is_flag=True, help="All trials are one condition.")
 @click.option(
     "--time", type=click.Path(), help="Times of the samples in seconds (.txt, .npy), where FILE has none."
 )

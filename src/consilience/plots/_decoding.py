@@ -60,7 +60,7 @@ def plot_decoding(decoding: Decoding, ax: Axes | None = None) -> Axes:
             height = min(3.6 + 0.1 * max(0, decoding.confusion.sizes["true"] - 16), 5.0)
             ax = own_axes(ax, 2.06 * height, height)
             _frame(ax)
-            side = 0.46 * ax.figure.get_figwidth() * ax.get_position().width
+            side = float(0.46 * ax.bbox.width / ax.figure.dpi)
             _confusion(ax.inset_axes((0.0, 0, 0.46, 1)), decoding, side)
             _recalls(ax.inset_axes((0.69, 0, 0.31, 1)), decoding, side)
             return ax

@@ -46,7 +46,7 @@ def check_analysis(analysis: Analysis, systems: Mapping[str, Mapping[str, Traits
     verb = VERBS[analysis.verb]
     used = _named(analysis.systems, systems)
     for option in verb.labels:
-        given = analysis.options.get(option, ())
+        given = analysis.options.get(option) or ()
         for label in (given,) if isinstance(given, str) else given:
             _check_label(analysis, option, label, used)
     for key, side in verb.sides.items():

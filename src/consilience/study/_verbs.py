@@ -320,7 +320,7 @@ VERBS: dict[str, Verb] = {
     "psth": Verb(
         function="consilience.analyses:psth",
         sides={"data": Side(alone=True, responses=True)},
-        options={"by": _MATCHED["by"], "level": _INFERENCE["level"]},
+        options={"by": Key(_or_none(read_name)), "level": _INFERENCE["level"]},
         labels=("by",),
         lay_out=lay_out_one,
         seeded=False,

@@ -632,3 +632,20 @@ def test_captions_name_what_is_there():
     words = FIGURES["Encoding"].said(found)
     assert "held-out stretches" in words
     assert "Grey band: interval of the median" in words
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_models_of_counts_say_how_much_deviance_they_explain():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2))
+    counts = rng.poisson(np.exp(np.c_[0.8 * x[:, 0] - 0.5, np.full(400, -0.5)]))
+    time = np.arange(400) / 20
+    driven, alone = (
+        cs.responses(v, dims=("time", "unit"), time=time, kind=kind)
+        for v, kind in ((x, "activation"), (counts, "count"))
+    )
+    found = cs.encode(driven, alone, model=cs.models.GLM(), n_boot=60, n_perm=0, rng=0)
+    said = sentences(found)[1]
+    assert said.startswith("In the median unit ")
+    assert "bits per spike" in said
+    assert said.endswith("the interval lies above 0 in 1 of 2.")

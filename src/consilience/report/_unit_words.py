@@ -70,6 +70,8 @@ def of_encoding(result: Any) -> tuple[str, ...]:
         f"{name_of(s.get('x'))} predicts {plural(d.sizes['unit'], 'unit')} of {name_of(s.get('y'))} with a median "
         f"held-out r of {number(result.value)}{ends}."
     ]
+    if "d2" in d:
+        said.append(_deviance(d))
     if np.isfinite(p).any():
         said.append(f"{int((p < ALPHA).sum()):,} units are told from chance (corrected over units).")
     if np.isfinite(ceiling).any():
@@ -91,6 +93,19 @@ def of_encoding(result: Any) -> tuple[str, ...]:
         ]
         said.append(f"Median R2 that only one feature space explains: {', '.join(parts[:6])}.")
     return tuple(said)
+
+
+def _deviance(d: Any) -> str:
+    """Share of deviance of a model of counts, over units."""
+    bits = f" ({number(float(d['bits_per_spike'].median()))} bits per spike)" if "bits_per_spike" in d else ""
+    said = (
+        f"In the median unit {number(float(d['d2'].median()))} of the deviance that a constant mean leaves is "
+        f"explained{bits}"
+    )
+    if "d2_low" in d and np.isfinite(d["d2_low"]).any():
+        above = int((d["d2_low"] > 0).sum())
+        said += f"; the interval lies above 0 in {above:,} of {d.sizes['unit']:,}"
+    return said + "."
 
 
 def of_searchlight(result: Any) -> tuple[str, ...]:

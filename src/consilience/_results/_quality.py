@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 # measure -> (what it is, unit of its values, what a small p says)
 MEANING = {
-    "reliability": ("reliability of means", "", "repeats"),
-    "split_half": ("split-half reliability", "", "repeats"),
-    "explainable_variance": ("explainable variance", "", "repeats"),
+    "reliability": ("reliability of means", "", "above chance"),
+    "split_half": ("split-half reliability", "", "above chance"),
+    "explainable_variance": ("explainable variance", "", "above chance"),
     "tuning_snr": ("signal / noise variance", "", "tuned"),
     "fano_factor": ("Fano factor", "", "not Poisson"),
     "noise_level": ("noise level", "per root Hz", ""),

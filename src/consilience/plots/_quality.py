@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from consilience._results import Quality
 
 _COLUMNS = 4
-_LOG = ("firing_rate", "tuning_snr")
+_LOG = ("firing_rate", "tuning_snr", "trace_snr")
 _FEW_DOTS = 400
 _EVERY = 60  # units: of so many all intervals are shown whole where that flattens nothing
 

@@ -417,3 +417,53 @@ def test_means_of_runs_are_taken_out():
     with pytest.warns(cs.ConsilienceWarning, match="chosen-on-same-trials"):
         chosen = cs.select_units(x, by={"reliability": limit}, groups="run", choose_on="same", rng=0)
     assert chosen.sizes["unit"] == 6
+
+
+def in_blocks(drift, seed=0, n=10, blocks=4, k=5, units=10):
+    """Responses to stimuli in blocks of k, without signal, drift (variance) over some 50 trials beside noise of 1."""
+    rng = np.random.default_rng(seed)
+    ids = np.concatenate([np.repeat(rng.permutation(n), k) for _ in range(blocks)])
+    slow = np.empty((ids.size, units))
+    slow[0] = rng.normal(size=units)
+    for i in range(1, ids.size):
+        slow[i] = np.exp(-1 / 50) * slow[i - 1] + np.sqrt(1 - np.exp(-2 / 50)) * rng.normal(size=units)
+    x = rng.normal(size=slow.shape) + np.sqrt(drift) * slow
+    return cs.responses(x, stimulus=ids, repeat="count", kind="rate", system="V1")
+
+
+def said(data):
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        cs.quality(data, measures="reliability", n_perm=0, rng=0)
+    return [entry.message for entry in seen if "neighbours-alike" in str(entry.message)]
+
+
+def test_stimuli_in_blocks_with_a_weak_drift_are_said():
+    assert sum(bool(said(in_blocks(0.1, seed))) for seed in range(10)) >= 9
+    assert sum(bool(said(in_blocks(0.1, seed, n=40, blocks=1, units=20))) for seed in range(10)) >= 8
+    assert sum(bool(said(in_blocks(0.0, seed))) for seed in range(40)) <= 6  # 0.05 of 40
+    caution = said(in_blocks(0.1))[0]
+    assert "stimuli come in blocks, and trials near in time are alike (p = 0.010)" in str(caution)
+    assert "Trials of a stimulus stand 5.0 in a row" in caution.remedy
+    assert "Average the trials of each block" in caution.remedy
+
+
+def test_trials_in_random_order_or_sorted_by_stimulus_are_not_said():
+    data = in_blocks(0.5)
+    assert said(data)
+    assert not said(data.sortby("stimulus"))  # no order of time
+    mixed = in_blocks(0.5, k=1, blocks=20)
+    assert not said(mixed)  # drift is noise like any other there
+
+
+def test_the_mean_of_each_block_is_the_remedy():
+    rejected = {"trials": [], "blocks": []}
+    for seed in range(12):
+        data = in_blocks(0.3, seed, k=10)
+        block = np.cumsum(np.diff(data["stimulus"].values, prepend=-1) != 0)
+        mean = data.groupby(xr.DataArray(block, dims="trial", name="block")).mean()
+        ids = data["stimulus"].values[np.flatnonzero(np.diff(block, prepend=0))]
+        for name, x, own in (("trials", data.values, data["stimulus"].values), ("blocks", mean.values, ids)):
+            rejected[name] += list(cs.units.explainable_variance(x, own, n_perm=59).p <= 0.05)
+    assert np.mean(rejected["trials"]) > 0.25
+    assert np.mean(rejected["blocks"]) < 0.12

@@ -8,7 +8,14 @@ import numpy as np
 
 from consilience._core._errors import warn
 from consilience.analyses._decode_target import Target
-from consilience.stats import group_permutations, label_permutations, permutations, stretches
+from consilience.stats import (
+    group_permutations,
+    in_stretches,
+    label_permutations,
+    neighbours_alike,
+    permutations,
+    stretches,
+)
 
 __all__ = ["constant_within", "depends_on", "exchanged", "relabeller"]
 
@@ -32,18 +39,17 @@ def exchanged(
     single = np.arange(target.codes.size)
     if what != "trial" and constant_within(drawn, target.codes) and constant_within(drawn, strata):
         return drawn
-    found = stretches(target.codes, strata if run is not None else np.zeros_like(strata))
-    mean = target.codes.size / (found.max() + 1)
-    share = np.bincount(target.codes) / target.codes.size
-    by_chance = 1.0 / max(1.0 - (share**2).sum(), 1e-9)
+    within = strata if run is not None else np.zeros_like(strata)
+    found = stretches(target.codes, within)
+    mean, by_chance = in_stretches(target.codes, within)
     if mean <= 2 * by_chance:
         return single
-    alike = _likeness_of_neighbours(x, target.codes)
-    if alike == 0.0:
+    p, alike = neighbours_alike(x.mean(axis=1, dtype=np.float64), target.codes)
+    if p > 0.005:
         return single  # trials that were only sorted by class
     said = (
         f"trials of one class come in stretches of {mean:.1f} in a row ({by_chance:.1f} by chance), and neighbours are "
-        f"alike beyond their class (r = {alike:.2f})"
+        f"alike beyond their class (r = {alike:.2f}, p = {p:.3f})"
     )
     if run is not None:
         warn(
@@ -58,37 +64,6 @@ def exchanged(
         "Leave whole runs out with folds='label', or keep neighbours together with groups='label'.",
     )
     return single
-
-
-def _likeness_of_neighbours(x: np.ndarray, codes: np.ndarray) -> float:
-    """Mean over units of the correlation of each trial with the next, class means taken out; 0 where trials up to
-    ``_REACH`` apart are no more alike than when those of a class change places (p > 1 / 200).
-    """
-    z = x.mean(axis=1, dtype=np.float64)
-    for c in np.unique(codes):
-        z[codes == c] -= z[codes == c].mean(axis=0)
-    size = np.sqrt((z * z).mean(axis=0))
-    z = z[:, size > 0] / size[size > 0]
-    if not z.size:
-        return 0.0
-    few = z[:, :: -(-z.shape[1] // 100)]
-    rng = np.random.default_rng(0)
-    drawn = (few[np.lexsort((rng.random(codes.size), codes))[_places(codes)]] for _ in range(199))
-    if _near(few) <= max(_near(one) for one in drawn):
-        return 0.0
-    return float((z[1:] * z[:-1]).mean())
-
-
-_REACH = 5
-
-
-def _near(z: np.ndarray) -> float:
-    return sum(float(np.vdot(z[k:], z[:-k])) for k in range(1, min(_REACH + 1, len(z))))
-
-
-def _places(codes: np.ndarray) -> np.ndarray:
-    """Where each row stands once rows are sorted by class."""
-    return np.argsort(np.argsort(codes, kind="stable"), kind="stable")
 
 
 def depends_on(owner: np.ndarray, target: Target) -> bool:

@@ -93,7 +93,8 @@ def quality(
     InputError : a stimulus with a single trial (``no-repeats``: needs >= 2 repeats), no spikes, a series of spikes in
         bins (``spikes-in-bins``), units of ``trials`` that are not those of the recording.
     ConsilienceWarning : ``silent-units``, ``observed-guessed`` (the recording does not say when spikes could be seen),
-        ``few-spikes``, ``no-agreement``, ``contamination-unknown``, ``contamination-at-end``, ``spikes-outside``,
+        ``few-spikes``, ``neighbours-alike`` (stimuli in blocks, and a slow drift: reliability is too high),
+        ``no-agreement``, ``contamination-unknown``, ``contamination-at-end``, ``spikes-outside``,
         ``not-seconds`` (times look like milliseconds or samples), ``slow-changes``.
 
     References

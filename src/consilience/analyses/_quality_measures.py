@@ -15,8 +15,9 @@ from consilience._core._seeds import Seed
 from consilience._recording import Recording
 from consilience.linalg import constant_columns
 from consilience.sources._find_in_spikes import doubt_seconds
+from consilience.stats import in_stretches, neighbours_alike, order_matters
 from consilience.units import UnitScores
-from consilience.units._trials import as_repeats
+from consilience.units._trials import Repeats, as_repeats
 
 __all__ = ["OF_SERIES", "OF_SPIKES", "OF_TRIALS", "of_series", "of_spikes", "of_trials"]
 
@@ -49,6 +50,7 @@ def of_trials(
     x = np.asarray(data.values, dtype=np.float64)
     groups = None if label is None else data[label].values
     repeats = as_repeats(x, ids, who=WHO, groups=groups)  # refused here, in the verb's name
+    _say_blocks(repeats, seed)
     n_perm, level = said["n_perm"], said["level"]
 
     def of(function: Any, name: str, *given: np.ndarray, **options: Any) -> Callable[[], UnitScores]:
@@ -78,6 +80,31 @@ def of_trials(
         "n_groups": 1 if repeats.groups is None else int(repeats.groups.table.shape[1]),
         "silent": repeats.silent,
     }
+
+
+def _say_blocks(repeats: Repeats, seed: Seed) -> None:
+    """Warns where stimuli come in blocks and trials near in time are alike; not of trials that are sorted by stimulus,
+    whose order tells nothing of time.
+    """
+    codes, x = np.empty(len(repeats.x), dtype=np.int64), np.empty_like(repeats.x)
+    codes[repeats.order], x[repeats.order] = repeats.stimulus, repeats.x
+    if (np.diff(codes) >= 0).all() or (np.diff(codes) <= 0).all():
+        return
+    mean, by_chance = in_stretches(codes)
+    if mean <= 2 * by_chance:
+        return
+    within, _ = neighbours_alike(x, codes, rng=seed.stream("neighbours"))
+    p = min(1.0, 2 * min(within, order_matters(x, codes, rng=seed.stream("stretches"))))
+    if p <= 0.05:
+        warn(
+            "neighbours-alike",
+            f"{WHO}: stimuli come in blocks, and trials near in time are alike (p = {p:.3f}).",
+            f"Trials of a stimulus stand {mean:.1f} in a row; a slow drift then counts as signal, and reliability is "
+            "too high. Average the trials of each block where stimuli have several, so that repeats are blocks; take "
+            "runs out with groups=, or a baseline before each trial. With one block of each stimulus drift cannot be "
+            "told from reliability. Look first whether rows are in the order of time, and whether stimuli were shown "
+            "in an order of likeness.",
+        )
 
 
 def _inside(x: np.ndarray, ids: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -42,6 +42,7 @@ from consilience.stats._likelihood import (
     likelihood_gain,
 )
 from consilience.stats._multiple import adjust, fdr, holm, max_statistic
+from consilience.stats._neighbours import in_stretches, neighbours_alike, order_matters
 from consilience.stats._paired import cross_validated_variance, equivalence_p, t_test, two_factor_variance
 from consilience.stats._pairs import permuted_cosines, weighted_cosines
 from consilience.stats._permutation import max_statistic_p, p_value, permutations
@@ -61,6 +62,9 @@ __all__ = [
     "check_observed",
     "deviance",
     "goodness_of_fit",
+    "in_stretches",
+    "neighbours_alike",
+    "order_matters",
     "time_rescaling",
     "distinct_relabellings",
     "adjust",

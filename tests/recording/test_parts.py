@@ -1,5 +1,7 @@
 """Spike trains, signals and the recording that holds them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -141,3 +143,41 @@ def test_restricting_leaves_spikes_in_the_intervals_and_says_what_was_observed()
     assert made().restrict("trials").restrict(cs.Intervals([2.2], [9])).observed == cs.Intervals([2.2], [3])
     with pytest.raises(cs.InputError, match="'trial' is no table of intervals"):
         made().restrict("trial")
+
+
+def apart():
+    each = [cs.Intervals([0], [50]), cs.Intervals([20], [80]), cs.Intervals([0, 60], [30, 80])]
+    return cs.Recording(spikes=[[1.0, 25.0], [25.0, 70.0], [2.0, 65.0]], observed_by_unit=each)
+
+
+def test_what_was_observed_is_that_of_the_units_chosen():
+    rec = apart()
+    assert rec.observed == cs.Intervals([20], [30])
+    assert rec.select([0]).observed == cs.Intervals([0], [50])
+    assert rec.select([2, 1]).observed == cs.Intervals([20, 60], [30, 80])
+    assert rec.select([2, 1]).select([1]).observed == cs.Intervals([20], [80])
+    assert rec.select([True, False, True]).observed == cs.Intervals([0], [30])
+    chosen = rec.select([1, 2])
+    assert [one.total for one in chosen.observed_by_unit] == [60, 50]
+    assert chosen.bin(5.0).sizes["time"] == 6  # the recording has 2
+    assert rec.bin(5.0).sizes["time"] == 2
+    found = cs.units.firing_rate(chosen.spikes, observed=chosen.observed).value
+    np.testing.assert_allclose(found, [2 / 30, 1 / 30])
+    part = rec.restrict(cs.Intervals([0], [25]))
+    assert part.observed == cs.Intervals([20], [25])
+    assert part.select([1]).observed == cs.Intervals([20], [25])
+
+
+def test_what_was_said_to_be_observed_stays():
+    narrow = replace(apart(), observed=cs.Intervals([22], [28]))
+    assert narrow.select([0]).observed == cs.Intervals([22], [28])
+    assert made().select(["a"]).observed == made().observed
+
+
+def test_what_is_observed_of_each_unit_must_fit():
+    for each in ([cs.Intervals([0], [1])], "ab", [(0, 1), (0, 1)], cs.Intervals([0], [1])):
+        with pytest.raises(
+            cs.InputError, match=r"a list with one cs\.Intervals for each of 2 units, got"
+        ) as error:
+            cs.Recording(spikes=[[0.5], [0.5]], observed_by_unit=each)
+        assert error.value.code == "bad-recording"

@@ -130,6 +130,8 @@ def test_segment():
     with pytest.warns(cs.ConsilienceWarning, match="end at 1 to 2 s") as seen:
         rec = cs.from_object(fake_segment())
     assert seen[0].message.code == "spans-differ"
+    assert rec.observed == cs.Intervals([0], [1])
+    assert rec.select([2]).observed == cs.Intervals([0], [2])
     for i, train in enumerate(TRAINS):
         np.testing.assert_allclose(rec.spikes.of(i), train)
     assert rec.units["area"].tolist() == ["V2", "V1", "V1"]

@@ -173,9 +173,27 @@ def test_units_observed_at_different_times(tmp_path):
     with pytest.warns(cs.ConsilienceWarning, match="observed-differs"):
         rec = cs.read(tmp_path / "x.nwb")
     assert rec.observed == cs.Intervals([20], [50])
-    one = replace(rec.select(rec.unit_names[1:]), observed=cs.Intervals([20], [80]))  # as the warning says
-    assert one.observed.total == 60
-    assert "dataclasses.replace(rec, observed=" in rec.cautions[0].remedy
+    one = rec.select(rec.unit_names[1:])  # as the warning says
+    assert one.observed == cs.Intervals([20], [80])
+    assert one.cautions == ()
+    assert "rec.select(...) units that were recorded together" in rec.cautions[0].remedy
+    assert [each.total for each in rec.observed_by_unit] == [50, 60]
+
+
+def test_units_observed_at_different_times_are_written_and_read(tmp_path):
+    pytest.importorskip("pynwb")
+    rec = cs.Recording(
+        name="V1",
+        spikes=make.trains(3),
+        observed_by_unit=[cs.Intervals([0, 60], [40, 80]), cs.Intervals([20], [80]), cs.Intervals([0], [80])],
+    )
+    path = cs.write_nwb(rec, tmp_path / "x.nwb", session_start="2024-05-01T10:00+02:00")
+    with pytest.warns(cs.ConsilienceWarning, match="observed-differs"):
+        back = cs.read(path)
+    assert back == rec
+    assert back.select([2]).observed == cs.Intervals([0], [80])
+    same = replace(rec, observed_by_unit=None)
+    assert cs.read(cs.write_nwb(same, tmp_path / "y.nwb", session_start="2024-05-01T10:00+02:00")) == same
 
 
 # -- refusals

@@ -17,6 +17,7 @@ from consilience._recording._bin import bin_recording
 from consilience._recording._checks import as_mask, check_columns, same_entries
 from consilience._recording._epoch import epoch
 from consilience._recording._intervals import Events, Intervals
+from consilience._recording._observed import check_each, in_common
 from consilience._recording._signal import Signal
 from consilience._recording._spikes import SpikeTrains
 from consilience._responses import check_ids
@@ -40,6 +41,8 @@ class Recording:
     signals : {name: `Signal`}.   intervals : {name: `Intervals`}, such as trials.   events : {name: `Events`}.
     observed : `Intervals` in which spikes were recorded. Without it a silent stretch and the end of the recording look
         the same, and trials outside of all spikes are only said.
+    observed_by_unit : one `Intervals` for each unit, where units were recorded at different times (a sorting that lost
+        some). ``observed`` is then what all have in common, and that of fewer units once they are chosen.
     subject, session : labels.   attrs : anything else that the source says, as text or numbers.
 
     Raises
@@ -72,6 +75,7 @@ class Recording:
     intervals: Mapping[str, Intervals] = field(default_factory=dict)
     events: Mapping[str, Events] = field(default_factory=dict)
     observed: Intervals | None = None
+    observed_by_unit: Sequence[Intervals] | None = None
     subject: str = ""
     session: str = ""
     attrs: Mapping[str, Any] = field(default_factory=dict)
@@ -127,6 +131,11 @@ class Recording:
                 f"{_WHO}: units must be a mapping {{column: one entry per unit}}, got {shorten(self.units, 60)}.",
                 code="bad-recording",
             )
+        if self.observed_by_unit is not None:
+            each = check_each(self.observed_by_unit, 0 if spikes is None else len(spikes), who=_WHO)
+            put(self, "observed_by_unit", each)
+            if self.observed is None:
+                put(self, "observed", in_common(each))
         if spikes is None and (len(self.units) or not (self.signals or self.intervals or self.events)):
             what = "a unit table and no spikes" if self.units else "nothing in it"
             raise InputError(f"{_WHO}: there is {what}; give spikes or signals.", code="bad-recording")
@@ -248,7 +257,11 @@ class Recording:
         return bin_recording(self, width, within=within, reduce=reduce, of=of, system=system)
 
     def select(self, units: Any = None) -> Recording:
-        """The recording with some units: a mask, or their names in the order wanted."""
+        """The recording with some units: a mask, or their names in the order wanted.
+
+        Where units were observed at different times (``observed_by_unit``), ``observed`` becomes what these have in
+        common.
+        """
         who = "Recording.select"
         if units is None:
             raise InputError(f"{who}: say which units: their names, or a mask.", code="bad-label")
@@ -273,7 +286,22 @@ class Recording:
         table = {name: entries[index] for name, entries in self.units.items()}
         if "unit" not in table and "id" not in table:
             table["unit"] = self.unit_names[index]
-        return replace(self, spikes=self.spikes.select(index), units=table)
+        observed, each, cautions = self.observed, self.observed_by_unit, self.cautions
+        if each is not None:
+            chosen = tuple(each[int(i)] for i in index)
+            if observed == in_common(each):  # not if it was narrowed or said otherwise
+                observed = in_common(chosen)
+            if all(one == chosen[0] for one in chosen):
+                cautions = tuple(c for c in cautions if c.code not in ("observed-differs", "spans-differ"))
+            each = chosen
+        return replace(
+            self,
+            spikes=self.spikes.select(index),
+            units=table,
+            observed=observed,
+            observed_by_unit=each,
+            cautions=cautions,
+        )
 
     def restrict(self, within: Intervals | str | None = None) -> Recording:
         """The recording with the spikes in some intervals only; ``observed`` says so. Signals and tables stay."""
@@ -291,14 +319,18 @@ class Recording:
                 code="bad-intervals",
             )
         observed = within.merged() if self.observed is None else self.observed & within
+        each = self.observed_by_unit
         return replace(
-            self, spikes=None if self.spikes is None else self.spikes.within(observed), observed=observed
+            self,
+            spikes=None if self.spikes is None else self.spikes.within(observed),
+            observed=observed,
+            observed_by_unit=None if each is None else tuple(one & observed for one in each),
         )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Recording):
             return NotImplemented
-        same = ("name", "spikes", "observed", "subject", "session")
+        same = ("name", "spikes", "observed", "observed_by_unit", "subject", "session")
         return (
             all(getattr(self, name) == getattr(other, name) for name in same)
             and all(

@@ -54,7 +54,7 @@ def from_segment(thing: Any, *, who: str) -> Parts:
         units=_unit_table(thing.spiketrains),
         signals=signals,
         tables=tables,
-        observed=_observed(thing.spiketrains, cautions, who),
+        **_observed(thing.spiketrains, cautions, who),
         attrs={"source": "neo"},
         cautions=tuple(cautions),
     )
@@ -110,10 +110,10 @@ def _unit_table(trains: Any) -> dict[str, np.ndarray]:
     return out
 
 
-def _observed(trains: Any, cautions: list[Caution], who: str) -> TableParts | None:
-    """From t_start to t_stop, the same for all trains; else what all have."""
+def _observed(trains: Any, cautions: list[Caution], who: str) -> dict[str, Any]:
+    """From t_start to t_stop, the same for all trains; else what all have, and those of each."""
     if not len(trains):
-        return None
+        return {}
     start = np.array([_in(train.t_start, "s", "t_start", who) for train in trains], dtype=np.float64)
     stop = np.array([_in(train.t_stop, "s", "t_stop", who) for train in trains], dtype=np.float64)
     if np.ptp(start) > 1e-9 or np.ptp(stop) > 1e-9:
@@ -122,9 +122,16 @@ def _observed(trains: Any, cautions: list[Caution], who: str) -> TableParts | No
                 "spans-differ",
                 f"Spike trains begin at {start.min():g} to {start.max():g} s and end at {stop.min():g} to "
                 f"{stop.max():g} s.",
-                "What all have counts as observed.",
+                "What all have counts as observed; of fewer units (rec.select) what those have.",
             )
         )
+        some = int(stop.min() > start.max())
+        return {
+            "observed": TableParts(start=np.array([start.max()] * some), stop=np.array([stop.min()] * some)),
+            "observed_by_unit": tuple(
+                TableParts(start=np.array([a]), stop=np.array([b])) for a, b in zip(start, stop)
+            ),
+        }
     if stop.min() <= start.max():
-        return None
-    return TableParts(start=np.array([start.max()]), stop=np.array([stop.min()]))
+        return {}
+    return {"observed": TableParts(start=np.array([start.max()]), stop=np.array([stop.min()]))}

@@ -195,7 +195,7 @@ def _units(file: Any, cautions: list[Caution], left: list[str]) -> dict[str, Any
         "times": times.astype(np.float64, copy=False),
         "splits": splits.astype(np.int64, copy=False),
         "units": columns,
-        "observed": _observed(group, n, cautions),
+        **_observed(group, n, cautions),
     }
 
 
@@ -235,16 +235,16 @@ def _areas(file: Any, group: Any, n: int, columns: dict[str, np.ndarray]) -> dic
     return found
 
 
-def _observed(group: Any, n: int, cautions: list[Caution]) -> TableParts | None:
-    """``obs_intervals``: of all units where they are alike, else what all have in common, said."""
+def _observed(group: Any, n: int, cautions: list[Caution]) -> dict[str, Any]:
+    """``obs_intervals``: of all units where they are alike, else what all have in common, said, and those of each."""
     if "obs_intervals" not in group or not n:
-        return None
+        return {}
     spans, starts = ragged(group, "obs_intervals", n)
     if spans.ndim != 2 or spans.shape[1] != 2 or spans.dtype.kind not in "iuf":
-        return None
+        return {}
     each = [spans[a:b].astype(np.float64) for a, b in itertools.pairwise(starts)]
     if all(np.array_equal(one, each[0]) for one in each[1:]):
-        return TableParts(start=each[0][:, 0], stop=each[0][:, 1])
+        return {"observed": TableParts(start=each[0][:, 0], stop=each[0][:, 1])}
     from consilience._recording import Intervals
 
     common = Intervals(each[0][:, 0], each[0][:, 1]).merged()
@@ -255,8 +255,11 @@ def _observed(group: Any, n: int, cautions: list[Caution]) -> TableParts | None:
             "observed-differs",
             f"Units were observed at different times; what all {n} have in common ({common.total:g} s) counts as "
             "observed.",
-            "Where that is too short: rec.select(...) units that were recorded together, then "
-            "dataclasses.replace(rec, observed=cs.Intervals(start, stop)) with the times of those.",
+            "Where that is too short, rec.select(...) units that were recorded together: what those have in common "
+            "is then observed. rec.observed_by_unit has the times of each.",
         )
     )
-    return TableParts(start=common.start, stop=common.stop)
+    return {
+        "observed": TableParts(start=common.start, stop=common.stop),
+        "observed_by_unit": tuple(TableParts(start=one[:, 0], stop=one[:, 1]) for one in each),
+    }

@@ -90,6 +90,7 @@ def _with(parts: Parts, said: dict[str, Any]) -> Parts:
         tables=tables,
         units={} if said["units"] is None else _renamed(parts.units, said["units"]),
         observed=observed,
+        observed_by_unit=parts.observed_by_unit if said.get("observed_differs") else None,
         attrs={**parts.attrs, **said["attrs"]},
     )
 

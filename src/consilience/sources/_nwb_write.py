@@ -187,6 +187,7 @@ def _file(pynwb: Any, recording: Recording, start: datetime.datetime) -> Any:
             "stop": recording.observed.stop.tolist(),
             "columns": {key: column_json(entries) for key, entries in recording.observed.columns.items()},
         }
+    own["observed_differs"] = recording.observed_by_unit is not None
     if recording.spikes is not None:
         own["units"] = _units(pynwb, file, recording)
     file.source_script = json.dumps(own)
@@ -221,12 +222,12 @@ def _units(pynwb: Any, file: Any, recording: Recording) -> dict[str, Any]:
     ]
     names.append("spike_times")
     if recording.observed is not None and n:
-        observed = recording.observed
-        spans = np.tile(np.stack([observed.start, observed.stop], axis=1), (n, 1))
+        each = recording.observed_by_unit or [recording.observed] * n
+        spans = np.concatenate([np.stack([one.start, one.stop], axis=1) for one in each])
         every = common.VectorData(
             name="obs_intervals", description="the observation intervals for each unit", data=spans
         )
-        ends = len(observed) * np.arange(1, n + 1, dtype=np.uint64)
+        ends = np.cumsum([len(one) for one in each], dtype=np.uint64)
         columns += [every, common.VectorIndex(name="obs_intervals_index", data=ends, target=every)]
         names.append("obs_intervals")
     file.units = pynwb.misc.Units(

@@ -50,6 +50,7 @@ class Parts:
     signals: Mapping[str, SignalParts] = field(default_factory=dict)
     tables: Mapping[str, TableParts] = field(default_factory=dict)
     observed: TableParts | None = None
+    observed_by_unit: tuple[TableParts, ...] | None = None  # where it differs
     subject: str = ""
     session: str = ""
     attrs: Mapping[str, Any] = field(default_factory=dict)
@@ -89,6 +90,9 @@ class Parts:
             observed=None
             if observed is None
             else TableParts(start=observed.start, stop=observed.stop, columns=observed.columns),
+            observed_by_unit=None
+            if recording.observed_by_unit is None
+            else tuple(TableParts(start=one.start, stop=one.stop) for one in recording.observed_by_unit),
             subject=recording.subject,
             session=recording.session,
             attrs=recording.attrs,
@@ -142,6 +146,9 @@ class Parts:
         observed = None
         if self.observed is not None and self.observed.stop is not None:
             observed = Intervals(self.observed.start, self.observed.stop, self.observed.columns)
+        each = None
+        if self.observed_by_unit is not None:
+            each = [Intervals(one.start, one.stop) for one in self.observed_by_unit]
         try:
             return Recording(
                 name=self.name or "",
@@ -151,6 +158,7 @@ class Parts:
                 intervals=intervals,
                 events=events,
                 observed=observed,
+                observed_by_unit=each,
                 subject=self.subject,
                 session=self.session,
                 attrs=self.attrs,

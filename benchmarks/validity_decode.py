@@ -258,12 +258,33 @@ def planted_numbers(n: int, p: int, noise: float, series_too: bool, circular: bo
     return make
 
 
+def other_numbers(trained: float, tested: float, circular: bool) -> Made:
+    """Trained at one position and tested at another, 40 trials each, 10 units that know the target as much as said."""
+
+    def make(rng: np.random.Generator) -> tuple[Any, Any, dict[str, Any]]:
+        place = np.repeat([0, 1], 40)
+        y = rng.uniform(0, 2 * np.pi, 80) if circular else rng.normal(size=80)
+        seen = np.sqrt(2) * np.column_stack([np.cos(y), np.sin(y)]) if circular else y[:, None]
+        ways = np.random.default_rng(3).normal(size=(2, 10))
+        ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+        x = rng.normal(size=(80, 10)) + np.where(place == 0, trained, tested)[:, None] * (
+            seen @ ways[: seen.shape[1]]
+        )
+        return (
+            trials(x, position=place),
+            y,
+            {"circular": circular, "train_on": {"position": 0}, "test_on": {"position": 1}},
+        )
+
+    return make
+
+
 def cover_row(name: str, make: Made, sets: int, part: str = "data", **options: Any) -> list[Any]:
     found = []
     for k in range(sets):
         rng = np.random.default_rng([zlib.crc32(name.encode()), 1, k])
         data, target, more = make(rng)
-        d = run(data, target, n_perm=0, n_boot=300, rng=k, **{**more, **options})
+        d = run(data, target, **{"n_perm": 0, "n_boot": 300, "rng": k, **more, **options})
         t = d.per_class if part == "per_class" else d.data
         value = "recall" if part == "per_class" else "value"
         found.append([float(t[v].values.reshape(-1)[0]) for v in (value, "ci_low", "ci_high")])
@@ -297,6 +318,20 @@ def coverage(part: int, only: str) -> None:
         ("4 classes, 10 runs left out", planted_runs, 300, {}),
         ("other condition, 40 and 40 trials", conditions(0.3), 300, {}),
         ("pseudo-population of 8 units", apart(0.8), 200, {"n_draws": 10}),
+        ("numbers of another condition", other_numbers(0.6, 0.6, circular=False), 300, {"n_perm": 99}),
+        ("angles of another condition", other_numbers(1.0, 1.0, circular=True), 300, {"n_perm": 99}),
+        (
+            "numbers, training knows little, test much",
+            other_numbers(0.2, 2.0, circular=False),
+            300,
+            {"n_perm": 99},
+        ),
+        (
+            "numbers, training knows nothing, test much",
+            other_numbers(0.0, 2.0, circular=False),
+            300,
+            {"n_perm": 99},
+        ),
         (
             "numbers, r, 60 trials, 10 units",
             planted_numbers(60, 10, 3.0, series_too=False, circular=False),

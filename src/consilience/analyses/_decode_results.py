@@ -154,6 +154,8 @@ def _references(settings: dict[str, Any]) -> list[str]:
         out.append("king2014characterizing")
     if settings["n_boot"] and settings["n_classes"]:
         out.append("korn1998confidence")
+    if settings["n_boot"] and settings["n_perm"] and not settings["n_classes"] and settings.get("across"):
+        out.append("mccarthy1969pseudoreplication")
     if settings["n_perm"]:
         out.append("phipson2010permutation")
     return out

@@ -862,6 +862,9 @@ def test_series_are_matched_where_one_lacks_some_bins_of_a_grid():
         found = cs.decode(cells, place, n_boot=0, n_perm=0, gap=3)
     direct = cs.decode(cells[known], hand[known], n_boot=0, n_perm=0, gap=3)
     np.testing.assert_allclose(found.data["value"], direct.data["value"])
+    assert found.data["target"].values.tolist() == ["0"]
+    named = cs.decode(cells[known], place.assign_attrs(system="hand"), n_boot=0, n_perm=0, gap=3)
+    assert named.data["target"].values.tolist() == ["hand"]
     for other in (place[:150], place.assign_coords(time=place["time"] + 0.05), place[::2]):
         with pytest.raises(cs.InputError, match="same times"):
             cs.decode(cells, other, n_boot=0, n_perm=0)

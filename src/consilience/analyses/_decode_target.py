@@ -185,4 +185,9 @@ def _from_labelled(data: xr.DataArray, target: xr.DataArray, row: str) -> tuple[
         return [str(target.name or "target")], np.asarray(target.values)
     second = str(target.dims[1])
     labels = target[second].values if second in target.coords else np.arange(target.shape[1])
-    return [str(v) for v in labels.tolist()], np.asarray(target.values)
+    words = [str(v) for v in labels.tolist()]
+    system, of = target.attrs.get("system"), target.attrs.get("recording")
+    base = target.name or (system if system != of else None)
+    if base and np.asarray(labels).dtype.kind in "iu":  # channels without names
+        words = [str(base)] if len(words) == 1 else [f"{base} {word}" for word in words]
+    return words, np.asarray(target.values)

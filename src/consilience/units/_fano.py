@@ -57,8 +57,8 @@ def fano_factor(
 
     In simulations of 147 000 units (1 to 100 stimuli, 2 to 100 repeats, 0.1 to 5 spikes a trial; negative binomial
     counts of F = 1, 2 and 4, binomial ones of 0.5, bursts, silent trials) intervals at 95 % held the truth in 0.95 to
-    1.00 in every design. They are wide with few spikes: at 0.3 spikes a trial and F = 2 a third of the units had one. p
-    was at most 0.05 in 0.02 to 0.05 of Poisson counts.
+    1.00 of each design in which 60 of 400 units or more had one. They are wide with few spikes: at 0.3 spikes a trial
+    and F = 2 a third of the units had one. p was at most 0.05 in 0.02 to 0.05 of Poisson counts.
 
     Raises
     ------

@@ -177,7 +177,9 @@ def test_a_gain_as_slow_as_the_recording_is_long_is_said_and_has_no_interval():
     rate = 2 * np.exp(np.cos(heading - 1) - 1)
     slow = 1 + 0.8 * np.sin(np.linspace(0, 1.5 * TURN, 6000))
     counts = counts_of(np.stack([rate, rate * slow], axis=1))
-    with pytest.warns(cs.ConsilienceWarning, match=r"slow-changes.*gains of 1 of 2 units change as slowly as the rec"):
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"slow-changes.*gains of 1 of 2 units change as slowly as the rec"
+    ):
         found = cs.units.tuning_curve(counts, heading, width=0.1, period=TURN, n_shift=0)
     assert np.isfinite(found.low[0]).all()
     assert np.isnan(found.low[1]).all()

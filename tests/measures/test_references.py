@@ -207,7 +207,7 @@ def test_procrustes_is_scipys():
 
 
 def test_procrustes_null_is_the_measured_one():
-    from consilience.measures._procrustes import procrustes_null
+    from consilience.measures._procrustes_null import procrustes_null
 
     assert procrustes_null(100, 100, 100) == pytest.approx(0.75, abs=0.005)
     assert procrustes_null(100, 1000, 1000) == pytest.approx(0.975, abs=0.0005)
@@ -234,6 +234,20 @@ def test_in_sample_nulls_hold_at_few_stimuli(name, shape, slack):
     draws = 1000 if p < 30 else 150
     values = [float(f(rng.normal(size=(n, p)), rng.normal(size=(n, q)))) for _ in range(draws)]
     assert abs(np.mean(values) - null) < slack + 3 * np.std(values) / np.sqrt(draws)
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+@pytest.mark.parametrize("alpha", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("shape", [(40, 40, 40), (60, 120, 120), (120, 120, 120), (50, 25, 150)])
+def test_nulls_between_procrustes_and_cca(alpha, shape):
+    """The mean of both ends is up to 0.017 too high where units are about as many as stimuli."""
+    n, p, q = shape
+    rng = np.random.default_rng(1)
+    values = [
+        float(m.procrustes(rng.normal(size=(n, p)), rng.normal(size=(n, q)), alpha=alpha)) for _ in range(60)
+    ]
+    null = m.claims("procrustes", alpha=alpha).null(n, p, q)
+    assert abs(np.mean(values) - null) < 0.0015 + 3 * np.std(values) / np.sqrt(60)
 
 
 @pytest.mark.parametrize("shape", [(30, 40), (60, 300), (25, 24)])

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
 
 from consilience._core._arrays import Array, array_namespace, float64, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import check_number
 from consilience.linalg import centre_columns, principal_scores, to_safe_size
-from consilience.measures._canonical import canonical_null
 from consilience.measures._cka import warn_null
 from consilience.measures._contract import (
     SIMILARITIES,
@@ -31,6 +28,7 @@ from consilience.measures._held_out import (
     held_out_score,
     scores,
 )
+from consilience.measures._procrustes_null import family_null
 
 __all__ = ["check_alpha", "partly_whitened", "procrustes", "procrustes_held_out"]
 
@@ -48,54 +46,6 @@ def partly_whitened(z: Array, alpha: float) -> Array:
     return z * (alpha + (1 - alpha) * xp.sqrt(xp.mean(size * size)) / size)[None, :]
 
 
-@functools.lru_cache(maxsize=1024)
-def procrustes_null(n: int, p: int, q: int) -> float:
-    """Expected ||X'Y||_* / (||X|| ||Y||) of independent white Gaussian data of n stimuli, p and q units.
-
-    The squared singular values of X'Y/m are the spectrum of a product of two independent Wishart matrices.
-    With m = n - 1, c = p/m and d = q/m, the function w(x) = x G(x) - 1 of its Stieltjes transform G solves
-    x w = (1 + w)(c + w)(d + w) (free multiplicative convolution), the density is -Im(G)/pi, and their sum of
-    sqrt(x) tends to m E[sqrt(x)]. Real data differ from that limit by the integral of d sqrt(x)/dx times
-    arg(F)/(2 pi), F = -w^2 x'(w)/(cd) = 1 - ((1 + c + d) w^2 + 2 w^3)/(cd): Bai & Silverstein (2004), Theorem
-    1.1, for Y given X, and again for X. The lengths ||X|| and ||Y|| are chi variables, independent of the
-    directions.
-    """
-    m = n - 1
-    c, d = p / m, q / m
-    top = (1 + np.sqrt(c)) ** 2 * (1 + np.sqrt(d)) ** 2
-    edges = np.linspace(0, 1, 4001)
-    x = top * ((edges[1:] + edges[:-1]) / 2) ** 3  # finer near 0, where the density can diverge
-    width = top * np.diff(edges**3)
-    # complex root of w^3 + a w^2 + b w + e (Cardano), on the support: where not all three are real
-    a, b, e = 1 + c + d, c + d + c * d - x, c * d
-    r, s = (2 * a**3 - 9 * a * b + 27 * e) / 54, (a * a - 3 * b) / 9
-    one = -np.sign(r) * np.cbrt(np.abs(r) + np.sqrt(np.maximum(r * r - s**3, 0.0)))
-    two = np.divide(s, one, out=np.zeros_like(one), where=one != 0)
-    w = -(one + two) / 2 - a / 3 - 1j * np.sqrt(3) / 2 * np.abs(one - two)
-    limit = -m * w.imag / (np.pi * np.sqrt(x))
-    finite = np.angle(1 - ((1 + c + d) * w**2 + 2 * w**3) / (c * d)) / (4 * np.pi * np.sqrt(x))
-    total = np.sum(np.where(r * r > s**3, limit + finite, 0.0) * width)
-    return float(min(1.0, m * total / (_mean_length(m * p) * _mean_length(m * q))))
-
-
-def _mean_length(k: int) -> float:
-    """Expected length of a vector of k standard normal numbers."""
-    return float(np.sqrt(2) * np.exp(gammaln((k + 1) / 2) - gammaln(k / 2)))
-
-
-def whitened_null(n: int, p: int, q: int) -> float:
-    """Expected value at alpha = 0: the canonical correlations' sum over the geometric mean of the ranks."""
-    p, q = min(p, n - 1), min(q, n - 1)
-    return canonical_null(n, p, q) * min(p, q) / float(np.sqrt(p * q))
-
-
-def _null(alpha: float) -> Callable[[int, int, int], float]:
-    """Between the two ends the value is close to their mean with weights alpha^2 and 1 - alpha^2 (simulated)."""
-    if alpha == 1:
-        return procrustes_null
-    return lambda n, p, q: alpha**2 * procrustes_null(n, p, q) + (1 - alpha**2) * whitened_null(n, p, q)
-
-
 def _claims(*, alpha: float = 1.0) -> Claims:
     return Claims(
         label="Procrustes similarity (in-sample)" if alpha == 1 else "partly whitened Procrustes (in-sample)",
@@ -103,7 +53,7 @@ def _claims(*, alpha: float = 1.0) -> Claims:
         itself=1.0,
         symmetric=True,
         invariant=SIMILARITIES if alpha else SIMILARITIES | {"unit_scaling", "affine"},
-        null=_null(alpha),
+        null=family_null(alpha),
         null_text="about 0.85 sqrt(p/n) for p < n/10 units on both sides; 0.75 at p = n; goes to 1 beyond",
         resample="subsample",
         held_out="procrustes_held_out",

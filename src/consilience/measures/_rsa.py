@@ -14,7 +14,7 @@ from consilience.measures._cka import warn_null
 from consilience.measures._compare_rdms import PREPARE, Method, check_method, check_varies, rdm_parts
 from consilience.measures._contract import Claims, PairParts, SubsampleParts, measure
 from consilience.measures._held_out import scores
-from consilience.measures._procrustes import procrustes_null
+from consilience.measures._procrustes_null import procrustes_null
 from consilience.measures._rdm import DISTANCES, GRAM_OF, rdm, rdm_of_gram, spread_of_rounding
 
 __all__ = ["rsa"]

@@ -37,7 +37,7 @@ def fake_epochs():
 
 def test_epochs():
     values, epochs = fake_epochs()
-    data = cs.from_object(epochs, name="EEG")
+    data = cs.from_object(epochs, name="EEG", picks="all")
     assert data.dims == ("trial", "time", "unit")
     np.testing.assert_array_equal(data.values, values[:, [0, 2]].swapaxes(1, 2))
     assert data["stimulus"].values.tolist() == ["face", "house", "face", "house"]
@@ -46,10 +46,57 @@ def test_epochs():
     assert data["bad"].values.tolist() == [False, True]
     assert data.attrs["kind"] == "voltage"
     assert data.attrs["system"] == "EEG"
-    with pytest.raises(cs.InputError, match="no option 'window'; the options are stimulus"):
+    assert data.attrs["unit"] == "V"
+    with pytest.raises(cs.InputError, match="no option 'window'; the options are stimulus, picks"):
         cs.from_object(epochs, window=1)
     with pytest.raises(cs.InputError, match="no column of the metadata"):
-        cs.from_object(epochs, stimulus="image")
+        cs.from_object(epochs, stimulus="image", picks="all")
+
+
+def test_channels_of_mne():
+    """By default data channels that are not bad, and it is said what was left out; units that differ are said."""
+    _, epochs = fake_epochs()
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"channels-left-out.*1 of 3 .*1 marked bad \(Cz\)"
+    ) as seen:
+        assert cs.from_object(epochs)["unit"].values.tolist() == ["Fz"]
+    assert len(seen) == 1
+    assert cs.from_object(epochs, picks=["Cz"])["unit"].values.tolist() == ["Cz"]  # named, so meant
+    assert cs.from_object(epochs, picks="eeg")["unit"].values.tolist() == ["Fz"]
+    with pytest.raises(cs.InputError, match="picks='C' is no channel and no type"):
+        cs.from_object(epochs, picks="C")
+    with pytest.raises(cs.InputError, match="picks must be"):
+        cs.from_object(epochs, picks=3)
+    epochs.info["bads"] = ["Fz", "Cz"]
+    with pytest.raises(cs.InputError, match="no channel is left of 3"):
+        cs.from_object(epochs)
+    epochs.info["bads"] = []
+    type(epochs).get_channel_types = lambda self: ["eeg", "eog", "mag"]
+    with pytest.warns(cs.ConsilienceWarning) as seen:
+        data = cs.from_object(epochs)
+    assert data["unit"].values.tolist() == ["Fz", "Cz"]
+    assert [entry.message.code for entry in seen] == ["channels-left-out", "mixed-units"]
+    assert "1 no data (STI: eog)" in str(seen[0].message)
+    assert "mixed-units" in data.attrs["consilience_warnings"]
+    assert "unit" not in data.attrs
+
+
+def test_spans_of_mne_that_are_bad():
+    mne = pytest.importorskip("mne")
+    info = mne.create_info(["a"], 100.0, ["eeg"])
+    raw = mne.io.RawArray(np.zeros((1, 3000)), info, first_samp=250, verbose="error")
+    raw.set_annotations(mne.Annotations([2.0, 20.0, 25.0], [4.0, 0.0, 1.0], ["BAD_move", "bad", "go"]))
+    with pytest.warns(cs.ConsilienceWarning, match=r"bad-spans.*2 annotations called bad take 4.01 of 30 s"):
+        rec = cs.from_object(raw)
+    on = np.array([1.0, 3.0, 5.9, 10.0, 19.8, 25.0])
+    with pytest.warns(cs.ConsilienceWarning):
+        data = rec.epoch(on=on, window=(0, 0.5), missing="omit")
+    events = np.c_[raw.time_as_index(on, origin=None) + 250, np.zeros(6, int), np.arange(6)]
+    kept = mne.Epochs(raw, events, tmin=0, tmax=0.49, baseline=None, preload=True, verbose="error")
+    assert data.sizes["trial"] == len(kept) == 3
+    with pytest.raises(cs.InputError, match="3 of 6 trials"):
+        rec.epoch(on=on, window=(0, 0.5))
+    assert cs.from_object(raw, reject_by_annotation=False).observed is None
 
 
 def test_real_mne():
@@ -59,7 +106,8 @@ def test_real_mne():
     info = mne.create_info(["a", "b", "m", "trigger"], 100.0, ["eeg", "eeg", "mag", "stim"])
     raw = mne.io.RawArray(rng.normal(size=(4, 1000)), info, first_samp=250, verbose="error")
     raw.set_annotations(mne.Annotations([1.0, 4.0], [0.5, 0.0], ["left", "right"]))
-    rec = cs.from_object(raw)
+    with pytest.warns(cs.ConsilienceWarning, match="mixed-units.*eeg, mag"):
+        rec = cs.from_object(raw)
     np.testing.assert_array_equal(rec.signals["raw"].values, raw.get_data()[:3].T)
     np.testing.assert_allclose(rec.intervals["annotations"].start, [1.0, 4.0])  # on the clock of raw.times
     assert rec.intervals["annotations"].columns["description"].tolist() == ["left", "right"]
@@ -70,12 +118,13 @@ def test_real_mne():
         raw, events, event_id, -0.2, 0.5, baseline=None, preload=True, verbose="error",
         metadata=pd.DataFrame({"image": ["x", "y"], "rt": [0.3, 0.4]}),
     )  # fmt: skip
-    data = cs.from_object(epochs, stimulus="image")
+    with pytest.warns(cs.ConsilienceWarning, match="mixed-units"):
+        data = cs.from_object(epochs, stimulus="image")
     np.testing.assert_allclose(data.values, epochs.get_data()[:, :3].swapaxes(1, 2))
     np.testing.assert_allclose(data["time"], epochs.times)
     assert data["event"].values.tolist() == ["left", "right"]
     assert data["rt"].values.tolist() == [0.3, 0.4]
-    evoked = cs.from_object(epochs.average("all"))
+    evoked = cs.from_object(epochs.average("all"), picks="eeg")
     assert evoked.dims == ("time", "unit")
     assert evoked.attrs["n_averaged"] == 2
 

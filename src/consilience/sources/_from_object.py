@@ -60,17 +60,19 @@ KINDS_OF_OBJECT = (
         what="mne.Epochs",
         has=("get_data", "ch_names", "times", "info", "events", "event_id"),
         make="consilience.sources._mne:from_epochs",
-        options=("stimulus",),
+        options=("stimulus", "picks"),
     ),
     Kind(
         what="mne.Evoked",
         has=("data", "ch_names", "times", "info", "nave"),
         make="consilience.sources._mne:from_evoked",
+        options=("picks",),
     ),
     Kind(
         what="mne.io.Raw",
         has=("get_data", "ch_names", "times", "info", "annotations", "first_samp"),
         make="consilience.sources._mne:from_raw",
+        options=("picks", "reject_by_annotation"),
     ),
     Kind(
         what="neo.Segment",
@@ -111,7 +113,8 @@ def from_object(thing: Any, /, *, name: str | None = None, **options: Any) -> Re
     mne Epochs                          responses (trial, time, unit): stimulus = name of the event, in V (T) as MNE has
                                         it; ``metadata`` as labels; channel type and whether bad on the units
     mne Evoked                          responses (time, unit)
-    mne Raw                             a recording with the signal ``raw``; annotations as intervals
+    mne Raw                             a recording with the signal ``raw``; annotations as intervals, and those called
+                                        bad are no part of what was observed
     neo Segment, Block (``segment=``)   a recording: spike trains, analogue signals, epochs, events; in s and V whatever
                                         their units
     pynapple Ts, Tsd, TsdFrame,         a recording: spikes with the columns of the group, signals, intervals. A mapping
@@ -125,7 +128,9 @@ def from_object(thing: Any, /, *, name: str | None = None, **options: Any) -> Re
     thing : the object. It is told by its attributes, not by its class, and not changed.
     name : of the recording or system; default: what the object says.
     **options : ``segment`` (number) of neo and SpikeInterface, ``stimulus`` (a column of metadata, or a coordinate),
-        ``variable`` of a Dataset, ``kind`` of values of xarray.
+        ``variable`` of a Dataset, ``kind`` of values of xarray. Of MNE ``picks``: names or types of channels, or "all";
+        default: data that are not marked bad, as MNE has it; what was left out is said. Of Raw
+        ``reject_by_annotation=False``: spans called bad count as observed.
 
     Raises
     ------

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import consilience as cs
+from consilience.sources._look import look_into
 from consilience.sources._nifti_header import open_image
 
 SHAPE, TR = (4, 5, 3), 2.0
@@ -305,3 +306,35 @@ def test_more_voxels_than_volumes_are_not_taken_for_transposed(tmp_path, volumes
     write(tmp_path / "b.nii.gz", volumes[..., :10])
     _, findings = cs.sources.look_into(tmp_path / "b.nii.gz")
     assert "transposed" not in {entry.code for entry in findings}
+
+
+def test_estimates_of_trials(tmp_path, volumes, mask):
+    """Volumes that are betas become responses (trial, voxel) with places; no time between volumes is needed."""
+    path, inside = write(tmp_path / "beta.nii", volumes, tr=0.0, unit=0), write(tmp_path / "m.nii", mask)
+    ids = ["face", "house"] * 10
+    run = [1] * 10 + [2] * 10
+    data = cs.read(path, mask=inside, ids=ids, repeat="count", labels={"run": run}, name="FFA")
+    assert data.dims == ("trial", "unit")
+    np.testing.assert_array_equal(data.values, volumes[mask > 0].T)
+    index = np.stack([data[name].values for name in "ijk"], axis=1)
+    np.testing.assert_allclose(data["x"].values, index @ AFFINE[0, :3] + AFFINE[0, 3])
+    assert (data.attrs["kind"], data.attrs["system"]) == ("bold", "FFA")
+    assert data["stimulus"].values.tolist() == ids
+    assert data["run"].values.tolist() == run
+    with pytest.raises(cs.InputError, match="20 volumes, and there are 2 ids"):
+        cs.read(path, ids=["a", "b"])
+    with pytest.raises(cs.InputError, match="come more than once"):
+        cs.read(path, ids=ids)
+    with pytest.raises(cs.InputError, match="give ids="):
+        cs.read(path, kind="bold")
+    with pytest.raises(cs.InputError, match="belong to a time series"):
+        cs.read(path, ids=ids, tr=2.0)
+
+
+def test_inspect_points_to_ids(tmp_path, volumes):
+    path = write(tmp_path / "beta.nii", volumes)
+    _, findings = look_into(path)
+    assert "series-or-maps" in [entry.code for entry in findings]
+    facts, findings = look_into(path, ids=list(range(20)))
+    assert (facts[1][0], facts[1][1].split(";")[0]) == ("responses", "trial 20, unit 60")
+    assert findings == []

@@ -129,6 +129,8 @@ def read_parts(
         nameless = got.name is None if isinstance(got, Parts) else not got.name
         if name is not None or nameless:
             object.__setattr__(got, "name", place.stem if name is None else str(name))  # made just now
+    elif name is not None:
+        got = got.assign_attrs(system=str(name))
     return found, place, got
 
 

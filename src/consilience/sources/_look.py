@@ -15,6 +15,7 @@ from consilience.sources._find_in_signals import find_in_signals
 from consilience.sources._find_in_spikes import find_in_spikes, unit_names
 from consilience.sources._find_in_tables import find_in_tables, recorded_span
 from consilience.sources._finding import Finding, counted, named, span_in_words
+from consilience.sources._nifti import sidecar_of
 from consilience.sources._parts import Parts
 
 __all__ = ["Finding", "find", "look_into"]
@@ -33,10 +34,24 @@ def look_into(
     """
     with collect_cautions() as said:
         found, place, got = read_parts(path, options=options, arrays=False)
-    if found.name == "array" or not isinstance(got, (Parts, Recording)):
+    if found.name == "array":
         return None
+    if not isinstance(got, (Parts, Recording)):
+        shape = ", ".join(f"{dim} {size}" for dim, size in got.sizes.items())
+        facts = [("format", found.name), ("responses", f"{shape}; {got.attrs['kind']}{_list(got.coords)}")]
+        return facts, [Finding("warning", c.code, f"{c.message} {c.remedy}".strip()) for c in said]
     parts = got if isinstance(got, Parts) else Parts.of(got, format=found.name)
-    return _facts(parts), find(parts, said, show(place))
+    findings = find(parts, said, show(place))
+    if found.name == "nifti" and "events" not in options and not sidecar_of(place).is_file():
+        findings.append(
+            Finding(
+                "hint",
+                "series-or-maps",
+                "volumes are read as a time series; if each is an estimate of one trial (betas, t maps), give "
+                "cs.read(path, ids=[...]) the stimulus ids: responses (trial, voxel)",
+            )
+        )
+    return _facts(parts), findings
 
 
 def find(parts: Parts, said: list[Caution], name: str) -> list[Finding]:

@@ -7,8 +7,10 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from consilience._core._errors import Caution, InputError
 from consilience._core._params import check_number
@@ -17,7 +19,7 @@ from consilience.sources._files import check_file, show
 from consilience.sources._nifti_header import Image, open_image
 from consilience.sources._parts import Parts, SignalParts, TableParts
 
-__all__ = ["Volumes", "check_grid", "load_mask", "load_volumes", "read_nifti", "voxel_signal"]
+__all__ = ["Volumes", "check_grid", "load_mask", "load_volumes", "read_nifti", "sidecar_of", "voxel_signal"]
 
 _PLACES = 1e-3  # mm by which two affines may differ
 _TEXT_SIDECAR = 1 << 22
@@ -43,7 +45,9 @@ def read_nifti(
     mask: str | os.PathLike[str] | None = None,
     events: str | os.PathLike[str] | None = None,
     tr: float | None = None,
-) -> Parts:
+    ids: Any = None,
+    **options: Any,
+) -> Parts | xr.DataArray:
     """One run: a signal ``bold`` (volume, voxel), and the table of events as intervals ``events``.
 
     The time of a volume is the start of its acquisition, from 0. Channels are named by their indices ("31,20,7");
@@ -57,7 +61,26 @@ def read_nifti(
     events : a .tsv with onset, duration and any columns, such as trial_type (BIDS); onset 0 is the first volume.
     tr : seconds from volume to volume; default that of the .json, else that of the header. Where both are given and
         differ, that is said, and the .json is believed.
+    ids : where volumes are no time series but estimates of trials (betas, t maps): the stimulus id of each volume, a
+        list or a file with them. What comes back are then responses (trial, voxel), with the options ``kind``
+        (default "bold"), ``repeat`` and ``labels`` of `cs.sources.read_array`.
     """
+    if ids is not None:
+        if events is not None or tr is not None:
+            raise InputError(
+                f"{who}: ids= are those of volumes that are estimates of trials, and events= and tr= belong to a time "
+                "series; give one or the other.",
+                code="bad-parameter",
+            )
+        from consilience.sources._nifti_maps import read_maps
+
+        return read_maps(path, who=who, mask=mask, ids=ids, **options)
+    if options:
+        raise InputError(
+            f"{who}: {next(iter(options))}= is for volumes that are estimates of trials (betas); give ids=, the "
+            "stimulus id of each volume.",
+            code="bad-parameter",
+        )
     volumes = load_volumes(path, mask=None if mask is None else Path(mask), tr=tr, who=who)
     tables = {}
     if events is not None:
@@ -187,12 +210,17 @@ def check_grid(
         )
 
 
+def sidecar_of(path: Path) -> Path:
+    """The .json beside the data, as BIDS names it; it may be missing."""
+    return path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+
+
 def _repetition_time(path: Path, image: Image, tr: float | None, who: str) -> tuple[float, list[Caution]]:
     """Seconds from volume to volume, and what was doubtful about them."""
     if tr is not None:
         return check_number(tr, name="tr", who=who, low=0.0), []
     in_header = image.step
-    sidecar = path.with_name(path.name.removesuffix(".gz").removesuffix(".nii") + ".json")
+    sidecar = sidecar_of(path)
     said = math.nan
     if sidecar.is_file() and sidecar.stat().st_size <= _TEXT_SIDECAR:
         try:

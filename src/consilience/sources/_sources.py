@@ -65,7 +65,7 @@ SOURCES = (
         what="fMRI in a NIfTI file (.nii, .nii.gz)",
         fits="consilience.sources._nifti_header:is_nifti",
         read="consilience.sources._nifti:read_nifti",
-        options=("mask", "events", "tr"),
+        options=("mask", "events", "tr", "ids", "kind", "repeat", "labels"),
     ),
     Source(
         name="bids",

@@ -41,6 +41,7 @@ EXPECTED = {
 ALL = [LDA(), MaxCorrelation(), PoissonNaiveBayes(), BayesianDecoder(), WienerFilter(), KalmanFilter()]
 
 
+@pytest.mark.filterwarnings(r"ignore:\[rates-as-counts\]")  # data of the checks are no counts
 @parametrize_with_checks(ALL, expected_failed_checks=lambda e: EXPECTED.get(type(e), {}))
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
@@ -231,3 +232,29 @@ def test_kalman_filter_is_the_textbooks_and_recovers_what_was_planted():
     assert led.score(np.roll(x, -3, axis=0)[3:3990], y[3:3990]) > 0.9 * model.score(x, y)
     with pytest.raises(cs.InputError, match=r"no two of 10 samples are neighbours in time"):
         KalmanFilter().fit(x[:10], y[:10], steps=np.arange(10) * 2)
+
+
+@pytest.mark.parametrize("of", [lambda k: k / 0.05, lambda k: k / 3, lambda k: 2 * k])
+def test_rates_given_as_counts_are_said_once(of):
+    rng = np.random.default_rng(0)
+    y = np.tile(["a", "b"], 30)
+    counts = of(rng.poisson(np.where(y == "a", 2, 4)[:, None], size=(60, 5)))
+    x = cs.responses(counts, stimulus=np.arange(60).astype(str))
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"rates-as-counts.*PoissonNaiveBayes takes counts"
+    ) as said:
+        cs.decode(x, y, model=PoissonNaiveBayes(), score="log_loss", n_boot=0, n_perm=0, rng=0)
+    assert len(said) == 1
+    with pytest.warns(cs.ConsilienceWarning, match=r"rates-as-counts.*its posterior holds for counts only"):
+        BayesianDecoder(5).fit(counts, rng.random(60))
+
+
+def test_bayesian_decoder_says_degrees_and_refuses_text():
+    rng = np.random.default_rng(0)
+    x, heading = rng.poisson(2, size=(60, 3)), rng.uniform(0, 360, 60)
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"angle-units.*takes radians.* span 33\d\.\d, 53\.\d turns"
+    ):
+        BayesianDecoder(12, circular=True).fit(x, heading)
+    with pytest.raises(cs.InputError, match="y must be numbers, such as places or headings, got text"):
+        BayesianDecoder().fit(x, np.tile(["a", "b"], 30))

@@ -251,3 +251,16 @@ def test_correlations_say_what_they_cannot_do():
     rng = np.random.default_rng(0)
     with pytest.warns(cs.ConsilienceWarning, match=r"ceiling-too-low"):
         cs.units.signal_correlations(rng.normal(size=(40, 6)), np.repeat(np.arange(20), 2), n_perm=0)
+
+
+def test_fano_of_rates_is_said():
+    counts = np.random.default_rng(0).poisson(3, size=(200, 2))
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"rates-as-counts.*multiples of 10: rates of bins of 0\.1 s"
+    ):
+        cs.units.fano_factor(counts / 0.1, n_perm=0)
+    with pytest.raises(cs.InputError, match=r"whole numbers of spikes.*Rates in spikes/s times"):
+        cs.units.fano_factor(counts / 0.3, n_perm=0)
+    even = 10 * np.random.default_rng(0).poisson(3, size=(40, 2, 8))
+    with pytest.warns(cs.ConsilienceWarning, match=r"rates-as-counts.*multiples of 10"):
+        cs.units.fano_over_time(even, np.repeat(np.arange(4), 10))

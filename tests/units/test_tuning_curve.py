@@ -186,3 +186,15 @@ def test_a_gain_as_slow_as_the_recording_is_long_is_said_and_has_no_interval():
     assert np.isnan(found.high[1]).all()
     assert np.isfinite(found.value).all()
     assert np.isfinite(found.ci_low).all()
+
+
+def test_degrees_milliseconds_and_rates_are_said():
+    heading = walk(2000)
+    counts = counts_of(2 * np.exp(np.cos(heading - 1) - 1)[:, None])
+    given = {"width": 0.1, "period": TURN, "n_shift": 0}
+    with pytest.warns(cs.ConsilienceWarning, match=r"angle-units.*period=6\.283, and the values span 3"):
+        cs.units.tuning_curve(counts, np.rad2deg(heading), **given)
+    with pytest.warns(cs.ConsilienceWarning, match=r"long-bins.*divide milliseconds by 1000"):
+        cs.units.tuning_curve(counts, heading, **{**given, "width": 100})
+    with pytest.warns(cs.ConsilienceWarning, match=r"rates-as-counts.*multiples of 10"):
+        cs.units.tuning_curve(counts / 0.1, heading, **given)

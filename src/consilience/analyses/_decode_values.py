@@ -17,6 +17,8 @@ from consilience.stats import angular_error
 
 __all__ = ["HeldOutValues", "ValueScore", "Values"]
 
+_NUMBERS = 20_000_000  # of relabelled targets at a time
+
 
 @dataclass(frozen=True)
 class ValueScore:
@@ -38,6 +40,7 @@ class _Stepped(_Any):
     def __init__(self, model: Any, x: np.ndarray, clock: np.ndarray) -> None:
         super().__init__(model, x, None)
         self.clock = clock
+        self.joint = not getattr(model, "separate_targets", False)
 
     def _solve(self, y: np.ndarray) -> Solution:
         with self._words("fit"):
@@ -108,7 +111,9 @@ class Values:
         assert y is not None
         self.angles = design.target.circular
         self.direct = self.angles and bool(getattr(model, "circular", False))
-        self.y = y if not self.angles or self.direct else np.concatenate([np.cos(y), np.sin(y)], axis=1)
+        if self.angles:
+            y = y % (2 * np.pi) if self.direct else np.concatenate([np.cos(y), np.sin(y)], axis=1)
+        self.y = y
         self.held = HeldOutValues(model, design, design.splits, t, standardise=standardise)
         self.found = self.held.predict(self.y)
 
@@ -151,7 +156,7 @@ class Values:
     def null(self, orders: np.ndarray) -> np.ndarray:
         """(m, k) with the rows of the target in other orders, everything fitted anew."""
         n, k = self.y.shape
-        step = 1 if self.held.joint else max(1, 4096 // k)
+        step = 1 if self.held.joint else max(1, min(4096, _NUMBERS // n) // k)
         out = np.empty((len(orders), self.design.target.values.shape[1]))  # type: ignore[union-attr]
         for start in range(0, len(orders), step):
             part = orders[start : start + step]

@@ -9,12 +9,19 @@ from scipy.ndimage import gaussian_filter1d
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from consilience._core._angles import say_turns
+from consilience._core._counts import say_rates
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience.models._classifier import softmax
 from consilience.models._poisson_bayes import refuse_no_counts
 
 __all__ = ["BayesianDecoder"]
+
+
+def is_text(y: Any) -> bool:
+    given = np.asarray(y, dtype=object if isinstance(y, (list, tuple)) else None).ravel()
+    return given.dtype.kind in "US" or (given.dtype == object and any(isinstance(v, str) for v in given))
 
 
 class BayesianDecoder(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -36,6 +43,12 @@ class BayesianDecoder(MultiOutputMixin, RegressorMixin, BaseEstimator):
     Attributes
     ----------
     centres_ : (bins, k) the centres of the bins.   tuning_ : (bins, p) mean counts.   prior_ : (bins,).
+
+    Raises
+    ------
+    InputError : ``not-counts``: negative values.   ``not-numeric``: y that is text.
+    ConsilienceWarning : ``rates-as-counts``: values that are not whole, or all multiples of one number.
+        ``angle-units``: circular, and y of more than two turns.
 
     References
     ----------
@@ -81,6 +94,11 @@ class BayesianDecoder(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any) -> Any:
         """Fits. X : (n, p) counts.   y : (n,) or (n, k), k at most 3."""
         who = "BayesianDecoder"
+        if is_text(y):
+            raise InputError(
+                f"{who}: y must be numbers, such as places or headings, got text; labels are for PoissonNaiveBayes.",
+                code="not-numeric",
+            )
         x, y = validate_data(
             self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=2
         )
@@ -91,6 +109,9 @@ class BayesianDecoder(MultiOutputMixin, RegressorMixin, BaseEstimator):
         floor = check_number(self.floor, name="floor", who=who, low=0.0, high=1.0, closed=True)
         self._flat = y.ndim == 1
         place = np.asarray(y, np.float64).reshape(len(y), -1)
+        say_rates(x, who=who, then="its posterior holds for counts only")
+        if self.circular:
+            say_turns(place, 2 * np.pi, who=who, given="circular=True takes radians")
         sizes = self._sizes(place.shape[1])
         self._low, self._width = self._range(place, sizes)
         cell = np.ravel_multi_index(self._cells(place, sizes).T, sizes)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from consilience._core._counts import say_rates
 from consilience._core._errors import InputError
 from consilience._core._params import check_number
 from consilience.models._classifier import Classifier, Plan, Probabilistic, class_means, log_priors
@@ -58,6 +59,11 @@ class PoissonNaiveBayes(Probabilistic, Classifier):
     ----------
     classes_ : (C,).   rates_ : (C, p) mean counts.
 
+    Raises
+    ------
+    InputError : ``not-counts``: negative values.
+    ConsilienceWarning : ``rates-as-counts``: values that are not whole, or all multiples of one number.
+
     References
     ----------
     Zhang et al. (1998).
@@ -90,6 +96,7 @@ class PoissonNaiveBayes(Probabilistic, Classifier):
         smoothing = check_number(
             self.smoothing, name="smoothing", who="PoissonNaiveBayes", low=0.0, high=1e12, closed=True
         )
+        say_rates(x, who="PoissonNaiveBayes", then="its probabilities, and log_loss, hold for counts only")
         return _PoissonPlan(x, smoothing, self.priors)
 
     def fit(self, X: Any, y: Any) -> Any:

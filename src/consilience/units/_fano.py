@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import norm
 
 from consilience._core._arrays import Array
+from consilience._core._counts import count_step, say_rates
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
@@ -63,7 +64,7 @@ def fano_factor(
     Raises
     ------
     InputError : values that are no counts (``not-counts``), a stimulus with one trial (``no-repeats``), NaN.
-    ConsilienceWarning : ``silent-units``, ``few-spikes``.
+    ConsilienceWarning : ``silent-units``, ``few-spikes``, ``rates-as-counts`` (all values multiples of one number).
 
     References
     ----------
@@ -82,12 +83,13 @@ def fano_factor(
     seed = resolve_seed(rng, who=who)
     repeats = as_repeats(counts, stimulus, who=who, few=1)
     x = repeats.x
-    if (x < 0).any() or (x != np.round(x)).any():
+    if (x < 0).any() or count_step(x) is None:
         raise InputError(
             f"{who}: counts must be whole numbers of spikes, at least 0; got e.g. "
-            f"{x[(x < 0) | (x != np.round(x))][0]:.4g}. Rates in spikes/s times the length of the window are counts.",
+            f"{x[(x < 0) | (x != np.round(x))][0]:.10g}. Rates in spikes/s times the length of the window are counts.",
             code="not-counts",
         )
+    say_rates(x, who=who, then="the variance of rates over their mean depends on the unit of time")
     spikes = x.sum(axis=0)
     say_silent(spikes == 0, who=who)
     variances, means = _moments(repeats)
@@ -108,7 +110,7 @@ def fano_factor(
     if n_perm:
         draw, some = seed.stream("poisson"), np.isfinite(value)
         drawn = np.empty((n_perm, value.size))
-        totals = repeats.sums().astype(np.int64)
+        totals = np.round(repeats.sums()).astype(np.int64)
         for u in np.flatnonzero(some):
             drawn[:, u] = _poisson(totals[:, u], repeats.counts, n_perm, draw)
         drawn = np.where(some, drawn, 0.0)

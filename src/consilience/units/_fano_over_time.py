@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from consilience._core._arrays import Array, to_numpy
+from consilience._core._counts import count_step, say_rates
 from consilience._core._errors import InputError
 from consilience._core._params import check_number, shorten
 from consilience.units._trials import as_repeats
@@ -101,10 +102,11 @@ def fano_over_time(
             code="too-few",
         )
     repeats = as_repeats(x.reshape(len(x), -1), stimulus, who=who, few=1)
-    if (repeats.x < 0).any() or (repeats.x != np.round(repeats.x)).any():
+    if (repeats.x < 0).any() or count_step(repeats.x) is None:
         raise InputError(
             f"{who}: counts must be whole numbers of spikes, at least 0, not rates.", code="not-counts"
         )
+    say_rates(repeats.x, who=who, then="the variance of rates over their mean depends on the unit of time")
     k = repeats.counts[:, None]
     mean = (repeats.sums() / k).reshape(-1, times, units)
     variance = (repeats.sums(repeats.residuals() ** 2) / (k - 1)).reshape(mean.shape)

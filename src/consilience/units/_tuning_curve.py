@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import chi2, norm, t
 
+from consilience._core._angles import say_turns
 from consilience._core._arrays import to_numpy
+from consilience._core._counts import say_rates
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
@@ -17,6 +19,7 @@ from consilience.stats import autocorrelation_time, circular_shifts, slow_change
 __all__ = ["TuningCurves", "tuning_curve"]
 
 _STRETCHES = 20  # of time, left out one by one
+_LONG = 4.0  # s
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +104,8 @@ def tuning_curve(
     Raises
     ------
     InputError : other lengths, NaN, negative counts, bins of the variable that were never visited (``too-few``).
-    ConsilienceWarning : ``slow-changes``.
+    ConsilienceWarning : ``slow-changes``, ``angle-units`` (more than two periods: degrees?), ``rates-as-counts``,
+        ``long-bins`` (a width of more than 4 s: milliseconds?).
 
     In simulations of 21 000 units (log-normal gains, 600 s, peaks of 3 to 20 spikes/s) intervals of rates at 95 % held
     the truth in 0.95 to 0.98 of bins with gains that were steady or correlated over up to 3 % of the recording, in 0.93
@@ -131,6 +135,13 @@ def tuning_curve(
     level = check_number(level, name="level", who=who, low=0.0, high=1.0)
     draw = resolve_seed(rng, who=who).stream("shifts")
     x, v = _checked(counts, variable, who)
+    say_rates(x, who=who, then="rates come out in other units, and their intervals are those of counts")
+    if width > _LONG:
+        warn(
+            "long-bins",
+            f"{who}: width={width:g} s is far longer than the bins in which a variable is followed.",
+            "Seconds are meant: divide milliseconds by 1000.",
+        )
     edges, place = _placed(v, bins, period, who)
     seconds = width * np.bincount(place, minlength=bins)
     if not seconds.all():
@@ -201,6 +212,7 @@ def _placed(v: np.ndarray, bins: int, period: float | None, who: str) -> tuple[n
             raise InputError(f"{who}: the variable never changes.", code="no-structure")
     else:
         low, high = 0.0, check_number(period, name="period", who=who, low=0.0)
+        say_turns(v, high, who=who, given=f"period={high:.4g}", stacklevel=4)
         v = np.mod(v, high)
     edges = np.linspace(low, high, bins + 1)
     return edges, np.clip(np.searchsorted(edges, v, side="right") - 1, 0, bins - 1)

@@ -149,8 +149,13 @@ def hand(data: Path, out: Path, draws: int) -> None:
     for area, (spikes, velocity) in motor(data).items():
         lags = range(5) if area == "M1" else range(-4, 3)  # M1 comes before the movement, S1 after it
         for model in (cs.models.RidgeCV(), cs.models.WienerFilter(lags), cs.models.KalmanFilter()):
-            ridge = isinstance(model, cs.models.RidgeCV)
-            found, seconds = decode(spikes, velocity, model=model, n_boot=draws, n_perm=draws if ridge else 0)
+            found, seconds = decode(
+                spikes,
+                velocity,
+                model=model,
+                n_boot=draws,
+                n_perm=0 if isinstance(model, cs.models.KalmanFilter) else draws,
+            )
             line(velocity_row(area, type(model).__name__, found, seconds))
             figure(found, out / f"{area}_{type(model).__name__}.png")
         found, seconds = decode(spikes, velocity, shuffle=True, n_boot=0, n_perm=0)

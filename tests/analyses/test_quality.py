@@ -100,7 +100,8 @@ def test_trials_over_time_are_averaged_and_counts_summed():
     )
     later.attrs = flat.attrs
     one = cs.quality(flat, measures=["explainable_variance", "fano_factor"], **FEW)
-    two = cs.quality(later, measures=["explainable_variance", "fano_factor"], **FEW)
+    with pytest.warns(cs.ConsilienceWarning, match=r"rates-as-counts.*or spikes that were counted twice"):
+        two = cs.quality(later, measures=["explainable_variance", "fano_factor"], **FEW)
     assert two.data["value"].values[0] == pytest.approx(one.data["value"].values[0])
     assert two.data["value"].values[1] == pytest.approx(2 * one.data["value"].values[1])  # twice the counts
 
@@ -467,3 +468,13 @@ def test_the_mean_of_each_block_is_the_remedy():
             rejected[name] += list(cs.units.explainable_variance(x, own, n_perm=59).p <= 0.05)
     assert np.mean(rejected["trials"]) > 0.25
     assert np.mean(rejected["blocks"]) < 0.12
+
+
+def test_warnings_name_units_as_the_recording_does():
+    rng = np.random.default_rng(0)
+    spikes = [np.sort(rng.uniform(0, 600, n)) for n in (8000, 20, 20)]
+    rec = cs.Recording(name="V1", spikes=spikes, units={"unit": [2, 5, 9]}, observed=cs.Intervals([0], [600]))
+    with pytest.warns(cs.ConsilienceWarning, match=r"contamination-unknown.*\(unit 5 first\)"):
+        cs.quality(rec, measures=["contamination"], rng=0)
+    with pytest.raises(cs.InputError, match=r"cs\.quality: refractory is in seconds, at most 0\.1, got 1\.5"):
+        cs.quality(rec, refractory=1.5)

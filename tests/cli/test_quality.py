@@ -23,3 +23,10 @@ def test_quality_without_differences_between_runs(call, tmp_path):
     done = call("quality", str(tmp_path / "v.nc"), "--groups", "day", *options)
     assert done.code == 2
     assert "groups must be one of" in done.err
+
+
+def test_options_in_advice_that_have_no_value_end_without_a_blank():
+    from consilience._cli._text import as_options
+
+    assert as_options("shorter than refractory=.", ["refractory"]) == "shorter than --refractory."
+    assert as_options("Use width=0.5, not width=60.", ["width"]) == "Use --width 0.5, not --width 60."

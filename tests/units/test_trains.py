@@ -333,3 +333,16 @@ def test_deconvolved_traces_have_no_noise_and_it_is_said():
     assert np.isinf(found.value).all()
     assert np.isnan(found.ci_low).all()
     assert (cs.units.skewness(x, time=np.arange(500) / 30).ci_low > 1).all()
+
+
+@pytest.mark.parametrize("measure", ["isi_violations", "contamination", "lv"])
+def test_a_refractory_period_in_milliseconds_is_refused(measure):
+    with pytest.raises(cs.InputError, match=r"refractory is in seconds, at most 0\.1, got 1\.5; .* 0\.0015"):
+        getattr(cs.units, measure)([[0.1, 0.2]], observed=(0, 1), refractory=1.5)
+
+
+def test_bins_in_milliseconds_are_said():
+    trains = [np.arange(100) / 10, np.arange(90) / 9]
+    for name in ("isi_histogram", "cross_correlogram", "autocorrelogram"):
+        with pytest.warns(cs.ConsilienceWarning, match=r"long-bins.*width=1 s.*divide milliseconds by 1000"):
+            getattr(cs.units, name)(trains, observed=(0, 10), width=1, longest=5)

@@ -47,7 +47,8 @@ def as_options(text: str, names: Sequence[str] = (), measures: Mapping[str, str]
     for name in names:
         option = f"--{name.replace('_', '-')}"
         text = re.sub(rf"^cs\.\w+: {name}\b", option, text)
-        text = re.sub(rf"(?<![\w:(-]){name}=(['\"]?)([\w.]+)\1", rf"{option} \2", text)
+        text = re.sub(rf"(?<![\w:(-]){name}=(['\"]?)(\w(?:[\w.]*\w)?)\1", rf"{option} \2", text)
+        text = re.sub(rf"(?<![\w:(-]){name}=(?=[\s.,;:]|$)", option, text)
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ from consilience.analyses._quality_measures import (
 )
 from consilience.stats import fdr
 from consilience.units import UnitScores
+from consilience.units._seconds import check_refractory
 
 __all__ = ["quality"]
 
@@ -81,7 +83,7 @@ def quality(
         noise nor as signal, and relabellings stay within groups. Of fano_factor: from stimuli that have two or more
         trials in one group. Of measures of trials; stimuli must not each be of one group (``groups-confounded``).
     measures : names; None = all that the data allow.
-    refractory : s, for isi_violations and contamination.
+    refractory : s, at most 0.1, for isi_violations and contamination.
     n_splits : halves for split_half.   n_perm : relabellings; 0 = no p.   level : of intervals.   rng : seed.
 
     Returns
@@ -117,7 +119,7 @@ def quality(
     n_splits = check_count(n_splits, name="n_splits", who=WHO, minimum=1)
     n_perm = check_count(n_perm, name="n_perm", who=WHO)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
-    refractory = check_number(refractory, name="refractory", who=WHO, low=0.0)
+    refractory = check_refractory(refractory, who=WHO)
     recording, responses = _given(data, trials)
     if groups is not None and (responses is None or "trial" not in responses.dims):
         raise InputError(
@@ -167,7 +169,7 @@ def quality(
                 found[name] = table[name]()
             for caution in heard:
                 if caution.code not in said:
-                    warn(caution.code, caution.message, caution.remedy)
+                    warn(caution.code, _named(caution.message, names), _named(caution.remedy, names))
             said |= {caution.code for caution in heard}
         for caution in recorded_cautions(responses) if responses is not None else ():
             if caution.code != "made-up-ids":
@@ -260,6 +262,16 @@ def _averaged(data: Any, name: str) -> xr.DataArray:
         count = data.attrs.get("kind") == "count"
         data = data.sum("time", keep_attrs=True) if count else data.mean("time", keep_attrs=True)
     return data
+
+
+def _named(text: str, names: np.ndarray) -> str:
+    """Numbers of units in a warning of `cs.units`, which knows no names, become their names."""
+
+    def name(found: re.Match[str]) -> str:
+        number = int(found[2])
+        return f"{found[1]} {shorten(names[number].item(), 24)}" if number < names.size else found[0]
+
+    return re.sub(r"\b([Uu]nit) (\d+)\b", name, text)
 
 
 def _names(recording: Recording | None, responses: xr.DataArray | None) -> np.ndarray:

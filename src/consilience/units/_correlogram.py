@@ -119,7 +119,7 @@ def cross_correlogram(
     Raises
     ------
     InputError : ``observed-missing``, a single unit, pairs that name no unit, times that are no numbers, NaN.
-    ConsilienceWarning : ``unsorted-spikes``.
+    ConsilienceWarning : ``unsorted-spikes``, ``long-bins`` (a width of 1 s or more: milliseconds?).
 
     References
     ----------
@@ -185,7 +185,7 @@ def autocorrelogram(
     Raises
     ------
     InputError : ``observed-missing``, times that are no numbers, NaN.
-    ConsilienceWarning : ``unsorted-spikes``.
+    ConsilienceWarning : ``unsorted-spikes``, ``long-bins`` (a width of 1 s or more: milliseconds?).
 
     References
     ----------

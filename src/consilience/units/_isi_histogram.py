@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from consilience._core._params import check_number
+from consilience.units._seconds import say_long_bins
 from consilience.units._trains import as_trains
 
 __all__ = ["IntervalHistogram", "isi_histogram"]
@@ -61,6 +62,7 @@ def isi_histogram(
     who = "cs.units.isi_histogram"
     width = check_number(width, name="width", who=who, low=0.0)
     longest = check_number(longest, name="longest", who=who, low=width, closed=True)
+    say_long_bins(width, who=who, what="interspike intervals")
     found = as_trains(trains, observed, who=who)
     length, owner, _ = found.intervals()
     bins, units = max(1, round(longest / width)), found.counts.size

@@ -10,6 +10,7 @@ from scipy import stats
 from consilience._core._errors import warn
 from consilience._core._params import check_number, check_option
 from consilience.units._scores import UnitScores
+from consilience.units._seconds import check_refractory
 from consilience.units._trains import Trains, as_trains
 from consilience.units._trials import say_silent
 from consilience.units._variability import FEWEST, say_few
@@ -31,7 +32,7 @@ def isi_violations(
     Parameters
     ----------
     trains : list of (n_spikes,) spike times in s, one per unit, or `cs.SpikeTrains`.
-    refractory : in s; an interval shorter than it counts.
+    refractory : in s, at most 0.1; an interval shorter than it counts.
     observed : (start, stop), (pieces, 2) or `cs.Intervals`, in s; no interval spans a gap. None = one piece.
     level : of the interval (Clopper & Pearson 1934, exact for independent intervals).
 
@@ -43,7 +44,7 @@ def isi_violations(
 
     Raises
     ------
-    InputError : refractory not above 0, times that are no numbers, NaN.
+    InputError : refractory not above 0, or above 0.1 (milliseconds?), times that are no numbers, NaN.
     ConsilienceWarning : ``silent-units``, ``few-spikes``, ``unsorted-spikes``.
 
     References
@@ -58,7 +59,7 @@ def isi_violations(
     (0.1, 1)
     """
     who = "cs.units.isi_violations"
-    refractory = check_number(refractory, name="refractory", who=who, low=0.0)
+    refractory = check_refractory(refractory, who=who)
     level = check_number(level, name="level", who=who, low=0.0, high=1.0)
     found = as_trains(trains, observed, who=who)
     say_silent(found.counts == 0, who=who)
@@ -107,7 +108,7 @@ def contamination(
     ----------
     trains : list of (n_spikes,) spike times in s, one per unit, or `cs.SpikeTrains`.
     observed : (start, stop), (pieces, 2) or `cs.Intervals`, in s: T.
-    refractory, censored : R and c in s; c is what the sorter cannot separate.
+    refractory, censored : R (at most 0.1) and c in s; c is what the sorter cannot separate.
     source : "many" or "one" other cell.   level : of the interval (n as a Poisson count, Garwood 1936).
 
     Returns
@@ -122,7 +123,7 @@ def contamination(
 
     Raises
     ------
-    InputError : ``observed-missing``, refractory not above censored, times that are no numbers, NaN.
+    InputError : ``observed-missing``, refractory not above censored, or above 0.1, times that are no numbers, NaN.
     ConsilienceWarning : ``silent-units``, ``contamination-unknown``, ``contamination-at-end``, ``unsorted-spikes``.
 
     References
@@ -142,7 +143,7 @@ def contamination(
     who = "cs.units.contamination"
     check_option(source, ("many", "one"), name="source", who=who)
     censored = check_number(censored, name="censored", who=who, low=0.0, closed=True)
-    refractory = check_number(refractory, name="refractory", who=who, low=censored)
+    refractory = check_refractory(refractory, who=who, low=censored)
     level = check_number(level, name="level", who=who, low=0.0, high=1.0)
     found = as_trains(trains, observed, who=who, needed=True)
     say_silent(found.counts == 0, who=who)
@@ -173,7 +174,7 @@ def contamination(
             "contamination-at-end",
             f"{who}: {int(over.sum())} of {over.size} units have as many close spikes as unrelated trains.",
             f"Their value is {1 / factor:g}, the first is unit {int(np.flatnonzero(over)[0])}: few spikes, bursts, "
-            "spikes counted twice, or a refractory period shorter than refractory=.",
+            "spikes counted twice, or a refractory period shorter than the one that was given.",
         )
     return UnitScores(
         value=solved(n),

@@ -77,7 +77,7 @@ def jitter_test(
     Raises
     ------
     InputError : ``observed-missing``, pairs that name no unit, times that are no numbers, NaN.
-    ConsilienceWarning : ``unsorted-spikes``.
+    ConsilienceWarning : ``unsorted-spikes``, ``long-bins`` (a width of 1 s or more: milliseconds?).
 
     References
     ----------

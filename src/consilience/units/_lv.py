@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from consilience._core._params import check_number
 from consilience.units._scores import UnitScores
+from consilience.units._seconds import check_refractory
 from consilience.units._variability import scored
 
 __all__ = ["lv"]
@@ -36,7 +36,7 @@ def lv(trains: Any, /, *, refractory: float = 0.0, observed: Any = None, level: 
 
     Raises
     ------
-    InputError : times that are no numbers, NaN.
+    InputError : refractory above 0.1 (milliseconds?), times that are no numbers, NaN.
     ConsilienceWarning : ``silent-units``, ``few-spikes``, ``unsorted-spikes``.
 
     References
@@ -51,7 +51,7 @@ def lv(trains: Any, /, *, refractory: float = 0.0, observed: Any = None, level: 
     array([0., 1.])
     """
     who = "cs.units.lv"
-    r = check_number(refractory, name="refractory", who=who, low=0.0, high=np.inf, closed=True)
+    r = check_refractory(refractory, who=who, closed=True)
 
     def terms(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return 3 * ((b - a) / (a + b)) ** 2 * (1 + 4 * r / (a + b))

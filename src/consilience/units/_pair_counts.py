@@ -10,6 +10,7 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience._core._params import check_number, shorten
+from consilience.units._seconds import say_long_bins
 from consilience.units._trains import Trains
 
 __all__ = [
@@ -32,6 +33,7 @@ def as_bins(width: float, longest: float, who: str) -> tuple[float, int]:
     """(width, bins on each side)."""
     width = check_number(width, name="width", who=who, low=0.0)
     longest = check_number(longest, name="longest", who=who, low=width, closed=True)
+    say_long_bins(width, who=who, what="correlograms", stacklevel=4)
     return width, max(1, round(longest / width))
 
 

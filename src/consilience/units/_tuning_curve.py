@@ -15,11 +15,12 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
 from consilience.stats import autocorrelation_time, circular_shifts, slow_changes
+from consilience.units._seconds import say_long_bins
 
 __all__ = ["TuningCurves", "tuning_curve"]
 
 _STRETCHES = 20  # of time, left out one by one
-_LONG = 4.0  # s
+_LONG = 5.0  # s
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,7 +106,7 @@ def tuning_curve(
     ------
     InputError : other lengths, NaN, negative counts, bins of the variable that were never visited (``too-few``).
     ConsilienceWarning : ``slow-changes``, ``angle-units`` (more than two periods: degrees?), ``rates-as-counts``,
-        ``long-bins`` (a width of more than 4 s: milliseconds?).
+        ``long-bins`` (a width of 5 s or more: milliseconds?).
 
     In simulations of 21 000 units (log-normal gains, 600 s, peaks of 3 to 20 spikes/s) intervals of rates at 95 % held
     the truth in 0.95 to 0.98 of bins with gains that were steady or correlated over up to 3 % of the recording, in 0.93
@@ -136,12 +137,7 @@ def tuning_curve(
     draw = resolve_seed(rng, who=who).stream("shifts")
     x, v = _checked(counts, variable, who)
     say_rates(x, who=who, then="rates come out in other units, and their intervals are those of counts")
-    if width > _LONG:
-        warn(
-            "long-bins",
-            f"{who}: width={width:g} s is far longer than the bins in which a variable is followed.",
-            "Seconds are meant: divide milliseconds by 1000.",
-        )
+    say_long_bins(width, who=who, what="a variable that is followed in time", longest=_LONG)
     edges, place = _placed(v, bins, period, who)
     seconds = width * np.bincount(place, minlength=bins)
     if not seconds.all():

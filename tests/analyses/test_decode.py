@@ -868,3 +868,40 @@ def test_series_are_matched_where_one_lacks_some_bins_of_a_grid():
     for other in (place[:150], place.assign_coords(time=place["time"] + 0.05), place[::2]):
         with pytest.raises(cs.InputError, match="same times"):
             cs.decode(cells, other, n_boot=0, n_perm=0)
+
+
+def test_numbers_of_trials_that_drift_with_the_responses_are_warned_of_and_others_are_not():
+    rng = np.random.default_rng(0)
+    drift, speed = (np.cumsum(rng.normal(size=(200, q)), axis=0) for q in (5, 1))
+    ids, white = np.arange(200), rng.normal(size=(200, 5))
+    with pytest.warns(cs.ConsilienceWarning, match=r"neighbours-alike.*alike in 'target'.*as a series"):
+        cs.decode(cs.responses(drift, stimulus=ids), speed[:, 0], **NONE)
+    run = ids // 50
+    runs = cs.responses(drift, stimulus=ids, run=run)
+    with pytest.warns(cs.ConsilienceWarning, match=r"neighbours-alike.*one by one, so p is too small"):
+        cs.decode(runs, speed[:, 0], folds="run", groups=None, **NONE)
+    cs.decode(runs, speed[:, 0], folds="run", **NONE)  # whole runs change places
+    for x, y in (
+        (white, speed[:, 0]),
+        (drift, white[:, 0]),
+        (white + speed / 5, speed[:, 0]),  # follows the target
+        (
+            white + np.exp(2 * np.cos(np.linspace(0, 3, 200)[:, None] - np.arange(5))),
+            np.linspace(0, 3, 200),
+        ),  # sorted
+    ):
+        cs.decode(cs.responses(x, stimulus=ids), y, **NONE)
+
+
+def test_copies_of_trials_in_training_and_test_are_warned_of():
+    rng = np.random.default_rng(0)
+    x, y = np.repeat(rng.normal(size=(20, 10)), 3, axis=0), np.repeat(np.tile(["a", "b"], 10), 3)
+    ids = np.arange(60)
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"duplicate-rows.*of 60 trials hold exactly the responses"
+    ):
+        cs.decode(cs.responses(x, stimulus=ids), y, **NONE)
+    kept = cs.responses(x, stimulus=ids, image=ids // 3)
+    cs.decode(kept, y, groups="image", **NONE)
+    for few in (rng.poisson(0.2, size=(60, 10)), rng.poisson(0.5, size=(60, 4)) / 0.05):  # equal by chance
+        cs.decode(cs.responses(few, stimulus=ids, kind="count"), y, model=LinearSVC(), **NONE)

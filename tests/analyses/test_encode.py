@@ -279,13 +279,14 @@ def test_times_that_differ_by_rounding_are_the_same():
 def test_shuffled_folds_of_smooth_unrelated_series_leak_and_blocks_do_not():
     x, y, made = series(seed=4, width=6)
     lags = np.concatenate([np.roll(x, s, axis=0) for s in range(0, 120, 4)], axis=1)
-    shuffled = cs.encode(
-        cs.responses(lags, stimulus=np.arange(600)),
-        cs.responses(y, stimulus=np.arange(600)),
-        n_boot=0,
-        n_perm=0,
-        rng=0,
-    )
+    with pytest.warns(cs.ConsilienceWarning, match=r"neighbours-alike.*give both as series"):
+        shuffled = cs.encode(
+            cs.responses(lags, stimulus=np.arange(600)),
+            cs.responses(y, stimulus=np.arange(600)),
+            n_boot=0,
+            n_perm=0,
+            rng=0,
+        )
     assert float(shuffled.data["r2"].min()) > 0.95  # the check has power
     sound = cs.encode(made(lags, "x"), made(y, "y"), n_boot=0, n_perm=99, rng=0)
     assert float(sound.data["r2"].max()) < 0.2
@@ -315,7 +316,8 @@ def test_groups_are_held_out_drawn_and_relabelled_together():
     owner = np.repeat(np.arange(15), 4)
     x, y = (rng.normal(size=(15, q))[owner] + 0.2 * rng.normal(size=(60, q)) for q in (10, 3))
     a, b = (cs.responses(v, stimulus=np.arange(60), scene=owner) for v in (x, y))
-    blind = cs.encode(a, b, n_boot=0, n_perm=99, rng=0)
+    with pytest.warns(cs.ConsilienceWarning, match=r"neighbours-alike.*groups='label'"):
+        blind = cs.encode(a, b, n_boot=0, n_perm=99, rng=0)
     sound = cs.encode(a, b, groups="scene", n_boot=50, n_perm=99, rng=0)
     assert float(blind.data["r"].min()) > 0.5
     assert float(sound.data["r"].max()) < 0.5
@@ -614,3 +616,35 @@ def test_the_null_of_one_penalty_for_all_units_does_not_depend_on_how_relabellin
             found = cs.encode(x, y, model=model, n_boot=0, n_perm=60, rng=0)
             nulls.append(found.data["null_mean"].values)
         np.testing.assert_allclose(*nulls, rtol=1e-9)
+
+
+def test_rows_in_the_order_of_time_that_drift_in_both_are_warned_of_and_others_are_not():
+    rng = np.random.default_rng(0)
+    x, y = (np.cumsum(rng.normal(size=(200, q)), axis=0) for q in (5, 2))
+    options = {"n_boot": 0, "n_perm": 0, "rng": 0}
+    trial = [f"trial{k}" for k in range(200)]
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"neighbours-alike.*rows that follow each other are alike"
+    ):
+        cs.encode(cs.responses(x, stimulus=trial), cs.responses(y, stimulus=trial), **options)
+    white = rng.normal(size=(200, 2))
+    seen = x[:, :2] / 10 + white
+    for one, two in ((x, white), (white, y), (x, seen)):  # drift on one side, or explained by the other
+        cs.encode(cs.responses(one, stimulus=trial), cs.responses(two, stimulus=trial), **options)
+    names = [f"{kind}{k}" for kind in ("face", "house") for k in range(100)]  # sorted by kind
+    cs.encode(cs.responses(x, stimulus=names), cs.responses(y, stimulus=names), **options)
+
+
+def test_copies_of_rows_under_other_ids_are_warned_of():
+    rng = np.random.default_rng(0)
+    x, y = (np.tile(rng.normal(size=(20, q)), (3, 1)) for q in (6, 3))
+    ids = np.arange(60)
+    options = {"n_boot": 0, "n_perm": 0, "rng": 0}
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"duplicate-rows.*of 60 stimuli hold exactly the values, in x and y"
+    ):
+        cs.encode(cs.responses(x, stimulus=ids), cs.responses(y, stimulus=ids), **options)
+    noisy = y + rng.normal(size=y.shape)
+    cs.encode(
+        cs.responses(x, stimulus=ids), cs.responses(noisy, stimulus=ids), **options
+    )  # trials of one stimulus

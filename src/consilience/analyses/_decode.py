@@ -107,7 +107,7 @@ def decode(
         times that do not match; a model that fails.
     ConsilienceWarning : ``repeats-split``, ``neighbours-alike``, ``shuffled-series``, ``few-relabellings``,
         ``few-blocks``, ``constant-units``, ``time-breaks``, ``times-left-out``, ``few-to-train``, ``class-untested``,
-        ``interval-withheld``, ``angle-units``.
+        ``interval-withheld``, ``angle-units``, ``duplicate-rows``.
 
     References
     ----------

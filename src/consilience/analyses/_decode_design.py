@@ -13,8 +13,15 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
 from consilience._core._seeds import Seed
 from consilience.analyses._decode_across import training_parts
-from consilience.analyses._decode_relabel import constant_within, depends_on, exchanged, relabeller
+from consilience.analyses._decode_relabel import (
+    constant_within,
+    depends_on,
+    doubt_order,
+    exchanged,
+    relabeller,
+)
 from consilience.analyses._decode_target import WHO, Target, label_of
+from consilience.analyses._equal_rows import doubt_copies
 from consilience.linalg import constant_columns
 from consilience.stats import (
     group_folds,
@@ -215,6 +222,15 @@ def from_trials(
     if sides_apart and target.codes is None:
         strata = np.where(train_side, 0, np.where(test_side, 1, 2))
     exchange = exchanged(x, target, drawn, what, run, strata)
+    stimulus = np.unique(data["stimulus"].values, return_inverse=True)[1]
+    doubt_order(x, target, drawn, stimulus, run, constant=constant)
+    doubt_copies(
+        x,
+        splits,
+        what="trials",
+        of="responses",
+        remedy="One id for all copies (stimulus=, or a label for groups=) keeps them together; else drop the copies.",
+    )
     relabel = relabeller(target, exchange, strata, drawn, constant=constant, apart=sides_apart)
     rows = np.flatnonzero(train_side)
     codes = target.codes if constant else None

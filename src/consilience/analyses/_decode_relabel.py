@@ -16,8 +16,11 @@ from consilience.stats import (
     permutations,
     stretches,
 )
+from consilience.stats._neighbours import alike_beyond
 
-__all__ = ["constant_within", "depends_on", "exchanged", "relabeller"]
+__all__ = ["constant_within", "depends_on", "doubt_order", "exchanged", "relabeller"]
+
+_FEWEST = 20  # rows in whose order a drift is looked for
 
 
 def constant_within(owner: np.ndarray, key: np.ndarray) -> bool:
@@ -64,6 +67,66 @@ def exchanged(
         "Leave whole runs out with folds='label', or keep neighbours together with groups='label'.",
     )
     return single
+
+
+def doubt_order(
+    x: np.ndarray,
+    target: Target,
+    drawn: np.ndarray,
+    stimulus: np.ndarray,
+    run: np.ndarray | None,
+    *,
+    constant: bool,
+) -> None:
+    """Warns where numbers that follow each other are alike, and responses too beyond what goes with the numbers: rows
+    (or groups that stay together) then do not change places freely. What repeats of a stimulus share is taken out.
+    """
+    if target.values is None:
+        return
+    v = target.values
+    y = np.concatenate([np.cos(v), np.sin(v)], axis=1) if target.circular else v
+    y = y / np.maximum(np.abs(y).max(axis=0), 1e-300)
+    each = x.mean(axis=1, dtype=np.float64)
+    together = drawn.max() + 1 < drawn.size
+    if together and constant:
+        place = _means(np.arange(drawn.size, dtype=np.float64)[:, None], drawn)[:, 0]
+        order = np.argsort(place, kind="stable")
+        y, each = _means(y, drawn)[order], _means(each, drawn)[order]
+    else:
+        for owner in (drawn, stimulus):
+            if owner.max() + 1 < owner.size:
+                y, each = (values - _means(values, owner)[owner] for values in (y, each))
+    if len(y) < _FEWEST:
+        return
+    p, alike = neighbours_alike(y, np.zeros(len(y), np.int64))
+    if p > 0.005:
+        return
+    each = each[:, :: max(1, each.shape[1] * len(each) // 1_000_000)]
+    p, beside = alike_beyond(each, y)
+    if p > 0.005:
+        return  # rows that were only sorted by the target
+    said = (
+        f"rows that follow each other are alike in {target.names[0]!r} (r = {alike:.2f}) and in the responses beyond "
+        f"what goes with it (r = {beside:.2f}, p = {p:.3f})"
+    )
+    where = (
+        "they stand in training and test, so the score and its p are too good"
+        if run is None
+        else "they change places one by one, so p is too small"
+    )
+    warn(
+        "neighbours-alike",
+        f"{said}: {where}.",
+        "If rows are in the order of time, leave out whole runs with folds='label', or decode them as a series, "
+        "dims=('time', 'unit'): stretches are held out with a gap, and p is by circular shifts. If they are sorted by "
+        "kind, keep a kind together with groups='label'.",
+    )
+
+
+def _means(values: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    out = np.zeros((int(owner.max()) + 1, values.shape[1]))
+    np.add.at(out, owner, values)
+    return out / np.bincount(owner)[:, None]
 
 
 def depends_on(owner: np.ndarray, target: Target) -> bool:

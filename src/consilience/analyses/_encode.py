@@ -18,6 +18,7 @@ from consilience._results import Encoding
 from consilience.analyses._checks import check_resamples
 from consilience.analyses._encode_design import EncodingData, from_series, from_trials
 from consilience.analyses._encode_fit import HeldOut, Predicted, dealt_again, with_bands
+from consilience.analyses._encode_order import doubt_rows
 from consilience.analyses._encode_tables import band_table, score_tables
 from consilience.models import BandedRidgeCV, RidgeCV
 
@@ -86,7 +87,7 @@ def encode(
     ------
     InputError : ids or times that do not match, too few stimuli, a model that fails or predicts no finite numbers.
     ConsilienceWarning : ``penalty-at-edge``, ``ceiling-missing``, ``few-blocks``, ``few-draws``,
-        ``few-relabellings``, ``constant-units``, ``time-breaks``.
+        ``few-relabellings``, ``constant-units``, ``time-breaks``, ``neighbours-alike``, ``duplicate-rows``.
 
     References
     ----------
@@ -128,6 +129,9 @@ def encode(
         deals = dealt_again(chosen, data.x, data.y, data.groups, others)
         table, population = score_tables(held, found, data, seed, n_boot, n_perm, level, deals)
         bands = band_table(found, chosen, data, seed, n_boot, level) if len(data.bands) > 1 else None
+        if data.axis[0] == "stimulus":
+            left = found.actual - found.predicted
+            doubt_rows(data.x, data.y, left, held.rows, data.splits, order=data.order, owner=data.groups)
         _doubts(table, data, found)
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)

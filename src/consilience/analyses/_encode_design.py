@@ -14,6 +14,7 @@ from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import Seed
 from consilience._responses import check_responses, iterate_systems
+from consilience.analyses._encode_order import order_given
 from consilience.analyses._inputs import aligned_systems
 from consilience.linalg import constant_columns
 from consilience.stats import (
@@ -58,6 +59,7 @@ class EncodingData:
         None  # folds again; None where there is one way
     )
     trials: tuple[np.ndarray, np.ndarray] | None = None
+    order: np.ndarray | None = None  # rows in the order of time, where they may have been given so
     references: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -136,6 +138,9 @@ def from_trials(
         groups=owner,
         deal=deal if cv < int(owners.max()) + 1 else None,
         trials=trials,
+        order=None
+        if by != "stimulus"
+        else order_given([*(s for _, s in iterate_systems(x, who=who, side="x")), y], ids),
         references=references,
         settings={
             "n_stimuli": n,

@@ -9,7 +9,7 @@ from scipy.signal import lfilter
 
 from consilience.stats._label_permutations import stretches
 
-__all__ = ["in_stretches", "neighbours_alike", "order_matters"]
+__all__ = ["alike_beyond", "in_stretches", "neighbours_alike", "order_matters"]
 
 _REACHES = (1.0, 3.0, 10.0, 30.0, 100.0)  # trials over which likeness falls to 1/e
 _UNITS = 100
@@ -59,6 +59,28 @@ def neighbours_alike(
         return 1.0, 0.0
     p = _tested(z, lambda: np.lexsort((rng.random(codes.size), codes))[place], n_perm)
     return p, float((z[1:] * z[:-1]).mean())
+
+
+def alike_beyond(x: np.ndarray, y: np.ndarray, *, n_perm: int = 199) -> tuple[float, float]:
+    """`neighbours_alike` of x (n, units) less what a smooth function of y (n, k) explains: of few values of y the mean
+    of each, else polynomials (degree up to 6, by rows that there are) of each column, and products of two columns.
+    """
+    levels, codes = np.unique(y, axis=0, return_inverse=True)
+    codes = codes.reshape(-1)
+    if 5 * len(levels) <= len(y):
+        return neighbours_alike(x, codes, n_perm=n_perm)
+    low, high = y.min(axis=0), y.max(axis=0)
+    u = 2 * (y - low) / np.where(high > low, high - low, 1.0) - 1
+    degree = int(np.clip(len(y) // (8 * u.shape[1]), 1, 6))
+    parts = [np.polynomial.legendre.legvander(column, degree)[:, 1:] for column in u.T]
+    if len(y) > 8 * (degree + u.shape[1]) * u.shape[1]:
+        parts += [u[:, [i]] * u[:, i + 1 :] for i in range(u.shape[1] - 1)]
+    basis = np.concatenate([np.ones((len(u), 1)), *parts], axis=1)[:, : len(u) // 2]
+    q, values, _ = np.linalg.svd(basis, full_matrices=False)
+    q = q[:, values > 1e-9 * values[0]]
+    x = np.asarray(x, dtype=np.float64)
+    x = x - x.mean(axis=0)
+    return neighbours_alike(x - q @ (q.T @ x), np.zeros(len(x), np.int64), n_perm=n_perm)
 
 
 def order_matters(

@@ -151,8 +151,9 @@ def test_what_cannot_be_used_is_left_out_and_said(tmp_path):
         rec = cs.read(files["signals"])
     assert set(rec.signals) == {"tracking"}
     assert np.isnan(rec.signals["tracking"].values).any(axis=1).sum() == 60
-    with pytest.warns(cs.ConsilienceWarning, match="unsorted-spikes"):
+    with pytest.warns(cs.ConsilienceWarning) as seen:
         rec = cs.read(files["spikes"])
+    assert codes(seen) == ["duplicate-spikes", "duplicated-units", "unsorted-spikes"]
     np.testing.assert_array_equal(rec.spikes.of(0), make.trains(4)[0])
     assert rec.spikes.counts[-1] == 0
 

@@ -10,6 +10,7 @@ import xarray as xr
 from consilience._core._errors import Caution, InputError, UnknownNameError, nearest
 from consilience._core._params import check_number, check_option, shorten
 from consilience._recording._binning import count_in_bins, on_edge
+from consilience._recording._doubts import doubt_outside, doubt_spikes, unsaid_doubts
 from consilience._recording._epoch import source_of
 from consilience._recording._intervals import Intervals
 from consilience._recording._labelling import name_of, unit_of, with_cautions, with_unit_columns
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from consilience._recording._recording import Recording
 
 __all__ = ["bin_recording"]
+
+_MANY = 1e7  # bins that are not made of spikes whose times are doubtful
 
 
 def bin_recording(
@@ -40,6 +43,11 @@ def bin_recording(
     width = check_number(width, name="width", who=who, low=0.0)
     named = name_of(recording, system, who)
     source = source_of(recording, of, who)
+    cautions: list[Caution] = []
+    if source is None:
+        cautions += unsaid_doubts(recording)
+        if recording.observed_by_unit is None:
+            cautions += doubt_outside(recording, gaps=False)
     start, many, centres = _grid(recording, within, source, width, who)
     total, columns = int(many.sum()), len(recording.unit_names) if source is None else source.channels.size
     check_room_for(total * columns * 4, who)
@@ -62,7 +70,6 @@ def bin_recording(
             out[first : first + m] = sampled(source, *one, rule, who)[0]
         kind = source.kind
     units = recording.unit_names if source is None else source.channels
-    cautions = []
     unknown = np.isnan(out)
     missing = unknown.any(axis=1)
     if missing.all():
@@ -139,6 +146,14 @@ def _grid(
     else:
         anchor = base.start[np.searchsorted(base.start, pieces.start, side="right") - 1]
     fuzz = FUZZ + on_edge(pieces.start, pieces.stop) / width
+    if source is None and pieces.total / width > _MANY:
+        doubt = next((entry for entry in doubt_spikes(recording) if entry.code == "not-seconds"), None)
+        if doubt is not None:
+            raise InputError(
+                f"{who}: {pieces.total / width:.3g} bins of {width:g} s, and the times seem to be no seconds. "
+                f"{doubt.message}",
+                code="bad-window",
+            )
     check_bins(float(np.abs([pieces.start - anchor, pieces.stop - anchor]).max()) / width, width, who)
     first = np.ceil((pieces.start - anchor) / width - fuzz).astype(np.int64)
     many = np.floor((pieces.stop - anchor) / width + fuzz).astype(np.int64) - first

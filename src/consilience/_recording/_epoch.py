@@ -9,6 +9,7 @@ import xarray as xr
 
 from consilience._core._errors import Caution, InputError, UnknownNameError, nearest
 from consilience._core._params import check_option, shorten
+from consilience._recording._doubts import doubt_trials, unsaid_doubts
 from consilience._recording._labelling import (
     labelled,
     made_up_ids,
@@ -94,6 +95,10 @@ def epoch(
     values, kind, rule = values_of(recording, source, start, stop, bins, width, bin, reduce, who)
     valid = np.arange(values.shape[1]) < bins[:, None]
     valid[bad] = False
+    if source is None:
+        cautions += unsaid_doubts(recording)
+        if all(caution.code != "not-seconds" for caution in cautions):
+            cautions += doubt_trials(recording, on, found.name, values, valid, high - low)
     if not valid.all():
         values[~valid] = np.nan
     if ids is None:

@@ -13,8 +13,8 @@ from consilience._core._errors import warn
 from consilience._core._params import check_option
 from consilience._core._seeds import Seed
 from consilience._recording import Recording
+from consilience._recording._doubts import doubt_outside, doubt_spikes
 from consilience.linalg import constant_columns
-from consilience.sources._find_in_spikes import doubt_seconds
 from consilience.stats import in_stretches, neighbours_alike, order_matters
 from consilience.units import UnitScores
 from consilience.units._trials import Repeats, as_repeats
@@ -34,7 +34,6 @@ OF_SPIKES = (
     "presence_ratio",
     "drift",
 )
-_OUTSIDE = 0.01  # share of spikes outside the time observed that is said
 _LONGEST = 60.0  # s, a stretch of the presence ratio
 
 
@@ -146,16 +145,7 @@ def of_spikes(
             f"{WHO}: the time observed is not known; {observed.start.min():g} to {observed.stop.max():g} s is taken.",
             "It is from the first to the last entry; say when spikes could be seen with cs.Recording(observed=...).",
         )
-    outside = int((~observed.contains(spikes.times)).sum())
-    if outside > _OUTSIDE * spikes.times.size:
-        warn(
-            "spikes-outside",
-            f"{WHO}: {outside} of {spikes.times.size} spikes lie outside the time observed "
-            f"({observed.start.min():g} to {observed.stop.max():g} s), and are not counted.",
-            "Look whether both are in seconds and of one clock; cs.Recording(observed=...) says when spikes could be "
-            "seen.",
-        )
-    for caution in doubt_seconds(recording):
+    for caution in (*doubt_outside(recording, gaps=True), *doubt_spikes(recording)):
         warn(caution.code, f"{WHO}: {caution.message}", caution.remedy)
     total = observed.total
     width = min(_LONGEST, total / 20)

@@ -1,9 +1,9 @@
 """Files in: recordings and arrays, chosen by what the file is, never by its name, and never unpickled."""
 
+from consilience._recording._finding import Finding
 from consilience.sources._door import read
 from consilience.sources._doubts import doubt_responses
 from consilience.sources._files import check_file, check_path_text, read_bytes_limit
-from consilience.sources._finding import Finding
 from consilience.sources._from_object import from_object
 from consilience.sources._ids import read_ids
 from consilience.sources._look import look_into

@@ -12,8 +12,8 @@ import xarray as xr
 from consilience._core._errors import Caution, InputError, UnknownNameError, collect_cautions, nearest, warn
 from consilience._core._params import check_option, shorten
 from consilience._recording import Recording
+from consilience._recording._doubts import doubt_spikes
 from consilience.sources._files import check_file, check_path_text, show, signature
-from consilience.sources._find_in_spikes import doubt_seconds
 from consilience.sources._parts import Parts
 from consilience.sources._phy import noise_units
 from consilience.sources._sources import SOURCES, Source
@@ -78,7 +78,7 @@ def read(
             again = noise_units(label) if len(kept) < len(got.cautions) else ()
             object.__setattr__(got, "cautions", (*kept, *again))  # made here, and seen by nobody yet
     if isinstance(got, Recording):
-        every = _distinct([*got.cautions, *said, *doubt_seconds(got)])
+        every = _distinct([*got.cautions, *said, *doubt_spikes(got)])
         object.__setattr__(got, "cautions", every)  # made here, and seen by nobody yet
         said = list(every)
     for caution in said:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from consilience._core._errors import InputError
-from consilience.sources._finding import Finding, counted, named
+from consilience._recording._finding import Finding, counted, named
 from consilience.sources._parts import Parts, SignalParts
 
 __all__ = ["find_in_signals"]

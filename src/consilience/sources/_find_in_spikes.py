@@ -7,40 +7,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from consilience._core._errors import Caution
-from consilience._recording import Recording
-from consilience.sources._finding import Finding, counted, named, span_in_words
+from consilience._recording._doubts import doubt_scale, doubt_twins, within_units
+from consilience._recording._finding import Finding, counted, named
 from consilience.sources._parts import Parts
 
-__all__ = ["doubt_seconds", "find_in_spikes", "unit_names"]
-
-_YEAR, _DAY = 31_557_600.0, 86_400.0
-_FASTEST = 1000.0  # spikes/s: no neuron fires faster, because of its refractory period of about 1 ms
-_REST = 0.5  # s; where no unit ever fires twice within that, times are hardly seconds
-_FAR = 20.0  # times longer than anything else in the file
+__all__ = ["find_in_spikes", "unit_names"]
 
 
 def unit_names(parts: Parts, n: int) -> np.ndarray:
     named_by = parts.units.get("unit", parts.units.get("id"))
     return np.arange(n) if named_by is None or named_by.shape != (n,) else named_by
-
-
-def doubt_seconds(recording: Recording) -> tuple[Caution, ...]:
-    """What speaks against times in seconds, as `find_in_spikes` has it, of spikes that are sorted and known."""
-    spikes = recording.spikes
-    if spikes is None or not spikes.times.size:
-        return ()
-    steps = np.diff(spikes.times)
-    within = np.ones(steps.size, dtype=bool)
-    edges = spikes.splits[1:-1]
-    within[edges[(edges > 0) & (edges < spikes.times.size)] - 1] = False
-    parts = Parts.of(recording, format="")
-    found = _scale(parts, spikes.times, spikes.counts, steps[within], recording.unit_names)
-    return tuple(
-        Caution("not-seconds", f"{entry.text[0].upper()}{entry.text[1:]}.", "")
-        for entry in found
-        if entry.code == "not-seconds"
-    )
 
 
 def find_in_spikes(parts: Parts) -> Iterator[Finding]:
@@ -82,11 +58,7 @@ def find_in_spikes(parts: Parts) -> Iterator[Finding]:
     if not times.size:
         return
     step = np.diff(times)
-    within = np.ones(step.size, dtype=bool)
-    edges = splits[1:-1]
-    within[edges[(edges > 0) & (edges < times.size)] - 1] = (
-        False  # from the last of a unit to the first of the next
-    )
+    within = within_units(splits, times.size)
     falls = np.flatnonzero((step < 0) & within)
     if falls.size:
         owners = np.unique(np.searchsorted(splits, falls, side="right") - 1)
@@ -107,76 +79,13 @@ def find_in_spikes(parts: Parts) -> Iterator[Finding]:
             f"{counted(int(double.sum()), 'spike')} of {counted(owners.size, 'unit')} at the time of another of the "
             f"same unit {named(names[owners])}: written twice, or joined from two sorted units",
         )
-    yield from _twins(times, splits, names)
-    yield from _scale(parts, times, counts, step[within], names)
+    yield from doubt_twins(times, splits, names)
+    others = [table.start for table in parts.tables.values()]
+    others += [signal.time for signal in parts.signals.values()]
+    yield from doubt_scale(times, counts, step[within], names, others)
     if float(times.min()) < 0:
         yield Finding(
             "hint",
             "negative-times",
             f"{counted(int((times < 0).sum()), 'spike')} before second 0 (first at {times.min():g} s)",
-        )
-
-
-def _twins(times: np.ndarray, splits: np.ndarray, names: np.ndarray) -> Iterator[Finding]:
-    """Units with the same spikes."""
-    groups: dict[bytes, list[int]] = {}
-    for i, (a, b) in enumerate(zip(splits[:-1], splits[1:])):  # noqa: RUF007
-        if b > a:
-            groups.setdefault(times[a:b].tobytes(), []).append(i)
-    twins = [group for group in groups.values() if len(group) > 1]
-    if twins:
-        first = ", ".join(str(name) for name in names[twins[0]].tolist()[:4])
-        yield Finding(
-            "warning",
-            "duplicated-units",
-            f"{counted(sum(map(len, twins)), 'unit')} in {counted(len(twins), 'group')} with exactly the same spikes "
-            f"({first}); keep one of each",
-        )
-
-
-def _scale(
-    parts: Parts, times: np.ndarray, counts: np.ndarray, step: np.ndarray, names: np.ndarray
-) -> Iterator[Finding]:
-    """Milliseconds or samples where seconds are meant, and the reverse."""
-    low, high = float(times.min()), float(times.max())
-    length = high - low
-    if length > _YEAR:
-        yield Finding(
-            "critical",
-            "not-seconds",
-            f"spikes span {span_in_words(length)}: these are no seconds. Divide samples by the sampling rate, or "
-            "milliseconds by 1000",
-        )
-        return
-    fast = counts / length > _FASTEST if length > 0 else np.zeros(counts.size, dtype=bool)
-    fast &= counts >= 10
-    if fast.any():
-        yield Finding(
-            "critical",
-            "not-seconds",
-            f"{counted(int(fast.sum()), 'unit')} above {_FASTEST:g} spikes/s {named(names[fast])}, which no neuron "
-            "reaches: times are no seconds, or all spikes were put into one unit",
-        )
-        return
-    signs = []
-    if times.size >= 20 and bool((times == np.round(times)).all()):
-        signs.append("all spike times are whole numbers")
-    if step.size >= 200 and float(step.min()) >= _REST:
-        signs.append(f"no unit ever fires twice within {_REST:g} s")
-    others = [table.start for table in parts.tables.values() if np.isfinite(table.start).any()]
-    others += [signal.time for signal in parts.signals.values() if signal.time.size]
-    if others:
-        until = max(float(np.nanmax(entry)) for entry in others)
-        if until > 0 and high > _FAR * until:
-            signs.append(f"spikes go on to {high:g} s, and everything else ends at {until:g} s")
-    if signs:
-        yield Finding(
-            "critical" if len(signs) > 1 else "warning",
-            "not-seconds",
-            f"{'; '.join(signs)}: milliseconds or samples? ({span_in_words(length)} as they stand). Divide "
-            "milliseconds by 1000, samples by the sampling rate",
-        )
-    elif length > 7 * _DAY:
-        yield Finding(
-            "hint", "long", f"spikes span {span_in_words(length)}; right if the recording was that long"
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from consilience.sources._finding import Finding, counted
+from consilience._recording._finding import Finding, counted
 from consilience.sources._parts import Parts, TableParts
 
 __all__ = ["find_in_tables", "recorded_span"]

@@ -9,12 +9,12 @@ import numpy as np
 
 from consilience._core._errors import Caution, InputError, collect_cautions
 from consilience._recording import Recording
+from consilience._recording._finding import Finding, counted, named, span_in_words
 from consilience.sources._door import read_parts
 from consilience.sources._files import show
 from consilience.sources._find_in_signals import find_in_signals
 from consilience.sources._find_in_spikes import find_in_spikes, unit_names
 from consilience.sources._find_in_tables import find_in_tables, recorded_span
-from consilience.sources._finding import Finding, counted, named, span_in_words
 from consilience.sources._nifti import sidecar_of
 from consilience.sources._parts import Parts
 

@@ -473,7 +473,8 @@ def test_a_coefficient_without_a_finite_estimate_has_no_limits(observation, with
     y[0, 1] = 1
     if observation == "bernoulli":
         y = np.minimum(y, 1)
-    model = GLM(observation).fit(x, y)
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[separated\] GLM: 1 of 2 targets"):
+        model = GLM(observation).fit(x, y)
     with pytest.warns(
         cs.ConsilienceWarning, match=r"\[separated\] .*: 1 of 4 coefficients or sums, of 1 targets"
     ):
@@ -630,3 +631,23 @@ def test_tensors_are_taken():
     assert isinstance(found.predict(torch.tensor(x)), np.ndarray)
     assert cs.models.lagged(torch.tensor(x), [0, 1]).shape == (200, 12)
     assert cs.models.basis.BSpline(5)(torch.rand(10)).shape == (10, 5)
+
+
+@pytest.mark.parametrize("observation", ["bernoulli", "poisson"])
+def test_a_fit_of_separated_data_is_said(observation):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    away = x[:, 0] > 1
+    y = (x[:, 0] > 0).astype(float) if observation == "bernoulli" else np.where(away, 0, rng.poisson(1, 200))
+    x = np.c_[x, away]
+    with pytest.warns(cs.ConsilienceWarning, match=r"separated.*1 of 1 targets .* without a finite estimate"):
+        GLM(observation, alpha=0).fit(x, y)
+    GLM(observation, alpha=0.1).fit(x, y)  # has one
+    GLM(observation, alpha=0).fit(x, rng.permutation(y))
+
+
+def test_averages_of_0_and_1_are_named():
+    with pytest.raises(
+        cs.InputError, match=r"0 or 1; got 0\.25.*Use single trials \(cs\.encode averages trials"
+    ):
+        GLM("bernoulli").fit(np.arange(4.0)[:, None], [0, 1, 0.25, 0])

@@ -46,7 +46,7 @@ class GLM(GLMBase):
     ----------
     coef_ : (t, p).   intercept_ : (t,).   dispersion_ : (t,).   link_ : the link.   n_iter_ : iterations.
     A target without any event has no maximum: it gets coefficients 0 and a mean of half an event in all samples, and
-    the warning ``no-events``.
+    the warning ``no-events``. Coefficients without a finite estimate stop somewhere, with the warning ``separated``.
 
     References
     ----------
@@ -112,4 +112,5 @@ class GLM(GLMBase):
         self._solver, self._solution = solver, solution
         self._remember(y)
         self._store(solver, solution)
+        self._say_separated(x)
         return self

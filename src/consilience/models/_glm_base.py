@@ -19,7 +19,7 @@ from consilience.models._glm_course import Solved
 from consilience.models._glm_design import Prepared
 from consilience.models._glm_group import Groups, solve_group
 from consilience.models._glm_ridge import solve_ridge
-from consilience.models._glm_uncertainty import coefficient_spread
+from consilience.models._glm_uncertainty import coefficient_spread, separated
 from consilience.models._observations import LINKS, Observation, estimate_dispersion, observation_of
 from consilience.models._simulate import simulate
 from consilience.stats import check_observed, deviance
@@ -250,6 +250,19 @@ class GLMBase(Mapping):
         self.dispersion_ = self._own(found.dispersion)
         self.n_iter_ = int(found.iterations.max(initial=0))
         self.link_ = self.link or LINKS[self.observation][0]
+
+    def _say_separated(self, x: np.ndarray) -> None:
+        found = self._solution.inner
+        lost = separated(x, self._solver.mean, found, self._solver.options)
+        if lost.any():
+            warn(
+                "separated",
+                f"{type(self).__name__}: {int(lost.any(axis=0).sum())} of {lost.shape[1]} targets have coefficients "
+                f"without a finite estimate (as large as {np.abs(found.coef[lost]).max():.3g}, and where they stopped "
+                "tells nothing): a feature goes with no event, or 0 and 1 are told apart without error.",
+                "Leave these features or targets out, put levels together, or fit with a larger alpha.",
+                stacklevel=3,
+            )
 
     def predict(self, X: Any) -> np.ndarray:
         """Expected values (m, t), or (m,) after a fit to one column, for X (m, p)."""

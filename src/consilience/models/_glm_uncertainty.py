@@ -8,12 +8,15 @@ import numpy as np
 
 from consilience.stats import DISCRETE
 
-__all__ = ["coefficient_spread"]
+__all__ = ["coefficient_spread", "separated"]
 
 _ROWS = 4096
 _FLAT = 0.01  # of the curvature of the model of constant means
 _SHIFT = 2.0  # of the linear predictor, at most, which a direction without an estimate
 _FREE = 0.05  # takes for fewer nats than this
+_RARE = (
+    0.01  # events expected of the sample where they are rarest, times samples: more, and nothing is separated
+)
 
 
 def coefficient_spread(
@@ -72,6 +75,33 @@ def coefficient_spread(
         )
         if lost is not None:
             out[lost, u] = np.nan
+    return out
+
+
+def separated(x: np.ndarray, mean: np.ndarray, fitted: Any, options: Any) -> np.ndarray:
+    """(p, t) slopes of which the likelihood has no maximum, as in `coefficient_spread`, looked for only in targets with
+    means at the very end of their range.
+    """
+    p, t = fitted.coef.shape
+    out = np.zeros((p, t), dtype=bool)
+    if options.name not in DISCRETE:
+        return out
+    z = np.ones((len(x), p + options.intercept))
+    z[:, :p] = x - mean
+    eta = z[:, :p] @ fitted.coef + fitted.constant
+    with np.errstate(over="ignore"):
+        mu = options.observation(fitted.dispersion).mean(eta)
+    rarest = mu.min(axis=0)
+    if options.name == "bernoulli":
+        rarest = np.minimum(rarest, 1 - mu.max(axis=0))
+    wanted = np.flatnonzero((rarest * len(x) < _RARE) & fitted.coef.any(axis=0))
+    if not wanted.size:
+        return out
+    axes, each = _axes(z), np.eye(p)
+    for u in wanted:
+        weight = options.observation(fitted.dispersion[u]).weight(eta[:, [u]])
+        hessian = (z * weight).T @ z / len(z)
+        out[:, u] = _unbounded(z, eta[:, u], hessian, axes, options, fitted.dispersion[u], each)
     return out
 
 

@@ -60,6 +60,11 @@ def check_observed(y: np.ndarray, observation: str, *, who: str) -> None:
             "bernoulli": "observation='poisson' for counts, or smaller bins",
             "gamma": "observation='gaussian', or leave out what did not respond",
         }.get(observation, "observation='gaussian'")
+        if observation == "bernoulli" and ((y >= 0) & (y <= 1)).all():
+            other = (
+                "single trials (cs.encode averages trials of one stimulus; give each trial an id of its own, and "
+                "groups= that keep them together), or observation='gaussian' for such averages"
+            )
         raise InputError(
             f"{who}: y of {observation} observations must be {_RANGES[observation]}; got {y[row, column]:.6g} (sample "
             f"{row}, unit {column}), one of {int(bad.sum())}. Use {other}.",

@@ -905,3 +905,47 @@ def test_copies_of_trials_in_training_and_test_are_warned_of():
     cs.decode(kept, y, groups="image", **NONE)
     for few in (rng.poisson(0.2, size=(60, 10)), rng.poisson(0.5, size=(60, 4)) / 0.05):  # equal by chance
         cs.decode(cs.responses(few, stimulus=ids, kind="count"), y, model=LinearSVC(), **NONE)
+
+
+def test_a_column_of_labels_is_labels():
+    rng = np.random.default_rng(0)
+    y = np.tile([0, 1], 30)
+    data = cs.responses(rng.normal(size=(60, 4)) + y[:, None], stimulus=np.arange(60))
+    flat = cs.decode(data, y, rng=0, **NONE)
+    for column in (y[:, None], (y > 0)[:, None], pd.DataFrame({"side": y}, index=np.arange(60))):
+        found = cs.decode(data, column, rng=0, **NONE)
+        assert found.settings["score"] == "balanced_accuracy"
+        assert found.value == flat.value
+    with pytest.raises(cs.InputError, match=r"labels must be one per row.*argmax"):
+        cs.decode(data, y[:, None] == np.arange(2), **NONE)
+    assert (
+        cs.decode(data, np.stack([y, rng.permutation(y)], axis=1), **NONE).settings["score"] == "r"
+    )  # places
+
+
+def test_p_is_that_of_one_time_and_target():
+    rng = np.random.default_rng(0)
+    y = np.tile(["a", "b"], 20)
+    data = cs.responses(rng.normal(size=(40, 4)) + 2 * (y == "a")[:, None], stimulus=np.arange(40))
+    found = cs.decode(data, y, n_boot=0, n_perm=99, rng=0)
+    assert found.p == float(found.data["p"][0]) == 0.01
+    assert cs.decode(data, y, **NONE).p is None
+    with pytest.raises(cs.InputError, match=r"one time and target, and there are 2"):
+        _ = cs.decode(data, rng.normal(size=(40, 2)), **NONE).p
+
+
+def test_a_model_of_plain_numbers_is_not_given_angles():
+    rng = np.random.default_rng(0)
+    x, angle = rng.poisson(3, size=(60, 5)), rng.uniform(0, 6, size=60)
+    data = cs.responses(x, stimulus=np.arange(60), kind="count")
+    with pytest.raises(cs.InputError, match=r"takes what it decodes for plain numbers.*circular=True too"):
+        cs.decode(data, angle, circular=True, model=BayesianDecoder(24), **NONE)
+
+
+def test_targets_too_large_to_square_are_refused():
+    rng = np.random.default_rng(0)
+    n = 200
+    data = cs.responses(rng.normal(size=(n, 4)), dims=("time", "unit"), time=np.arange(n) * 0.1)
+    for scale in (1e200, 1e-200):
+        with pytest.raises(cs.InputError, match=r"largest value of the target is .* cannot hold"):
+            cs.decode(data, rng.normal(size=n) * scale, **NONE)

@@ -40,8 +40,8 @@ class Decoding(Result):
     >>> x = np.random.default_rng(0).normal(size=(40, 5)) + 2 * (y == "face")[:, None]
     >>> it = cs.responses(x, stimulus=y, repeat="count", category=y, system="IT")
     >>> result = cs.decode(it, target="category", n_boot=200, n_perm=200, rng=0)
-    >>> result.value > 0.9, result.per_class["class"].values.tolist()
-    (True, ['face', 'house'])
+    >>> result.value > 0.9, result.p <= 0.05, result.per_class["class"].values.tolist()
+    (True, True, ['face', 'house'])
     """
 
     data: xr.Dataset
@@ -78,6 +78,18 @@ class Decoding(Result):
         return float(self.data["ci_low"].values.reshape(-1)[0]), float(
             self.data["ci_high"].values.reshape(-1)[0]
         )
+
+    @property
+    def p(self) -> float | None:
+        """By relabelling, where there is one time and one target; None without one (n_perm=0)."""
+        if self.data["p"].size > 1:
+            raise InputError(
+                f"Decoding.p is of one time and target, and there are {self.data['p'].size}; read 'p' and 'p_fwer' of "
+                ".data (of several times, or decode with time='mean' or time=None).",
+                code="several-times",
+            )
+        found = float(self.data["p"].values.reshape(-1)[0])
+        return found if np.isfinite(found) else None
 
     @property
     def onset(self) -> float | None:

@@ -69,7 +69,8 @@ def decode(
     data : responses (trial, unit) or (trial, time, unit); a series (time, unit); or a `cs.pseudo_population` of units
         recorded apart.
     target : name of a coordinate on trial (time); or an array or DataArray with one entry per row, (n,) or (n, k).
-        Text, whole numbers and True/False are classes, floats are numbers.
+        Text, True/False and one column of whole numbers are classes; floats, and several columns of whole numbers, are
+        numbers.
     model : any scikit-learn classifier (regressor, for numbers), pipelines included, or one of `cs.models`. None =
         `LDA` for classes, `RidgeCV` for numbers. What it selects or chooses, it does on training rows.
     cv : number of folds; of classes stratified, of a series contiguous stretches.
@@ -367,6 +368,12 @@ def _model(model: Any, target: Target) -> Any:
     if getattr(model, "circular", False) and not target.circular:
         raise InputError(
             f"{WHO}: {type(model).__name__} takes the target for angles, and its score would not; pass circular=True.",
+            code="bad-parameter",
+        )
+    if target.circular and getattr(model, "circular", True) is False:
+        raise InputError(
+            f"{WHO}: circular=True, and {shorten(model)} takes what it decodes for plain numbers, for which 0 and 2 pi "
+            "are far apart; give the model circular=True too.",
             code="bad-parameter",
         )
     return model

@@ -77,7 +77,11 @@ def read_target(data: xr.DataArray, target: Any, circular: bool) -> Target:
         )
     if raw.dtype.kind == "O":
         raw = _plain(raw)
-    if raw.dtype.kind in "US" or (raw.dtype.kind in "biu" and not circular and raw.ndim == 1):
+    if raw.ndim == 2 and raw.shape[1] == 1 and raw.dtype.kind in "USbiu" and not circular:
+        raw = raw[:, 0]
+        names = ["target"] if names == ["target 0"] else names
+    labels = raw.dtype.kind == "b" or (raw.dtype.kind in "iu" and raw.ndim == 1)
+    if raw.dtype.kind in "US" or (labels and not circular):
         _check_named(raw)
         if circular:
             raise InputError(
@@ -85,7 +89,11 @@ def read_target(data: xr.DataArray, target: Any, circular: bool) -> Target:
                 code="bad-parameter",
             )
         if raw.ndim > 1:
-            raise InputError(f"{WHO}: labels must be one per row, got shape {raw.shape}.", code="rows-differ")
+            raise InputError(
+                f"{WHO}: labels must be one per row, got shape {raw.shape}; of one column for each class, "
+                "target.argmax(axis=1) is that label.",
+                code="rows-differ",
+            )
         classes, codes = np.unique(raw, return_inverse=True)
         return Target(names, codes=codes, classes=classes)
     if raw.dtype.kind not in "biuf":
@@ -100,6 +108,13 @@ def read_target(data: xr.DataArray, target: Any, circular: bool) -> Target:
             f"{WHO}: target has NaN or infinity in {bad} of {n} rows, first in row "
             f"{int(np.flatnonzero((~np.isfinite(values)).any(axis=1))[0])}; leave those rows out of data and target.",
             code="nan-values",
+        )
+    top = float(np.abs(values).max(initial=0.0))
+    if top > 1e140 or 0 < top < 1e-140:
+        raise InputError(
+            f"{WHO}: the largest value of the target is {top:.3g}, whose squares a float64 cannot hold; bring it to "
+            "another unit (multiply by a power of ten).",
+            code="out-of-range",
         )
     for name, column in zip(names, values.T):
         if np.ptp(column) <= 1e-12 * np.abs(column).max(initial=0.0):

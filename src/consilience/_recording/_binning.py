@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
+from consilience._recording._angles import full_turn, on_range, range_of
 from consilience._recording._signal import Signal
 from consilience._recording._spikes import SpikeTrains
 
-__all__ = ["count_in_bins", "count_in_windows", "full_turn", "on_edge", "reduce_in_windows"]
+__all__ = ["count_in_bins", "count_in_windows", "on_edge", "reduce_in_windows"]
 
 _ON_EDGE = 1e-9  # s below an edge count as on it: event + offset is rounded, and times lie on a clock's grid
 _JUMP = 3.0  # median steps between samples: no line is drawn over more
 _COVERED = 0.5  # share of the samples expected in a bin below which the bin is unknown
 _WHOLE = 0.9  # that share for a sum, which grows with the samples
-_TURNS = {"rad": 2 * np.pi, "radian": 2 * np.pi, "radians": 2 * np.pi}
-_TURNS |= dict.fromkeys(("deg", "degree", "degrees", "°"), 360.0)
 
 
 def on_edge(*times: np.ndarray) -> float:
     """Seconds below an edge that count as on it: a nanosecond, or what the clock's numbers can tell (Unix time)."""
     most = max((float(np.abs(t[np.isfinite(t)]).max()) for t in times if np.isfinite(t).any()), default=0.0)
     return max(_ON_EDGE, 4 * float(np.spacing(most)))
-
-
-def full_turn(unit: str) -> float | None:
-    """The full circle in a unit of angles, None for any other unit."""
-    return _TURNS.get(unit.strip().lower())
 
 
 def count_in_windows(spikes: SpikeTrains, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
@@ -83,6 +77,8 @@ def reduce_in_windows(
     less than 0.9 of them; interpolated, a centre beside an unknown sample, or in a gap of more than 3 median steps.
     """
     slack, rate = on_edge(start, signal.time[[0, -1]] if len(signal) else start), signal.rate
+    turn = full_turn(signal.unit) or 2 * np.pi
+    base = range_of(signal, turn) if rule == "circular_mean" else np.empty(0)
     for i in range(start.size):
         count = int(bins[i])
         edges = start[i] + width[i] * np.arange(count + 1) - slack
@@ -114,15 +110,21 @@ def reduce_in_windows(
             out[i, :count][~known] = np.nan
             continue
         bin_of = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, count - 1)
-        turn = full_turn(signal.unit) or 2 * np.pi
-        out[i, :count] = _reduced(values, bin_of, count, rule, width[i] * rate, turn)
+        out[i, :count] = _reduced(values, bin_of, count, rule, width[i] * rate, turn, base)
     return out
 
 
 def _reduced(
-    values: np.ndarray, bin_of: np.ndarray, count: int, rule: str, expected: float, turn: float
+    values: np.ndarray,
+    bin_of: np.ndarray,
+    count: int,
+    rule: str,
+    expected: float,
+    turn: float,
+    base: np.ndarray,
 ) -> np.ndarray:
-    """(count, channels) of samples (n, channels) in bins (n,) of so many ``expected``; NaN samples are left out."""
+    """(count, channels) of samples (n, channels) in bins (n,) of so many ``expected``; NaN samples are left out. Of
+    angles ``base`` (channels,) is the low end of their range."""
     known = np.isfinite(values)
     many = _sums(known.astype(np.float64), bin_of, count)
     some = many > 0
@@ -135,7 +137,8 @@ def _reduced(
     elif rule == "circular_mean":
         angle = np.where(known, values, 0.0) * (2 * np.pi / turn)
         parts = (_sums(np.where(known, f(angle), 0.0), bin_of, count) for f in (np.sin, np.cos))
-        found = np.arctan2(*parts) * (turn / (2 * np.pi))
+        plain = _sums(np.where(known, values, 0.0), bin_of, count) / per
+        found = on_range(np.arctan2(*parts) * (turn / (2 * np.pi)), plain, base, turn)
     else:
         total = _sums(np.where(known, values, 0.0), bin_of, count)
         found = total if rule == "sum" else total / per

@@ -203,10 +203,12 @@ class Recording:
             then filled with NaN, and the coordinate ``valid`` over (trial, time) says where.
         bin : width of bins (s), which must divide the window; None: one value for each trial.
         reduce : of spikes "count" or "rate" (spikes/s; default for trials of unequal length without bins). Of signals
-            "mean" (default), "circular_mean" (default for radians and degrees), "min", "max", "sum", "std", or
-            "interpolate" (linear, at the centres of bins; no line is drawn over NaN, or over more than 3 median steps
-            between samples). Unknown samples (NaN) are left out. A bin with fewer than half of the samples that the
-            rate of the signal lets expect is unknown; for "sum" one with a NaN, or with less than 0.9 of them.
+            "mean" (default), "circular_mean" (default for radians and degrees that jump from one end of the circle to
+            the other; in the range of the signal: 0 to 2 pi stays so, and more than one turn keeps its turn), "min",
+            "max", "sum", "std", or "interpolate" (linear, at the centres of bins; no line is drawn over NaN, or over
+            more than 3 median steps between samples). Unknown samples (NaN) are left out. A bin with fewer than half of
+            the samples that the rate of the signal lets expect is unknown; for "sum" one with a NaN, or with less than
+            0.9 of them.
         of : "spikes" (default where there are any) or the name of a signal.
         stimulus : the column with stimulus ids, or one id per trial. Default: a column called stimulus, stimulus_id or
             stimulus_name. Equal ids are repeats.
@@ -248,7 +250,7 @@ class Recording:
         within : `Intervals`, or the name of a table of them. Default: what was observed. Bins start anew in each
             interval; where nothing is observed or given, at whole multiples of the width. Bins that were not recorded
             whole are left out, so that spikes, signals and any choice of units share their times.
-        reduce, of, system : as in `epoch`.
+        reduce, of, system : as in `epoch`; angles that wrap are averaged on the circle and keep their range.
 
         Raises
         ------

@@ -16,6 +16,8 @@ from consilience._responses import KINDS, check_ids
 
 __all__ = ["Signal"]
 
+_ROWS = 1 << 20  # samples that are looked at together
+
 
 class Signal:
     """Samples of some channels over time, on one clock: heading, position, dF/F, voltage.
@@ -105,6 +107,22 @@ class Signal:
     def rate(self) -> float:
         """Samples per second: 1 over the median step; NaN for one sample."""
         return float(1 / np.median(np.diff(self.time))) if self.time.size > 1 else float("nan")
+
+    @cached_property
+    def reach(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Lowest and highest known value, and the largest step between known samples that follow each other, of each
+        channel (channels,); NaN where none is known."""
+        low, high, jump = (np.full(self.channels.size, np.nan) for _ in range(3))
+        last = np.full(self.channels.size, np.nan)
+        for first in range(0, self.time.size, _ROWS):
+            values = self.rows(first, min(self.time.size, first + _ROWS)).astype(np.float64)
+            for c, column in enumerate(values.T):
+                known = column[np.isfinite(column)]
+                if known.size:
+                    steps = np.abs(np.diff(known, prepend=last[c] if np.isfinite(last[c]) else known[0]))
+                    low[c], high[c] = np.fmin(low[c], known.min()), np.fmax(high[c], known.max())
+                    jump[c], last[c] = np.fmax(jump[c], steps.max()), known[-1]
+        return low, high, jump
 
     def select(self, channels: Any) -> Signal:
         """Some channels, with their columns: a mask, or their names in the order wanted. The values are read."""

@@ -9,10 +9,10 @@ import numpy as np
 from consilience._core._errors import InputError, warn
 from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_option, shorten
+from consilience._recording._angles import full_turn, wraps
 from consilience._recording._binning import (
     count_in_bins,
     count_in_windows,
-    full_turn,
     on_edge,
     reduce_in_windows,
 )
@@ -74,7 +74,7 @@ def sampled(
 
 
 def signal_rule(source: Signal, reduce: str | None, who: str) -> str:
-    angles = full_turn(source.unit) is not None
+    angles = wraps(source)
     rule = str(
         check_option(
             ("circular_mean" if angles else "mean") if reduce is None else reduce,
@@ -90,7 +90,7 @@ def signal_rule(source: Signal, reduce: str | None, who: str) -> str:
             "reduce='circular_mean' does not.",
             stacklevel=5,
         )
-    if rule == "circular_mean" and not angles:
+    if rule == "circular_mean" and full_turn(source.unit) is None:
         what = f"is in {shorten(source.unit, 40)}" if source.unit else "has no unit"
         raise InputError(
             f"{who}: circular_mean is for angles, and the signal {what}; say of angles what they are: "

@@ -154,7 +154,7 @@ def hand(data: Path, out: Path, draws: int) -> None:
                 velocity,
                 model=model,
                 n_boot=draws,
-                n_perm=0 if isinstance(model, cs.models.KalmanFilter) else draws,
+                n_perm=min(draws, 50) if isinstance(model, cs.models.KalmanFilter) else draws,
             )
             line(velocity_row(area, type(model).__name__, found, seconds))
             figure(found, out / f"{area}_{type(model).__name__}.png")

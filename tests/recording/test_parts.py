@@ -1,5 +1,6 @@
 """Spike trains, signals and the recording that holds them."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -181,3 +182,26 @@ def test_what_is_observed_of_each_unit_must_fit():
         ) as error:
             cs.Recording(spikes=[[0.5], [0.5]], observed_by_unit=each)
         assert error.value.code == "bad-recording"
+
+
+def test_spike_times_of_32_bits_are_said_in_long_recordings():
+    rng = np.random.default_rng(0)
+    times = np.sort(rng.uniform(20_000, 20_600, 3000))
+
+    def bins(spikes):
+        return cs.Recording(name="V1", spikes=[spikes], observed=cs.Intervals([0], [21_000])).bin(60.0)
+
+    with pytest.warns(cs.ConsilienceWarning, match=r"coarse-times.* 32-bit floats, 2 ms apart at 20[56]\d\d"):
+        bins(np.unique(times.astype(np.float32)))
+    with pytest.warns(cs.ConsilienceWarning, match=r"coarse-times.*cs\.units\.cv: all spike times"):
+        cs.units.cv([times.astype(np.float32)])
+    for fine in (
+        times,
+        np.round(times, 3),
+        np.unique(np.round(times)),
+        np.unique((times - 19_900).astype(np.float32)),
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.filterwarnings("ignore", message=r"\[not-seconds\]")  # of whole numbers
+            bins(fine)

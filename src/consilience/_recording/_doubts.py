@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience._core._errors import Caution
+from consilience._core._resolution import coarse_step
 from consilience._recording._finding import Finding, counted, named, span_in_words
 from consilience._recording._intervals import Intervals
 from consilience._recording._spikes import SpikeTrains
@@ -38,8 +39,8 @@ _MEMO = "_doubts_of_spikes"
 
 
 def doubt_spikes(recording: Recording) -> tuple[Caution, ...]:
-    """What speaks against the spikes of a recording (``not-seconds``, ``duplicate-spikes``,
-    ``duplicated-units``). Looked for once for each recording."""
+    """What speaks against the spikes of a recording (``not-seconds``, ``coarse-times``,
+    ``duplicate-spikes``, ``duplicated-units``). Looked for once for each recording."""
     known: tuple[Caution, ...] | None = recording.__dict__.get(_MEMO)
     if known is None:
         known = tuple(_doubts(recording))
@@ -97,6 +98,14 @@ def _doubts(recording: Recording) -> Iterator[Caution]:
     for entry in doubt_scale(times, spikes.counts, step[within], names, others):
         if entry.code == "not-seconds":
             yield Caution("not-seconds", f"{entry.text[0].upper()}{entry.text[1:]}.")
+    if (coarse := coarse_step(times)) is not None:
+        yield Caution(
+            "coarse-times",
+            f"All spike times are 32-bit floats, {1000 * coarse:.2g} ms apart at {np.abs(times).max():.6g} s: finer "
+            "timing is lost.",
+            "Keep times as 64-bit floats, or as samples, from where they are made; or leave out what needs fine timing "
+            "(refractory periods, correlograms).",
+        )
     yield from _doubles(spikes, (step == 0) & within, names)
     for entry in doubt_twins(times, spikes.splits, names, least=_FEW):
         yield Caution(entry.code, f"{entry.text[0].upper()}{entry.text[1:]}.")

@@ -12,6 +12,7 @@ import numpy as np
 from consilience._core._arrays import to_numpy
 from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
+from consilience._core._resolution import coarse_step
 
 __all__ = ["Trains", "as_observed", "as_trains"]
 
@@ -159,6 +160,14 @@ def as_trains(trains: Any, observed: Any = None, *, who: str, needed: bool = Fal
             stacklevel=3,
         )
     every = np.concatenate(each)
+    if not hasattr(trains, "splits") and (coarse := coarse_step(every)) is not None:
+        warn(
+            "coarse-times",
+            f"{who}: all spike times are 32-bit floats, {1000 * coarse:.2g} ms apart at {np.abs(every).max():.6g} s: "
+            "finer timing is lost.",
+            "Keep times as 64-bit floats, or as samples, from where they are made.",
+            stacklevel=3,
+        )
     if observed is None and needed:
         raise InputError(
             f"{who}: observed= is needed, the time (start, stop) in seconds in which spikes could be seen; the "

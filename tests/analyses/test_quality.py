@@ -478,3 +478,16 @@ def test_warnings_name_units_as_the_recording_does():
         cs.quality(rec, measures=["contamination"], rng=0)
     with pytest.raises(cs.InputError, match=r"cs\.quality: refractory is in seconds, at most 0\.1, got 1\.5"):
         cs.quality(rec, refractory=1.5)
+
+
+def test_the_plot_keeps_reliabilities_in_view_where_some_lie_far_below():
+    rng = np.random.default_rng(1)
+    stimulus = np.tile(["a", "b", "c"], 20)
+    x = rng.normal(size=(60, 8)) + 1.5 * np.eye(3, 8)[np.unique(stimulus, return_inverse=True)[1]]
+    found = cs.quality(cs.responses(x, stimulus=stimulus, repeat="count"), measures="reliability", **FEW)
+    assert found.data["value"].min() < -2
+    frame = found.plot()
+    panel = next(a for a in frame.figure.axes if a.get_title(loc="left") == "reliability of means")
+    assert -1.2 < panel.get_ylim()[0] < -1
+    assert "below \u22121" in [text.get_text() for text in frame.get_legend().get_texts()]
+    assert any(text.get_text().startswith("chance, mean: ") for text in panel.texts)

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 _COLUMNS = 4
 _LOG = ("firing_rate", "tuning_snr", "trace_snr")
 _FEW_DOTS = 400
+_TO_ONE = ("reliability", "split_half", "explainable_variance")  # at most 1, and without end below
+_LEAST = -1.0  # of these: lower values stand at the edge
 _EVERY = 60  # units: of so many all intervals are shown whole where that flattens nothing
 
 
 def plot_quality(quality: Quality, ax: Axes | None = None, *, measures: object = None) -> Axes:
     """Draws one small panel per measure: all units (dots) with intervals (lines), in all panels in the order of the
     first measure's values; open where the false discovery rate q is above 0.05, dashed: the mean of chance over units.
-    A triangle at the edge: the interval goes on beyond it.
+    A triangle at the edge: the interval goes on beyond it. Reliabilities below -1 stand there as large triangles.
 
     ``ax`` becomes an empty frame below them, with the key.
 
@@ -78,6 +80,9 @@ def _key(ax: Axes, data: Dataset) -> None:
         shown.append(Line2D([], [], color=FAINT, linewidth=1.6, label="interval (triangle: goes on)"))
     if np.isfinite(data["null_mean"].values).any():
         shown.append(Line2D([], [], color=BEST, linewidth=0.9, linestyle="--", label="chance, mean"))
+    if (data["value"].where(data["measure"].isin(_TO_ONE)) < _LEAST).any():
+        edge: dict[str, Any] = {"marker": "v", "markersize": 5, "linestyle": "none", "color": PALETTE[0]}
+        shown.append(Line2D([], [], label=f"below \u2212{-_LEAST:g}", markerfacecolor="white", **edge))
     if shown:
         ax.legend(
             handles=shown,
@@ -113,23 +118,43 @@ def _panel(ax: Axes, quality: Quality, name: str, units: list[object], order: np
     tested = np.isfinite(q[order]).any()
     size = 12 if order.size <= 60 else 5
     fill = np.where(sure | ~tested, PALETTE[0], "white")
+    least = _LEAST if name in _TO_ONE else -np.inf
+    at_edge = value[order] < least
+    shown = np.maximum(value[order], least)
     if order.size <= _FEW_DOTS:
         for k, u in enumerate(order):
+            marker, wide = ("v", 2 * size) if at_edge[k] else ("o", size)
             dot = ax.scatter(
-                x[k], value[u], s=size, color=fill[k], edgecolor=PALETTE[0], linewidth=0.6, zorder=3
+                x[k],
+                shown[k],
+                s=wide,
+                marker=marker,
+                color=fill[k],
+                edgecolor=PALETTE[0],
+                linewidth=0.6,
+                zorder=5 if at_edge[k] else 3,
+                clip_on=not at_edge[k],
             )
             ends = f" [{number(low[u], 3)}, {number(high[u], 3)}]" if np.isfinite(low[u]) else ""
             tip(dot, f"{label(units[u], 60)}\n{number(value[u], 3)}{ends}")
     else:
-        ax.scatter(
-            x, value[order], s=size, color=fill.tolist(), edgecolor=PALETTE[0], linewidth=0.4, zorder=3
-        )
+        for some, marker in ((~at_edge, "o"), (at_edge, "v")):
+            ax.scatter(
+                x[some],
+                shown[some],
+                s=size,
+                marker=marker,
+                color=fill[some].tolist(),
+                edgecolor=PALETTE[0],
+                linewidth=0.4,
+                zorder=3,
+            )
     if np.isfinite(null).any():
         ax.axhline(float(np.nanmean(null)), color=BEST, linewidth=0.9, linestyle="--", zorder=2)
     if name in _LOG and (value[order] > 0).all():
         _decades(ax, value[order])
     else:
-        _limits(ax, value[order], low[order], high[order], null)
+        _limits(ax, shown, low[order], high[order], null, least)
         _go_on(ax, x, low[order], high[order])
     ax.tick_params(colors=INK, labelsize=7)
 
@@ -145,11 +170,20 @@ def _decades(ax: Axes, value: np.ndarray) -> None:
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _limits(ax: Axes, value: np.ndarray, low: np.ndarray, high: np.ndarray, null: np.ndarray) -> None:
-    """Room for all values and the intervals; of many units very wide ones do not flatten the others."""
+def _limits(
+    ax: Axes, value: np.ndarray, low: np.ndarray, high: np.ndarray, null: np.ndarray, least: float
+) -> None:
+    """Room for all values and the intervals, not below ``least``; of many units very wide ones do not flatten the
+    others.
+    """
     ends = [float(value.min()), float(value.max())]
     if np.isfinite(null).any():
-        ends.append(float(np.nanmean(null)))
+        chance = float(np.nanmean(null))
+        ends.append(max(chance, least))
+        if chance < least:
+            below = f"chance, mean: {number(chance, 2)}"
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.9}
+            ax.text(0.98, 0.17, below, transform=ax.transAxes, color=BEST, fontsize=7, ha="right", bbox=box)
     span = max(ends) - min(ends) or 1.0
     bottom, top = min(ends), max(ends)
     rare = 0.0 if value.size <= _EVERY else 0.05
@@ -158,6 +192,7 @@ def _limits(ax: Axes, value: np.ndarray, low: np.ndarray, high: np.ndarray, null
         if known.size:
             edge = float(np.quantile(known, share))
             bottom, top = min(bottom, max(edge, bottom - 2 * span)), max(top, min(edge, top + 2 * span))
+    bottom = max(bottom, least)
     room = 0.06 * (top - bottom or 1.0)
     ax.set_ylim(bottom - room, top + room)
 

@@ -104,8 +104,9 @@ def order_matters(
 
 
 def _scaled(z: np.ndarray, top: np.ndarray) -> np.ndarray:
+    z = z / np.where(top > 0, top, 1.0)  # squares of the values themselves may not fit a float64
     size = np.sqrt((z * z).mean(axis=0))
-    kept = size > 1e-9 * top
+    kept = size > 1e-9
     return np.asarray(z[:, kept] / size[kept])
 
 

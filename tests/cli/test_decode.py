@@ -111,3 +111,35 @@ def test_units_recorded_apart_are_joined(call, files):
     refused(call(*one, "--session", "site", "--by", "objct", *QUICK), "Did you mean 'object'")
     refused(call(*told, "--session", "object", *QUICK), "give one file")
     refused(call(*told, "--target-file", "cell0.npy", *QUICK), "not both")
+
+
+def test_options_of_a_model_follow_its_name(call, it):
+    args = (*it, "--target", "category", *QUICK)
+    assert "LDA" in call(*args, "--model", "LDA:shrinkage=0.2,priors=empirical").out
+    refused(call(*args, "--model", "LDA:shrinkge=0.2"), "Did you mean 'shrinkage'")
+    refused(call(*args, "--model", "LDA:shrinkage"), "must be NAME or NAME:OPTION=VALUE")
+    refused(call(*args, "--model", "LDA:shrinkage=much"), "shrinkage must be a number")
+    refused(call(*args, "--model", "LDA:priors=equal,priors=equal"), "priors is given twice")
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (
+            "GLM:observation=bernoulli,link=none,fit_intercept=no",
+            {"observation": "bernoulli", "fit_intercept": False},
+        ),
+        ("GLMCV:alphas=1+10", {"alphas": [1.0, 10.0]}),
+        ("PLSCV:n_components=3", {"n_components": 3}),
+        ("PLSCV:n_components=1+3,cv=4", {"n_components": [1, 3], "cv": 4}),
+        ("WienerFilter:lags=2,alphas=1e-3", {"lags": [2], "alphas": 1e-3}),
+        ("BayesianDecoder:bins=10+20,circular=yes", {"bins": [10, 20], "circular": True}),
+        ("KalmanFilter:lag=-1", {"lag": -1}),
+    ],
+)
+def test_options_of_models_have_the_type_of_the_option(text, options):
+    from consilience._cli._models import model_given
+
+    got = model_given(text).get_params()
+    assert {key: got[key] for key in options} == options
+    assert [type(got[key]) for key in options] == [type(value) for value in options.values()]

@@ -206,6 +206,7 @@ def test_encode_with_a_model_and_bands(folder):
     assert done.results["bands"].bands["band"].values.tolist() == ["one", "three"]
     for old, new, words in (
         ("RidgeCV", "RigdeCV", "'RigdeCV' is not a model. Did you mean 'RidgeCV'"),
+        ("RidgeCV", "'GLM:observation=bernoulli'", "Options go into a mapping: {name: GLM, option: value}"),
         ("alphas", "alpha", "alpha is not an option of RidgeCV. Did you mean 'alphas'?"),
         ("cv: 3", "cv: 1", "cv must be a whole number, from 2"),
         ("y: two", "y: [two, one]", "y takes one system, and there are 2"),

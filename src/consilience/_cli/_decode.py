@@ -8,7 +8,8 @@ from typing import Any
 import click
 import numpy as np
 
-from consilience._cli._encode import gap_given, model_given
+from consilience._cli._encode import gap_given
+from consilience._cli._models import model_given
 from consilience._cli._text import clean
 from consilience._cli._verb import for_each, names_of, run_verb
 

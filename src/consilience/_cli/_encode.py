@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
+from consilience._cli._models import model_given
 from consilience._cli._text import clean
 from consilience._cli._verb import for_each, names_of, run_verb
 
-__all__ = ["command", "delays_given", "gap_given", "model_given"]
+__all__ = ["command", "delays_given", "gap_given"]
 
 _MOST = 1_000_000
 
@@ -81,14 +82,3 @@ def gap_given(text: str) -> int | float | str:
             f"--gap must be auto, steps (a whole number) or a time (a number with a point), got {clean(text, 60)}."
         )
     return text
-
-
-def model_given(name: str) -> Any:
-    from consilience import models
-    from consilience._core._errors import UnknownNameError, nearest
-    from consilience._core._params import shorten
-
-    known = [e for e in models.__all__ if hasattr(getattr(models, e), "fit") and not e.endswith("RDM")]
-    if name not in known:
-        raise UnknownNameError(f"--model {shorten(name)} is not a model of responses.{nearest(name, known)}")
-    return getattr(models, name)()

@@ -33,7 +33,8 @@ __all__ = ["decode", "encode", "psth", "quality"]
     help="A further feature space beside X, with a penalty of its own.",
 )
 @click.option(
-    "--model", help="RidgeCV, KernelRidgeCV, PLSCV...  [default: RidgeCV; with bands BandedRidgeCV]"
+    "--model",
+    help="RidgeCV, PLSCV...; with options: GLM:observation=bernoulli,...  [default: RidgeCV; with bands BandedRidgeCV]",
 )
 @click.option("--cv", type=click.IntRange(min=2), help="Folds.  [default: 5]")
 @click.option("--groups", help="A label: stimuli of a group stay together.")
@@ -81,7 +82,8 @@ def encode(**options: Any) -> int:
     "--n-draws", type=click.IntRange(min=1), help="How often pseudo-trials are made.  [default: 10]"
 )
 @click.option(
-    "--model", help="LDA, RidgeCV, MaxCorrelation, PoissonNaiveBayes...  [default: LDA; of numbers RidgeCV]"
+    "--model",
+    help="LDA, MaxCorrelation...; with options: BayesianDecoder:bins=60,...  [default: LDA; of numbers RidgeCV]",
 )
 @click.option("--cv", type=click.IntRange(min=2), help="Folds.  [default: 5]")
 @click.option(

@@ -100,9 +100,11 @@ def _read_model(node: Node) -> Any:
         raise wanted(node, "a model: a name, or a mapping with name: and options")
     known = [e for e in models.__all__ if hasattr(getattr(models, e), "fit") and not e.endswith("RDM")]
     if name.value not in known:
-        raise name.error(
-            f"{shorten(name.value)} is not a model.{nearest(name.value, known)}", code="unknown-model"
-        )
+        begin = str(name.value).partition(":")[0]
+        hint = nearest(str(name.value), known)
+        if begin in known:
+            hint = f" Options go into a mapping: {{name: {begin}, option: value}}."
+        raise name.error(f"{shorten(name.value)} is not a model.{hint}", code="unknown-model")
     allowed = list(inspect.signature(getattr(models, name.value)).parameters)
     for option, entry in options.items():
         if option not in allowed:

@@ -48,10 +48,10 @@ def shown(found: Any, at: Any = None) -> list[Any]:
 
 
 def it_trials(data: Path) -> xr.DataArray:
-    """Single trials (trial, time, unit) of 132 sites, each with its site, object and position; spikes/s in 150 ms."""
+    """Single trials (trial, time, unit) of 132 sites, each with its site, object and position; counts in 150 ms."""
     with np.load(data / "it_spikes" / "it_spikes.npz", allow_pickle=False) as file:
         return cs.responses(
-            1000.0 * file["rate"][:, :, None],
+            np.round(150.0 * file["rate"][:, :, None]),
             dims=("trial", "time", "unit"),
             time=file["bin_edges"].mean(axis=1) / 1000,
             unit=["rate"],
@@ -59,7 +59,7 @@ def it_trials(data: Path) -> xr.DataArray:
             site=file["site"],
             object=file["objects"][file["object"]],
             position=file["positions"][file["position"]],
-            kind="rate",
+            kind="count",
             system="IT",
         )
 

@@ -651,3 +651,14 @@ def test_averages_of_0_and_1_are_named():
         cs.InputError, match=r"0 or 1; got 0\.25.*Use single trials \(cs\.encode averages trials"
     ):
         GLM("bernoulli").fit(np.arange(4.0)[:, None], [0, 1, 0.25, 0])
+
+
+def test_intervals_of_counts_are_not_those_of_rates():
+    x, y, _, _ = planted()
+    for of_rates in (y / 0.05, y / 3):
+        model = GLM().fit(x, of_rates)
+        with pytest.warns(
+            cs.ConsilienceWarning, match=r"rates-as-counts.*Laplace's intervals are those of counts"
+        ):
+            model.coef_interval(x)
+        model.coef_interval(x, of_rates)  # of its own variability

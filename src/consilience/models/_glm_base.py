@@ -9,6 +9,7 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.utils.validation import check_is_fitted
 
+from consilience._core._counts import count_step
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._threads import one_thread_if_small
@@ -318,6 +319,12 @@ class GLMBase(Mapping):
         if y is not None:
             target = np.asarray(y, dtype=np.float64).reshape(len(x), -1)
             check_observed(target, self.observation, who=who)
+        elif not self._counted:
+            warn(
+                "rates-as-counts",
+                f"{who}: Laplace's intervals are those of counts, and y of the fit was rates or averages.",
+                "Pass y too, for intervals from its own variability; or fit counts.",
+            )
         found: Fitted = self._solution.inner
         p = len(found.coef)
         sums = np.eye(p) if of is None else np.asarray(of, dtype=np.float64)
@@ -398,6 +405,7 @@ class GLMBase(Mapping):
         return self._own(drawn)
 
     def _remember(self, y: np.ndarray) -> None:
+        self._counted = self.observation not in ("poisson", "negative_binomial") or count_step(y) == 1
         top = float(np.abs(y).max())
         self._largest = (20.0 if self.observation == "gaussian" else 10.0) * (top if top > 0 else 1.0)
 

@@ -220,3 +220,12 @@ def test_time_by_unit_has_one_baseline():
     np.testing.assert_allclose(cs.baseline(data, window=(0, 2), per="unit").values[:, 0], np.arange(6) - 0.5)
     with pytest.raises(cs.InputError, match="per='unit'"):
         cs.baseline(data, window=(0, 2))
+
+
+def test_a_kernel_wider_than_the_data_is_refused():
+    x = np.random.default_rng(0).normal(size=(4, 50, 2))
+    data = cs.responses(x, stimulus=list("abcd"), time=np.arange(50) / 100, dims=("trial", "time", "unit"))
+    with pytest.raises(
+        cs.InputError, match=r"sd=20 s is wider than the data, 0\.5 s.*divide milliseconds by 1000"
+    ):
+        cs.smooth(data, sd=20)

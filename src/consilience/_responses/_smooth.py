@@ -47,8 +47,8 @@ def smooth(
 
     Raises
     ------
-    InputError : no time, uneven steps, an ``sd`` that is not positive, counts whose attribute ``bin`` is not the step
-        of their times (``bin-differs``).
+    InputError : no time, uneven steps, an ``sd`` that is not positive or wider than the data, counts whose attribute
+        ``bin`` is not the step of their times (``bin-differs``).
     ConsilienceWarning : ``bin-guessed``: counts without the attribute ``bin`` (s); the step of the times is taken.
 
     Examples
@@ -70,6 +70,12 @@ def smooth(
         raise InputError(f"{who}: there is one time only, and nothing to smooth over.", code="bad-time")
     steps = np.diff(time)
     step = float(np.median(steps))
+    if width > (span := float(np.ptp(time)) + step):
+        raise InputError(
+            f"{who}: sd={width:g} s is wider than the data, {span:.4g} s, of which nothing but the mean would be left. "
+            "Seconds are meant: divide milliseconds by 1000.",
+            code="bad-parameter",
+        )
     parts = _stretches(time, steps, step, "trial" in checked.dims, who)
     weights = smoothing_kernel(kernel, width / step)
     x = np.moveaxis(checked.values, checked.dims.index("time"), 0)

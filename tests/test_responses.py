@@ -253,3 +253,21 @@ def test_masked_entries_are_said_to_be_masked():
     with pytest.warns(cs.ConsilienceWarning):
         assert cs.responses(x, stimulus=list("abcd"), missing="omit").sizes["trial"] == 2
     assert cs.responses(np.ma.masked_array(x.data), stimulus=list("abcd")).sizes["trial"] == 4
+
+
+def test_a_data_frame_brings_its_labels():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(
+        X, index=[f"s{i}" for i in range(len(X))], columns=[f"u{i}" for i in range(X.shape[1])]
+    )
+    data = cs.responses(frame)
+    assert data["stimulus"].values.tolist() == list(frame.index)
+    assert data["unit"].values.tolist() == list(frame.columns)
+    given = [f"t{i}" for i in range(len(X))]
+    assert cs.responses(frame, stimulus=given)["stimulus"].values.tolist() == given
+    series = cs.responses(frame.set_axis(np.arange(len(X)) / 10), dims=("time", "unit"))
+    np.testing.assert_allclose(series["time"], np.arange(len(X)) / 10)
+    with pytest.warns(cs.ConsilienceWarning, match="made-up-ids"):  # rows that are only counted have no ids
+        assert cs.responses(pd.DataFrame(X))["unit"].values.tolist() == list(range(X.shape[1]))
+    with pytest.raises(cs.InputError, match=r"1 of .* columns .* no numbers .*word"):
+        cs.responses(frame.assign(word="a"))

@@ -129,3 +129,19 @@ def test_milliseconds_are_said_on_reading(tmp_path):
     with pytest.warns(cs.ConsilienceWarning, match="not-seconds.*whole numbers.*milliseconds or samples"):
         read = cs.read(tmp_path / "x.nwb")
     assert [caution.code for caution in read.cautions] == ["not-seconds"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("x-epo.fif", b"\0\0\0\x64\0\0\0\x1f\0\0\0\x14" + b"\0" * 20, "mne.read_epochs"),
+        ("renamed.dat", b"\0\0\0\x64\0\0\0\x1f\0\0\0\x14" + b"\0" * 20, "mne.read_epochs"),
+        ("x.edf", b"0       X X X X Startdate", "mne.io.read_raw"),
+        ("x.plx", b"PLEX\0\0\0", "neo.io.get_io"),
+    ],
+)
+def test_files_that_other_packages_read(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(cs.InputError, match=said) as caught:
+        cs.read(tmp_path / name)
+    assert caught.value.code == "unknown-format"

@@ -360,6 +360,47 @@ def test_presentations_by_neuroids():
     assert data.attrs["system"] == "monkey"
 
 
+def test_presentations_by_neuroids_over_time():
+    made = xr.DataArray(
+        np.arange(18.0).reshape(2, 3, 3),
+        dims=("presentation", "neuroid", "time_bin"),
+        coords={"image_id": ("presentation", ["a", "b"]), "time_bin": [70, 80, 90]},
+    )
+    with pytest.raises(cs.InputError, match="time_bin goes from 70 to 90; give clock="):
+        cs.from_object(made, kind="rate")
+    data = cs.from_object(made, kind="rate", clock=1000)
+    assert data.dims == ("trial", "time", "unit")
+    np.testing.assert_allclose(data["time"], [0.07, 0.08, 0.09])
+    np.testing.assert_array_equal(data.values, made.values.swapaxes(1, 2))
+    made["time_bin"].attrs["units"] = "ms"
+    np.testing.assert_allclose(cs.from_object(made, kind="rate")["time"], [0.07, 0.08, 0.09])
+    ends = {"time_bin_start": ("time_bin", [0.0, 0.1, 0.2]), "time_bin_end": ("time_bin", [0.1, 0.2, 0.3])}
+    data = cs.from_object(made.drop_vars("time_bin").assign_coords(ends), kind="rate")
+    np.testing.assert_allclose(data["time"], [0.05, 0.15, 0.25])
+    with pytest.raises(cs.InputError, match="time_bin has no times"):
+        cs.from_object(made.drop_vars("time_bin"))
+
+
+def test_data_frames():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(np.arange(8.0).reshape(4, 2), index=list("abcd"), columns=["u1", "u2"])
+    data = cs.from_object(frame, kind="rate", name="V4")
+    xr.testing.assert_identical(data, cs.responses(frame, kind="rate", system="V4"))
+    assert data["stimulus"].values.tolist() == list("abcd")
+    assert data["unit"].values.tolist() == ["u1", "u2"]
+    frame["image"], frame["block"], frame["go"] = list("xxyy"), ["1", "2"] * 2, [True, False] * 2
+    data = cs.from_object(frame, stimulus="image")
+    assert data["unit"].values.tolist() == ["u1", "u2"]
+    assert data["repeat"].values.tolist() == [0, 1, 0, 1]
+    assert data["stimulus"].values.tolist() == list("xxyy")
+    assert data["block"].values.tolist() == ["1", "2", "1", "2"]
+    assert data["go"].values.tolist() == [True, False] * 2
+    with pytest.raises(cs.InputError, match="no column of the data frame"):
+        cs.from_object(frame, stimulus="pic")
+    with pytest.raises(cs.InputError, match="no column of the data frame holds numbers"):
+        cs.from_object(frame[["image"]])
+
+
 def test_responses_pass_and_other_arrays_are_refused():
     made = cs.responses(np.eye(3), stimulus=list("abc"), kind="count")
     xr.testing.assert_identical(cs.from_object(made), made)

@@ -19,6 +19,7 @@ from consilience._core._errors import (
 from consilience._core._memory import computed, is_lazy
 from consilience._core._params import check_option, shorten
 from consilience._responses._check import WARNINGS
+from consilience._responses._frames import check_columns_of_frame, is_frame, labels_of_frame
 from consilience._responses._ids import check_ids, check_text, made_up_ids, repeated
 from consilience._responses._places import places
 from consilience._responses._schema import DIMS, KINDS, MISSING
@@ -46,7 +47,8 @@ def responses(
     Parameters
     ----------
     array : array (trial, unit), (trial, time, unit) or, with ``dims=("time", "unit")``, (time, unit)
-        Any library's array, a data frame, or a DataArray. Values are copied only if their type must change. A
+        Any library's array, a DataArray, or a data frame, whose index gives ids (or times) and whose columns name the
+        units, unless they are only counted. Values are copied only if their type must change. A
         3-D array needs ``dims``, so that no axis is guessed. A dask array stays one: nothing is computed here, and
         NaN is looked for block by block when the values are used; only ``missing="omit"`` and ``"mask"`` read it once.
     kind : what a value is: activation, count (spikes), rate (spikes/s), dff, bold, voltage (V), latent, or
@@ -85,6 +87,14 @@ def responses(
         dims = dims or tuple(str(dim) for dim in array.dims)
         stimulus = array["stimulus"].values if stimulus is None and "stimulus" in array.coords else stimulus
         array = array.data if array.chunks is not None else array.values
+    if is_frame(array):
+        check_columns_of_frame(array, who=who)
+        rows, columns = labels_of_frame(array)
+        unit = columns if unit is None else unit
+        if dims is None or tuple(dims) == ("trial", "unit"):
+            stimulus = rows if stimulus is None else stimulus
+        elif time is None and tuple(dims) == ("time", "unit"):
+            time = rows
     check_text([str(system or "")], who=who, what="system")
     if missing == "raise" and isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise InputError(

@@ -26,6 +26,15 @@ _SIGNATURES = (
     (b"MATLAB 5.0", "mat"),
 )
 _SUFFIXES = {".npy": "npy", ".npz": "npz", ".nc": "netcdf", ".h5": "netcdf", ".csv": "csv", ".tsv": "csv"}
+_FIF = b"\0\0\0\x64\0\0\0\x1f"  # the first tag of a .fif file
+_MNE = "cs.from_object(mne.read_epochs(path)) with MNE-Python, or mne.io.read_raw(path) for what is not cut into epochs"
+_ELSEWHERE = (
+    ((".fif", ".fif.gz", ".edf", ".bdf", ".gdf", ".vhdr"), _MNE),
+    (
+        (".plx", ".pl2", ".nev", ".rhd", ".rhs", ".smr", ".smrx", ".ncs", ".nse", ".ntt", ".abf"),
+        "cs.from_object(neo.io.get_io(path).read_block()) with neo",
+    ),
+)
 _WORDS = {
     "npy": "a NumPy .npy file",
     "npz": "a zip archive (.npz)",
@@ -95,6 +104,12 @@ def signature(path: Path, *, who: str) -> str:
             else _text_or_binary(head)
         )
     said = _SUFFIXES.get(path.suffix.lower())
+    other = next((text for ends, text in _ELSEWHERE if path.name.lower().endswith(ends)), "")
+    if head.startswith(_FIF) or (other and found in ("binary", "csv", "gzip", "pickle")):
+        raise InputError(
+            f"{who}: {_show(path)} is of a kind that other packages read: {other or _MNE}.",
+            code="unknown-format",
+        )
     if found not in ("npy", "npz", "netcdf", "csv"):
         more = " Pickles are never loaded, since they can run code." if found == "pickle" else ""
         raise InputError(

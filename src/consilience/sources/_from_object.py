@@ -48,13 +48,13 @@ KINDS_OF_OBJECT = (
         what="xarray.DataArray",
         has=("dims", "coords", "assign_coords", "dtype"),
         make="consilience.sources._xarray:from_data_array",
-        options=("stimulus", "kind"),
+        options=("stimulus", "kind", "clock"),
     ),
     Kind(
         what="xarray.Dataset",
         has=("dims", "coords", "assign_coords", "data_vars"),
         make="consilience.sources._xarray:from_dataset",
-        options=("variable", "stimulus", "kind"),
+        options=("variable", "stimulus", "kind", "clock"),
     ),
     Kind(
         what="mne.Epochs",
@@ -96,6 +96,13 @@ KINDS_OF_OBJECT = (
         make="consilience.sources._pynapple:from_pynapple",
     ),
     Kind(
+        what="pandas.DataFrame",
+        has=("iloc", "columns", "index", "dtypes", "to_numpy"),
+        make="consilience.sources._pandas:from_frame",
+        options=("stimulus", "kind"),
+        lacks=("time_support",),
+    ),
+    Kind(
         what="a Sorting of SpikeInterface",
         has=("get_unit_ids", "get_unit_spike_train", "get_num_segments"),
         make="consilience.sources._spikeinterface:from_sorting",
@@ -105,7 +112,7 @@ KINDS_OF_OBJECT = (
 
 
 def from_object(thing: Any, /, *, name: str | None = None, **options: Any) -> Recording | xr.DataArray:
-    """A recording, or responses, from an object of MNE, neo, pynapple, SpikeInterface or xarray.
+    """A recording, or responses, from an object of MNE, neo, pynapple, SpikeInterface, xarray or pandas.
 
     ==================================  =======================================================================
     object                              becomes
@@ -120,7 +127,10 @@ def from_object(thing: Any, /, *, name: str | None = None, **options: Any) -> Re
     pynapple Ts, Tsd, TsdFrame,         a recording: spikes with the columns of the group, signals, intervals. A mapping
     TsGroup, IntervalSet                {name: object} is one recording of all
     SpikeInterface Sorting              a recording: spikes with the properties of units
-    xarray DataArray, Dataset           responses, if it follows the schema; (presentation, neuroid) is renamed
+    xarray DataArray, Dataset           responses, if it follows the schema; (presentation, neuroid) and time_bin are
+                                        renamed
+    pandas DataFrame                    responses: index or ``stimulus`` as ids, columns of numbers as units, others as
+                                        labels
     ==================================  =======================================================================
 
     Parameters
@@ -128,7 +138,8 @@ def from_object(thing: Any, /, *, name: str | None = None, **options: Any) -> Re
     thing : the object. It is told by its attributes, not by its class, and not changed.
     name : of the recording or system; default: what the object says.
     **options : ``segment`` (number) of neo and SpikeInterface, ``stimulus`` (a column of metadata, or a coordinate),
-        ``variable`` of a Dataset, ``kind`` of values of xarray. Of MNE ``picks``: names or types of channels, or "all";
+        ``variable`` of a Dataset, ``kind`` of values of xarray and pandas, ``clock`` of time_bin: its ticks per second
+        (1000 for milliseconds). Of MNE ``picks``: names or types of channels, or "all";
         default: data that are not marked bad, as MNE has it; what was left out is said. Of Raw
         ``reject_by_annotation=False``: spans called bad count as observed.
 

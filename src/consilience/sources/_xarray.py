@@ -8,17 +8,24 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError, UnknownNameError, nearest
-from consilience._core._params import shorten
+from consilience._core._params import check_number, shorten
 from consilience._responses import check_rdm_data, check_responses, is_rdm_data, responses
 
 __all__ = ["from_data_array", "from_dataset"]
 
 _AXES = {"presentation": "trial", "neuroid": "unit", "channel": "unit", "neuron": "unit"}
+_SECONDS = 10.0  # times of bins up to which they are taken to be in seconds, where nothing says so
 _IDS = ("stimulus", "stimulus_id", "image_id", "object_id")
 
 
 def from_dataset(
-    thing: Any, *, who: str, variable: str | None = None, stimulus: str | None = None, kind: str | None = None
+    thing: Any,
+    *,
+    who: str,
+    variable: str | None = None,
+    stimulus: str | None = None,
+    kind: str | None = None,
+    clock: float | None = None,
 ) -> xr.DataArray:
     """The one variable of a Dataset, or the one that is named."""
     names = [str(name) for name in thing.data_vars]
@@ -29,11 +36,16 @@ def from_dataset(
             f"{who}: the Dataset has {what}; give variable=.{nearest(variable or '', names)}",
             code="which-member",
         )
-    return from_data_array(thing[chosen], who=who, stimulus=stimulus, kind=kind)
+    return from_data_array(thing[chosen], who=who, stimulus=stimulus, kind=kind, clock=clock)
 
 
 def from_data_array(
-    thing: Any, *, who: str, stimulus: str | None = None, kind: str | None = None
+    thing: Any,
+    *,
+    who: str,
+    stimulus: str | None = None,
+    kind: str | None = None,
+    clock: float | None = None,
 ) -> xr.DataArray:
     """Responses (or RDM data) of a DataArray: axes renamed and put in order, a MultiIndex made plain labels."""
     if is_rdm_data(thing):
@@ -48,6 +60,8 @@ def from_data_array(
     plain = plain.rename(names)
     if "time_bin" in plain.dims and plain.sizes["time_bin"] == 1:
         plain = plain.isel(time_bin=0, drop=True)
+    if "time_bin" in plain.dims and "time" not in plain.dims:
+        plain = _timed(plain, clock, who)
     order = next(
         (
             d
@@ -67,6 +81,33 @@ def from_data_array(
             plain if kind is None else plain.assign_attrs(kind=kind), who=who, name="the DataArray"
         )
     return _with_ids(plain, order, stimulus, kind, who)
+
+
+def _timed(plain: xr.DataArray, clock: float | None, who: str) -> xr.DataArray:
+    """``time_bin`` as ``time``: the centres of bins, in seconds by ``clock`` ticks per second."""
+    here = {str(name): coord for name, coord in plain.coords.items() if coord.dims == ("time_bin",)}
+    ends = [here[name] for name in ("time_bin_start", "time_bin_end") if name in here]
+    of = ends if len(ends) == 2 else [here["time_bin"]] if "time_bin" in here else []
+    if not of or any(coord.dtype.kind not in "iuf" for coord in of):
+        raise InputError(
+            f"{who}: the axis time_bin has no times (time_bin, or time_bin_start and time_bin_end, as numbers); give "
+            "it a coordinate.",
+            code="bad-time",
+        )
+    ticks = np.mean([coord.values.astype(np.float64) for coord in of], axis=0)
+    said = {"ms": 1000.0, "milliseconds": 1000.0, "s": 1.0, "seconds": 1.0}
+    if clock is None:
+        clock = said.get(str(of[0].attrs.get("units", of[0].attrs.get("unit", ""))).lower())
+    if clock is None:
+        if not float(np.abs(ticks).max()) <= _SECONDS:
+            raise InputError(
+                f"{who}: time_bin goes from {ticks.min():g} to {ticks.max():g}; give clock=, its ticks per second: "
+                "1000 for milliseconds, 1 for seconds.",
+                code="rate-needed",
+            )
+        clock = 1.0
+    clock = check_number(clock, name="clock", who=who, low=0.0)
+    return plain.drop_vars(list(here)).rename(time_bin="time").assign_coords(time=ticks / clock)
 
 
 def _with_ids(

@@ -108,7 +108,7 @@ def _doubts(recording: Recording) -> Iterator[Caution]:
         )
     yield from _doubles(spikes, (step == 0) & within, names)
     for entry in doubt_twins(times, spikes.splits, names, least=_FEW):
-        yield Caution(entry.code, f"{entry.text[0].upper()}{entry.text[1:]}.")
+        yield Caution("duplicated-units", f"{entry.text[0].upper()}{entry.text[1:]}.")
 
 
 def _doubles(spikes: SpikeTrains, double: np.ndarray, names: np.ndarray) -> Iterator[Caution]:

@@ -220,3 +220,27 @@ def test_noise_is_counted_among_the_units_chosen(folder):
     rec = read(folder, units=[3, 8])
     assert [c.message for c in rec.cautions] == ["1 of the 2 units read are labelled noise."]
     assert cs.read(folder, units=[3, 7]).cautions == ()
+
+
+def test_clusters_below_0_are_no_units(folder):
+    owner = np.load(folder / "spike_clusters.npy")
+    np.save(folder / "spike_clusters.npy", np.where(owner == 7, -1, owner))
+    with pytest.warns(cs.ConsilienceWarning) as seen:
+        rec = cs.read(folder)
+    assert rec.unit_names.tolist() == [3, 8]
+    assert [c.code for c in rec.cautions] == ["unassigned-spikes", "noise-units"]
+    assert "2 of 9 spikes" in str(seen[0].message)
+    amplitude = np.load(folder / "amplitudes.npy")[:, 0]
+    np.testing.assert_allclose(rec.units["amplitude"], [amplitude[owner == c].mean() for c in (3, 8)])
+    np.save(folder / "spike_clusters.npy", np.full(owner.size, -1))
+    with pytest.raises(cs.InputError, match="so there is no unit"):
+        cs.read(folder)
+
+
+def test_two_rows_of_one_cluster(folder):
+    group = folder / "cluster_group.tsv"
+    group.write_text("cluster_id\tgroup\n3\tgood\n3\tgood\n8\tnoise\n99\tgood\n99\tmua\n")
+    assert [c.code for c in read(folder).cautions] == ["noise-units"]  # they agree, or have no spike
+    group.write_text("cluster_id\tgroup\n3\tmua\n3\tgood\n8\tnoise\n")
+    with pytest.warns(cs.ConsilienceWarning, match=r"rows-contradict.*3 \('group': 'mua and good'\)"):
+        assert cs.read(folder, quality="good").unit_names.tolist() == [3]

@@ -36,7 +36,8 @@ def read_phy(
 
     Read are spike_times.npy (samples), spike_clusters.npy (else spike_templates.npy), amplitudes.npy, and every
     cluster_*.tsv (cluster_info.tsv, cluster_group.tsv, cluster_KSLabel.tsv, ...), whose columns become the unit table.
-    Clusters without a spike are left out. Raw data and templates are not read.
+    Clusters without a spike are left out, and so are spikes of clusters below 0, which is said. Raw data and templates
+    are not read.
 
     Parameters
     ----------
@@ -55,19 +56,37 @@ def read_phy(
             code="bad-splits",
         )
     per_second = _rate(path, rate, who)
+    said: list[Caution] = []
+    mine = owner >= 0
+    if not mine.all():
+        if not mine.any():
+            raise InputError(
+                f"{who}: all clusters of {owner_name} are below 0, so there is no unit.", code="too-few"
+            )
+        said.append(
+            Caution(
+                "unassigned-spikes",
+                f"{int((~mine).sum())} of {mine.size} spikes are of clusters below 0, which sorters give to spikes of "
+                "no unit, and were left out.",
+                "Give these clusters a number of 0 or more if they are units.",
+            )
+        )
+    samples, owner = samples[mine], owner[mine]
     units, place = np.unique(owner, return_inverse=True)
     counts = np.bincount(place, minlength=units.size)
     table: dict[str, np.ndarray] = {"unit": units.astype(np.int64)}
     if (path / "amplitudes.npy").is_file():
         amplitudes = read_npy(check_file(path / "amplitudes.npy", who=who), who=who).values
-        if amplitudes.size != samples.size or amplitudes.dtype.kind not in "iuf":
+        if amplitudes.size != mine.size or amplitudes.dtype.kind not in "iuf":
             raise InputError(
-                f"{who}: amplitudes.npy has {amplitudes.size} entries for {samples.size} spikes.",
+                f"{who}: amplitudes.npy has {amplitudes.size} entries for {mine.size} spikes.",
                 code="bad-splits",
             )
-        sums = np.bincount(place, weights=amplitudes.reshape(-1).astype(np.float64), minlength=units.size)
+        sums = np.bincount(
+            place, weights=amplitudes.reshape(-1)[mine].astype(np.float64), minlength=units.size
+        )
         table["amplitude"] = sums / counts
-    table |= _cluster_tables(path, units, who)
+    table |= _cluster_tables(path, units, said, who)
     table["quality"] = _quality(table, units.size)
     keep, cautions = _kept(table["quality"], quality, who)
     order = np.argsort(place, kind="stable")  # by unit, in the order of the file
@@ -82,7 +101,7 @@ def read_phy(
             if name != "quality" or (table["quality"] != "").any()
         },
         attrs={"sample_rate": per_second, "source": "Phy / Kilosort"},
-        cautions=cautions,
+        cautions=(*said, *cautions),
     )
 
 
@@ -154,8 +173,9 @@ def _whole(path: Path, name: str, who: str) -> np.ndarray:
     return flat
 
 
-def _cluster_tables(path: Path, units: np.ndarray, who: str) -> dict[str, np.ndarray]:
-    """The columns of every cluster_*.tsv (.csv), one entry per unit; those a file lacks are NaN or empty."""
+def _cluster_tables(path: Path, units: np.ndarray, said: list[Caution], who: str) -> dict[str, np.ndarray]:
+    """The columns of every cluster_*.tsv (.csv), one entry per unit; those a file lacks are NaN or empty. What is
+    doubtful is added to ``said``."""
     found: dict[str, np.ndarray] = {}
     files = sorted({*path.glob("cluster_*.tsv"), *path.glob("cluster_*.csv")}, key=lambda p: p.name)
     # cluster_info last: Phy writes it of the others, and what is saved by hand later stands in those
@@ -169,6 +189,7 @@ def _cluster_tables(path: Path, units: np.ndarray, who: str) -> dict[str, np.nda
                 f"{who}: {show(file)} has no column cluster_id of whole numbers.{nearest('cluster_id', columns)}",
                 code="bad-csv",
             )
+        said += _contradictions(columns, key, units, show(Path(file.name)))
         rows = {int(entry): i for i, entry in enumerate(columns[key].tolist())}
         index = np.array([rows.get(int(unit), -1) for unit in units.tolist()])
         for name, entries in columns.items():
@@ -176,6 +197,28 @@ def _cluster_tables(path: Path, units: np.ndarray, who: str) -> dict[str, np.nda
                 continue
             found[name] = _at(entries, index)
     return found
+
+
+def _contradictions(columns: dict[str, np.ndarray], key: str, units: np.ndarray, name: str) -> list[Caution]:
+    """Clusters that have several rows which do not say the same."""
+    known, number, count = np.unique(columns[key], return_inverse=True, return_counts=True)
+    differ = [
+        f"{cluster} ({shorten(column, 30)}: {shorten(' and '.join(dict.fromkeys(map(str, said.tolist()))), 60)})"
+        for place in np.flatnonzero((count > 1) & np.isin(known, units)).tolist()
+        for cluster, rows in [(known[place], number == place)]
+        for column, said in ((c, entries[rows]) for c, entries in columns.items() if c != key)
+        if len(set(map(str, said.tolist()))) > 1
+    ]
+    if not differ:
+        return []
+    return [
+        Caution(
+            "rows-contradict",
+            f"{name} has several rows of one cluster that do not say the same: {', '.join(differ[:3])}; the last was "
+            "taken.",
+            "Leave one row for each cluster.",
+        )
+    ]
 
 
 def _at(entries: np.ndarray, index: np.ndarray) -> np.ndarray:

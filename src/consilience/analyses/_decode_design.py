@@ -225,7 +225,7 @@ def from_trials(
     stimulus = np.unique(data["stimulus"].values, return_inverse=True)[1]
     doubt_order(x, target, drawn, stimulus, run, constant=constant)
     doubt_copies(
-        x,
+        (x,),
         splits,
         what="trials",
         of="responses",

@@ -21,6 +21,7 @@ from consilience.stats._neighbours import alike_beyond
 __all__ = ["constant_within", "depends_on", "doubt_order", "exchanged", "relabeller"]
 
 _FEWEST = 20  # rows in whose order a drift is looked for
+_VALUES = 200_000  # of which it is looked for
 
 
 def constant_within(owner: np.ndarray, key: np.ndarray) -> bool:
@@ -101,7 +102,7 @@ def doubt_order(
     p, alike = neighbours_alike(y, np.zeros(len(y), np.int64))
     if p > 0.005:
         return
-    each = each[:, :: max(1, each.shape[1] * len(each) // 1_000_000)]
+    each = each[:, :: max(1, each.shape[1] * len(each) // _VALUES)]
     p, beside = alike_beyond(each, y)
     if p > 0.005:
         return  # rows that were only sorted by the target

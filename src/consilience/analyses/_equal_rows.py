@@ -11,19 +11,20 @@ __all__ = ["doubt_copies", "equal_rows"]
 _CONTINUOUS = 0.9  # share of values, the commonest of each unit aside, that no other row has
 
 
-def equal_rows(x: np.ndarray) -> np.ndarray | None:
-    """(n,) int, equal for rows (n, p) that are equal to the last bit and cannot be so by chance; -1 for rows that have
-    no copy. None where there are none, or where values are few (counts, rates of counts, labels as numbers), so that
-    rows may be equal by chance.
+def equal_rows(*parts: np.ndarray) -> np.ndarray | None:
+    """(n,) int, equal for rows that are equal in all parts (n, ...) to the last bit and cannot be so by chance; -1 for
+    rows that have no copy. None where there are none, or where values are few (counts, rates of counts, labels as
+    numbers), so that rows may be equal by chance.
     """
-    flat = np.ascontiguousarray(x).reshape(len(x), -1)
-    if flat.shape[1] < 2:
+    if sum(part[0].size for part in parts) < 2:
         return None
-    codes = np.unique([hash(row.tobytes()) for row in flat], return_inverse=True)[1].reshape(-1)
+    hashes = [hash(tuple(row.tobytes() for row in rows)) for rows in zip(*parts)]
+    codes = np.unique(hashes, return_inverse=True)[1].reshape(-1)
     first = np.unique(codes, return_index=True)[1]
-    if first.size == len(flat):
+    if first.size == codes.size:
         return None
-    few = flat[np.sort(first)][:, :: -(-flat.shape[1] // 100)]
+    flat = [part.reshape(len(part), -1) for part in parts]
+    few = np.concatenate([rows[:, :: -(-rows.shape[1] // 100)][np.sort(first)] for rows in flat], axis=1)
     unlike = total = 0
     own = np.zeros(len(few), bool)
     for column in few.T:
@@ -44,10 +45,15 @@ def equal_rows(x: np.ndarray) -> np.ndarray | None:
 
 
 def doubt_copies(
-    x: np.ndarray, splits: list[tuple[np.ndarray, np.ndarray]], *, what: str, of: str, remedy: str
+    parts: tuple[np.ndarray, ...],
+    splits: list[tuple[np.ndarray, np.ndarray]],
+    *,
+    what: str,
+    of: str,
+    remedy: str,
 ) -> bool:
     """Warns where copies of test rows are in the training set of their fold; did it?"""
-    codes = equal_rows(x)
+    codes = equal_rows(*parts)
     if codes is None:
         return False
     met = np.zeros(len(codes), bool)

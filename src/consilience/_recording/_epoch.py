@@ -97,8 +97,9 @@ def epoch(
     valid[bad] = False
     if source is None:
         cautions += unsaid_doubts(recording)
-        if all(caution.code != "not-seconds" for caution in cautions):
-            cautions += doubt_trials(recording, on, found.name, values, valid, high - low)
+        known_codes = {caution.code for caution in (*recording.cautions, *cautions)}
+        doubts = doubt_trials(recording, on, found.name, values, valid, high - low)
+        cautions += [caution for caution in doubts if caution.code not in known_codes]
     if not valid.all():
         values[~valid] = np.nan
     if ids is None:

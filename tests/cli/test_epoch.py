@@ -13,7 +13,7 @@ def folder(tmp_path):
     rng = np.random.default_rng(0)
     path = tmp_path / "phy"
     path.mkdir()
-    samples = np.sort(rng.integers(0, 40_000, size=900))
+    samples = np.sort(rng.choice(40_000, size=900, replace=False))
     np.save(path / "spike_times.npy", samples)
     np.save(path / "spike_clusters.npy", rng.integers(0, 2, size=900))
     (path / "params.py").write_text("sample_rate = 1000.\ndat_path = 'x.dat'\n")

@@ -19,8 +19,6 @@ __all__ = ["HeldOutValues", "ValueScore", "Values"]
 
 _NUMBERS = 20_000_000  # of relabelled targets at a time
 
-_NUMBERS = 20_000_000  # of relabelled targets at a time
-
 
 @dataclass(frozen=True)
 class ValueScore:
@@ -42,7 +40,6 @@ class _Stepped(_Any):
     def __init__(self, model: Any, x: np.ndarray, clock: np.ndarray) -> None:
         super().__init__(model, x, None)
         self.clock = clock
-        self.joint = not getattr(model, "separate_targets", False)
         self.joint = not getattr(model, "separate_targets", False)
 
     def _solve(self, y: np.ndarray) -> Solution:

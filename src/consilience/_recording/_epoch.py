@@ -98,7 +98,7 @@ def epoch(
     if source is None:
         cautions += unsaid_doubts(recording)
         known_codes = {caution.code for caution in (*recording.cautions, *cautions)}
-        doubts = doubt_trials(recording, on, found.name, values, valid, high - low)
+        doubts = doubt_trials(recording, on, found.name, values, high - low)
         cautions += [caution for caution in doubts if caution.code not in known_codes]
     if not valid.all():
         values[~valid] = np.nan

@@ -86,23 +86,32 @@ def separated(x: np.ndarray, mean: np.ndarray, fitted: Any, options: Any) -> np.
     out = np.zeros((p, t), dtype=bool)
     if options.name not in DISCRETE:
         return out
-    z = np.ones((len(x), p + options.intercept))
-    z[:, :p] = x - mean
-    eta = z[:, :p] @ fitted.coef + fitted.constant
+    ends = _ends(x, fitted.coef.astype(x.dtype)) - mean @ fitted.coef + fitted.constant
     with np.errstate(over="ignore"):
-        mu = options.observation(fitted.dispersion).mean(eta)
-    rarest = mu.min(axis=0)
-    if options.name == "bernoulli":
-        rarest = np.minimum(rarest, 1 - mu.max(axis=0))
+        low, high = options.observation(fitted.dispersion).mean(ends)
+    rarest = np.minimum(low, 1 - high) if options.name == "bernoulli" else low
     wanted = np.flatnonzero((rarest * len(x) < _RARE) & fitted.coef.any(axis=0))
     if not wanted.size:
         return out
+    z = np.ones((len(x), p + options.intercept))
+    z[:, :p] = x - mean
+    eta = z[:, :p] @ fitted.coef + fitted.constant
     axes, each = _axes(z), np.eye(p)
     for u in wanted:
         weight = options.observation(fitted.dispersion[u]).weight(eta[:, [u]])
         hessian = (z * weight).T @ z / len(z)
         out[:, u] = _unbounded(z, eta[:, u], hessian, axes, options, fitted.dispersion[u], each)
     return out
+
+
+def _ends(x: np.ndarray, coef: np.ndarray) -> np.ndarray:
+    """(2, t) the least and the largest of x coef; by blocks of rows, in the precision of x."""
+    found = []
+    for start in range(0, len(x), _ROWS):
+        part = x[start : start + _ROWS] @ coef
+        found.append((part.min(axis=0), part.max(axis=0)))
+    low, high = zip(*found)
+    return np.stack([np.min(low, axis=0), np.max(high, axis=0)]).astype(np.float64)
 
 
 def _axes(z: np.ndarray) -> np.ndarray:

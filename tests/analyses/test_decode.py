@@ -949,3 +949,14 @@ def test_targets_too_large_to_square_are_refused():
     for scale in (1e200, 1e-200):
         with pytest.raises(cs.InputError, match=r"largest value of the target is .* cannot hold"):
             cs.decode(data, rng.normal(size=n) * scale, **NONE)
+
+
+def test_rows_that_are_silent_or_nearly_so_are_no_copies():
+    from consilience.analyses._equal_rows import equal_rows
+
+    rng = np.random.default_rng(0)
+    assert all(equal_rows(2.0 * (rng.random((60, 3)) < 0.1)) is None for _ in range(20))
+    once = np.zeros((60, 3))
+    once[3] = rng.normal(size=3)
+    assert equal_rows(once) is None
+    assert (equal_rows(np.repeat(rng.normal(size=(20, 2)), 3, axis=0)) >= 0).all()

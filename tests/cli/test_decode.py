@@ -107,6 +107,10 @@ def test_units_recorded_apart_are_joined(call, files):
     one = ("decode", "all.npy", "--ids", "object.txt", "--repeat", "count", "--target", "object")
     one += ("--label", "site=site.txt", "--label", "object=object.txt")
     assert "2 units" in call(*one, "--session", "site", "--n-draws", 2, *QUICK).out
+    with open("place.txt", "w", encoding="utf-8") as file:
+        file.write("\n".join(np.tile(["up", "up", "down", "down"], 10)))
+    beside = ("--label", "place=place.txt", "--by", "place")
+    assert "2 classes" in call(*one, *beside, "--session", "site", "--n-draws", 2, *QUICK).out
     refused(call(*one, "--by", "object", *QUICK), "recorded apart")
     refused(call(*one, "--session", "site", "--by", "objct", *QUICK), "Did you mean 'object'")
     refused(call(*told, "--session", "object", *QUICK), "give one file")

@@ -71,7 +71,8 @@ def command(
             from consilience._responses import pseudo_population
 
             joined = systems if session is None else next(iter(systems.values()))
-            first = pseudo_population(joined, by=list(by) or [str(target)], session=session)
+            named = list(dict.fromkeys([*by, str(target)]))  # conditions: the target, and labels beside it
+            first = pseudo_population(joined, by=named, session=session)
             for option in ("train_on", "test_on"):
                 if option in keyword:
                     keyword[option] = _values(first.labels, keyword[option])

@@ -36,8 +36,8 @@ def model_given(text: str) -> Any:
         key, equals, value = (part.strip() for part in entry.partition("="))
         if not (equals and key and value):
             raise click.UsageError(
-                "--model must be NAME or NAME:OPTION=VALUE,..., such as GLM:observation=bernoulli,alpha=0.1; got "
-                f"{clean(text, 100)}."
+                "--model must be NAME or NAME:OPTION=VALUE,..., such as GLM:observation=bernoulli,alpha=0.1, with the "
+                f"values of a list joined by +, such as WienerFilter:lags=0+1+2; got {clean(text, 100)}."
             )
         if key in options:
             raise click.UsageError(f"--model {clean(text, 100)}: {clean(key, 40)} is given twice.")

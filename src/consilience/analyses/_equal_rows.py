@@ -26,20 +26,22 @@ def equal_rows(*parts: np.ndarray) -> np.ndarray | None:
     flat = [part.reshape(len(part), -1) for part in parts]
     few = np.concatenate([rows[:, :: -(-rows.shape[1] // 100)][np.sort(first)] for rows in flat], axis=1)
     unlike = total = 0
-    own = np.zeros(len(few), bool)
+    own = np.zeros(len(few), np.int64)
     for column in few.T:
         _, at, count = np.unique(column, return_inverse=True, return_counts=True)
         common = count.argmax() if count.max() > 1 else -1
         at = at.reshape(-1)
         aside = at == common
         single = (count[at] == 1) & ~aside
-        own |= single
+        own += single
         unlike += int(single.sum())
         total += int((~aside).sum())
     if unlike < _CONTINUOUS * max(total, 1):
         return None
     specific = np.zeros(int(codes.max()) + 1, bool)
-    specific[codes[np.sort(first)]] = own
+    specific[codes[np.sort(first)]] = own > 1  # one value alone tells few patterns of silence apart
+    silent = np.all([rows.min(axis=1) == rows.max(axis=1) for rows in flat], axis=0)  # one value throughout
+    specific[codes[silent]] = False
     copied = (np.bincount(codes) > 1) & specific
     return np.where(copied[codes], codes, -1) if copied.any() else None
 

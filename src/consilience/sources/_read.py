@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import Caution, InputError, cautions_to_json, warn
+from consilience._core._errors import Caution, InputError, cautions_from_json, cautions_to_json, warn
 from consilience._core._memory import computed, is_lazy
 from consilience._core._params import shorten
 from consilience._responses import KINDS, rdm_data, recorded_cautions, responses
@@ -202,12 +202,32 @@ def read_array(
         stored = _stored_labels(raw, data, [*(labels or {}), "repeat", "valid"])
         if subject is not None and "trial" in data.dims:
             stored["subject"] = ("trial", np.full(data.sizes["trial"], subject))
-        return _recorded(data.assign_coords(stored), doubts)
+        data = data.assign_coords(stored)
+        attributes, before = _stored_attributes(raw)
+        data.attrs = attributes | data.attrs
+        return _recorded(data, [*doubts, *before])
     except InputError as error:
         text = str(error)
         for prefix in ("cs.responses: ", "cs.rdm_data: "):
             text = text.removeprefix(prefix)
         raise InputError(f"{who}: {text}", code=error.code) from None
+
+
+_ATTRIBUTES = ("bin", "reduce", "time_units", "recording", "unit", "smoothing", "baseline", "units_chosen")
+
+
+def _stored_attributes(raw: Raw) -> tuple[dict[str, Any], tuple[Caution, ...]]:
+    """What responses say of how they were made, and what was said then."""
+    known = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in raw.attrs.items()
+        if name in _ATTRIBUTES and isinstance(value, (str, int, float, np.number))
+    }
+    try:
+        said = cautions_from_json(raw.attrs.get(WARNINGS, ""))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        said = ()  # of another program
+    return known, said
 
 
 def _stored_labels(raw: Raw, data: xr.DataArray, others: Sequence[str]) -> dict[str, tuple[str, np.ndarray]]:

@@ -43,7 +43,11 @@ def check_decode(body: Node, values: dict[str, Any], systems: Mapping[str, Syste
             code="bad-system",
         )
     if apart:
-        values.setdefault("by", (values["target"],))
+        given = values.get("by", ())
+        named = [given] if isinstance(given, str) else list(given)
+        values["by"] = tuple(
+            dict.fromkeys([*named, values["target"]])
+        )  # conditions: the target, and labels beside it
     return {}
 
 

@@ -401,6 +401,66 @@ def test_data_frames():
         cs.from_object(frame[["image"]])
 
 
+def test_columns_of_labels_are_not_taken_as_units():
+    """A target among the columns would be decoded from itself."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    neurons = [f"n{i}" for i in range(3)]
+    frame = pd.DataFrame(rng.normal(size=(6, 3)), columns=neurons)
+    frame["image"], frame["Trial"], frame["cat"], frame["rt"] = (
+        list("aabbcc"),
+        range(6),
+        [0, 1] * 3,
+        rng.random(6),
+    )
+    with pytest.warns(cs.ConsilienceWarning, match="columns-as-labels.*: Trial, cat, rt ") as seen:
+        data = cs.from_object(frame, stimulus="image")
+    assert len(seen) == 1
+    assert data["unit"].values.tolist() == neurons
+    assert data["cat"].values.tolist() == [0, 1] * 3
+    with pytest.warns(cs.ConsilienceWarning, match="renamed-label.*time is now trial_time"):
+        timed = cs.from_object(frame.assign(time=range(6)), stimulus="image", units=neurons)
+    assert timed["trial_time"].values.tolist() == list(range(6))
+    assert "columns-as-labels" in data.attrs["consilience_warnings"]
+    data = cs.from_object(frame, stimulus="image", units=["n1", "cat"])
+    assert data["unit"].values.tolist() == ["n1", "cat"]
+    assert data["n0"].dims == ("trial",)
+    data = cs.from_object(frame, stimulus="image", labels=["Trial", "cat"], repeat=[0, 1, 0, 1, 4, 5])
+    assert data["unit"].values.tolist() == [*neurons, "rt"]
+    assert data["repeat"].values.tolist() == [0, 1, 0, 1, 4, 5]
+    data = cs.from_object(frame, stimulus="image", units=neurons, labels="cat")
+    assert "Trial" not in data.coords
+    assert cs.from_object(frame, stimulus="image", labels=[]).sizes["unit"] == 6
+    frame.loc[2, "n1"] = np.nan
+    with pytest.raises(cs.InputError, match=r"cs.from_object: 1 value .*pass missing='omit'"):
+        cs.from_object(frame, stimulus="image", units=neurons)
+    with pytest.warns(cs.ConsilienceWarning, match="trials-omitted"):
+        data = cs.from_object(frame, stimulus="image", units=neurons, missing="omit")
+    assert data["cat"].values.tolist() == [0, 1, 1, 0, 1]
+    with pytest.raises(cs.InputError, match=r"units names 'n9', which is no column"):
+        cs.from_object(frame, units=["n9"])
+    with pytest.raises(cs.InputError, match="units= must name columns of numbers, got image"):
+        cs.from_object(frame, units=["image"])
+    with pytest.raises(cs.InputError, match="image cannot be units"):
+        cs.from_object(frame, stimulus="image", units=["image"])
+
+
+def test_columns_of_counts_stay_units():
+    pd = pytest.importorskip("pandas")
+    own = pd.DataFrame({"a": pd.array([1.5, 2.5], dtype="Float64"), "b": pd.array([1, 0], dtype="Int64")})
+    own["go"] = [True, False]
+    with pytest.warns(cs.ConsilienceWarning, match="made-up-ids"):
+        assert cs.from_object(own, units=["b", "go"]).values.tolist() == [[1, 1], [0, 0]]
+    frame = pd.DataFrame(np.arange(12).reshape(4, 3), index=list("abcd"), columns=["n0", "n1", "run"])
+    with pytest.warns(cs.ConsilienceWarning, match=r"columns-as-labels.*Units: n0, n1\."):
+        assert cs.from_object(frame, kind="count")["unit"].values.tolist() == ["n0", "n1"]
+    frame = frame.drop(columns="run").assign(speed=[0.5, 1.5, 2.5, 3.5])
+    with pytest.warns(cs.ConsilienceWarning, match="columns-as-labels.*: speed"):
+        assert cs.from_object(frame, kind="count")["unit"].values.tolist() == ["n0", "n1"]
+    with pytest.raises(cs.InputError, match=r"no column .* that is not a label \(run, rt\); units="):
+        cs.from_object(pd.DataFrame({"run": [1, 2], "rt": [0.1, 0.2]}))
+
+
 def test_responses_pass_and_other_arrays_are_refused():
     made = cs.responses(np.eye(3), stimulus=list("abc"), kind="count")
     xr.testing.assert_identical(cs.from_object(made), made)

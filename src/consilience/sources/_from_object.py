@@ -99,7 +99,7 @@ KINDS_OF_OBJECT = (
         what="pandas.DataFrame",
         has=("iloc", "columns", "index", "dtypes", "to_numpy"),
         make="consilience.sources._pandas:from_frame",
-        options=("stimulus", "kind"),
+        options=("stimulus", "kind", "units", "labels", "repeat", "missing"),
         lacks=("time_support",),
     ),
     Kind(
@@ -130,7 +130,9 @@ def from_object(thing: Any, /, *, name: str | None = None, **options: Any) -> Re
     xarray DataArray, Dataset           responses, if it follows the schema; (presentation, neuroid) and time_bin are
                                         renamed
     pandas DataFrame                    responses: index or ``stimulus`` as ids, columns of numbers as units, others as
-                                        labels
+                                        labels. Whole numbers beside columns with fractions (with ``kind="count"``
+                                        those with fractions), and columns called trial, category, rt and the like, are
+                                        taken as labels, and that is said; ``units`` and ``labels`` decide
     ==================================  =======================================================================
 
     Parameters
@@ -139,8 +141,10 @@ def from_object(thing: Any, /, *, name: str | None = None, **options: Any) -> Re
     name : of the recording or system; default: what the object says.
     **options : ``segment`` (number) of neo and SpikeInterface, ``stimulus`` (a column of metadata, or a coordinate),
         ``variable`` of a Dataset, ``kind`` of values of xarray and pandas, ``clock`` of time_bin: its ticks per second
-        (1000 for milliseconds). Of MNE ``picks``: names or types of channels, or "all";
-        default: data that are not marked bad, as MNE has it; what was left out is said. Of Raw
+        (1000 for milliseconds). Of pandas ``units``: names of the columns that are units, all others are labels; or
+        ``labels``: names of those that are labels, the other columns of numbers are units; with both, columns in
+        neither are left out; ``repeat`` and ``missing`` as `cs.responses` takes them. Of MNE ``picks``: names or types
+        of channels, or "all"; default: data that are not marked bad, as MNE has it; what was left out is said. Of Raw
         ``reject_by_annotation=False``: spans called bad count as observed.
 
     Raises

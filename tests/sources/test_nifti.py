@@ -331,6 +331,24 @@ def test_estimates_of_trials(tmp_path, volumes, mask):
         cs.read(path, ids=ids, tr=2.0)
 
 
+def test_masks_that_are_arrays_and_volumes_that_are_lost(tmp_path, volumes, mask):
+    values, ids = volumes.astype("f4"), list(range(20))
+    path = write(tmp_path / "beta.nii", values)
+    for options in ({}, {"ids": ids}):
+        with pytest.raises(
+            cs.InputError, match=r"mask must be the path .*got ndarray of shape \(4, 5, 3\)"
+        ) as caught:
+            cs.read(path, mask=mask, **options)
+        assert caught.value.code == "bad-mask"
+    values[..., 7] = np.nan
+    write(path, values)
+    with pytest.raises(
+        cs.InputError, match=r"1 of 20 volumes .*\(volume 7, counted from 0.*leave the entry out"
+    ) as caught:
+        cs.read(path, ids=ids)
+    assert caught.value.code == "nan-values"
+
+
 def test_inspect_points_to_ids(tmp_path, volumes):
     path = write(tmp_path / "beta.nii", volumes)
     _, findings = look_into(path)

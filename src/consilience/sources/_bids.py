@@ -15,7 +15,7 @@ from consilience._core._errors import Caution, InputError, UnknownNameError, nea
 from consilience._core._params import shorten
 from consilience.sources._columns import read_columns, table_of_times
 from consilience.sources._files import show
-from consilience.sources._nifti import Volumes, check_grid, load_mask, load_volumes, voxel_signal
+from consilience.sources._nifti import Volumes, check_grid, load_mask, load_volumes, mask_file, voxel_signal
 from consilience.sources._parts import Parts, TableParts
 
 __all__ = ["is_bids", "read_bids"]
@@ -167,8 +167,9 @@ def _chosen(every: list[tuple[Path, dict[str, str]]], entity: str, wanted: str |
 def _runs(every: list[tuple[Path, dict[str, str]]], mask: Any, tr: float | None, who: str) -> list[Volumes]:
     """The volumes of every run, of the voxels that all have."""
     inside = grid = None
-    if mask is not None:
-        inside, grid = load_mask(Path(mask), who=who)
+    given = mask_file(mask, who=who)
+    if given is not None:
+        inside, grid = load_mask(given, who=who)
     else:
         for file, found in every:
             own = _brain_mask(file, found)

@@ -19,7 +19,16 @@ from consilience.sources._files import check_file, show
 from consilience.sources._nifti_header import Image, open_image
 from consilience.sources._parts import Parts, SignalParts, TableParts
 
-__all__ = ["Volumes", "check_grid", "load_mask", "load_volumes", "read_nifti", "sidecar_of", "voxel_signal"]
+__all__ = [
+    "Volumes",
+    "check_grid",
+    "load_mask",
+    "load_volumes",
+    "mask_file",
+    "read_nifti",
+    "sidecar_of",
+    "voxel_signal",
+]
 
 _PLACES = 1e-3  # mm by which two affines may differ
 _TEXT_SIDECAR = 1 << 22
@@ -81,7 +90,7 @@ def read_nifti(
             "stimulus id of each volume.",
             code="bad-parameter",
         )
-    volumes = load_volumes(path, mask=None if mask is None else Path(mask), tr=tr, who=who)
+    volumes = load_volumes(path, mask=mask_file(mask, who=who), tr=tr, who=who)
     tables = {}
     if events is not None:
         rows = read_columns(check_file(events, who=who), who=who)
@@ -111,6 +120,19 @@ def voxel_signal(volumes: Volumes, time: np.ndarray) -> SignalParts:
             **{name: index[:, n] for n, name in enumerate("ijk")},
             **{name: places[:, n] for n, name in enumerate("xyz")},
         },
+    )
+
+
+def mask_file(mask: Any, *, who: str) -> Path | None:
+    """The path of a mask; an array says nothing of its grid."""
+    if mask is None or isinstance(mask, (str, os.PathLike)):
+        return None if mask is None else Path(mask)
+    shape = getattr(mask, "shape", None)
+    got = type(mask).__name__ + (f" of shape {tuple(shape)}" if shape is not None else "")
+    raise InputError(
+        f"{who}: mask must be the path of a NIfTI file, whose affine says where its voxels are, got {got}; write it "
+        "to a file with the affine of the data.",
+        code="bad-mask",
     )
 
 
@@ -160,7 +182,9 @@ def load_volumes(
     values = np.empty((shape[3], len(index)), dtype=np.float32)
     for t in range(shape[3]):
         values[t] = stored[..., t][inside].astype(np.float64) * image.slope + image.inter
-    known = np.isfinite(values).all(axis=0)
+    finite = np.isfinite(values)
+    _check_no_lost_volume(finite, path, who)
+    known = finite.all(axis=0)
     changing = known & (values != values[:1]).any(axis=0)
     if not changing.any():
         raise InputError(
@@ -182,6 +206,21 @@ def load_volumes(
         shape=shape[:3],
         tr=step,
         cautions=tuple(cautions),
+    )
+
+
+def _check_no_lost_volume(finite: np.ndarray, path: Path, who: str) -> None:
+    """Refuses volumes without any finite value among others: they would take every voxel with them."""
+    lost = np.flatnonzero(~finite.any(axis=1)).tolist()
+    if not 0 < len(lost) < len(finite):
+        return
+    which = f"volume{'s' * (len(lost) > 1)} {', '.join(map(str, lost[:6]))}{', ...' * (len(lost) > 6)}"
+    raise InputError(
+        f"{who}: {show(path)} has {len(lost)} of {len(finite)} volumes without a finite value ({which}, counted from "
+        "0; NaN or infinite in all voxels read). Find out why; estimates of trials: write the file without "
+        f"{'it' if len(lost) == 1 else 'them'}, and leave the entry out of ids=; a time series: fill "
+        f"{'it' if len(lost) == 1 else 'them'}, as the place in time counts.",
+        code="nan-values",
     )
 
 

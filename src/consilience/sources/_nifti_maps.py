@@ -17,7 +17,7 @@ from consilience._responses import responses
 from consilience.sources._files import show
 from consilience.sources._ids import read_ids
 from consilience.sources._labels import TAKEN, LabelSource, read_label
-from consilience.sources._nifti import load_volumes, voxel_signal
+from consilience.sources._nifti import load_volumes, mask_file, voxel_signal
 
 __all__ = ["read_maps"]
 
@@ -36,7 +36,7 @@ def read_maps(
 
     Units have i, j, k and the places x, y, z in mm. Without a mask all voxels that differ between volumes are read.
     """
-    volumes = load_volumes(path, mask=None if mask is None else Path(mask), tr=1.0, who=who)
+    volumes = load_volumes(path, mask=mask_file(mask, who=who), tr=1.0, who=who)
     stimulus = read_ids(ids, who=who)
     if len(stimulus) != len(volumes.values):
         raise InputError(

@@ -204,6 +204,23 @@ def test_spikes_outside_the_time_observed_and_milliseconds_are_said():
         cs.quality(rec, measures=["firing_rate"], rng=0)
 
 
+def test_units_observed_at_different_times_are_judged_over_what_they_share():
+    rng = np.random.default_rng(0)
+    spikes = [np.sort(rng.uniform(0, 600, 3000)), np.sort(rng.uniform(300, 600, 1500))]
+    each = [cs.Intervals([0], [600]), cs.Intervals([300], [600])]
+    rec = cs.Recording("r", spikes=spikes, observed_by_unit=each)
+    lost = int((spikes[0] < 300).sum())
+    with pytest.warns(cs.ConsilienceWarning) as heard:
+        cs.quality(rec, measures=["firing_rate"], rng=0)
+    assert [w.message.code for w in heard] == ["observed-differs"]
+    assert f"in common (300 s) is used: {lost} of 4500 spikes" in str(heard[0].message)
+    alone = cs.quality(rec.select([0]), measures=["firing_rate"], rng=0)  # of its own time, in silence
+    assert alone.data["value"].item() == pytest.approx(5.0)
+    rec = cs.Recording("r", spikes=spikes, observed_by_unit=each[1:] * 2)
+    with pytest.warns(cs.ConsilienceWarning, match=f"spikes-outside.*{lost} of 4500 spikes"):
+        cs.quality(rec, measures=["firing_rate"], rng=0)
+
+
 def test_select_takes_limits(both):
     value = both.data["value"].sel(measure="presence_ratio").values
     assert both.select(presence_ratio=0.8).tolist() == np.flatnonzero(value >= 0.8).tolist()

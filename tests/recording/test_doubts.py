@@ -74,3 +74,21 @@ def test_spikes_after_all_that_was_observed():
     with pytest.warns(cs.ConsilienceWarning, match="spikes-outside.*outside the time observed"):
         session(observed=cs.Intervals([0], [30])).bin(1.0)
     session(observed=cs.Intervals([0, 40], [30, 60])).bin(1.0)  # a pause in between is usual
+
+
+@pytest.mark.parametrize(("units", "rate", "seconds"), [(20, 0.02, 3600.0), (50, 0.005, 14_400.0)])
+def test_units_that_fire_rarely_are_no_milliseconds(units, rate, seconds):
+    rng = np.random.default_rng(1)
+    sparse = [np.sort(rng.uniform(0, seconds, int(rate * seconds))) for _ in range(units)]
+    observed, on = cs.Intervals([0], [seconds]), np.arange(0, seconds - 4, 4.0)
+    trials = cs.Intervals(on, on + 1.5, {"stimulus": ["a"] * on.size})
+    cs.Recording("r", spikes=sparse, observed=observed).bin(1.0)
+    cs.Recording("r", spikes=sparse, observed=observed, intervals={"t": trials}).epoch(on="t", window=(0, 1))
+    regular = [np.arange(0.5, seconds, 1 / rate) for _ in range(units)]  # told by trials or signals alone
+    regular = [t + 0.01 * i for i, t in enumerate(regular)]
+    grid = np.arange(0, 10 * seconds) / 10
+    speed = cs.Signal(np.sin(grid), grid, kind="behaviour", unit="m/s")
+    for more in ({"intervals": {"t": trials}}, {"signals": {"speed": speed}}):
+        cs.Recording("r", spikes=regular, observed=observed, **more).bin(1.0)
+    milliseconds = cs.Recording("r", spikes=trains(1000.0, units=20), observed=cs.Intervals([0], [60_000]))
+    assert codes(lambda: milliseconds.bin(100.0)) == {"not-seconds"}

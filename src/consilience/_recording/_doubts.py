@@ -11,6 +11,8 @@ from consilience._core._errors import Caution
 from consilience._core._resolution import coarse_step
 from consilience._recording._finding import Finding, counted, named, span_in_words
 from consilience._recording._intervals import Intervals
+from consilience._recording._observed import in_common
+from consilience._recording._rarely import LONG, SLOW, other_clocks, rarely_twice
 from consilience._recording._spikes import SpikeTrains
 
 if TYPE_CHECKING:
@@ -28,13 +30,11 @@ __all__ = [
 
 _YEAR, _DAY = 31_557_600.0, 86_400.0
 _FASTEST = 1000.0  # spikes/s: no neuron fires faster, because of its refractory period of about 1 ms
-_REST = 0.5  # s; where no unit ever fires twice within that, times are hardly seconds
-_HARDLY, _SLOW = 0.01, 0.05  # share of intervals below _REST, of units that fire so rarely (spikes/s)
 _FAR = 20.0  # times longer than anything else in the file
 _DOUBLE = 0.001  # share of a unit's spikes at the time of another; less is said by `consilience inspect` only
 _FEW = 10  # spikes by which two units are copies
 _OUTSIDE = 0.01  # share of spikes outside of what was observed
-_LONG, _TIMES = 30.0, 100.0  # s of trials, and times the window, that seconds hardly are
+_TIMES = 100.0  # times the window, that trials in seconds hardly last
 _MEMO = "_doubts_of_spikes"
 
 
@@ -76,7 +76,7 @@ def doubt_trials(
         return
     usual = float(np.median(lasted))
     rate = float(np.median(spikes.counts)) / max(float(np.ptp(spikes.times)), length)
-    if usual >= _LONG and usual > _TIMES * length and rate < _SLOW:
+    if usual >= LONG and usual > _TIMES * length and rate < SLOW:
         yield Caution(
             "not-seconds",
             f"Trials of {name} last {usual:g} s, the window only {length:g} s, and units fire {rate:.2g} times a "
@@ -92,17 +92,17 @@ def _doubts(recording: Recording) -> Iterator[Caution]:
     names, times = recording.unit_names, spikes.times
     step = np.diff(times)
     within = within_units(spikes.splits, times.size)
-    others = [table.start for table in recording.intervals.values()]
-    others += [table.time for table in recording.events.values()]
-    others += [signal.time for signal in recording.signals.values()]
-    for entry in doubt_scale(times, spikes.counts, step[within], names, others):
+    tables = [(table.start, table.stop) for table in recording.intervals.values()]
+    tables += [(table.time, table.time) for table in recording.events.values()]
+    signals = [signal.time for signal in recording.signals.values()]
+    for entry in doubt_scale(times, spikes.counts, step[within], names, tables, signals):
         if entry.code == "not-seconds":
             yield Caution("not-seconds", f"{entry.text[0].upper()}{entry.text[1:]}.")
     if (coarse := coarse_step(times)) is not None:
         yield Caution(
             "coarse-times",
-            f"All spike times are 32-bit floats, {1000 * coarse:.2g} ms apart at {np.abs(times).max():.6g} s: finer "
-            "timing is lost.",
+            f"All spike times are as if from 32-bit floats or a slow clock, {1000 * coarse:.2g} ms apart at "
+            f"{np.abs(times).max():.6g} s: finer timing is lost.",
             "Keep times as 64-bit floats, or as samples, from where they are made; or leave out what needs fine timing "
             "(refractory periods, correlograms).",
         )
@@ -132,6 +132,21 @@ def doubt_outside(recording: Recording, *, gaps: bool) -> Iterator[Caution]:
         return
     low, high = float(observed.start.min()), float(observed.stop.max())
     inside = observed.contains(spikes.times) if gaps else (spikes.times >= low) & (spikes.times <= high)
+    each = recording.observed_by_unit
+    if gaps and each is not None and observed == in_common(each):
+        own = np.concatenate([one.contains(spikes.of(i)) for i, one in enumerate(each)])
+        lost = int((own & ~inside).sum())
+        if lost > _OUTSIDE * spikes.times.size:
+            yield Caution(
+                "observed-differs",
+                f"Units were observed at different times, and what all {len(each)} have in common ({observed.total:g} "
+                f"s) is used: {lost} of {spikes.times.size} spikes, seen at other times, are not counted.",
+                "For each unit over its own time (rec.observed_by_unit), take those that were recorded together, or "
+                "one at a time: rec.select([name]).",
+            )
+        inside = own
+        low = min(float(one.start.min()) for one in each if len(one))
+        high = max(float(one.stop.max()) for one in each if len(one))
     outside = int((~inside).sum())
     if outside > _OUTSIDE * spikes.times.size:
         yield Caution(
@@ -174,10 +189,15 @@ def doubt_twins(
 
 
 def doubt_scale(
-    times: np.ndarray, counts: np.ndarray, step: np.ndarray, names: np.ndarray, others: Sequence[np.ndarray]
+    times: np.ndarray,
+    counts: np.ndarray,
+    step: np.ndarray,
+    names: np.ndarray,
+    tables: Sequence[tuple[np.ndarray, np.ndarray]],
+    signals: Sequence[np.ndarray],
 ) -> Iterator[Finding]:
     """Milliseconds or samples where seconds are meant, and the reverse. ``step`` : intervals within units.
-    ``others`` : times of all else that was recorded."""
+    ``tables`` : (start, stop) of intervals, (time, time) of events.   ``signals`` : their times."""
     low, high = float(times.min()), float(times.max())
     length = high - low
     if length > _YEAR:
@@ -201,15 +221,14 @@ def doubt_scale(
     signs = []
     if times.size >= 20 and bool((times == np.round(times)).all()):
         signs.append("all spike times are whole numbers")
-    short = float((step < _REST).mean()) if step.size >= 200 else 1.0
-    if short == 0:
-        signs.append(f"no unit ever fires twice within {_REST:g} s")
-    known = [entry[np.isfinite(entry)] for entry in others]
+    known = [entry[np.isfinite(entry)] for entry in (*(start for start, _ in tables), *signals)]
     until = max((float(entry.max()) for entry in known if entry.size), default=0.0)
-    if until > 0 and high > _FAR * until:
+    far = until > 0 and high > _FAR * until
+    clocks = other_clocks(low, high, tables, signals)
+    if sign := rarely_twice(step, counts, length, clocks, far or bool(signs)):
+        signs.append(sign)
+    if far:
         signs.append(f"spikes go on to {high:g} s, and everything else ends at {until:g} s")
-    if not signs and short < _HARDLY and float(np.median(counts[counts > 0])) < _SLOW * length:
-        signs.append(f"units hardly ever fire twice within {_REST:g} s ({100 * short:.2g} % of intervals)")
     if signs:
         yield Finding(
             "critical" if len(signs) > 1 else "warning",

@@ -97,6 +97,7 @@ def quality(
     ConsilienceWarning : ``silent-units``, ``observed-guessed`` (the recording does not say when spikes could be seen),
         ``few-spikes``, ``neighbours-alike`` (stimuli in blocks, and a slow drift: reliability is too high),
         ``no-agreement``, ``contamination-unknown``, ``contamination-at-end``, ``spikes-outside``,
+        ``observed-differs`` (``observed_by_unit``: the time that all units have in common is used),
         ``not-seconds`` (times look like milliseconds or samples), ``slow-changes``.
 
     References

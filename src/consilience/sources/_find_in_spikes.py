@@ -80,9 +80,9 @@ def find_in_spikes(parts: Parts) -> Iterator[Finding]:
             f"same unit {named(names[owners])}: written twice, or joined from two sorted units",
         )
     yield from doubt_twins(times, splits, names)
-    others = [table.start for table in parts.tables.values()]
-    others += [signal.time for signal in parts.signals.values()]
-    yield from doubt_scale(times, counts, step[within], names, others)
+    tables = [(one.start, one.start if one.stop is None else one.stop) for one in parts.tables.values()]
+    signals = [signal.time for signal in parts.signals.values()]
+    yield from doubt_scale(times, counts, step[within], names, tables, signals)
     if float(times.min()) < 0:
         yield Finding(
             "hint",

@@ -163,8 +163,8 @@ def as_trains(trains: Any, observed: Any = None, *, who: str, needed: bool = Fal
     if not hasattr(trains, "splits") and (coarse := coarse_step(every)) is not None:
         warn(
             "coarse-times",
-            f"{who}: all spike times are 32-bit floats, {1000 * coarse:.2g} ms apart at {np.abs(every).max():.6g} s: "
-            "finer timing is lost.",
+            f"{who}: all spike times are as if from 32-bit floats or a slow clock, {1000 * coarse:.2g} ms apart at "
+            f"{np.abs(every).max():.6g} s: finer timing is lost.",
             "Keep times as 64-bit floats, or as samples, from where they are made.",
             stacklevel=3,
         )

@@ -67,6 +67,17 @@ def test_channels_of_mne():
         cs.from_object(epochs, picks="C")
     with pytest.raises(cs.InputError, match="picks must be"):
         cs.from_object(epochs, picks=3)
+    assert cs.from_object(epochs, picks=[0, 2])["unit"].values.tolist() == ["Fz", "Cz"]  # places
+    assert cs.from_object(epochs, picks=np.array([2]))["unit"].values.tolist() == ["Cz"]
+    with pytest.raises(cs.InputError, match="places of channels, 0 to 2"):
+        cs.from_object(epochs, picks=[3])
+    with pytest.raises(cs.InputError, match="picks='meg' is no channel"):
+        cs.from_object(epochs, picks="meg")
+    epochs.get_channel_types = lambda: ["mag", "stim", "grad"]
+    epochs.info["bads"] = []
+    with pytest.warns(cs.ConsilienceWarning, match="mixed-units"):
+        assert cs.from_object(epochs, picks="meg")["type"].values.tolist() == ["mag", "grad"]
+    del epochs.get_channel_types
     epochs.info["bads"] = ["Fz", "Cz"]
     with pytest.raises(cs.InputError, match="no channel is left of 3"):
         cs.from_object(epochs)

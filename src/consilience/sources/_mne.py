@@ -109,13 +109,27 @@ def _picked(picks: Any, names: np.ndarray, kinds: np.ndarray, bad: np.ndarray, w
         return kinds != "stim"
     if not isinstance(picks, (str, list, tuple, np.ndarray)):
         raise InputError(
-            f"{who}: picks must be 'data', 'all', or names or types of channels, got {shorten(picks, 60)}.",
+            f"{who}: picks must be 'data', 'all', or names, types or places of channels, got {shorten(picks, 60)}.",
             code="bad-parameter",
         )
     keep = np.zeros(names.size, dtype=bool)
+    numbers = np.asarray([] if isinstance(picks, str) else picks)
+    if numbers.size and numbers.dtype.kind in "iu":  # as mne.pick_types gives them
+        if numbers.ndim != 1 or numbers.min() < 0 or numbers.max() >= names.size:
+            raise InputError(
+                f"{who}: picks of numbers are places of channels, 0 to {names.size - 1}, got {shorten(picks, 60)}.",
+                code="bad-parameter",
+            )
+        keep[numbers] = True
+        return keep
+    groups = {
+        "data": data,
+        "meg": np.isin(kinds, ("mag", "grad")),
+        "fnirs": np.array([kind.startswith("fnirs") for kind in kinds.tolist()], dtype=bool),
+    }
     for pick in [picks] if isinstance(picks, str) else [str(entry) for entry in picks]:
-        named, typed = names == pick, (data if pick == "data" else kinds == pick) & ~bad
-        if not named.any() and not (kinds == pick).any() and pick != "data":
+        named, typed = names == pick, groups.get(pick, kinds == pick) & ~bad
+        if not named.any() and not groups.get(pick, kinds == pick).any() and pick != "data":
             known = [*names.tolist(), *dict.fromkeys(kinds.tolist()), "data"]
             raise UnknownNameError(
                 f"{who}: picks={shorten(pick, 40)} is no channel and no type of channels.{nearest(pick, known)}"

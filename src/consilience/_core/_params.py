@@ -11,13 +11,27 @@ from typing import Any
 
 from consilience._core._errors import InputError, MissingDependencyError, UnknownNameError, nearest
 
-__all__ = ["check_count", "check_number", "check_option", "require", "shorten"]
+__all__ = ["check_count", "check_number", "check_option", "check_span", "require", "shorten"]
 
 
 def shorten(value: object, limit: int = 80) -> str:
     """A repr that fits in a message: at most ``limit`` characters, control characters escaped."""
     text = repr(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def check_span(window: Any, what: str, *, who: str) -> tuple[float, float]:
+    """Returns a window (from, to) as two finite numbers, from < to; ``what``: in which time it is."""
+    try:
+        low, high = (float(v) for v in window)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise InputError(
+            f"{who}: window must be (from, to) in {what}, from < to, got {shorten(window)}.",
+            code="bad-window",
+        )
+    return low, high
 
 
 def check_option(value: object, options: Iterable[str], *, name: str, who: str) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience._core._errors import Caution, InputError, warn
-from consilience._core._params import check_number, shorten
+from consilience._core._params import check_number, check_span
 from consilience._recording._binning import on_edge
 from consilience._recording._intervals import Intervals
 from consilience._recording._on import Onsets
@@ -33,15 +33,7 @@ FUZZ = 1e-6  # share of a bin by which a window may miss a whole number of bins
 def check_window(window: Any, who: str) -> tuple[float, float]:
     if window is None:
         return 0.0, 0.0
-    try:
-        low, high = (float(v) for v in window)
-    except (TypeError, ValueError):
-        low = high = float("nan")
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise InputError(
-            f"{who}: window must be (from, to) in seconds from the event, from < to, got {shorten(window)}.",
-            code="bad-window",
-        )
+    low, high = check_span(window, "seconds from the event", who=who)
     if high - low > 1000:
         warn(
             "long-epoch",

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import Caution, InputError, UnknownNameError, cautions_to_json, nearest, warn
-from consilience._core._params import check_option, shorten
+from consilience._core._params import check_option, check_span, shorten
 from consilience._responses._check import WARNINGS, recorded_cautions
 from consilience._responses._ids import examples
 from consilience._responses._smooth import check_with_time
@@ -83,7 +83,7 @@ def baseline(
     x = checked.values.astype(np.float64)
     x = x if "trial" in checked.dims else x[None]
     there = np.ones(x.shape[:2], dtype=bool) if known is None else known
-    low, high = _ends(window, who)
+    low, high = check_span(window, "the time of the data", who=who)
     inside = _inside(checked["time"].values.astype(np.float64), low, high, who)
     groups = _groups(checked, per, by, who)
     mean, spread, count = _moments(x, there, inside, groups)
@@ -116,19 +116,6 @@ def baseline(
     if cautions:
         made.attrs[WARNINGS] = cautions_to_json(cautions)
     return made
-
-
-def _ends(window: Any, who: str) -> tuple[float, float]:
-    try:
-        low, high = (float(v) for v in window)
-    except (TypeError, ValueError):
-        low = high = float("nan")
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise InputError(
-            f"{who}: window must be (from, to) in the time of the data, from < to, got {shorten(window)}.",
-            code="bad-window",
-        )
-    return low, high
 
 
 def _inside(time: np.ndarray, low: float, high: float, who: str) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,15 @@ def _hash_dataset(digest: Any, name: str, data: xr.Dataset) -> None:
         )
 
 
+def _of_results(value: Any) -> bool:
+    """Whether a field is {name: result}, as in a card of a unit; each is kept in groups of its own."""
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and all(isinstance(part, Result) for part in value.values())
+    )
+
+
 def _parts(result: Result) -> tuple[dict[str, xr.Dataset], dict[str, str]]:
     groups: dict[str, xr.Dataset] = {}
     header: dict[str, Any] = {}
@@ -120,6 +129,11 @@ def _parts(result: Result) -> tuple[dict[str, xr.Dataset], dict[str, str]]:
             groups[entry.name] = value
         elif entry.name == "warnings":
             header["warnings"] = json.loads(cautions_to_json(value))
+        elif _of_results(value):
+            header[entry.name] = {}
+            for name, part in value.items():
+                inner, header[entry.name][name] = _parts(part)
+                groups |= {f"{entry.name}/{name}/{group}": data for group, data in inner.items()}
         elif value is not None:
             header[entry.name] = (
                 list(value)
@@ -160,6 +174,38 @@ def save(result: Result, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
+def _leaves(group: Any, prefix: str = "") -> Iterator[str]:
+    """Paths of the groups that hold no further groups."""
+    import h5py
+
+    for name, inner in group.items():
+        if isinstance(inner, h5py.Group):
+            deeper = list(_leaves(inner, f"{prefix}{name}/"))
+            yield from deeper or [f"{prefix}{name}"]
+
+
+def _made(about: Mapping[str, Any], groups: Mapping[str, xr.Dataset]) -> Result:
+    """The result that `_parts` took apart."""
+    cls = CLASSES[str(about["class"])]
+    header = json.loads(str(about["header"]))
+    arrays = json.loads(str(about["arrays"]))
+    values: dict[str, Any] = {
+        name: data["values"].rename(None) if name in arrays else data
+        for name, data in groups.items()
+        if "/" not in name
+    }
+    for field in {name.split("/")[0] for name in groups if "/" in name}:
+        values[field] = {}
+        for name, inner in header.pop(field).items():
+            start = f"{field}/{name}/"
+            own = {key.removeprefix(start): data for key, data in groups.items() if key.startswith(start)}
+            values[field][name] = _made(inner, own)
+    header["warnings"] = cautions_from_json(json.dumps(header.get("warnings", [])))
+    for key in ("references", "methods"):
+        header[key] = tuple(header.get(key, ()))
+    return cls(**header, **values)
+
+
 def load(path: str | os.PathLike[str]) -> Result:
     """Reads a result that `Result.save` wrote, and checks its SHA-256.
 
@@ -191,22 +237,20 @@ def load(path: str | os.PathLike[str]) -> Result:
                 f"cs.load: {source} was written by a newer version; update this package to read it.",
                 code="not-a-result",
             )
-        header = json.loads(_unescape(str(attrs["header"])))
-        cls = CLASSES[str(attrs["class"])]
-        values: dict[str, Any] = {}
-        arrays = json.loads(str(attrs["arrays"]))
         import h5py
 
         with h5py.File(source, "r") as file:
-            names = [name for name in file if isinstance(file[name], h5py.Group)]
+            names = list(_leaves(file))
+        groups = {}
         for name in names:
             with xr.open_dataset(source, engine="h5netcdf", group=name) as data:
-                whole = _map_text(data.load(), _unescape)
-            values[name] = whole["values"].rename(None) if name in arrays else whole
-        header["warnings"] = cautions_from_json(json.dumps(header.get("warnings", [])))
-        for key in ("references", "methods"):
-            header[key] = tuple(header.get(key, ()))
-        result = cls(**header, **values)
+                groups[name] = _map_text(data.load(), _unescape)
+        about = {
+            "class": attrs["class"],
+            "header": _unescape(str(attrs["header"])),
+            "arrays": attrs["arrays"],
+        }
+        result = _made(about, groups)
     except InputError:
         raise
     except Exception as error:  # noqa: BLE001  whatever a damaged file does in the reader, the user gets one sentence

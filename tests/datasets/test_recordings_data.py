@@ -1,4 +1,4 @@
-"""head_direction and calcium: what is in them."""
+"""head_direction, calcium and grasshopper: what is in them."""
 
 import numpy as np
 import pytest
@@ -48,6 +48,20 @@ def test_calcium():
     assert cells.shape == (35743, 10)
     assert (cells.kind, cells.unit) == ("activation", "lumens")
     assert rec.bin(1.0, of="Fluorescence").sizes == {"time": 1191, "unit": 10}
+
+
+def test_grasshopper():
+    data = loaded("grasshopper")
+    assert list(data.recordings) == ["200 Hz", "800 Hz"]
+    assert "Rokem" in data.citation
+    for rec, spikes in zip(data.recordings.values(), (929, 868)):
+        assert rec.spikes.counts.tolist() == [spikes]
+        assert np.diff(rec.spikes.of(0)).min() > 0.003  # refractory: the times are in seconds
+        level = rec.signals["level"]
+        assert (level.unit, level.shape) == ("dB", (200000, 1))
+        assert abs(level.rate - 20000) < 1
+        assert abs(level.values.std() - 6) < 0.05  # the spread that the files state
+        assert rec.cautions == ()
 
 
 def test_written_and_read_back(tmp_path):

@@ -65,6 +65,31 @@ ENTRIES = {
         licence="MIT",
         source=_PYNAPPLE,
     ),
+    "grasshopper": Entry(
+        name="grasshopper",
+        module="consilience.datasets._grasshopper",
+        what="an auditory receptor of a locust: its spikes and the envelope of the sound, 2 x 10 s at 20 kHz",
+        licence="BSD-3-Clause",
+        source=PackageFile(
+            package="nitime",
+            version="0.12.1",
+            megabytes=4,
+            members={
+                "nitime/data/grasshopper_stimulus1.txt": (
+                    "4b47a4cbca8c5f694f87dd510db608a868dffbaba96845199c8afa545a4c37fa"
+                ),
+                "nitime/data/grasshopper_stimulus2.txt": (
+                    "69f257a8e7a5019897111b07f9cd317b136357d256e99682d40c09d5add18e6a"
+                ),
+                "nitime/data/grasshopper_spike_times1.txt": (
+                    "840014ad9a8f591d02ab108bcbd46715badb3459e0ef7eac95fdd661ff134e3d"
+                ),
+                "nitime/data/grasshopper_spike_times2.txt": (
+                    "389e5dccb709fbe0552589ff2e0b64e15d46665e4d2d4172071f2175c8641541"
+                ),
+            },
+        ),
+    ),
 }
 
 
@@ -103,6 +128,6 @@ def list_datasets() -> Table:
     --------
     >>> import consilience as cs
     >>> cs.datasets.list()["name"]
-    ['objects92', 'head_direction', 'calcium']
+    ['objects92', 'head_direction', 'calcium', 'grasshopper']
     """
     return catalogue_table(ENTRIES)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import xarray as xr
 
@@ -14,6 +14,9 @@ from consilience._core._errors import InputError
 from consilience._core._params import shorten
 from consilience._core._table import Table
 from consilience.networks._identity import fingerprint_of
+
+if TYPE_CHECKING:
+    from consilience.networks._unit import Unit
 
 __all__ = ["Network", "as_network", "is_module"]
 
@@ -101,6 +104,8 @@ class Network:
         self._shapes: dict[str, tuple[int, ...]] = {}
         # what `record` found with one stimulus, for the next call with stimuli of that shape
         self._probed: tuple[Any, ...] | None = None
+        # where the arrays of layers were found whose units were read, for the next call with inputs of that shape
+        self._spots: tuple[Any, ...] | None = None
 
     @property
     def is_module(self) -> bool:
@@ -175,6 +180,86 @@ class Network:
         from consilience.networks._controls import permuted
 
         return permuted(self, seed=seed, stimuli=stimuli)
+
+    def unit(
+        self,
+        layer: str,
+        index: int | None = None,
+        *,
+        channel: int | None = None,
+        y: int | None = None,
+        x: int | None = None,
+        z: int | None = None,
+        token: int | None = None,
+        name: str | None = None,
+    ) -> Unit:
+        """One unit of a layer, as an object that verbs take like a neuron.
+
+        Parameters
+        ----------
+        layer : a name as in the result of `cs.record` (``"conv"``; ``"conv#1"``, ``"lstm[0]"`` where a layer gives
+            several arrays).
+        index : its number in the flattened layer, the ``unit`` coordinate of `cs.record`.
+        channel : instead of ``index``: that channel (or feature), at ``y``, ``x`` (``z``, ``token``) of its map,
+            the middle (size // 2) where they are not given.
+        name : what results show. Default: the layer and the number.
+
+        Returns
+        -------
+        Unit, with ``respond(stimuli)``, ``record(stimuli)`` and a differentiable ``activation(tensor)``.
+
+        Raises
+        ------
+        UnknownNameError : no such layer.   InputError : no such unit (``no-such-unit``), here where the layer's shape
+            is known from stimuli shown before, else when it is first read.
+
+        Examples
+        --------
+        >>> import numpy as np, consilience as cs
+        >>> net = cs.Network(lambda block: block * 2.0, name="double")
+        >>> net.unit("output", 1).respond(cs.stimuli(np.eye(3), ids=["a", "b", "c"]))
+        array([0., 2., 0.])
+        """
+        from consilience.networks._unit import make_unit
+
+        return make_unit(self, layer, index, channel, {"z": z, "y": y, "x": x, "token": token}, name)
+
+    def channel(self, layer: str, channel: int, *, name: str | None = None) -> Unit:
+        """The mean over places of one channel (or feature) of a layer, as a unit; see `unit`."""
+        from consilience.networks._unit import make_channel
+
+        return make_channel(self, layer, channel, name)
+
+    def direction(
+        self,
+        layer: str,
+        vector: Any,
+        *,
+        bias: float = 0.0,
+        name: str | None = None,
+        spatial: Literal["flatten", "mean"] = "flatten",
+    ) -> Unit:
+        """A linear readout of a layer, as a unit: vector . activations + bias. A probe's weights, a concept
+        vector, a principal axis, a row of a fitted encoder's ``coef_`` (with its ``intercept_``).
+
+        Parameters
+        ----------
+        vector : (units,) weights of the flattened layer, or, with ``spatial="mean"``, (channels,) weights of the
+            means over places.
+        bias : number that is added.   name : what results show.
+
+        Returns
+        -------
+        Unit.
+
+        Raises
+        ------
+        UnknownNameError : no such layer.   InputError : weights that are not finite, all 0, or not as many as the layer
+            has units (``bad-vector``).
+        """
+        from consilience.networks._unit import make_direction
+
+        return make_direction(self, layer, vector, bias, name, spatial)
 
     def __repr__(self) -> str:
         if not self.is_module:

@@ -12,6 +12,7 @@ from consilience.units._isi_histogram import IntervalHistogram, isi_histogram
 from consilience.units._isi_violations import contamination, isi_violations
 from consilience.units._jitter_test import JitterTest, jitter_test
 from consilience.units._lv import lv
+from consilience.units._mutual_information import mutual_information
 from consilience.units._noise_correlations import noise_correlations
 from consilience.units._noise_level import noise_level
 from consilience.units._pairs import PairScores
@@ -51,6 +52,7 @@ __all__ = [
     "isi_violations",
     "jitter_test",
     "lv",
+    "mutual_information",
     "noise_correlations",
     "noise_level",
     "presence_ratio",

@@ -15,9 +15,13 @@ from consilience.models._pls import PLSCV
 from consilience.models._poisson_bayes import PoissonNaiveBayes
 from consilience.models._rdm import FixedRDM, InterpolateRDM, SelectRDM, WeightedRDM
 from consilience.models._ridge import RidgeCV
+from consilience.models._ridge_rf import RidgeRF
+from consilience.models._sta import SpikeTriggeredAverage
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "RidgeRF",
+    "SpikeTriggeredAverage",
     "GLM",
     "GLMCV",
     "LDA",

@@ -43,7 +43,7 @@ def test_plain_value_is_the_equation():
     rng = np.random.default_rng(0)
     labels = rng.choice(["a", "b", "c"], size=60, p=[0.2, 0.3, 0.5])
     x = rng.poisson(3, size=(60, 7))
-    found = info(x, labels, correction="none", n_perm=0)
+    found = info(x, labels, correction="none", method="counts", n_perm=0)
     np.testing.assert_allclose(found.value, [plain(column, labels) for column in x.T])
     np.testing.assert_allclose(found.counted["plain"], found.value)
     share = np.unique(labels, return_counts=True)[1] / 60
@@ -81,7 +81,7 @@ def test_bayesian_count_has_the_published_values(n, expected):
 
 def test_panzeri_treves_is_its_equation():
     counts, labels, _ = tuned(4, 0.6, units=12)
-    found = info(counts, labels, correction="panzeri_treves", n_perm=0)
+    found = info(counts, labels, correction="panzeri_treves", method="counts", n_perm=0)
     for u, column in enumerate(counts.T):
         values = np.unique(column)
         relevant = sum(
@@ -91,13 +91,13 @@ def test_panzeri_treves_is_its_equation():
             - 1
             for s in range(8)
         )
-        bias = (relevant - (values.size - 1)) / (2 * 80 * np.log(2))
+        bias = max(0, relevant - (values.size - 1)) / (2 * 80 * np.log(2))
         assert found.value[u] == pytest.approx(plain(column, labels) - bias)
 
 
 def test_miller_madow_counts_the_values_seen():
     counts, labels, _ = tuned(4, 0.6, units=3)
-    found = info(counts, labels, correction="miller_madow", n_perm=0)
+    found = info(counts, labels, correction="miller_madow", method="counts", n_perm=0)
     for u, column in enumerate(counts.T):
         seen = sum(np.unique(column[labels == s]).size - 1 for s in range(8)) - (np.unique(column).size - 1)
         assert found.value[u] == pytest.approx(plain(column, labels) - seen / (160 * np.log(2)))
@@ -115,25 +115,28 @@ def test_an_untuned_unit_gives_nothing(mean):
     assert 0.9 < np.mean((found.ci_low <= 0) & (found.ci_high >= 0)) <= 1
 
 
-@pytest.mark.parametrize(("mean", "depth", "off"), [(1, 1, 0.03), (5, 0.6, 0.08), (5, 1, 0.08)])
+@pytest.mark.parametrize(
+    ("mean", "depth", "off"), [(1, 1, 0.03), (5, 0.6, 0.05), (5, 1, 0.08), (20, 0.5, 0.1), (20, 1, 0.08)]
+)
 def test_a_tuned_unit_gives_what_it_has(mean, depth, off):
     counts, labels, truth = tuned(mean, depth)
     found = info(counts, labels, n_perm=100)
     assert found.value.mean() == pytest.approx(truth, abs=off)
-    assert np.mean((found.ci_low <= truth) & (found.ci_high >= truth)) > 0.88
+    assert np.mean((found.ci_low <= truth) & (found.ci_high >= truth)) > 0.9
 
 
 def test_many_trials_need_no_correction():
-    counts, labels, truth = tuned(5, 0.6, trials=1500, units=4)
+    counts, labels, truth = tuned(5, 0.6, trials=1000, units=3)
     for correction in CORRECTIONS:
-        found = info(counts, labels, correction=correction, n_perm=0)
+        found = info(counts, labels, correction=correction, method="counts", n_perm=0)
         np.testing.assert_allclose(found.value, truth, atol=0.04)
 
 
 def test_values_may_be_renamed_but_not_mixed_up():
     counts, labels, _ = tuned(3, 0.8, units=3)
-    one = info(counts, labels, n_perm=50)
-    two = info(counts.max() - counts, np.array(list("hgfedcba"))[labels], n_perm=50)
+    one = info(counts, labels, method="counts", n_perm=50)
+    renamed = np.array(list("hgfedcba"))[labels]
+    two = info(counts.max() - counts, renamed, method="counts", n_perm=50)
     np.testing.assert_allclose(one.counted["plain"], two.counted["plain"])
     assert not np.allclose(
         one.counted["plain"], info(counts // 2, labels, n_perm=50).counted["plain"], atol=1e-3
@@ -152,7 +155,7 @@ def test_numbers_are_binned_with_equal_filling():
     np.testing.assert_allclose(
         info(np.exp(x), labels, bins=4, n_perm=100).value, found.value
     )  # any order-keeping change of scale
-    assert (info(x, labels, n_perm=0).counted["values"] == 14).all()
+    assert (info(x, labels, n_perm=0).counted["values"] == 14).all()  # the root of 200
 
 
 def test_units_do_not_depend_on_their_neighbours():

@@ -115,16 +115,23 @@ class Tables:
         found = bayesian_count(counts, self.sizes[unit])[back].reshape(key.shape)
         return np.asarray((found - 1).sum(axis=1) - (self.sizes - 1))
 
-    def slope(self, joint: np.ndarray) -> np.ndarray:
-        """(m, units) variance of the information to first order, labels fixed: the variance over the trials of a label
-        of log2(p(r|s) / p(r)), averaged over trials, over their number."""
-        n = len(self.labels)
-        cell = joint / self.classes[:, None]
-        whole = joint.sum(axis=1, keepdims=True) / n
-        ratio = np.log2(np.where(joint > 0, cell / np.where(whole > 0, whole, 1.0), 1.0))
-        mean = self.per_unit(cell * ratio)
-        square = self.per_unit(cell * ratio**2)
-        return np.asarray((self.classes[:, None] * np.maximum(square - mean**2, 0.0)).sum(axis=1) / n**2)
+    def jackknife(self, joint: np.ndarray) -> np.ndarray:
+        """(units,) variance of the information of one table (C, levels), corrected as by Miller and Madow, over trials
+        within labels: sum_s (n_s - 1) / n_s sum_i (I_without_i - mean_s)^2."""
+        n, known = len(self.labels), lookups(len(self.labels))
+        plain, terms = known["none"], known["miller_madow"]
+        less = np.concatenate([[0.0], np.diff(terms)])
+        whole = (
+            plain[n - 1]
+            - plain[self.classes].sum()
+            + self.per_unit(terms[joint].sum(axis=0) - terms[joint.sum(axis=0)])
+        )
+        of_class = np.concatenate([[0.0], np.diff(plain)])[self.classes]
+        unit = np.repeat(np.arange(self.sizes.size), self.sizes)
+        left = (whole[unit] + of_class[:, None] - less[joint] + less[joint.sum(axis=0)]) / (n - 1)
+        mean = self.per_unit(joint * left) / self.classes[:, None]
+        square = self.per_unit(joint * (left - mean[:, unit]) ** 2)
+        return np.asarray((((self.classes - 1) / self.classes)[:, None] * square).sum(axis=0))
 
 
 def lookups(n: int) -> dict[str, np.ndarray]:

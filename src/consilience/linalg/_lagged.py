@@ -24,15 +24,24 @@ class LaggedSeries:
     Parameters
     ----------
     x : (n, p) float32 or float64.   first, last : whole numbers of frames, positive = the past.
-    stretches : (start, stop) of frames that follow each other.
+    stretches : (start, stop) of frames that follow each other.   dtype : of products, None = that of x.
 
     Attributes
     ----------
     rows : (n,) bool, which frames are rows of D.   n_lags, width : last - first + 1, and times p.
     """
 
-    def __init__(self, x: np.ndarray, first: int, last: int, stretches: list[tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        x: np.ndarray,
+        first: int,
+        last: int,
+        stretches: list[tuple[int, int]],
+        *,
+        dtype: np.dtype | type | None = None,
+    ) -> None:
         self.x, self.first, self.last = x, first, last
+        self.dtype = np.dtype(x.dtype if dtype is None else dtype)
         self.n, self.p = x.shape
         self.n_lags = last - first + 1
         self.width = self.n_lags * self.p
@@ -50,7 +59,7 @@ class LaggedSeries:
         if not wanted.size:
             return
         low, high = int(wanted[0]), int(wanted[-1]) + 1
-        centre = self.centre.astype(self.x.dtype)
+        centre = self.centre.astype(self.dtype)
         step = max(_FEWEST, 4 * self.n_lags, _VALUES // self.p)
         for a in range(low, high, step):
             b = min(a + step, high)
@@ -58,7 +67,7 @@ class LaggedSeries:
                 continue
             inside = self.x[max(a - self.last, 0) : max(min(b - self.first, self.n), 0)] - centre
             if self.size != 1.0:
-                inside /= self.x.dtype.type(self.size)
+                inside /= self.dtype.type(self.size)
             before, after = max(self.last - a, 0), max(b - self.first - self.n, 0)
             if before or after:
                 inside = np.pad(inside, ((before, after), (0, 0)))
@@ -75,7 +84,7 @@ class LaggedSeries:
         out = np.zeros((self.n_lags, weights.shape[1], self.p))
         for a, b, values in self._blocks(self.rows):
             left = np.subtract(weights[a:b].T, np.reshape(less, (-1, 1)), dtype=np.float64)
-            left = left.astype(self.x.dtype, order="C")
+            left = left.astype(self.dtype, order="C")
             left[:, ~self.rows[a:b]] = 0
             for k in range(self.n_lags):
                 out[k] += left @ self._at(values, self.first + k, b - a)
@@ -83,10 +92,10 @@ class LaggedSeries:
 
     def project(self, filters: np.ndarray) -> np.ndarray:
         """D w, (n, t) for filters (width, t); NaN for frames that are no rows."""
-        given = filters.reshape(self.n_lags, self.p, -1).astype(self.x.dtype)
+        given = filters.reshape(self.n_lags, self.p, -1).astype(self.dtype)
         out = np.full((self.n, given.shape[2]), np.nan)
         for a, b, values in self._blocks(self.rows):
-            total = np.zeros((b - a, given.shape[2]), self.x.dtype)
+            total = np.zeros((b - a, given.shape[2]), self.dtype)
             for k in range(self.n_lags):
                 total += self._at(values, self.first + k, b - a) @ given[k]
             out[a:b] = np.where(self.rows[a:b, None], total, np.nan)
@@ -106,7 +115,7 @@ class LaggedSeries:
     def squares(self) -> np.ndarray:
         """(p,) sums of squares of all frames about the centre (not of D)."""
         out = np.zeros(self.p)
-        dtype = self.x.dtype
+        dtype = self.dtype
         for a in range(0, self.n, max(_FEWEST, _VALUES // self.p)):
             block = self.x[a : a + max(_FEWEST, _VALUES // self.p)] - self.centre.astype(dtype)
             if self.size != 1.0:
@@ -128,7 +137,7 @@ class LaggedSeries:
             left = self._at(values, self.first, b - a)
             chosen = used[a:b]
             if not chosen.all():
-                left = np.where(chosen[:, None], left, 0).astype(self.x.dtype)
+                left = np.where(chosen[:, None], left, 0).astype(self.dtype)
             left = np.ascontiguousarray(left.T)
             for k in range(lags):
                 out[0, :, k] += left @ self._at(values, self.first + k, b - a)
@@ -151,11 +160,11 @@ class LaggedSeries:
         return np.flatnonzero(change == 1) - 1, np.flatnonzero(change == -1) - 1
 
     def _frames(self, at: np.ndarray) -> np.ndarray:
-        return (self.x[at].astype(np.float64) - self.centre.astype(self.x.dtype)) / self.size
+        return (self.x[at].astype(np.float64) - self.centre.astype(self.dtype)) / self.size
 
     def kernel(self) -> np.ndarray:
         """D D' (m, m) over the m rows: for fewer rows than columns."""
-        centred = (self.x - self.centre.astype(self.x.dtype)) / self.x.dtype.type(self.size)
+        centred = (self.x - self.centre.astype(self.dtype)) / self.dtype.type(self.size)
         plain = (centred @ centred.T).astype(np.float64, copy=False)
         at = np.flatnonzero(self.rows)
         out = np.zeros((at.size, at.size))

@@ -1,6 +1,12 @@
 """Models: scikit-learn estimators (``__init__`` stores, ``fit`` validates, fitted names end in ``_``)."""
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 from consilience.models import basis
+from consilience.models._asd import ASD
 from consilience.models._banded_ridge import BandedRidgeCV
 from consilience.models._bayesian_decoder import BayesianDecoder
 from consilience.models._glm import GLM
@@ -20,6 +26,7 @@ from consilience.models._sta import SpikeTriggeredAverage
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "ASD",
     "RidgeRF",
     "SpikeTriggeredAverage",
     "GLM",
@@ -35,6 +42,7 @@ __all__ = [
     "MaxCorrelation",
     "OneToOne",
     "PoissonNaiveBayes",
+    "Readout",
     "RidgeCV",
     "SelectRDM",
     "WeightedRDM",
@@ -43,3 +51,17 @@ __all__ = [
     "lagged",
     "WienerFilter",
 ]
+
+# public name -> the module that defines it: what needs torch lives in `networks`, above this package
+_ELSEWHERE = {"Readout": "consilience.networks._readout"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from consilience._core._params import require
+
+    require("torch", extra="torch", purpose=f"cs.models.{name}")
+    value = getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    globals()[name] = value
+    return value

@@ -47,14 +47,23 @@ class FieldBase(MultiOutputMixin, RegressorMixin, BaseEstimator):
     _flat: bool
 
     def _check(
-        self, stimulus: Any, y: Any, times: Any, trials: Any, *, fewest: int = 2, what: str = "fit"
+        self,
+        stimulus: Any,
+        y: Any,
+        times: Any,
+        trials: Any,
+        *,
+        fewest: int = 2,
+        what: str = "fit",
+        exact: bool = False,
     ) -> Data:
         who = f"{type(self).__name__}.{what}"
         first, last = lag_span(self.lags, type(self).__name__)
         values, space = checked_stimulus(stimulus, who)
         n = len(values)
         target, flat = checked_response(y, n, who)
-        series = LaggedSeries(values.reshape(n, -1), first, last, stretches(n, times, trials, who=who))
+        pieces = stretches(n, times, trials, who=who)
+        series = LaggedSeries(values.reshape(n, -1), first, last, pieces, dtype=np.float64 if exact else None)
         if series.rows.sum() < fewest:
             raise InputError(
                 f"{who}: {int(series.rows.sum())} of {n} frames have all lags {first} to {last} inside their stretch; "

@@ -105,9 +105,7 @@ class SpikeTriggeredAverage(FieldBase):
         power = series.squares() / series.n
         variance = float(power.mean())
         squares = np.einsum("ij,ij->j", data.y, data.y)
-        spread = (
-            np.sqrt(np.maximum(squares - n * mean**2, 0.0)) / n
-        )  # of a cross-covariance, per standard deviation of x
+        spread = np.sqrt(np.maximum(squares - n * mean**2, 0.0)) / n  # of a cross-covariance, for var x = 1
         if self.whiten:
             gram = series.gram() / n - np.outer(about, about)
             values, vectors = np.linalg.eigh(gram)

@@ -8,10 +8,17 @@ from consilience.units._explainable_variance import explainable_variance
 from consilience.units._fano import fano_factor
 from consilience.units._fano_over_time import FanoOverTime, fano_over_time
 from consilience.units._feve import feve
+from consilience.units._fit_difference_of_gaussians import (
+    DifferenceOfGaussiansFits,
+    fit_difference_of_gaussians,
+)
+from consilience.units._fit_gabor import GaborFits, fit_gabor
+from consilience.units._fit_gaussian import GaussianFits, fit_gaussian
 from consilience.units._isi_histogram import IntervalHistogram, isi_histogram
 from consilience.units._isi_violations import contamination, isi_violations
 from consilience.units._jitter_test import JitterTest, jitter_test
 from consilience.units._lv import lv
+from consilience.units._map_test import MapTest, map_test
 from consilience.units._mutual_information import mutual_information
 from consilience.units._noise_correlations import noise_correlations
 from consilience.units._noise_level import noise_level
@@ -29,10 +36,14 @@ from consilience.units._tuning_snr import tuning_snr
 
 __all__ = [
     "Correlogram",
+    "DifferenceOfGaussiansFits",
     "Drift",
     "FanoOverTime",
+    "GaborFits",
+    "GaussianFits",
     "IntervalHistogram",
     "JitterTest",
+    "MapTest",
     "PairScores",
     "TuningCurves",
     "UnitScores",
@@ -48,11 +59,15 @@ __all__ = [
     "fano_over_time",
     "feve",
     "firing_rate",
+    "fit_difference_of_gaussians",
+    "fit_gabor",
+    "fit_gaussian",
     "isi_histogram",
     "isi_violations",
     "jitter_test",
     "lv",
     "mutual_information",
+    "map_test",
     "noise_correlations",
     "noise_level",
     "presence_ratio",

@@ -37,15 +37,21 @@ class LaggedRidge:
 
 
 def lagged_ridge(
-    series: LaggedSeries, y: np.ndarray, alphas: np.ndarray | None, folds: list[Fold]
+    series: LaggedSeries,
+    y: np.ndarray,
+    alphas: np.ndarray | None,
+    folds: list[Fold],
+    *,
+    output: np.ndarray | None = None,
 ) -> LaggedRidge:
     """min ||y - D w - b||^2 + alpha ||w||^2 for targets y (n, t), 0 where a frame is no row.
 
     alphas : None = 1e-5 ... 1e4 times the mean squared length of a centred row. With fewer columns than rows all comes
     from D'D of each fold and of the whole, never from D; with more, from D D' (see `DualRidge`).
+    output : (m, width), ``variance`` is that of output w; None = of w.
     """
     primal = series.width < int(series.rows.sum())
-    return (_primal if primal else _dual)(series, y, alphas, folds)
+    return (_primal if primal else _dual)(series, y, alphas, folds, output)
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,13 @@ def _sums(series: LaggedSeries, y: np.ndarray, used: np.ndarray) -> _Sums:
     )
 
 
-def _primal(series: LaggedSeries, y: np.ndarray, alphas: np.ndarray | None, folds: list[Fold]) -> LaggedRidge:
+def _primal(
+    series: LaggedSeries,
+    y: np.ndarray,
+    alphas: np.ndarray | None,
+    folds: list[Fold],
+    output: np.ndarray | None,
+) -> LaggedRidge:
     y = y - np.where(series.rows, 1.0, 0.0)[:, None] * (offset := y.sum(axis=0) / series.rows.sum())
     parts = [_sums(series, y, test) for test, _ in folds]
     left = series.rows & ~np.any([test for test, _ in folds], axis=0) if folds else series.rows
@@ -120,7 +132,7 @@ def _primal(series: LaggedSeries, y: np.ndarray, alphas: np.ndarray | None, fold
     scaled = turned * over
     df = (values[:, None] * over).sum(axis=0)
     residual = square - np.einsum("ij,ij->j", scaled, 2 * turned - values[:, None] * scaled)
-    squared = vectors * vectors
+    squared = (vectors if output is None else output @ vectors) ** 2
     used, place = np.unique(index, return_inverse=True)
     variance = (squared @ (1.0 / (values[:, None] + alphas[used])))[:, place]
     return LaggedRidge(
@@ -138,7 +150,13 @@ def _primal(series: LaggedSeries, y: np.ndarray, alphas: np.ndarray | None, fold
     )
 
 
-def _dual(series: LaggedSeries, y: np.ndarray, alphas: np.ndarray | None, folds: list[Fold]) -> LaggedRidge:
+def _dual(
+    series: LaggedSeries,
+    y: np.ndarray,
+    alphas: np.ndarray | None,
+    folds: list[Fold],
+    output: np.ndarray | None,
+) -> LaggedRidge:
     at = np.flatnonzero(series.rows)
     kernel = series.kernel()
     n = at.size
@@ -156,12 +174,14 @@ def _dual(series: LaggedSeries, y: np.ndarray, alphas: np.ndarray | None, folds:
     z = solver.coordinates(y[at] - found.mean)
     residual = (((1 - shrunk) * z) ** 2).sum(axis=0)
     used, place = np.unique(found.alpha, return_inverse=True)
-    taken = np.zeros((series.width, used.size))
+    whole = np.ones(series.width) if output is None else (output**2).sum(axis=1)
+    taken = np.zeros((whole.size, used.size))
     for start in range(0, solver.u.shape[1], 256):
         u = np.zeros((series.n, min(256, solver.u.shape[1] - start)))
         u[at] = solver.u[:, start : start + 256]
-        taken += series.sums(u) ** 2 @ (1.0 / (solver.values[start : start + 256, None] + used))
-    variance = ((1.0 - taken) / used)[:, place]
+        turned = series.sums(u) if output is None else output @ series.sums(u)
+        taken += turned**2 @ (1.0 / (solver.values[start : start + 256, None] + used))
+    variance = ((whole[:, None] - taken) / used)[:, place]
     return LaggedRidge(
         weights,
         found.alpha,

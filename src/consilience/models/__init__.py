@@ -23,9 +23,11 @@ from consilience.models._rdm import FixedRDM, InterpolateRDM, SelectRDM, Weighte
 from consilience.models._ridge import RidgeCV
 from consilience.models._ridge_rf import RidgeRF
 from consilience.models._sta import SpikeTriggeredAverage
+from consilience.models._stc import SpikeTriggeredCovariance
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "SpikeTriggeredCovariance",
     "ASD",
     "RidgeRF",
     "SpikeTriggeredAverage",

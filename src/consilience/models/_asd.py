@@ -83,8 +83,8 @@ class ASD(Interval, FieldBase):
         if series.width > _WIDEST:
             raise InputError(
                 f"ASD.fit: {series.n_lags} lags x {series.p} pixels are {series.width} weights, and their covariance "
-                f"has {series.width**2 * 8e-9:.0f} GB; up to {_WIDEST} are taken: crop or downsample the stimulus, take "
-                "fewer lags, or use RidgeRF.",
+                f"has {series.width**2 * 8e-9:.0f} GB; up to {_WIDEST} are taken: crop or downsample the stimulus, "
+                "take fewer lags, or use RidgeRF.",
                 code="out-of-range",
             )
         about, mean = series.totals(data.rows) / n, data.y.sum(axis=0) / n

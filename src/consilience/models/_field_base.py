@@ -16,7 +16,7 @@ from consilience._core._params import check_count, shorten
 from consilience.linalg._lagged import LaggedSeries
 from consilience.models._lags import stretches
 
-__all__ = ["Data", "FieldBase", "are_counts", "held_out_frames", "lag_span", "r2_of"]
+__all__ = ["Data", "FieldBase", "are_counts", "checked_data", "held_out_frames", "lag_span", "r2_of"]
 
 
 @dataclass(frozen=True)
@@ -46,32 +46,8 @@ class FieldBase(MultiOutputMixin, RegressorMixin, BaseEstimator):
     _weights: np.ndarray  # (width, t) in units of response over stimulus
     _flat: bool
 
-    def _check(
-        self,
-        stimulus: Any,
-        y: Any,
-        times: Any,
-        trials: Any,
-        *,
-        fewest: int = 2,
-        what: str = "fit",
-        exact: bool = False,
-    ) -> Data:
-        who = f"{type(self).__name__}.{what}"
-        first, last = lag_span(self.lags, type(self).__name__)
-        values, space = checked_stimulus(stimulus, who)
-        n = len(values)
-        target, flat = checked_response(y, n, who)
-        pieces = stretches(n, times, trials, who=who)
-        series = LaggedSeries(values.reshape(n, -1), first, last, pieces, dtype=np.float64 if exact else None)
-        if series.rows.sum() < fewest:
-            raise InputError(
-                f"{who}: {int(series.rows.sum())} of {n} frames have all lags {first} to {last} inside their stretch; "
-                f"at least {fewest} are needed: fewer lags, or longer stretches.",
-                code="too-few",
-            )
-        target[~series.rows] = 0.0  # a copy, of `checked_response`
-        return Data(series, target, space, flat)
+    def _check(self, stimulus: Any, y: Any, times: Any, trials: Any, **options: Any) -> Data:
+        return checked_data(stimulus, y, self.lags, times, trials, who=type(self).__name__, **options)
 
     def _keep(self, data: Data) -> None:
         """Fitted attributes that all have."""
@@ -153,6 +129,36 @@ def lag_span(lags: Any, who: str) -> tuple[int, int]:
             code="bad-parameter",
         )
     return listed[0], listed[-1]
+
+
+def checked_data(
+    stimulus: Any,
+    y: Any,
+    lags: Any,
+    times: Any,
+    trials: Any,
+    *,
+    who: str,
+    fewest: int = 2,
+    what: str = "fit",
+    exact: bool = False,
+) -> Data:
+    """Stimulus and responses of a fit; ``exact``: products are float64 whatever the type of the stimulus."""
+    first, last = lag_span(lags, who)
+    who = f"{who}.{what}"
+    values, space = checked_stimulus(stimulus, who)
+    n = len(values)
+    target, flat = checked_response(y, n, who)
+    pieces = stretches(n, times, trials, who=who)
+    series = LaggedSeries(values.reshape(n, -1), first, last, pieces, dtype=np.float64 if exact else None)
+    if series.rows.sum() < fewest:
+        raise InputError(
+            f"{who}: {int(series.rows.sum())} of {n} frames have all lags {first} to {last} inside their stretch; at "
+            f"least {fewest} are needed: fewer lags, or longer stretches.",
+            code="too-few",
+        )
+    target[~series.rows] = 0.0  # a copy, of `checked_response`
+    return Data(series, target, space, flat)
 
 
 def checked_stimulus(stimulus: Any, who: str) -> tuple[np.ndarray, tuple[int, ...]]:

@@ -1,0 +1,99 @@
+"""Weighted second moments of a whitened stimulus, and the nested test of their eigenvalues against shifts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Moments", "Nested", "nested_test", "weighted_moments"]
+
+_ROWS = 8192
+
+
+@dataclass(frozen=True)
+class Moments:
+    """mean : (k,).   matrix : (k, k), about the mean for counts."""
+
+    mean: np.ndarray
+    matrix: np.ndarray
+
+
+def weighted_moments(z: np.ndarray, y: np.ndarray, counts: bool) -> Moments:
+    """Of z (n, k) weighted by y (n,). Counts: mean sum y z / N, and sum y z z' / N less its square, from the frames
+    with spikes alone. Values: both of y less its mean, over n.
+    """
+    k = z.shape[1]
+    matrix, mean = np.zeros((k, k)), np.zeros(k)
+    if counts:
+        at = np.flatnonzero(y)
+        total = float(y.sum())
+        several = bool((y[at] != 1).any())
+        for start in range(0, at.size, _ROWS):
+            rows = at[start : start + _ROWS]
+            block = z[rows]
+            mean += y[rows].astype(np.float32) @ block
+            if several:
+                block *= np.sqrt(y[rows]).astype(np.float32)[:, None]
+            matrix += block.T @ block
+        mean /= total
+        return Moments(mean, matrix / total - np.outer(mean, mean))
+    away = (y - y.mean()).astype(np.float32)
+    for start in range(0, len(z), _ROWS):
+        block = z[start : start + _ROWS]
+        weighted = block * away[start : start + _ROWS, None]
+        mean += weighted.sum(axis=0, dtype=np.float64)
+        matrix += weighted.T @ block
+    matrix = (matrix + matrix.T) / (2 * len(z))
+    return Moments(mean / len(z), matrix)
+
+
+@dataclass(frozen=True)
+class Nested:
+    """p_high, p_low : (axes,) of the ends in turn, NaN after the first that is not significant.   n_high, n_low :
+    significant.   limits : (2,) quantiles of the largest and the smallest eigenvalue of the first test.
+    """
+
+    p_high: np.ndarray
+    p_low: np.ndarray
+    n_high: int
+    n_low: int
+    limits: np.ndarray
+
+
+def nested_test(values: np.ndarray, vectors: np.ndarray, null: np.ndarray, axes: int, level: float) -> Nested:
+    """Ends of ``values`` (k,), ascending, against those of each matrix of ``null`` (shifts, k, k). The end that is
+    further beyond the null, in its standard deviations, is tested first; a significant axis is taken out of the null,
+    then the next is tested; an end whose test failed is closed.
+    """
+    p = {"high": np.full(axes, np.nan), "low": np.full(axes, np.nan)}
+    found, limits = {"high": 0, "low": 0}, np.full(2, np.nan)
+    done: set[str] = set()
+    first = True
+    while len(done) < 2:
+        kept = vectors[:, found["low"] : len(values) - found["high"]]
+        if kept.shape[1] < 2:
+            break
+        ends = np.linalg.eigvalsh(kept.T @ null @ kept)
+        extremes = {"high": ends[:, -1], "low": ends[:, 0]}
+        seen = {"high": values[len(values) - 1 - found["high"]], "low": values[found["low"]]}
+        if first:
+            limits = np.array([np.quantile(ends[:, -1], 1 - level), np.quantile(ends[:, 0], level)])
+            first = False
+        sign = {"high": 1.0, "low": -1.0}
+        away = {
+            end: sign[end] * (seen[end] - extremes[end].mean()) / max(float(extremes[end].std()), 1e-300)
+            for end in ("high", "low")
+            if end not in done
+        }
+        end = max(away, key=lambda name: away[name])
+        beyond = int((sign[end] * extremes[end] >= sign[end] * seen[end]).sum())
+        value = (beyond + 1) / (len(null) + 1)
+        p[end][found[end]] = value
+        if value <= level:
+            found[end] += 1
+            if found[end] == axes:
+                done.add(end)
+        else:
+            done.add(end)
+    return Nested(p["high"], p["low"], found["high"], found["low"], limits)

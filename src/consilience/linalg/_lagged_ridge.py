@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from consilience.linalg._lagged import LaggedSeries
 from consilience.linalg._ridge_path import DualRidge
 
-__all__ = ["LaggedRidge", "lagged_ridge"]
+__all__ = ["LaggedRidge", "LaggedSums", "lagged_ridge", "lagged_sums"]
 
 _GRID = 10.0 ** np.arange(-5, 5)
 Fold = tuple[np.ndarray, np.ndarray]  # masks of frames: tested, and too near to them to train
@@ -77,6 +78,9 @@ class _Sums:
         dy = self.dy - np.outer(self.d, y) - np.outer(d, self.y) + self.n * np.outer(d, y)
         return dd, dy, self.yy - 2 * self.y * y + self.n * y * y
 
+    def centred(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.about(self.d / self.n, self.y / self.n)
+
 
 def _sums(series: LaggedSeries, y: np.ndarray, used: np.ndarray) -> _Sums:
     z = np.where(used[:, None], y, 0.0)
@@ -90,6 +94,31 @@ def _sums(series: LaggedSeries, y: np.ndarray, used: np.ndarray) -> _Sums:
     )
 
 
+@dataclass(frozen=True)
+class LaggedSums:
+    """Sums of all rows, of each held-out run, and of the frames beside it; ``folds`` gives (training, tested) ones."""
+
+    whole: _Sums
+    parts: list[_Sums]
+    beside: list[_Sums | None]
+
+    def folds(self) -> Iterator[tuple[_Sums, _Sums]]:
+        for part, near in zip(self.parts, self.beside):
+            inside = self.whole.less(part)
+            yield (inside if near is None else inside.less(near)), part
+
+
+def lagged_sums(series: LaggedSeries, y: np.ndarray, folds: list[Fold]) -> LaggedSums:
+    """Sums for targets y (n, t); the frames of all folds together are met once, those beside them once more."""
+    parts = [_sums(series, y, test) for test, _ in folds]
+    left = series.rows & ~np.any([test for test, _ in folds], axis=0) if folds else series.rows
+    whole = _sums(series, y, left) if left.any() else None
+    for part in parts:
+        whole = part if whole is None else whole.plus(part)
+    assert whole is not None
+    return LaggedSums(whole, parts, [_sums(series, y, near) if near.any() else None for _, near in folds])
+
+
 def _primal(
     series: LaggedSeries,
     y: np.ndarray,
@@ -98,23 +127,16 @@ def _primal(
     output: np.ndarray | None,
 ) -> LaggedRidge:
     y = y - np.where(series.rows, 1.0, 0.0)[:, None] * (offset := y.sum(axis=0) / series.rows.sum())
-    parts = [_sums(series, y, test) for test, _ in folds]
-    left = series.rows & ~np.any([test for test, _ in folds], axis=0) if folds else series.rows
-    whole = _sums(series, y, left) if left.any() or not folds else None
-    for part in parts:
-        whole = part if whole is None else whole.plus(part)
-    assert whole is not None
+    sums = lagged_sums(series, y, folds if alphas is None or alphas.size > 1 else [])
+    whole = sums.whole
     about, mean = whole.d / whole.n, whole.y / whole.n
-    gram, cross, square = whole.about(about, mean)
+    gram, cross, square = whole.centred()
     alphas = _grid(alphas, float(np.trace(gram)) / whole.n)
     t = y.shape[1]
     errors, total = np.full((alphas.size, t), np.nan), np.full(t, np.nan)
     if alphas.size > 1:
         errors, total = np.zeros((alphas.size, t)), np.zeros(t)
-        for (_, near), part in zip(folds, parts):
-            inside = whole.less(part)
-            if near.any():
-                inside = inside.less(_sums(series, y, near))
+        for inside, part in sums.folds():
             d, m = inside.d / inside.n, inside.y / inside.n
             dd, dy, _ = inside.about(d, m)
             values, vectors = np.linalg.eigh(dd)

@@ -15,6 +15,8 @@ from consilience.models._kalman import KalmanFilter
 from consilience.models._kernel_ridge import KernelRidgeCV
 from consilience.models._lags import coupling_design, lagged
 from consilience.models._lda import LDA
+from consilience.models._lnp import LNP
+from consilience.models._low_rank_rf import LowRankRF
 from consilience.models._max_correlation import MaxCorrelation
 from consilience.models._one_to_one import OneToOne
 from consilience.models._pls import PLSCV
@@ -22,11 +24,15 @@ from consilience.models._poisson_bayes import PoissonNaiveBayes
 from consilience.models._rdm import FixedRDM, InterpolateRDM, SelectRDM, WeightedRDM
 from consilience.models._ridge import RidgeCV
 from consilience.models._ridge_rf import RidgeRF
+from consilience.models._spline_rf import SplineRF
 from consilience.models._sta import SpikeTriggeredAverage
 from consilience.models._stc import SpikeTriggeredCovariance
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "LNP",
+    "LowRankRF",
+    "SplineRF",
     "SpikeTriggeredCovariance",
     "ASD",
     "RidgeRF",

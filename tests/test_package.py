@@ -67,6 +67,7 @@ WITHOUT_EXAMPLE = {
     "cs.PSTH",
     "cs.RDMMovie",
     "cs.Searchlight",
+    "cs.Synthesis",
     "cs.ConsilienceError",
     "cs.ConsilienceWarning",
     "cs.InputError",

@@ -95,6 +95,8 @@ OF_RESPONSES = {
     ("psth", "data"),
     ("rdm_movie", "data"),
 } | {("searchlight", "data")}
+# takes units of a network, and no data
+WITHOUT_DATA = {"synthesize"}
 PLACES = [(verb, name) for verb, calls in CALLS.items() for name in calls]
 
 
@@ -106,7 +108,8 @@ def results():
 
 
 def test_no_verb_is_left_out():
-    assert set(CALLS) == {name for name in analyses.__all__ if inspect.isfunction(getattr(analyses, name))}
+    verbs = {name for name in analyses.__all__ if inspect.isfunction(getattr(analyses, name))}
+    assert set(CALLS) == verbs - WITHOUT_DATA
 
 
 @pytest.mark.parametrize(("verb", "name"), PLACES)

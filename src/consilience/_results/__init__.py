@@ -17,8 +17,10 @@ from consilience._results._psth import PSTH
 from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
+from consilience._results._receptive_field import ReceptiveField
 from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
+from consilience._results._synthesis import Synthesis
 
 __all__ = [
     "PSTH",
@@ -38,9 +40,11 @@ __all__ = [
     "Equivalence",
     "ModelEvaluation",
     "RDMs",
+    "ReceptiveField",
     "Result",
     "Searchlight",
     "ShapeSpace",
+    "Synthesis",
     "VariancePartition",
     "load",
     "resolve",

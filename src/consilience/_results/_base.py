@@ -34,6 +34,7 @@ PLOTS = {
     "Contrasts": "consilience.plots:plot_contrasts",
     "Encoding": "consilience.plots:plot_encoding",
     "Quality": "consilience.plots:plot_quality",
+    "ReceptiveField": "consilience.plots:plot_receptive_field",
     "PSTH": "consilience.plots:plot_psth",
     "RDMMovie": "consilience.plots:plot_rdm_movie",
     "Searchlight": "consilience.plots:plot_searchlight",
@@ -42,6 +43,7 @@ PLOTS = {
     "Decoding": "consilience.plots:plot_decoding",
     "Influence": "consilience.plots:plot_influence",
     "ShapeSpace": "consilience.plots:plot_shape_space",
+    "Synthesis": "consilience.plots:plot_synthesis",
     "VariancePartition": "consilience.plots:plot_partition",
 }
 SECTIONS = {
@@ -53,6 +55,7 @@ SECTIONS = {
 METHODS = {
     "agreement": "consilience.analyses._agreement:agreement",
     "contrasts": "consilience.analyses._contrasts:contrasts",
+    "fit_field": "consilience.analyses._field_shapes:fit_field",
 }
 
 

@@ -32,8 +32,10 @@ from consilience._results._psth import PSTH
 from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
+from consilience._results._receptive_field import ReceptiveField
 from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
+from consilience._results._synthesis import Synthesis
 
 CLASSES: dict[str, type[Result]] = {
     "Comparison": Comparison,
@@ -46,9 +48,11 @@ CLASSES: dict[str, type[Result]] = {
     "PSTH": PSTH,
     "Quality": Quality,
     "RDMMovie": RDMMovie,
+    "ReceptiveField": ReceptiveField,
     "Searchlight": Searchlight,
     "VariancePartition": VariancePartition,
     "ShapeSpace": ShapeSpace,
+    "Synthesis": Synthesis,
     "Agreement": Agreement,
     "DecidingStimuli": DecidingStimuli,
     "Decoding": Decoding,

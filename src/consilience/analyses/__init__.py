@@ -12,9 +12,11 @@ from consilience.analyses._psth import psth
 from consilience.analyses._quality import quality
 from consilience.analyses._rdm_movie import rdm_movie
 from consilience.analyses._rdms import rdms
+from consilience.analyses._receptive_field import receptive_field
 from consilience.analyses._searchlight import searchlight
 from consilience.analyses._select_units import select_units
 from consilience.analyses._shape_space import shape_space
+from consilience.analyses._synthesize import synthesize
 
 __all__ = [
     "compare",
@@ -29,7 +31,9 @@ __all__ = [
     "quality",
     "rdm_movie",
     "rdms",
+    "receptive_field",
     "searchlight",
     "select_units",
     "shape_space",
+    "synthesize",
 ]

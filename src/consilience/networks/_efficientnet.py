@@ -9,6 +9,7 @@ first use only.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,6 +123,14 @@ class ImagePreprocess:
 
     def __init__(self, size: int = 224, mean: float = 127.0, scale: float = 128.0) -> None:
         self.size, self.mean, self.scale = size, mean, scale
+
+    def input_space(self) -> dict[str, Any]:
+        """What the network gets: shape of one input and its bounds; the colours are red, green and blue."""
+        return {
+            "shape": (3, self.size, self.size),
+            "bounds": ((0.0 - self.mean) / self.scale, (255.0 - self.mean) / self.scale),
+            "colours": "rgb",
+        }
 
     def __call__(self, block: np.ndarray) -> torch.Tensor:
         if (

@@ -27,9 +27,11 @@ from consilience.plots._psth import plot_psth
 from consilience.plots._quality import plot_quality
 from consilience.plots._rdm_movie import plot_rdm_movie
 from consilience.plots._rdms import plot_rdms
+from consilience.plots._receptive_field import plot_receptive_field
 from consilience.plots._searchlight import plot_searchlight
 from consilience.plots._shape_space import plot_shape_space
 from consilience.plots._stimulus_map import plot_stimulus_map
+from consilience.plots._synthesis import plot_synthesis
 from consilience.plots._systems_map import plot_systems_map
 
 __all__ = [
@@ -52,8 +54,10 @@ __all__ = [
     "plot_quality",
     "plot_rdm_movie",
     "plot_rdms",
+    "plot_receptive_field",
     "plot_searchlight",
     "plot_shape_space",
+    "plot_synthesis",
     "plot_stimulus_map",
     "plot_systems_map",
     "plot_time_rescaling",

@@ -140,6 +140,12 @@ FIGURES: Mapping[str, Figure] = {
         caption="Distances in the order of the tree (darker is nearer), the tree above them (filled dot: a cluster of "
         "at least 95 % of the draws over stimuli), and the map of the systems by classical scaling.",
     ),
+    "Synthesis": Figure(
+        title="Stimuli made for each unit, beside the best natural ones",
+        caption="Number above a picture: the activation, measured again for the stimuli as they are saved. p: against "
+        "stimuli with the same amplitude spectrum and random phases; seeds agree: mean cosine, at the best shift, of "
+        "stimuli from different starts. Each picture has its own range.",
+    ),
     "VariancePartition": Figure(
         title="What the models explain, together, alone and uniquely",
         caption=_partition,

@@ -8,6 +8,7 @@ from typing import Any
 from consilience._results import Result
 from consilience.report._decoding_words import decoding_sentences
 from consilience.report._model_words import of_equivalence, of_evaluation, of_movie, of_partition, of_rdms
+from consilience.report._synthesis_words import of_synthesis
 from consilience.report._system_words import (
     of_agreement,
     of_best,
@@ -16,7 +17,13 @@ from consilience.report._system_words import (
     of_influence,
     of_shape_space,
 )
-from consilience.report._unit_words import of_encoding, of_psth, of_quality, of_searchlight
+from consilience.report._unit_words import (
+    of_encoding,
+    of_psth,
+    of_quality,
+    of_receptive_field,
+    of_searchlight,
+)
 
 __all__ = ["SENTENCES", "sentences"]
 
@@ -41,7 +48,9 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "ModelEvaluation": of_evaluation,
     "RDMMovie": of_movie,
     "RDMs": of_rdms,
+    "ReceptiveField": of_receptive_field,
     "Searchlight": of_searchlight,
     "ShapeSpace": of_shape_space,
+    "Synthesis": of_synthesis,
     "VariancePartition": of_partition,
 }

@@ -1,0 +1,255 @@
+"""Gradient ascent on stimuli: many images for many units in one batch, with guards against starts that are dead."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from consilience._core._errors import InputError
+from consilience._core._memory import available_memory
+from consilience._core._seeds import Seed
+from consilience.networks._gradient import reading
+from consilience.networks._objective import Objective, spread_penalty, total_variation
+from consilience.networks._parameters import Parameters
+from consilience.networks._transforms import Transforms
+from consilience.networks._unit import Unit
+
+__all__ = ["Ascent", "Plan", "ascend"]
+
+_DRAWS = 5  # further starts of an image whose gradient is 0
+_WARM = 32  # steps with gradients through rectifiers that are off
+_EACH = 16  # images whose gradient is taken in one pass on a processor without accelerator, at most
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is searched and how; see `cs.synthesize`. ``image_seed``: which restart each image is; ``sets``: images
+    that shall differ; ``exemplars``: for each image an input to start from, or None.
+    """
+
+    units: Sequence[Unit]
+    parameters: Parameters
+    objective: Objective
+    image_seed: Sequence[int]
+    sets: list[list[int]]
+    steps: int
+    rate: float
+    transforms: Transforms
+    smooth: float
+    diversity: float
+    seed: Seed
+    exemplars: np.ndarray | None
+    device: str | None
+    who: str
+    precision: Any = None  # of the module, where it is not that of the search
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """inputs : (n, *shape) float32.   alive : (n,) whether a gradient was found.   start : (n,) where it was found.
+    course : (n, points) of the objective at ``steps``.
+    """
+
+    inputs: np.ndarray
+    alive: np.ndarray
+    start: list[str]
+    course: np.ndarray
+    at: np.ndarray
+
+
+class _Climb:
+    """Objective and gradient of images with respect to their parameters, in batches that fit in memory."""
+
+    def __init__(self, plan: Plan, read: Callable[[Any], Any], each: int) -> None:
+        self.plan, self.read, self.each = plan, read, each
+
+    def __call__(
+        self, z: Any, rows: Any, rng: np.random.Generator | None, sets: list[list[int]]
+    ) -> tuple[Any, Any]:
+        """(n,) objective and the gradient of z, 0 where it is not finite."""
+        import torch
+
+        plan, space = self.plan, self.plan.parameters.space
+        z = z.detach().requires_grad_()
+        x = plan.parameters.inputs(z)
+        slope = torch.empty_like(x)
+        value = x.new_empty(len(x))
+        state: Any = None if rng is None else rng.bit_generator.state
+        for start in range(0, len(x), self.each):
+            part = slice(start, start + self.each)
+            leaf = x[part].detach().requires_grad_()
+            moved = leaf
+            if rng is not None:
+                # the same move for all images of a step, whatever the batches
+                rng.bit_generator.state = state
+                moved = plan.transforms(leaf, rng)
+            score = plan.objective.rows(rows[part])(self.read(moved.to(plan.precision)).to(leaf.dtype))
+            if score.requires_grad:
+                (slope[part],) = torch.autograd.grad(
+                    score.sum(), leaf, allow_unused=True, materialize_grads=True
+                )
+            else:  # a layer that does not depend on the input
+                slope[part] = 0
+            value[part] = score.detach()
+        dull = ~(slope.flatten(1).abs().sum(dim=1) > 0)
+        if plan.smooth or (plan.diversity and sets):
+            leaf = x.detach().requires_grad_()
+            away = leaf - plan.parameters.background
+            cost = plan.smooth * total_variation(away, space.places)
+            if plan.diversity:
+                cost = cost + plan.diversity * spread_penalty(away, sets)
+            (extra,) = torch.autograd.grad(cost.sum(), leaf)
+            slope = slope - extra
+            value = value - cost.detach()
+        (gradient,) = torch.autograd.grad(x, z, slope)
+        flat = gradient.flatten(1)
+        length = flat.norm(dim=1)
+        odd = ~torch.isfinite(length) | dull
+        scale = torch.where(odd | (length == 0), torch.zeros_like(length), math.sqrt(flat.shape[1]) / length)
+        gradient = torch.nan_to_num(gradient, 0.0, 0.0, 0.0) * scale.reshape(-1, *(1,) * (gradient.ndim - 1))
+        return value, gradient
+
+
+def ascend(plan: Plan) -> Ascent:
+    """Makes the objective of each image large by Adam (Kingma & Ba 2015) on its parameters, its step falling to 0 as
+    half a cosine. Every image's gradient is brought to one length, so that images in a batch do not know of each other.
+    """
+    import torch
+
+    n, parameters = len(plan.image_seed), plan.parameters
+    like = parameters.background
+    example = torch.zeros((2, *parameters.space.shape), dtype=like.dtype, device=like.device) + like
+    example = example.to(plan.precision)
+    before = _versions(plan.units[0])
+    with reading(plan.units, example, device=plan.device, who=plan.who) as read:
+        climb = _Climb(plan, read, _batch(plan, n))
+        z, alive, start = _start(plan, climb)
+        live = torch.tensor(np.flatnonzero(alive), device=like.device)
+        course = np.full((n, 0), math.nan)
+        at = _points(plan.steps)
+        if len(live):
+            place = {int(i): k for k, i in enumerate(live.tolist())}
+            sets = [[place[i] for i in members if i in place] for members in plan.sets]
+            z_live, found = _adam(plan, climb, z[live], live, sets, at)
+            z[live] = z_live
+            course = np.full((n, len(at)), math.nan)
+            course[alive] = found
+        with torch.no_grad():
+            inputs = parameters.inputs(z).detach().cpu().numpy().astype(np.float32)
+    if _versions(plan.units[0]) != before:
+        raise InputError(
+            f"{plan.who}: the forward pass of {plan.units[0].network.name} changed its parameters or buffers in eval "
+            "mode, so activations depend on what was shown before; make it keep its state.",
+            code="module-changed",
+        )
+    return Ascent(inputs, alive, start, course, at)
+
+
+def _points(steps: int) -> np.ndarray:
+    return np.unique(np.linspace(0, steps - 1, min(steps, 41)).astype(int))
+
+
+def _adam(
+    plan: Plan, climb: _Climb, z: Any, rows: Any, sets: list[list[int]], at: np.ndarray
+) -> tuple[Any, np.ndarray]:
+    import torch
+
+    z = z.clone()
+    optimiser = torch.optim.Adam([z], lr=plan.rate)
+    moves = plan.seed.stream("moves")
+    course = np.full((len(z), len(at)), math.nan)
+    points = {int(step): k for k, step in enumerate(at)}
+    for step in range(plan.steps):
+        optimiser.param_groups[0]["lr"] = (
+            plan.rate * (0.5 + 0.5 * math.cos(math.pi * step / plan.steps)) + 1e-4
+        )
+        last = step >= plan.steps - plan.steps // 10  # the last steps see the stimulus as it is
+        value, gradient = climb(z, rows, None if last else moves, sets)
+        z.grad = -gradient
+        optimiser.step()
+        if step in points:
+            course[:, points[step]] = value.detach().cpu().numpy()
+    return z.detach(), course
+
+
+def _start(plan: Plan, climb: _Climb) -> tuple[Any, np.ndarray, list[str]]:
+    """Parameters with a gradient for each image: other noise, then a way through rectifiers that are off, then the
+    best natural stimulus.
+    """
+    import torch
+
+    from consilience.networks._through_relu import ThroughReLU
+
+    like, n = plan.parameters.background, len(plan.image_seed)
+
+    def tensor(values: Any) -> Any:
+        return torch.as_tensor(values, dtype=like.dtype, device=like.device)
+
+    def draw(images: np.ndarray, attempt: int) -> Any:
+        named = [f"start:{plan.image_seed[i]}:{attempt}" for i in images]
+        made = {name: plan.parameters.draw(plan.seed.stream(name)) for name in dict.fromkeys(named)}
+        return tensor(np.concatenate([made[name] for name in named]))
+
+    def lively(z: Any, images: np.ndarray) -> np.ndarray:
+        _, gradient = climb(z, torch.as_tensor(images, device=like.device), None, [])
+        return np.asarray((gradient.flatten(1).abs().sum(dim=1) > 0).cpu().numpy())
+
+    every = np.arange(n)
+    z = draw(every, 0)
+    alive = lively(z, every)
+    start = ["noise"] * n
+    for attempt in range(1, _DRAWS + 1):
+        left = np.flatnonzero(~alive)
+        if not left.size:
+            break
+        z[left] = fresh = draw(left, attempt)
+        alive[left] = lively(fresh, left)
+        for i in left:
+            start[i] = f"noise {attempt + 1}"
+    left = np.flatnonzero(~alive)
+    if left.size:
+        rows = torch.as_tensor(left, device=like.device)
+        leaky: contextlib.AbstractContextManager[Any] = ThroughReLU()
+        moved = z[left].clone()
+        optimiser = torch.optim.Adam([moved], lr=plan.rate)
+        for _ in range(_WARM):
+            with leaky:
+                _, gradient = climb(moved, rows, None, [])
+            moved.grad = -gradient
+            optimiser.step()
+        moved = moved.detach()
+        ok = lively(moved, left)
+        z[left[ok]], alive[left[ok]] = moved[ok], True
+        for i in left[ok]:
+            start[i] = "before the rectifier"
+    left = np.flatnonzero(~alive)
+    if left.size and plan.exemplars is not None:
+        moved = plan.parameters.of_inputs(tensor(plan.exemplars[left]))
+        ok = lively(moved, left)
+        z[left[ok]], alive[left[ok]] = moved[ok], True
+        for i in left[ok]:
+            start[i] = "natural"
+    for i in np.flatnonzero(~alive):
+        start[i] = "dead"
+    return z, alive, start
+
+
+def _batch(plan: Plan, n: int) -> int:
+    """Images per pass, so that what gradients keep takes a quarter of the free memory, 2 GB at most."""
+    spots = plan.units[0].network._spots
+    kept = sum(math.prod(sizes) for sizes in spots[1].one.values()) if spots is not None else 0
+    budget = min((available_memory() or 8 << 30) // 4, 2 << 30)
+    most = max(1, budget // max(1, 8 * kept))
+    if plan.parameters.background.device.type == "cpu":
+        most = min(most, max(_EACH, (16 << 20) // max(1, kept)))
+    return int(min(n, most))
+
+
+def _versions(unit: Unit) -> list[tuple[int, int]]:
+    module = unit.network.module
+    return [(t.data_ptr(), t._version) for t in (*module.parameters(), *module.buffers())]

@@ -1,0 +1,173 @@
+"""Synthetic stimuli beside the best natural ones, a row per target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from consilience._core._errors import InputError
+from consilience.plots._labels import label, number
+from consilience.plots._read import check_is, pick_names
+from consilience.plots._style import MUTED, PALETTE, own_axes, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from consilience._results import Synthesis
+
+_TARGETS, _SEEDS, _EXEMPLARS = 8, 3, 4
+
+
+def plot_synthesis(
+    synthesis: Synthesis,
+    ax: Axes | None = None,
+    *,
+    targets: object = None,
+    n_seeds: int = 1,
+    n_exemplars: int = 4,
+) -> Axes:
+    """Draws a row per target: its stimuli (the best seed first), then the best natural stimuli, with their values.
+
+    Images are drawn with 0 contrast grey and each with its own range; sounds and vectors as lines; of a video the
+    middle frame. ``ax`` becomes an empty frame around the rows.
+
+    Parameters
+    ----------
+    targets : names; by default the first 8.   n_seeds, n_exemplars : columns of either kind, at most.
+    """
+    who = "plot_synthesis"
+    check_is(synthesis, "Synthesis", who)
+    shown = pick_names(synthesis.data, "target", targets, who)
+    shown = shown[:_TARGETS] if targets is None else shown
+    seeds = min(n_seeds, synthesis.data.sizes["seed"])
+    ranks = 0
+    if synthesis.exemplars is not None and synthesis.pictures is not None:
+        ranks = min(n_exemplars, synthesis.exemplars.sizes["rank"])
+    columns = seeds + ranks
+    with style():
+        ax = own_axes(ax, 1.15 * columns + 1.4, 1.3 * len(shown) + 0.4)
+        place = ax.get_subplotspec()
+        if place is None:
+            raise InputError(
+                f"{who}: {len(shown)} rows need an axis of plt.subplots or add_subplot to share; give one.",
+                code="bad-parameter",
+            )
+        ax.set_axis_off()
+        grid = place.subgridspec(
+            len(shown), columns + 1, width_ratios=[1.1] + [1.0] * columns, hspace=0.25, wspace=0.08
+        )
+        for row, target in enumerate(shown):
+            _words(ax.figure.add_subplot(grid[row, 0]), synthesis, target)
+            for column in range(seeds):
+                panel = ax.figure.add_subplot(grid[row, 1 + column])
+                _synthetic(panel, synthesis, target, column)
+                if row == 0 and column == 0:
+                    _head(panel, "made for it", PALETTE[0])
+            for column in range(ranks):
+                panel = ax.figure.add_subplot(grid[row, 1 + seeds + column])
+                _natural(panel, synthesis, target, column)
+                if row == 0 and column == 0:
+                    _head(panel, "best natural stimuli", MUTED)
+    return ax
+
+
+def _head(ax: Axes, words: str, colour: Any) -> None:
+    ax.annotate(
+        words,
+        (0, 1),
+        xytext=(0, 15),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=8.5,
+        color=colour,
+        fontweight="bold",
+    )
+
+
+def _words(ax: Axes, synthesis: Synthesis, target: Any) -> None:
+    ax.set_axis_off()
+    at = synthesis.data.sel(target=target)
+    lines = []
+    if np.isfinite(at["p"]):
+        lines.append(f"p {number(float(at['p']))}")
+    if np.isfinite(at["agreement_shifted"]):
+        lines.append(f"seeds agree {float(at['agreement_shifted']):.2f}")
+    if np.isfinite(at["percentile"]):
+        lines.append(f"above {float(at['percentile']):.0f} % natural")
+    if np.isfinite(at["check_p"]):
+        lines.append(f"2nd network p {number(float(at['check_p']))}")
+    ax.text(0, 0.98, label(target, 22), transform=ax.transAxes, va="top", fontsize=8)
+    ax.text(
+        0, 0.80, "\n".join(lines), transform=ax.transAxes, va="top", fontsize=7, color=MUTED, linespacing=1.4
+    )
+
+
+def _synthetic(ax: Axes, synthesis: Synthesis, target: Any, column: int) -> None:
+    at = synthesis.data.sel(target=target)
+    values = at["each_value"].values
+    order = np.argsort(-np.where(np.isfinite(values), values, -np.inf), kind="stable")
+    seed = int(order[column])
+    mine = (synthesis.stimuli["target"].values == target) & (synthesis.stimuli["seed"].values == seed)
+    if not mine.any():
+        _blank(ax, "dead start")
+        return
+    _draw(ax, synthesis.stimuli.values[int(np.flatnonzero(mine)[0])], PALETTE[0])
+    ax.set_title(number(float(values[seed])), fontsize=7.5, pad=2)
+
+
+def _natural(ax: Axes, synthesis: Synthesis, target: Any, column: int) -> None:
+    assert synthesis.exemplars is not None
+    assert synthesis.pictures is not None
+    at = synthesis.exemplars.sel(target=target).isel(rank=column)
+    rows = np.flatnonzero(synthesis.pictures["stimulus"].values.astype(str) == str(at["stimulus"].item()))
+    picture = synthesis.pictures.values[int(rows[0])]
+    if synthesis.pictures.dtype.kind in "US":
+        _blank(ax, label(picture, 18))
+    else:
+        _draw(ax, picture, MUTED)
+    ax.set_title(number(float(at["value"])), fontsize=7.5, pad=2, color=MUTED)
+
+
+def _blank(ax: Axes, words: str) -> None:
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", fontsize=7, color=MUTED)
+
+
+def _draw(ax: Axes, values: np.ndarray, colour: Any) -> None:
+    picture = _picture(np.asarray(values))
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    if picture is None:
+        flat = np.asarray(values, dtype=np.float64).reshape(
+            -1, np.shape(values)[-1] if np.ndim(values) else 1
+        )
+        for line in flat[:4]:
+            ax.plot(line, color=colour, linewidth=0.8)
+        ax.margins(x=0)
+        ax.set_box_aspect(1)
+        return
+    ax.imshow(picture, cmap="gray" if picture.ndim == 2 else None, interpolation="nearest")
+
+
+def _picture(values: np.ndarray) -> np.ndarray | None:
+    """An image (y, x) or (y, x, 3) in 0..1, its range its own where it is not of bytes; None for what is no image."""
+    if values.ndim == 4:  # (channel, frame, y, x)
+        values = values[:, values.shape[1] // 2]
+    if values.ndim == 3 and values.shape[-1] not in (1, 3, 4) and values.shape[0] in (1, 3):
+        values = np.moveaxis(values, 0, -1)
+    if values.ndim == 3 and values.shape[-1] not in (1, 3, 4):
+        values = np.moveaxis(values, 0, -1).mean(axis=-1)  # many channels: their mean
+    if values.ndim == 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.ndim < 2 or min(values.shape[:2]) < 2:
+        return None
+    if values.dtype == np.uint8:
+        return values / 255.0
+    low, high = float(values.min()), float(values.max())
+    if low >= 0 and high > 1.5 and high <= 255.5:  # pixels
+        return np.asarray(np.clip(values / 255.0, 0, 1))
+    reach = max(high - low, 1e-12)
+    return np.asarray((values - low) / reach)

@@ -50,7 +50,7 @@ __all__ = [
     "MaxCorrelation",
     "OneToOne",
     "PoissonNaiveBayes",
-    "Readout",
+    "Readout",  # noqa: F822
     "RidgeCV",
     "SelectRDM",
     "WeightedRDM",

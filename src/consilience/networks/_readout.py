@@ -1,0 +1,535 @@
+"""`Readout`: an encoding network, fitted to the responses of neurons to images."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import xarray as xr
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from consilience._core._errors import InputError, UnknownNameError, nearest, warn
+from consilience._core._params import check_count, check_number, check_option, shorten
+from consilience._core._seeds import resolve_seed
+from consilience.networks._forward import run_block
+from consilience.networks._network import Network, block_of
+from consilience.networks._progress import progress_bar
+from consilience.networks._random import GLOBAL_GENERATOR
+from consilience.networks._readout_data import Shown, as_stimuli, content, layout_of, shown
+from consilience.networks._readout_modules import (
+    Core,
+    Encoder,
+    FactorisedReadout,
+    FrozenCore,
+    GaussianReadout,
+    Member,
+    Standardise,
+    as_map,
+)
+from consilience.networks._readout_start import first_places
+from consilience.networks._readout_train import Course, TrainingSet, train
+from consilience.networks._record import record
+from consilience.networks._unit import Unit
+
+__all__ = ["Readout", "Reshaped"]
+
+_WHO = "cs.models.Readout"
+_BATCH = 256  # stimuli predicted at once
+_FEWEST = 20  # stimuli; of fewer, no part can be held out that says when to stop
+
+
+class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """An encoding network: a convolutional core shared by all neurons, and for each neuron where and what it reads.
+
+    r_t(s) = g(w_t . f(s)[:, place_t] + b_t), f the maps of features (channel, y, x) of the core.
+
+    ``readout="gaussian"`` : one place per neuron, learned, drawn around its mean while training (Lurz et al. 2021).
+    ``readout="factorised"`` : a non-negative mask over places, w_t . sum_yx m_t(y, x) f[:, y, x] (Klindt et al. 2017).
+    Neurons start at the place whose contrast goes with their responses. g is ELU + 1 for counts (loss: Poisson) and
+    the identity for rates, dF/F and the like (loss: squared error in units of each neuron's standard deviation).
+
+    Trained by Adam on part of the stimuli; after ``patience`` epochs without a lower loss on the held-out part the
+    best state comes back and the learning rate drops to 0.3 of it; after ``n_drops`` drops it ends. Trials of one
+    stimulus, and stimuli of equal content, are on one side and weigh as many as they are. A response that is NaN was
+    not recorded, and is left out.
+
+    Confused with it: `cs.encode`, which fits a linear map from given features and tests it; it takes a `Readout` as
+    its ``model=`` (with ``shape=``, n_perm=0 and n_deals=0, since each fit trains a network).
+
+    Parameters
+    ----------
+    core : None trains one from scratch; or a trained network (`cs.Network` or module), whose ``layer`` is the core:
+        its features are recorded once, and only the readout is trained.
+    layer : of ``core``, e.g. ``"_blocks.3"``.   readout : "gaussian" or "factorised".
+    shape : (y, x) or (y, x, channel) of stimuli that come as vectors, as from `cs.encode`; without it a vector is one
+        row of pixels.
+    features : channels of each layer of a core trained from scratch.   kernel : size of its first filters in pixels;
+        later ones have 3.
+    loss : "poisson", "gaussian", or "auto": Poisson for responses of kind "count", else Gaussian (arrays have no kind).
+    n_models : members of the ensemble. They differ by seed and held-out part; the prediction is their mean.
+    held_out : share of the stimuli (or groups) that says when to stop.
+    batch_size, learning_rate, max_epochs, patience, n_drops : of the training.
+    smoothness : weight of the roughness (squared Laplacian over squared norm) of the first filters.   sparsity :
+        weight of the L1 norm of the readout, and of later layers of the core.
+    device : "auto" is a GPU where there is one; the fitted network is brought to the CPU. Equal ``rng`` gives equal
+        bytes on a CPU with as many threads; a GPU adds in no fixed order.
+    rng : seed; None draws one, which ``seed_`` records.   progress : a bar; default: on a terminal only.
+
+    Attributes
+    ----------
+    units_ : (t,) names.   network : the fitted `cs.Network`, so that record, synthesize, receptive_field and compare
+        work on it.   positions_ : (t, 2) y and x of where each neuron looks, in pixels of the stimulus (features of a
+        trained ``core`` are taken to cover it evenly; of the network's features, whose filters need not be centred).
+    masks_ : (t, y, x) of sum 1, factorised only.   courses_ : held-out loss by epoch, of each member.
+    loss_ : "poisson" or "gaussian".   n_stimuli_ : distinct stimuli of the fit.   seed_ : the recorded seed.
+
+    Raises
+    ------
+    InputError : fewer than 20 distinct stimuli, ids that do not match, negative counts, units with hardly a response.
+    ConsilienceWarning : ``not-converged`` (at ``max_epochs``), ``constant-units``.
+
+    References
+    ----------
+    Klindt, Ecker, Euler & Bethge (2017); Lurz et al. (2021); Sinz et al. (2018).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> images = rng.normal(size=(400, 8, 8))
+    >>> counts = rng.poisson(np.exp(images[:, 2, [1, 5]]))  # two neurons, each seeing one pixel
+    >>> model = cs.models.Readout(features=[4], kernel=1, loss="poisson", rng=0).fit(images[:300], counts[:300])
+    >>> model.positions_.round().tolist()
+    [[2.0, 1.0], [2.0, 5.0]]
+    >>> bool((model.evaluate(images[300:], counts[300:], n_perm=200)["p"] < 0.01).all())
+    True
+    """
+
+    def __init__(
+        self,
+        core: Any = None,
+        *,
+        layer: str | None = None,
+        readout: Literal["gaussian", "factorised"] = "gaussian",
+        shape: Sequence[int] | None = None,
+        features: Sequence[int] = (12, 12),
+        kernel: int = 9,
+        loss: Literal["auto", "poisson", "gaussian"] = "auto",
+        n_models: int = 1,
+        held_out: float = 0.2,
+        batch_size: int = 64,
+        learning_rate: float = 0.01,
+        max_epochs: int = 200,
+        patience: int = 4,
+        n_drops: int = 2,
+        smoothness: float = 0.01,
+        sparsity: float = 0.03,
+        device: str = "auto",
+        rng: Any = None,
+        progress: bool | None = None,
+    ) -> None:
+        self.core = core
+        self.layer = layer
+        self.readout = readout
+        self.shape = shape
+        self.features = features
+        self.kernel = kernel
+        self.loss = loss
+        self.n_models = n_models
+        self.held_out = held_out
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.max_epochs = max_epochs
+        self.patience = patience
+        self.n_drops = n_drops
+        self.smoothness = smoothness
+        self.sparsity = sparsity
+        self.device = device
+        self.rng = rng
+        self.progress = progress
+
+    def fit(self, stimuli: Any, responses: Any, *, groups: Any = None) -> Readout:
+        """Trains the network.
+
+        Parameters
+        ----------
+        stimuli : n of them, `cs.stimuli` or an array (n, y, x), (n, y, x, channel) or (n, value). Frames of a clip go
+            side by side as channels.
+        responses : (trial, unit), matched by stimulus id, repeats allowed; a series (time, unit) with one frame for
+            each time; or an array (n, t) whose row i is of stimulus i. NaN in an array: not recorded.
+        groups : (n,) label of each stimulus; a group is on one side of the split. Of a series by default stretches, a
+            twentieth each.
+        """
+        self._check()
+        data = shown(stimuli, responses, groups, who=_WHO)
+        seed = resolve_seed(self.rng, who=_WHO)
+        loss = self._loss_of(data)
+        if len(data.stimuli) < _FEWEST:
+            raise InputError(
+                f"{_WHO}: at least {_FEWEST} distinct stimuli with responses are needed to train a network and to see "
+                f"when to stop, got {len(data.stimuli)}; with so few, use cs.encode on recorded features.",
+                code="too-few",
+            )
+        self._check_units(data, loss)
+        front, preprocess, maps, size = self._features(data)
+        flat = np.sqrt(maps.astype(np.float64).var(axis=(0, 2, 3)))
+        if not (flat > 0).any():
+            raise InputError(
+                f"{_WHO}: all stimuli are alike; there is nothing to predict from.", code="constant-units"
+            )
+        mean = maps.mean(axis=(0, 2, 3), dtype=np.float64)
+        standard = Standardise(mean, np.where(flat > 1e-6 * flat.max(), flat, flat.max()))
+        device = self._device()
+        with torch.no_grad():
+            x = standard(torch.from_numpy(maps))
+        scale, offset = _scales(data, loss)
+        tensors = TrainingSet(
+            x.to(device),
+            torch.from_numpy(data.y.astype(np.float32)).to(device),
+            torch.from_numpy(data.weight.astype(np.float32)).to(device),
+        )
+        members, courses = [], []
+        with progress_bar("training", self.n_models * self.max_epochs, self.progress) as advance:
+            for number in range(self.n_models):
+                own = seed.child(f"member{number}")
+                rows, held = self._split(data, own.stream("split"))
+                number_of = int(own.stream("weights").integers(2**63 - 1))
+                member = self._untrained(
+                    x.shape[1], (x.shape[2], x.shape[3]), data.units.size, scale, offset, loss, number_of
+                )
+                places = first_places(
+                    x[rows].numpy(), data.y[rows], data.weight[rows], features=self.core is not None
+                )
+                member.readout.start(torch.from_numpy(places))
+                member.to(device)
+                courses.append(
+                    train(
+                        member,
+                        tensors,
+                        rows,
+                        held,
+                        poisson=loss == "poisson",
+                        rng=own.stream("training"),
+                        batch_size=self.batch_size,
+                        learning_rate=self.learning_rate,
+                        max_epochs=self.max_epochs,
+                        patience=self.patience,
+                        n_drops=self.n_drops,
+                        smoothness=self.smoothness,
+                        sparsity=self.sparsity,
+                        after_epoch=lambda: advance(1),
+                    )
+                )
+                members.append(member.cpu())
+        self._adopt(Encoder(front, standard, members), preprocess, data.stimuli, size, data.units, loss)
+        self.courses_: list[Course] = courses
+        self._maps = tuple(x.shape[1:])
+        self._flat = not isinstance(responses, xr.DataArray) and np.ndim(responses) == 1
+        self.seed_ = str(seed)
+        self.n_stimuli_ = len(data.stimuli)
+        self.seen_ = frozenset(content(data.stimuli.values))
+        late = sum(not course.ended for course in courses)
+        if late:
+            warn(
+                "not-converged",
+                f"{_WHO}: {late} of {self.n_models} networks were still being trained after {self.max_epochs} epochs; "
+                "the best state so far was kept.",
+                "A higher max_epochs=, or a higher learning_rate=.",
+            )
+        return self
+
+    def predict(self, stimuli: Any) -> np.ndarray:
+        """Predicted responses (n, t) float64, the mean over members; (n,) after a fit to one column of an array."""
+        out = self.predict_each(stimuli).mean(axis=0)
+        return out[:, 0] if self._flat else out
+
+    def predict_each(self, stimuli: Any) -> np.ndarray:
+        """Predicted responses of each member, (n_models, n, t)."""
+        check_is_fitted(self, "encoder_")
+        who = f"{_WHO}.predict"
+        data = as_stimuli(stimuli, who=who)
+        if data.shape[1:] != self.stimulus_shape_:
+            raise InputError(
+                f"{who}: each stimulus must have the shape of the fit, {self.stimulus_shape_}, got "
+                f"{data.shape[1:]}.",
+                code="bad-stimuli",
+            )
+        each = Network(_Each(self.encoder_), self._preprocess, name=self.network.name)
+        kind = str(data.attrs.get("kind", "array"))
+        out = []
+        with torch.no_grad():
+            for start in range(0, len(data), _BATCH):
+                block = block_of(data, slice(start, start + _BATCH))
+                out.append(run_block(each, block, kind, torch.device("cpu"), who=who).double().numpy())
+        return np.concatenate(out, axis=1)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Mean over units of the correlation of the prediction with the mean response, over stimuli.
+
+        X, y : stimuli and responses as in `fit`; of other stimuli. `evaluate` has intervals, chance and ceilings.
+        """
+        from consilience.networks._readout_scores import correlations
+
+        if sample_weight is not None:
+            raise InputError(
+                f"{_WHO}.score: trials weigh by their number; leave sample_weight out.", code="bad-parameter"
+            )
+        data = shown(X, y, None, who=f"{_WHO}.score")
+        mean = self.predict_each(data.stimuli).mean(axis=0)
+        found = correlations(mean, data.y, data.weight)
+        return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
+
+    def evaluate(
+        self,
+        stimuli: Any,
+        responses: Any,
+        *,
+        baseline: Any = None,
+        n_perm: int = 1000,
+        level: float = 0.95,
+        rng: Any = 0,
+    ) -> xr.Dataset:
+        """How well responses to stimuli that the fit has not seen are predicted; see `cs.networks.evaluate_readout`."""
+        from consilience.networks._readout_scores import evaluate
+
+        check_is_fitted(self, "encoder_")
+        return evaluate(self, stimuli, responses, baseline=baseline, n_perm=n_perm, level=level, rng=rng)
+
+    def unit(self, which: Any) -> Unit:
+        """One fitted neuron, by number or name, as a unit of ``network``: the same object as `Network.unit` gives."""
+        check_is_fitted(self, "encoder_")
+        names = self.units_.tolist()
+        if which in names:
+            place = names.index(which)
+        elif isinstance(which, (int, np.integer)) and not isinstance(which, bool) and 0 <= which < len(names):
+            place = int(which)
+        else:
+            raise UnknownNameError(
+                f"{_WHO}.unit: there is no unit {shorten(which)} among {len(names)}.{nearest(which, names)}",
+                code="no-such-unit",
+            )
+        return self.network.unit("output", place, name=str(names[place]))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the fitted network to one safetensors file, whole or not at all; `Readout.load` reads it."""
+        from consilience.networks._readout_files import save
+
+        check_is_fitted(self, "encoder_")
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, core: Any = None) -> Readout:
+        """Reads what `save` wrote. ``core`` : the trained network that it was fitted on, which is not in the file."""
+        from consilience.networks._readout_files import load
+
+        return load(cls, path, core)
+
+    # -- parts of fit
+
+    def _check(self) -> None:
+        check_option(self.readout, ["gaussian", "factorised"], name="readout", who=_WHO)
+        check_option(self.loss, ["auto", "poisson", "gaussian"], name="loss", who=_WHO)
+        for name, minimum in (
+            ("n_models", 1),
+            ("batch_size", 2),
+            ("max_epochs", 1),
+            ("patience", 1),
+            ("n_drops", 0),
+        ):
+            check_count(getattr(self, name), name=name, who=_WHO, minimum=minimum)
+        check_count(self.kernel, name="kernel", who=_WHO, minimum=1)
+        check_number(self.held_out, name="held_out", who=_WHO, low=0.0, high=0.8)
+        check_number(self.learning_rate, name="learning_rate", who=_WHO, low=0.0)
+        for name in ("smoothness", "sparsity"):
+            check_number(getattr(self, name), name=name, who=_WHO, low=0.0, high=np.inf, closed=True)
+        if (self.core is None) != (self.layer is None):
+            raise InputError(
+                f"{_WHO}: core= and layer= go together: a trained network and the layer of it that is read; got "
+                f"{'layer' if self.core is None else 'core'} alone.",
+                code="bad-parameter",
+            )
+        if isinstance(self.features, (int, str)) or not len(self.features):
+            raise InputError(
+                f"{_WHO}: features must be the channels of each layer, such as (12, 12), got {shorten(self.features)}.",
+                code="bad-parameter",
+            )
+        for width in self.features:
+            check_count(width, name="features", who=_WHO, minimum=1)
+
+    def _loss_of(self, data: Shown) -> str:
+        if self.loss != "auto":
+            return self.loss
+        return "poisson" if data.kind == "count" else "gaussian"
+
+    def _check_units(self, data: Shown, loss: str) -> None:
+        stimuli = (data.weight > 0).sum(axis=0)
+        if (stimuli < _FEWEST).any():
+            worst = int(stimuli.argmin())
+            raise InputError(
+                f"{_WHO}: {int((stimuli < _FEWEST).sum())} of {stimuli.size} units have responses to fewer than "
+                f"{_FEWEST} stimuli, e.g. {shorten(data.units[worst].item(), 24)} to {int(stimuli[worst])}; leave them "
+                "out.",
+                code="too-few",
+            )
+        if loss == "poisson" and (data.trials < 0).any():
+            raise InputError(
+                f"{_WHO}: a Poisson loss needs counts, and {int((data.trials < 0).sum())} responses are negative; do "
+                "not centre them, or use loss='gaussian'.",
+                code="negative-counts",
+            )
+        spread = np.where(data.weight > 0, data.y, np.nan)
+        flat = np.nanmax(spread, axis=0) - np.nanmin(spread, axis=0) <= 0
+        if flat.all():
+            raise InputError(
+                f"{_WHO}: no unit responds differently to any two stimuli.", code="constant-units"
+            )
+        if flat.any():
+            warn(
+                "constant-units",
+                f"{_WHO}: {int(flat.sum())} of {flat.size} units never vary, e.g. "
+                f"{shorten(data.units[flat][0].item(), 24)}; their prediction is their mean.",
+                "Leave them out, or look whether they were lost.",
+            )
+
+    def _features(self, data: Shown) -> tuple[Any, Any, np.ndarray, tuple[int, int]]:
+        """What stands before the readout, the preprocessing, maps (n, c, y, x) of all stimuli, and the size of a
+        stimulus in pixels.
+        """
+        if self.core is None:
+            layout = layout_of(data.stimuli, self.shape, who=_WHO)
+            maps = layout(data.stimuli.values)
+            return torch.nn.Identity(), layout, maps, (maps.shape[2], maps.shape[3])
+        net = self.core if isinstance(self.core, Network) else Network(self.core)
+        if not net.is_module:
+            raise InputError(
+                f"{_WHO}: core must be a torch module (in a cs.Network), got the callable {net.name}; record its "
+                "features and use cs.encode.",
+                code="not-a-module",
+            )
+        stimuli = data.stimuli
+        if self.shape is not None:
+            layout = layout_of(stimuli, self.shape, who=_WHO)
+            values = stimuli.values.reshape(len(stimuli), *layout.sizes)
+            stimuli = as_stimuli(values, who=_WHO)
+        acts = record(net, stimuli, self.layer, device=None if self.device == "auto" else self.device)
+        if len(acts) != 1:
+            raise InputError(
+                f"{_WHO}: layer {self.layer!r} of {net.name} gives {len(acts)} arrays; choose one that gives one.",
+                code="several-arrays",
+            )
+        found = next(iter(acts.values()))
+        front = FrozenCore(copy.deepcopy(net.module).cpu(), str(self.layer))
+        acted = torch.from_numpy(found.values.reshape(len(found), *net._shapes[str(self.layer)]))
+        maps = as_map(acted).numpy()
+        preprocess = net.preprocess
+        if self.shape is not None:
+            preprocess = Reshaped(net.preprocess, layout.sizes)
+        own = stimuli.shape[1:]
+        size = (own[0], own[1]) if len(own) >= 2 else (1, own[0])
+        return front, preprocess, np.ascontiguousarray(maps), size
+
+    def _split(self, data: Shown, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        names, number = np.unique(data.groups, return_inverse=True)
+        if names.size < 5:
+            raise InputError(
+                f"{_WHO}: at least 5 groups are needed, so that some can be held out, got {names.size}.",
+                code="too-few",
+            )
+        n_held = min(max(1, round(self.held_out * names.size)), names.size - 2)
+        held = np.isin(number, rng.permutation(names.size)[:n_held])
+        return np.flatnonzero(~held), np.flatnonzero(held)
+
+    def _untrained(
+        self,
+        channels: int,
+        size: tuple[int, int],
+        n: int,
+        scale: np.ndarray,
+        offset: np.ndarray,
+        loss: str,
+        seed: int,
+    ) -> Member:
+        with GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            core: torch.nn.Module = torch.nn.Identity()
+            if self.core is None:
+                core = Core(channels, size, list(self.features), self.kernel)
+                channels = int(self.features[-1])
+            kind = GaussianReadout if self.readout == "gaussian" else FactorisedReadout
+            return Member(core, kind(channels, size, n), scale, offset, loss == "poisson")
+
+    def _device(self) -> torch.device:
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        try:
+            return torch.empty(0, device=self.device).device
+        except (RuntimeError, AssertionError, TypeError, ValueError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise InputError(
+                f"{_WHO}: device {shorten(self.device)} cannot be used here ({reason}); use device='cpu'.",
+                code="bad-device",
+            ) from None
+
+    def _adopt(
+        self,
+        encoder: Encoder,
+        preprocess: Any,
+        stimuli: xr.DataArray,
+        size: tuple[int, int],
+        units: np.ndarray,
+        loss: str,
+    ) -> None:
+        """Sets what is fitted."""
+        self.encoder_ = encoder.eval().requires_grad_(requires_grad=False)
+        self._preprocess = preprocess
+        self.stimulus_shape_ = tuple(stimuli.shape[1:])
+        self.stimulus_size_ = size
+        self.units_, self.loss_ = units, loss
+        self.n_features_in_ = int(np.prod(self.stimulus_shape_))
+        self.network = Network(encoder, preprocess, name=f"{self.readout} readout")
+        readouts: list[Any] = [member.readout for member in encoder.members]
+        places = [readout.places(size).double().numpy() for readout in readouts]
+        self.positions_ = np.mean(places, axis=0)
+        self.member_positions_ = np.stack(places)
+        if self.readout == "factorised":
+            self.masks_ = np.mean([readout.masks().double().numpy() for readout in readouts], axis=0)
+
+
+class Reshaped:
+    """Vectors as images, then the preprocessing of a trained network."""
+
+    def __init__(self, preprocess: Any, sizes: Sequence[int]) -> None:
+        self.preprocess, self.sizes = preprocess, tuple(sizes)
+
+    def __call__(self, block: np.ndarray) -> Any:
+        images = np.asarray(block).reshape(len(block), *self.sizes)
+        if self.preprocess is not None:
+            return self.preprocess(images)
+        images = images[..., None] if images.ndim == 3 else images
+        return np.moveaxis(images, -1, 1).astype(np.float32)
+
+
+class _Each(torch.nn.Module):
+    """The encoder as a module that returns each member's prediction."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        return self.encoder.each(*args, **kwargs)
+
+
+def _scales(data: Shown, loss: str) -> tuple[np.ndarray, np.ndarray]:
+    """(t,) scale and offset of the responses: their mean and 0 for counts, else standard deviation and mean."""
+    total = data.weight.sum(axis=0)
+    mean = (data.weight * data.y).sum(axis=0) / total
+    if loss == "poisson":
+        return np.where(mean > 0, mean, 1.0), np.zeros_like(mean)
+    sd = np.sqrt((data.weight * np.where(data.weight > 0, data.y - mean, 0.0) ** 2).sum(axis=0) / total)
+    return np.where(sd > 0, sd, 1.0), mean

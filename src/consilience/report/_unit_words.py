@@ -11,7 +11,7 @@ from consilience.plots._labels import number
 from consilience.report._phrases import ALPHA, name_of, percent, span
 from consilience.report._words import plural
 
-__all__ = ["of_encoding", "of_psth", "of_quality", "of_searchlight"]
+__all__ = ["of_encoding", "of_psth", "of_quality", "of_receptive_field", "of_searchlight"]
 
 
 def of_quality(result: Any) -> tuple[str, ...]:
@@ -51,6 +51,32 @@ def of_psth(result: Any) -> tuple[str, ...]:
                 f"({result.settings.get('values', '')}), mean of all units."
             )
     return tuple(said)
+
+
+def of_receptive_field(result: Any) -> tuple[str, ...]:
+    data, said = result.data, result.settings
+    units, unit = data.sizes["unit"], str(said.get("lag_unit", "frames"))
+    what = "frames" if said.get("series") else "stimuli"
+    out = [f"Fields of {plural(units, 'unit')} by {said.get('method')}, from {said.get('n_frames'):,} {what}."]
+    q, score = data["q"].values, data["score"].values
+    if np.isfinite(q).any():
+        out.append(
+            f"{int((q <= ALPHA).sum()):,} of {int(np.isfinite(q).sum()):,} hang on the stimulus (q at most {ALPHA:g})."
+        )
+    if np.isfinite(score).any():
+        best = data.isel(unit=int(np.nanargmax(score)))
+        ends = span(best["score_low"], best["score_high"], percent(result))
+        out.append(
+            f"Correlation with responses held out: median {number(np.nanmedian(score))}; highest that of "
+            f"{name_of(best['unit'].item())}, {number(best['score'].item())}{ends}."
+        )
+    for name, words in (("ceiling", "Noise ceiling"), ("bits_per_spike", "Bits per spike")):
+        known = data[name].values[np.isfinite(data[name].values)]
+        if known.size:
+            out.append(f"{words}: median {number(np.median(known))} of {plural(known.size, 'unit')}.")
+    if data.sizes["lag"] > 1 and np.isfinite(data["peak_lag"]).any():
+        out.append(f"The largest effect comes {number(float(data['peak_lag'].median()))} {unit} before (median).")
+    return tuple(out)
 
 
 def _conditions(result: Any) -> str:

@@ -76,7 +76,7 @@ def fit_difference_of_gaussians(maps: Any, /, *, x: Any = None, y: Any = None) -
     """
     values, grid, single = as_maps(maps, x, y, who=_WHO)
     params, share = dog_parameters(values, grid)
-    return dog_fits(params, share, grid, single)
+    return dog_fits(params, share, grid, single=single)
 
 
 def dog_model(grid: Grid) -> Model:
@@ -110,7 +110,7 @@ def dog_parameters(
     return search(dog_model(grid), maps, starts, _LINEAR, np.ones(6, dtype=bool), low, high)
 
 
-def dog_fits(params: np.ndarray, share: np.ndarray, grid: Grid, single: bool) -> DifferenceOfGaussiansFits:
+def dog_fits(params: np.ndarray, share: np.ndarray, grid: Grid, *, single: bool) -> DifferenceOfGaussiansFits:
     """Parameters in the unit of the coordinates."""
     a, b, x0, y0, log_s, log_q = params.T
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -85,7 +85,7 @@ def fit_gabor(maps: Any, /, *, x: Any = None, y: Any = None) -> GaborFits:
     """
     values, grid, single = as_maps(maps, x, y, who=_WHO)
     params, share = gabor_parameters(values, grid)
-    return gabor_fits(params, share, grid, single)
+    return gabor_fits(params, share, grid, single=single)
 
 
 def gabor_parameters(
@@ -100,7 +100,7 @@ def gabor_parameters(
     return search(gabor_model(grid), maps, starts, _LINEAR, free, low, high)
 
 
-def gabor_fits(params: np.ndarray, share: np.ndarray, grid: Grid, single: bool) -> GaborFits:
+def gabor_fits(params: np.ndarray, share: np.ndarray, grid: Grid, *, single: bool) -> GaborFits:
     """Parameters in the unit of the coordinates, each in its range."""
     a, b, x0, y0, log_u, log_v, f, theta = params.T
     turns = np.floor(theta / np.pi + 0.5)  # theta into [-pi/2, pi/2); u changes its sign with each half turn

@@ -63,7 +63,7 @@ def fit_gaussian(maps: Any, /, *, x: Any = None, y: Any = None) -> GaussianFits:
     """
     values, grid, single = as_maps(maps, x, y, who=_WHO)
     params, share = gaussian_parameters(values, grid)
-    return gaussian_fits(params, share, grid, single)
+    return gaussian_fits(params, share, grid, single=single)
 
 
 def gaussian_parameters(
@@ -77,7 +77,7 @@ def gaussian_parameters(
     return search(gabor_model(grid), maps, starts, (0,), _FREE, low, high)
 
 
-def gaussian_fits(params: np.ndarray, share: np.ndarray, grid: Grid, single: bool) -> GaussianFits:
+def gaussian_fits(params: np.ndarray, share: np.ndarray, grid: Grid, *, single: bool) -> GaussianFits:
     """Parameters in the unit of the coordinates, each in its range."""
     log_u, log_v, theta = params[:, 4], params[:, 5], params[:, 7]
     turned = np.where(log_v > log_u, theta + np.pi / 2, theta)

@@ -1,0 +1,400 @@
+"""From what was given to `receptive_field` to frames and responses, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._arrays import as_array, to_numpy
+from consilience._core._errors import InputError, warn
+from consilience._core._params import shorten
+from consilience._recording import Recording, SpikeTrains
+from consilience._recording._binning import count_in_windows, on_edge
+from consilience._recording._doubts import doubt_spikes
+from consilience._responses import average, check_responses
+from consilience._responses._check import refuse_result
+
+__all__ = ["Shown", "given"]
+
+WHO = "cs.receptive_field"
+_UNEVEN = 0.1  # share of the median step by which frames may come early or late
+_GAP = 1.5  # steps from which on frames are missing
+_SPACES = {0: (), 1: ("feature",), 2: ("y", "x"), 3: ("channel", "y", "x")}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Frames (n, *space) and responses (n, units) to them, row by row.
+
+    series : frames follow each other in time; else they are single stimuli in no order.
+    stretch : (n,) number of the stretch without a gap.   step : s between frames, or None.
+    repeats : (responses of all trials, number of the stimulus of each), where stimuli were repeated.
+    space : names of the dims of a frame, coords : their coordinates.
+    """
+
+    frames: np.ndarray
+    responses: np.ndarray
+    names: np.ndarray
+    kind: str
+    system: str
+    series: bool
+    space: tuple[str, ...]
+    coords: dict[str, np.ndarray] = field(default_factory=dict)
+    stretch: np.ndarray = field(default_factory=lambda: np.empty(0))
+    step: float | None = None
+    repeats: tuple[np.ndarray, np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class _Stimulus:
+    values: np.ndarray
+    space: tuple[str, ...]
+    coords: dict[str, np.ndarray]
+    ids: np.ndarray | None = None  # stimuli shown one by one
+    start: np.ndarray | None = None  # s at which each frame comes
+
+
+def given(responses: Any, stimulus: Any) -> Shown:
+    """What the verb was given, whatever it is."""
+    refuse_result(responses, who=WHO, name="responses", expected="responses")
+    if _is_units(responses):
+        return _of_network(responses, stimulus)
+    shown = _stimulus(stimulus)
+    if isinstance(responses, Recording):
+        if responses.spikes is None:
+            raise InputError(
+                f"{WHO}: the recording has no spikes; bin one of its signals and pass that, rec.bin(width, of=...).",
+                code="too-few",
+            )
+        return _of_spikes(responses.spikes, shown, responses)
+    if isinstance(responses, SpikeTrains) or _is_trains(responses):
+        trains = responses if isinstance(responses, SpikeTrains) else SpikeTrains.from_list(list(responses))
+        return _of_spikes(trains, shown, None)
+    if isinstance(responses, xr.DataArray) and "trial" in responses.dims:
+        return _of_trials(responses, shown)
+    if isinstance(responses, xr.DataArray) and responses.dims == ("time", "unit"):
+        data = check_responses(responses, who=WHO, name="responses")
+        _same_times(data, shown)
+        names = data["unit"].values if "unit" in data.coords else np.arange(data.sizes["unit"])
+        return _rows(
+            data.values.astype(np.float64),
+            np.asarray(names),
+            str(data.attrs.get("kind", "activation")),
+            str(data.attrs.get("system", "")),
+            shown,
+            data["time"].values if "time" in data.coords and shown.start is None else None,
+        )
+    return _of_array(responses, shown)
+
+
+# -- the stimulus
+
+
+def _stimulus(given: Any) -> _Stimulus:
+    if isinstance(given, str):
+        raise InputError(
+            f"{WHO}: stimulus must be an array, got the text {shorten(given)}; a signal of a recording becomes one by "
+            "rec.bin(width, of=signal).",
+            code="bad-stimuli",
+        )
+    if isinstance(given, Recording):
+        raise InputError(
+            f"{WHO}: stimulus must be an array; bin the signal of the recording that is meant, "
+            "rec.bin(width, of=signal).",
+            code="bad-stimuli",
+        )
+    if not isinstance(given, xr.DataArray):
+        values = _numbers(given)
+        return _Stimulus(values, _names_of(values), {})
+    dims = tuple(str(dim) for dim in given.dims)
+    if not dims or dims[0] not in ("time", "stimulus"):
+        raise InputError(
+            f"{WHO}: the first dim of stimulus must be 'time' or 'stimulus', got dims {dims}; rename or transpose it.",
+            code="bad-dims",
+        )
+    values = _numbers(given)
+    data = given
+    if dims[1:] == ("unit",):  # a signal, as of rec.bin
+        data = data.rename(unit="channel")
+        if data.sizes["channel"] == 1:
+            data, values = data.isel(channel=0, drop=True), values[:, 0]
+    space = tuple(str(dim) for dim in data.dims[1:])
+    for name in space:
+        if name in ("unit", "lag", "fold"):
+            raise InputError(
+                f"{WHO}: a dim of stimulus is called {name!r}, as one of the result; rename it.",
+                code="bad-dims",
+            )
+    coords = {name: data[name].values for name in space if name in data.coords and data[name].dims == (name,)}
+    if dims[0] == "stimulus":
+        ids = data["stimulus"].values if "stimulus" in data.coords else None
+        return _Stimulus(values, space, coords, ids=ids)
+    start = None
+    if "time" in data.coords:
+        start = np.asarray(data["time"].values, dtype=np.float64)
+        if "bin" in data.attrs:  # times of bins are their middles
+            start = start - float(data.attrs["bin"]) / 2
+    return _Stimulus(values, space, coords, start=start)
+
+
+def _numbers(stimulus: Any) -> np.ndarray:
+    values = to_numpy(as_array(stimulus, name="stimulus", who=WHO))
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"{WHO}: stimulus must hold real numbers, got dtype {values.dtype}.", code="not-numeric"
+        )
+    if not values.ndim or not values.size:
+        raise InputError(
+            f"{WHO}: stimulus must be (frames, *space) and not empty, got shape {values.shape}.",
+            code="too-few",
+        )
+    return values
+
+
+def _names_of(values: np.ndarray) -> tuple[str, ...]:
+    if values.ndim == 4 and values.shape[3] in (1, 3, 4) and values.shape[1] > 4:
+        return ("y", "x", "channel")
+    return _SPACES.get(values.ndim - 1, tuple(f"dim_{k}" for k in range(1, values.ndim)))
+
+
+def _timeline(shown: _Stimulus, start: np.ndarray | None) -> tuple[np.ndarray, float | None]:
+    """Number of the stretch of each frame, and seconds between frames."""
+    n = len(shown.values)
+    if start is None or n < 2:
+        return np.zeros(n, dtype=np.int64), None
+    gaps = np.diff(start)
+    if not np.isfinite(start).all() or not (gaps > 0).all():
+        raise InputError(f"{WHO}: times of the stimulus must be finite and rise.", code="bad-time")
+    step = float(f"{np.median(gaps):.10g}")  # without the rounding of the clock's numbers
+    breaks = gaps >= _GAP * step
+    odd = ~breaks & (np.abs(gaps - step) > _UNEVEN * step)
+    if odd.any():
+        first = int(np.flatnonzero(odd)[0])
+        raise InputError(
+            f"{WHO}: frames of the stimulus are not even: {int(odd.sum())} of {gaps.size} steps differ by more than a "
+            f"tenth from the median ({step:.4g} s), first {gaps[first]:.4g} s after frame {first}, so that lags in "
+            "frames mean nothing. Bring it onto an even grid, stimulus.interp(time=np.arange(start, stop, step)).",
+            code="uneven-frames",
+        )
+    return np.r_[0, np.cumsum(breaks)], step
+
+
+# -- responses
+
+
+def _of_spikes(spikes: SpikeTrains, shown: _Stimulus, recording: Recording | None) -> Shown:
+    if shown.start is None:
+        raise InputError(
+            f"{WHO}: spike times need a stimulus with times of its frames, "
+            "xr.DataArray(frames, dims=('time', ...), coords={'time': seconds}); or pass counts, one per frame.",
+            code="bad-time",
+        )
+    stretch, step = _timeline(shown, shown.start)
+    if step is None:
+        raise InputError(f"{WHO}: the stimulus has {len(shown.values)} frame.", code="too-few")
+    end = np.r_[shown.start[1:], shown.start[-1] + step]
+    end = np.where(np.r_[np.diff(stretch) > 0, False], shown.start + step, end)
+    counts = count_in_windows(spikes, shown.start, end).astype(np.float64)
+    kept = np.ones(len(end), dtype=bool)
+    names: np.ndarray = np.arange(len(spikes))
+    system = ""
+    if recording is not None:
+        names, system = recording.unit_names, recording.name
+        if recording.observed is not None:
+            slack = on_edge(shown.start)
+            whole = recording.observed.merged()
+            at = np.clip(
+                np.searchsorted(whole.start, shown.start + slack, side="right") - 1, 0, len(whole) - 1
+            )
+            kept = (whole.start[at] <= shown.start + slack) & (end <= whole.stop[at] + slack)
+        for caution in doubt_spikes(recording):
+            warn(caution.code, f"{WHO}: {caution.message}", caution.remedy)
+    if not kept.any() or not counts[kept].any():
+        span = f"{spikes.times.min():g} to {spikes.times.max():g} s" if spikes.times.size else "none"
+        raise InputError(
+            f"{WHO}: no spike falls into a frame: frames from {shown.start[0]:g} to {end[-1]:g} s, spikes {span}"
+            f"{'' if kept.any() else ', and no frame lies within what was observed'}; both must be in seconds on one "
+            "clock.",
+            code="outside-recording",
+        )
+    if not kept.all():
+        stretch = np.cumsum(np.r_[0, (np.diff(stretch) > 0) | (kept[1:] != kept[:-1])])
+    return Shown(
+        shown.values[kept],
+        counts[kept],
+        np.asarray(names),
+        "count",
+        system,
+        series=True,
+        space=shown.space,
+        coords=shown.coords,
+        stretch=stretch[kept],
+        step=step,
+    )
+
+
+def _of_array(responses: Any, shown: _Stimulus) -> Shown:
+    values = to_numpy(as_array(responses, name="responses", who=WHO))
+    if values.dtype.kind not in "biuf":
+        raise InputError(
+            f"{WHO}: responses must hold real numbers, got dtype {values.dtype}.", code="not-numeric"
+        )
+    if values.ndim not in (1, 2) or not values.size:
+        raise InputError(
+            f"{WHO}: responses must be (frames, units) or (frames,), got shape {values.shape}.", code="not-2d"
+        )
+    n = len(shown.values)
+    if len(values) != n:
+        more = ""
+        if shown.start is not None and values.ndim == 1 and (np.diff(values) >= 0).all():
+            more = " Spike times come as a list, one array for each unit: [times]."
+        elif values.ndim == 2 and values.shape[1] == n:
+            more = " They look transposed: pass responses.T."
+        raise InputError(
+            f"{WHO}: responses must have a row for each of the {n} frames of the stimulus, got shape {values.shape}."
+            f"{more}",
+            code="rows-differ",
+        )
+    values = values.astype(np.float64).reshape(n, -1)
+    whole = bool((values >= 0).all() and (values == np.round(values)).all())
+    return _rows(values, np.arange(values.shape[1]), "count" if whole else "rate", "", shown, None)
+
+
+def _rows(
+    values: np.ndarray, names: np.ndarray, kind: str, system: str, shown: _Stimulus, time: np.ndarray | None
+) -> Shown:
+    """One response for each frame, in their order."""
+    if len(values) != len(shown.values):
+        raise InputError(
+            f"{WHO}: responses have {len(values)} times, the stimulus {len(shown.values)} frames; bin both alike.",
+            code="rows-differ",
+        )
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise InputError(
+            f"{WHO}: responses have {int(bad.sum())} NaN or infinite values, first in frame "
+            f"{int(np.argwhere(bad)[0][0])}; cut those frames out of both, and give times so that gaps are seen.",
+            code="nan-values",
+        )
+    series = shown.ids is None
+    start = shown.start if shown.start is not None else time
+    stretch, step = _timeline(shown, start) if series else (np.zeros(len(values), dtype=np.int64), None)
+    return Shown(shown.values, values, names, kind, system, series, shown.space, shown.coords, stretch, step)
+
+
+def _same_times(data: xr.DataArray, shown: _Stimulus) -> None:
+    if shown.ids is not None:
+        raise InputError(
+            f"{WHO}: responses over time, and stimuli that have no time; pass a stimulus (time, ...), or responses "
+            "(trial, unit) with the ids of the stimuli.",
+            code="bad-dims",
+        )
+    if shown.start is None or "time" not in data.coords or data.sizes["time"] != len(shown.values):
+        return
+    start = data["time"].values - float(data.attrs.get("bin", 0.0)) / 2
+    step = float(np.median(np.diff(shown.start))) if shown.start.size > 1 else 1.0
+    away = np.abs(start - shown.start)
+    if "bin" not in data.attrs:
+        away = np.minimum(away, np.abs(start - shown.start - step / 2))  # the middles of the frames
+    if away.max() > 0.05 * step:
+        raise InputError(
+            f"{WHO}: times of the responses are not those of the frames: {start[0]:.6g} s and {shown.start[0]:.6g} s "
+            f"at first, up to {away.max():.3g} s apart; bin both on one grid.",
+            code="rows-differ",
+        )
+
+
+def _of_trials(data: xr.DataArray, shown: _Stimulus) -> Shown:
+    if data.dims != ("trial", "unit"):
+        raise InputError(
+            f"{WHO}: responses of trials must be (trial, unit), got dims {data.dims}; average or sum over time "
+            "first, or pass responses (time, unit) with a stimulus over time.",
+            code="bad-dims",
+        )
+    if shown.ids is None:
+        raise InputError(
+            f"{WHO}: responses of trials need stimuli with ids, cs.stimuli(images, ids=...), to be matched by them.",
+            code="bad-dims",
+        )
+    data = check_responses(data, who=WHO, name="responses")
+    if "valid" in data.coords:
+        data = data.isel(trial=data["valid"].values).drop_vars("valid")
+    mean = average(data)
+    place = {key: i for i, key in enumerate(shown.ids.tolist())}
+    ids = mean["stimulus"].values.tolist()
+    lacking = [key for key in ids if key not in place]
+    if lacking:
+        raise InputError(
+            f"{WHO}: {len(lacking)} of {len(ids)} stimulus ids of the responses are not among the "
+            f"{len(place)} of the stimuli, e.g. {shorten(lacking[0])}; give stimuli with the same ids.",
+            code="ids-differ",
+        )
+    rows = np.array([place[key] for key in ids], dtype=np.int64)
+    number = {key: i for i, key in enumerate(ids)}
+    codes = np.array([number[key] for key in data["stimulus"].values.tolist()])
+    repeated = np.bincount(codes).min() >= 2
+    kind = str(data.attrs.get("kind", "activation"))
+    names = data["unit"].values if "unit" in data.coords else np.arange(data.sizes["unit"])
+    return Shown(
+        shown.values[rows],
+        mean.values.astype(np.float64),
+        np.asarray(names),
+        kind,
+        str(data.attrs.get("system", "")),
+        series=False,
+        space=shown.space,
+        coords=shown.coords,
+        stretch=np.zeros(rows.size, dtype=np.int64),
+        repeats=(data.values.astype(np.float64), codes) if repeated else None,
+    )
+
+
+# -- units of networks
+
+
+def _is_units(given: Any) -> bool:
+    many = given if isinstance(given, (list, tuple)) and given else [given]
+    return all(hasattr(unit, "respond") and hasattr(unit, "network") for unit in many)
+
+
+def _is_trains(given: Any) -> bool:
+    """A list with one array of spike times for each unit."""
+    if not isinstance(given, (list, tuple)) or not given:
+        return False
+    return all(
+        isinstance(one, np.ndarray) or (isinstance(one, Sequence) and not isinstance(one, (str, bytes)))
+        for one in given
+    )
+
+
+def _of_network(units: Any, stimulus: Any) -> Shown:
+    from consilience._stimuli import check_stimuli, stimuli
+    from consilience.networks import respond
+
+    many = list(units) if isinstance(units, (list, tuple)) else [units]
+    if isinstance(stimulus, xr.DataArray) and stimulus.dims and stimulus.dims[0] == "stimulus":
+        shown = check_stimuli(stimulus, who=WHO)
+    else:
+        frames = _stimulus(stimulus)
+        shown = stimuli(frames.values, ids=[f"frame{k}" for k in range(len(frames.values))])
+        if frames.space:
+            shown = shown.rename(dict(zip(shown.dims[1:], frames.space))).assign_coords(frames.coords)
+    values = respond(many, shown)
+    known = _stimulus(shown)
+    names = [unit.name for unit in many]
+    twice = len(set(names)) < len(names)
+    return Shown(
+        known.values,
+        values,
+        np.array([f"{name} ({k})" for k, name in enumerate(names)] if twice else names),
+        "activation",
+        str(many[0].network.name),
+        series=False,
+        space=known.space,
+        coords=known.coords,
+        stretch=np.zeros(len(values), dtype=np.int64),
+    )

@@ -1,0 +1,320 @@
+"""cs.receptive_field: planted fields from every kind of input, chance, predictions, intervals, messages."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import consilience as cs
+
+YY, XX = np.mgrid[:10, :10].astype(float)
+
+
+def gabor(x=5.0, y=4.0, turn=0.5, phase=0.6):
+    u = (XX - x) * np.cos(turn) + (YY - y) * np.sin(turn)
+    v = (YY - y) * np.cos(turn) - (XX - x) * np.sin(turn)
+    map_ = np.exp(-(u**2 + v**2) / 2 / 1.8**2) * np.cos(2 * np.pi * 0.16 * u + phase)
+    return map_ / np.linalg.norm(map_)
+
+
+COURSE = np.array([0.0, 0.4, 1.0, 0.3, -0.4])
+
+
+def movie(n, rng, units=2):
+    """Frames (n, 10, 10), counts (n, units) and the fields (units, 5, 10, 10); the last unit is unrelated."""
+    frames = rng.normal(size=(n, 10, 10))
+    fields = np.stack([np.multiply.outer(COURSE, gabor(turn=0.5 + k)) for k in range(units)])
+    fields[-1] = 0
+    drive = np.einsum("nyx,ulyx->lnu", frames, fields)
+    total = sum(np.roll(drive[k], k, axis=0) for k in range(5))
+    return frames, rng.poisson(np.exp(0.7 * total - 0.7)), fields
+
+
+def alike(a, b):
+    return np.corrcoef(np.ravel(a), np.ravel(b))[0, 1]
+
+
+@pytest.fixture(scope="module")
+def shown():
+    return movie(3000, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def found(shown):
+    frames, counts, _ = shown
+    return cs.receptive_field(counts, frames, lags=5, method="sta", rng=0)
+
+
+def test_planted_field(shown, found):
+    _, counts, fields = shown
+    data = found.data
+    assert data["value"].dims == ("unit", "lag", "y", "x")
+    assert alike(data["value"][0], fields[0]) > 0.75
+    assert data["p"][0] == 1 / 1001
+    assert data["p"][1] > 0.05
+    assert found.significant().tolist() == [0]
+    assert data["peak_lag"][0] == 2
+    assert data["score"][0] > 0.3
+    assert data["score_low"][0] > 0.2
+    assert data["score_low"][1] < 0 < data["score_high"][1]
+    assert data["n_spikes"].values.tolist() == counts.sum(axis=0).tolist()
+    assert data["separability"][0] > 2 * data["separability"][1]
+    np.testing.assert_allclose(found.temporal()[0], COURSE, atol=0.15)
+    assert alike(found.spatial()[0], gabor()) > 0.9
+    assert found.folds.sizes["fold"] == 5
+    assert np.isnan(data["bits_per_spike"]).all()
+    product = (data["temporal"] * data["spatial"]).transpose(*data["value"].dims)
+    left = np.linalg.svd((data["value"] - product)[0].values.reshape(5, -1), compute_uv=False)
+    assert left[-1] < 1e-12
+
+
+def test_what_every_result_promises(found):
+    assert all(row.passed for row in cs.testing.check_result(found))
+    frame = found.to_frame()
+    assert len(frame) == 2
+    assert {"score", "p", "q", "separability", "ceiling"} <= set(frame.columns)
+
+
+@pytest.mark.parametrize(
+    ("method", "least"),
+    [("whitened", 0.75), ("ridge", 0.78), ("asd", 0.93), (cs.models.ASD(lags=5), 0.93)],
+)
+def test_methods(shown, method, least):
+    frames, counts, fields = shown
+    found = cs.receptive_field(
+        counts[:, :1], frames, lags=5 if isinstance(method, str) else None, method=method, n_perm=50, rng=0
+    )
+    assert alike(found.data["value"][0], fields[0]) > least
+    assert found.data["score"][0] > 0.2
+
+
+def test_spike_times_are_the_counts_of_their_frames(shown):
+    frames, counts, _ = shown
+    frames, counts = frames[:1500], counts[:1500]
+    rng = np.random.default_rng(1)
+    step = 0.02
+    start = 3.0 + step * np.arange(1500)
+    trains = [
+        np.sort(np.repeat(start, counts[:, u]) + step * rng.random(counts[:, u].sum())) for u in range(2)
+    ]
+    trains[0] = np.r_[1.0, trains[0], 500.0]  # before and after
+    stimulus = xr.DataArray(frames, dims=("time", "y", "x"), coords={"time": start})
+    plain = cs.receptive_field(counts, frames, lags=5, method="sta", n_perm=20, rng=0)
+    timed = cs.receptive_field(trains, stimulus, lags=0.1, method="sta", n_perm=20, rng=0)
+    np.testing.assert_allclose(timed.data["value"], plain.data["value"])
+    np.testing.assert_allclose(timed.data["lag"], step * np.arange(5))
+    assert timed.settings["lag_unit"] == "s"
+    rec = cs.Recording(name="V1", spikes=trains, observed=cs.Intervals([0], [600]))
+    again = cs.receptive_field(rec, stimulus, lags=(0.0, 0.1), method="sta", n_perm=20, rng=0)
+    np.testing.assert_allclose(again.data["value"], plain.data["value"])
+    series = cs.responses(counts, kind="count", dims=("time", "unit"), time=start, system="V1")
+    same = cs.receptive_field(series, stimulus, lags=5, method="sta", n_perm=20, rng=0)
+    np.testing.assert_allclose(same.data["value"], plain.data["value"])
+    late = cs.receptive_field(trains, stimulus, lags=(1, 3), method="sta", n_perm=20, rng=0)
+    np.testing.assert_allclose(late.data["lag"], [0.02, 0.04])
+
+
+def test_gaps_and_what_was_not_observed(shown):
+    frames, counts, _ = shown
+    frames, counts = frames[:900], counts[:900, 0]
+    start = 0.1 * np.arange(900) + np.where(np.arange(900) >= 400, 7.0, 0.0)
+    spikes = np.sort(np.repeat(start, counts) + 0.1 * np.random.default_rng(0).random(counts.sum()))
+    stimulus = xr.DataArray(frames, dims=("time", "y", "x"), coords={"time": start})
+    gap = cs.receptive_field([spikes], stimulus, lags=3, method="sta", n_perm=20, rng=0)
+    assert gap.settings["n_stretches"] == 2
+    model = cs.models.SpikeTriggeredAverage(lags=3).fit(frames, counts, trials=np.repeat([0, 1], [400, 500]))
+    np.testing.assert_allclose(gap.data["value"], model.coef_)
+    rec = cs.Recording(name="a", spikes=[spikes], observed=cs.Intervals([0, 30.05], [20, 110]))
+    part = cs.receptive_field(rec, stimulus, lags=3, method="sta", n_perm=20, rng=0)
+    assert part.settings["n_frames"] == 900 - 101  # the frame from 30.0 s is not whole
+    assert part.settings["n_stretches"] == 3
+    # spikes in a frame before the gap count there alone
+    early = cs.receptive_field(
+        [np.sort(np.r_[spikes, start[399] + 3.0])], stimulus, lags=3, method="sta", n_perm=0, rng=0
+    )
+    assert early.data["n_spikes"][0] == gap.data["n_spikes"][0]
+
+
+def test_signal_of_a_recording():
+    rng = np.random.default_rng(3)
+    time = 0.001 * np.arange(20000)
+    level = np.repeat(rng.normal(size=4000), 5)
+    rate = 20 * np.exp(np.roll(level, 10))
+    spikes = time[rng.random(20000) < rate * 0.001] + 0.0005
+    rec = cs.Recording(
+        name="ear",
+        spikes=[spikes],
+        signals={"level": cs.Signal(level, time)},
+        observed=cs.Intervals([0], [20]),
+    )
+    found = cs.receptive_field(rec, rec.bin(0.005, of="level"), lags=0.03, method="sta", n_perm=200, rng=0)
+    assert found.data["value"].dims == ("unit", "lag")
+    assert float(found.data["peak_lag"][0]) == pytest.approx(0.01)
+    assert found.data["p"][0] < 0.01
+    assert np.isnan(found.data["separability"][0])
+    found.plot()
+
+
+def test_trials_of_images_by_id_with_repeats():
+    rng = np.random.default_rng(4)
+    ids = [f"im{k:03d}" for k in range(300)]
+    images = cs.stimuli(rng.normal(size=(300, 10, 10)), ids=ids)
+    order = rng.permutation(np.repeat(np.arange(300), 3))
+    drive = np.einsum("nyx,yx->n", images.values, gabor())
+    trials = np.stack([drive, 0 * drive], axis=1)[order] + rng.normal(size=(900, 2))
+    data = cs.responses(
+        trials, kind="rate", stimulus=np.array(ids)[order], repeat="count", unit=["a", "b"], system="V4"
+    )
+    found = cs.receptive_field(data, images.rename(dim_1="y", dim_2="x"), n_perm=200, rng=0)
+    assert found.data["value"].shape == (2, 1, 10, 10)
+    assert alike(found.data["value"].sel(unit="a"), gabor()) > 0.8
+    assert found.significant().tolist() == ["a"]
+    ceiling = found.data["ceiling"].sel(unit="a")
+    assert abs(ceiling - np.sqrt(1 / (1 + 1 / 3))) < 0.04
+    assert 0.5 < found.data["score"].sel(unit="a") < ceiling
+    shuffled = images.isel(stimulus=rng.permutation(300)).rename(dim_1="y", dim_2="x")
+    again = cs.receptive_field(data, shuffled, n_perm=200, rng=0)
+    np.testing.assert_allclose(again.data["value"], found.data["value"])
+    with pytest.raises(cs.InputError, match="shown one by one have no lags"):
+        cs.receptive_field(data, images, lags=3)
+    with pytest.raises(cs.InputError, match="1 of 300 stimulus ids of the responses are not among"):
+        cs.receptive_field(data, images[1:])
+
+
+def test_units_of_a_network():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(5)
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(1, 3, 10, bias=True)
+    planted = np.stack([gabor(turn=0.3 + 0.7 * k, phase=k) for k in range(3)])
+    with torch.no_grad():
+        layer.weight[:] = torch.as_tensor(planted[:, None], dtype=torch.float32)
+    net = cs.Network(
+        torch.nn.Sequential(layer, torch.nn.ReLU()),
+        preprocess=lambda block: torch.as_tensor(np.asarray(block), dtype=torch.float32)[:, None],
+        name="net",
+    )
+    noise = rng.normal(size=(1500, 10, 10))
+    units = [net.unit("1", k) for k in range(3)]
+    found = cs.receptive_field(units, noise, n_perm=100, rng=0)
+    assert found.data["value"].dims == ("unit", "lag", "y", "x")
+    for k in range(3):
+        assert alike(found.data["value"][k], planted[k]) > 0.98
+    assert (found.data["p"] <= 0.01).all()
+    one = cs.receptive_field(units[0], noise, n_perm=0, rng=0)
+    np.testing.assert_allclose(one.data["value"][0], found.data["value"][0], rtol=1e-6)
+    described = found.fit("gabor", n_null=20)
+    turns = (
+        described["orientation"] - np.pi / 2 - (0.3 + 0.7 * np.arange(3)) + np.pi / 2
+    ) % np.pi - np.pi / 2
+    assert np.abs(turns).max() < 0.05
+    np.testing.assert_allclose(described["frequency"], 0.16, atol=0.01)
+
+
+def test_gabor_of_a_field_and_of_noise(found):
+    frame = found.fit("gabor", n_null=40)
+    assert frame["unit"].tolist() == [0, 1]
+    one = frame.iloc[0]
+    assert abs((one["orientation"] - np.pi / 2 - 0.5 + np.pi / 2) % np.pi - np.pi / 2) < 0.15
+    assert one["x_low"] < 5 < one["x_high"]
+    assert one["frequency_low"] < 0.16 < one["frequency_high"]
+    assert one["fve"] > 0.85
+    assert one["p"] < 0.05
+    assert frame["p"][1] > 0.05
+    blob = found.fit("gaussian", unit=0, n_null=0)
+    assert blob["fve"][0] < one["fve"]
+    assert np.isnan(blob["p"][0])
+    assert {"sigma_center", "balance_low"} <= set(found.fit("dog", unit=[0], n_null=0).columns)
+    with pytest.raises(KeyError, match="shape must be one of 'gabor', 'dog', 'gaussian'"):
+        found.fit("gabr")
+
+
+def test_intervals_hold_the_field():
+    held, total = 0, 0
+    for k in range(12):
+        rng = np.random.default_rng(100 + k)
+        x = rng.normal(size=(1500, 6))
+        w = np.zeros((2, 6))
+        w[1, 2:4] = 0.5, -0.5
+        y = np.roll(x @ w[1], 1) + rng.normal(size=1500)
+        found = cs.receptive_field(y, x, lags=2, method="sta", n_perm=0, rng=0)
+        low, high = found.data["ci_low"][0].values, found.data["ci_high"][0].values
+        held, total = held + ((low <= w) & (w <= high)).sum(), total + w.size
+    assert 0.88 < held / total < 0.99
+
+
+def test_silent_units_and_slow_ones(shown):
+    frames, counts, _ = shown
+    silent = np.c_[counts[:800, 0], np.zeros(800)]
+    with pytest.warns(cs.ConsilienceWarning, match="1 of 2 units never fire or never vary"):
+        found = cs.receptive_field(silent, frames[:800], lags=3, method="sta", n_perm=20, rng=0)
+    assert np.isnan(found.data["p"][1])
+    assert np.isnan(found.data["value"][1]).all()
+    assert np.isfinite(found.data["score"][0])
+    assert np.isnan(found.fit("gaussian", n_null=5)["x"][1])
+    found.plot()
+    slow = np.cumsum(np.random.default_rng(0).normal(size=(600, 2)), axis=0)
+    with pytest.warns(cs.ConsilienceWarning, match="few-independent"):
+        cs.receptive_field(slow[:, 0], slow[:, 1], lags=2, method="sta", n_perm=20, rng=0)
+    with pytest.raises(cs.InputError, match="none of 1 units varies"):
+        cs.receptive_field(np.zeros(50), np.random.default_rng(0).normal(size=50), lags=2)
+
+
+def test_same_seed_same_numbers_and_inputs_stay(shown):
+    frames, counts, _ = shown
+    frames, counts = frames[:600].copy(), counts[:600].copy()
+    for array in (frames, counts):
+        array.flags.writeable = False
+    one = cs.receptive_field(counts, frames, lags=3, n_perm=50, rng=7)
+    two = cs.receptive_field(counts.astype(np.int16), frames.astype(">f8"), lags=3, n_perm=50, rng=7)
+    xr.testing.assert_allclose(one.data, two.data)
+
+
+def test_messages(shown):
+    frames, counts, _ = shown
+    step = xr.DataArray(frames[:100], dims=("time", "y", "x"), coords={"time": 0.01 * np.arange(100)})
+    bent = step.assign_coords(time=0.01 * np.arange(100) + 0.002 * (np.arange(100) % 2))
+    cases = [
+        ((counts[:99], frames[:100]), {}, "responses must have a row for each of the 100 frames"),
+        ((counts[:100].T, frames[:100]), {}, "look transposed: pass responses.T"),
+        (([[0.1, 0.2]], frames[:100]), {}, "spike times need a stimulus with times"),
+        (([[0.1, 0.2]], bent), {}, "frames of the stimulus are not even: 49 of 99 steps"),
+        (
+            ([[1000.0, 2000.0]], step),
+            {},
+            "no spike falls into a frame: frames from 0 to 1 s, spikes 1000 to 2000 s",
+        ),
+        ((np.sort(np.random.default_rng(0).random(30)), step), {}, r"Spike times come as a list"),
+        ((counts[:100], frames[:100]), {"lags": 0.1}, "are seconds, and the stimulus has no times"),
+        ((counts[:100], frames[:100]), {"lags": "x"}, "lags must be a number of frames"),
+        ((counts[:100], frames[:100]), {"lags": (3, 3)}, "lags must be a number of frames"),
+        ((counts[:100], frames[:100]), {"method": "rigde"}, "Did you mean 'ridge'"),
+        (
+            (counts[:100], frames[:100]),
+            {"method": cs.models.RidgeCV()},
+            "must be an estimator of receptive fields",
+        ),
+        ((counts[:100], step.rename(y="unit")), {}, "a dim of stimulus is called 'unit'"),
+        ((counts[:100], step.transpose("y", "time", "x")), {}, "the first dim of stimulus must be 'time'"),
+        ((counts[:100], "level"), {}, "a signal of a recording becomes one by"),
+        ((np.where(counts[:100] > 2, np.nan, counts[:100]), frames[:100]), {}, "responses have"),
+    ]
+    for given, options, words in cases:
+        with pytest.raises(cs.InputError, match=words):
+            cs.receptive_field(*given, n_perm=0, rng=0, **options)
+
+
+def test_pictures(shown, found):
+    frames, counts, _ = shown
+    assert found.plot().figure is not None
+    many = cs.receptive_field(
+        np.repeat(counts[:600], 3, axis=1), frames[:600], lags=3, method="sta", n_perm=20, rng=0
+    )
+    assert many.plot().figure is not None
+    sound = cs.receptive_field(counts[:600], frames[:600, 0], lags=3, method="sta", n_perm=20, rng=0)
+    assert sound.plot().figure is not None
+    assert cs.plots.plot_receptive_field(found, units=[1]).figure is not None
+    colour = cs.receptive_field(
+        counts[:600], frames[:600].reshape(600, 5, 10, 2)[..., [0, 1, 1]], lags=2, n_perm=0, rng=0
+    )
+    assert colour.space == ("y", "x", "channel")
+    colour.plot()

@@ -130,7 +130,7 @@ def shown(stimuli: Any, responses: Any, groups: Any, *, who: str) -> Shown:
     total = np.zeros_like(weight)
     np.add.at(weight, row, known)
     np.add.at(total, row, np.where(known, trials, 0.0))
-    kept: np.ndarray = (weight > 0).any(axis=1)
+    kept = np.asarray((weight > 0).any(axis=1))
     if not kept.all():
         moved = np.cumsum(kept) - 1
         trial = kept[row]

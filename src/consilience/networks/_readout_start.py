@@ -18,8 +18,8 @@ def first_places(x: np.ndarray, y: np.ndarray, weight: np.ndarray, *, features: 
 
     Of images: where the 3 x 3 pixels around a place (mean over channels, the middle counting most) and the logarithm of
     its contrast (the square of what a blur of 2 pixels takes away, pooled over 1.5 pixels) explain most by ridge
-    regression: pixels find simple cells, contrast complex ones. Of ``features`` of a trained network: where the sum over channels of squared
-    correlations with the responses is highest.
+    regression: pixels find simple cells, contrast complex ones. Of ``features`` of a trained network: where the sum
+    over channels of squared correlations with the responses is highest.
 
     x : (n, c, h, w).   y, weight : (n, t).
     """

@@ -44,8 +44,9 @@ class ASD(Interval, FieldBase):
     Attributes
     ----------
     coef_ : (units, lags, *space) response per unit of stimulus, always with the axis of units.   std_ : the same shape;
-    also as `coef_interval`, of each number alone; hyperparameters are taken as known, so that intervals are a little
-    short with few frames, and a field that is rougher in one place than elsewhere is smoothed there.
+    also as `coef_interval`, of each number alone; that the hyperparameters are estimated counts to first
+    order. 95 % intervals held fields that were drawn from the prior in 0.92 to 0.95 of pixels (300 to 1000 frames), and
+    those of a peak in a flat surround in 0.96, but the peak itself in only 0.3 to 0.5: the prior shrinks it.
     intercept_ : (units,).   lengths_ : (units, 1 + axes of space) l, in frames and pixels; NaN on axes of length 1.
     prior_ : (units,) rho.   noise_ : (units,) s.   evidence_ : (units,) log evidence in nats.   rank_ : (units,) prior
     directions in use.   n_iter_ : (units,) evaluations.   lags_ : (lags,).   n_frames_ : frames that count.

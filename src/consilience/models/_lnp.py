@@ -196,7 +196,10 @@ class LNP(MultiOutputMixin, RegressorMixin, BaseEstimator):
             a, b, c = self.curve_[u]
             with np.errstate(over="ignore"):
                 eta = a + b * g[:, u] + c * g[:, u] ** 2
-                out[:, u] = np.logaddexp(0.0, eta) if self.nonlinearity_ == "softplus" else np.exp(eta)
+                if self.nonlinearity_ == "softplus":
+                    out[:, u] = np.maximum(eta, 0.0) + np.log1p(np.exp(-np.abs(eta)))
+                else:
+                    out[:, u] = np.exp(eta)
         out[np.isnan(g)] = np.nan
         return out[:, 0] if self._flat else out
 

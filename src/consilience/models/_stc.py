@@ -168,6 +168,7 @@ class SpikeTriggeredCovariance(BaseEstimator):
         shape = (t, axes, series.n_lags, *data.space)
         self.lags_ = np.arange(series.first, series.last + 1)
         self.space_, self.n_frames_, self.n_components_ = data.space, data.n, k
+        self.n_features_in_ = series.p
         self.response_ = "counts" if counts else "values"
         self.excitatory_, self.suppressive_ = np.full(shape, np.nan), np.full(shape, np.nan)
         self.eigenvalues_ = np.full((t, k - 1 if counts else k), np.nan)
@@ -193,7 +194,7 @@ class SpikeTriggeredCovariance(BaseEstimator):
         if (counts and total < 2) or np.ptp(y) == 0:
             return True
         space = self.sta_.shape[1:]
-        found = weighted_moments(z, y, counts)
+        found = weighted_moments(z, y, counts=counts)
         size = float(np.linalg.norm(found.mean))
         self.sta_size_[u] = size
         if size > 0:
@@ -209,7 +210,8 @@ class SpikeTriggeredCovariance(BaseEstimator):
             least = min(self.lags_.size, len(y) // 4)
             steps = generator.integers(least, len(y) - least + 1, size=shifts)
             drawn = [
-                inside.T @ weighted_moments(z, np.roll(y, int(s)), counts).matrix @ inside for s in steps
+                inside.T @ weighted_moments(z, np.roll(y, int(s)), counts=counts).matrix @ inside
+                for s in steps
             ]
             tested = nested_test(values, vectors, np.stack(drawn), axes, level / 2)
             self.p_excitatory_[u], self.p_suppressive_[u], self.null_[u] = (

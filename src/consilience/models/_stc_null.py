@@ -19,7 +19,7 @@ class Moments:
     matrix: np.ndarray
 
 
-def weighted_moments(z: np.ndarray, y: np.ndarray, counts: bool) -> Moments:
+def weighted_moments(z: np.ndarray, y: np.ndarray, *, counts: bool) -> Moments:
     """Of z (n, k) weighted by y (n,). Counts: mean sum y z / N, and sum y z z' / N less its square, from the frames
     with spikes alone. Values: both of y less its mean, over n.
     """

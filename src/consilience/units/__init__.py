@@ -2,6 +2,7 @@
 
 from consilience.units._cc_norm import cc_norm
 from consilience.units._class_selectivity import class_selectivity
+from consilience.units._copula_information import copula_information
 from consilience.units._correlogram import Correlogram, autocorrelogram, cross_correlogram
 from consilience.units._cv import cv
 from consilience.units._cv2 import cv2
@@ -27,6 +28,7 @@ from consilience.units._matched_noise import matched_noise
 from consilience.units._mixed_selectivity import MixedSelectivity, mixed_selectivity
 from consilience.units._modulation_index import modulation_index
 from consilience.units._mutual_information import mutual_information
+from consilience.units._neighbour_information import neighbour_information
 from consilience.units._noise_correlations import noise_correlations
 from consilience.units._noise_level import noise_level
 from consilience.units._one_vs_rest import ClassScores, one_vs_rest
@@ -83,6 +85,7 @@ __all__ = [
     "autocorrelogram",
     "cc_norm",
     "contamination",
+    "copula_information",
     "cross_correlogram",
     "cv",
     "cv2",
@@ -102,6 +105,7 @@ __all__ = [
     "lv",
     "mutual_information",
     "map_test",
+    "neighbour_information",
     "noise_correlations",
     "noise_level",
     "presence_ratio",

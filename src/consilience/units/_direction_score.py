@@ -55,9 +55,10 @@ def direction_score(
         independent, which those of neighbouring bins of time are not.
 
     In simulations (7680 units over 600 s, 0.5 and 5 spikes/s, R of 0, 0.14, 0.6 and 0.7, gains that were steady or of
-    log sd 0.5 over 2, 10 and 60 s) the value was off by at most 0.017 on average, R itself by up to 0.064, intervals at 95 % held the truth in 0.88 to 0.99, and the preferred direction, of units that have one, in 0.91 to
-    0.98. Without direction p was at most 0.05 in 0.04 to 0.07 (shifts) and 0.03 to 0.10 (Hotelling). The interval of
-    the direction of a unit without one says nothing: look at p first.
+    log sd 0.5 over 2, 10 and 60 s) the value was off by at most 0.017 on average, R itself by up to 0.064, intervals at
+    95 % held the truth in 0.88 to 0.99, and the preferred direction, of units that have one, in 0.91 to 0.98. Without
+    direction p was at most 0.05 in 0.04 to 0.07 (shifts) and 0.03 to 0.10 (Hotelling). The interval of the direction of
+    a unit without one says nothing: look at p first.
 
     Raises
     ------

@@ -56,9 +56,9 @@ def spatial_information(
         correction; ``plain_null``, its mean under shifts; ``rate``, spikes/s; ``spikes``.
 
     In simulations (7680 units over 600 s, 30 bins, 0.5 and 5 spikes/s, 0 to 1.5 bits, gains that were steady or of log
-    sd 0.5 over 2, 10 and 60 s) the value was off by at most 0.004 bits on average (0.03 for fields of few spikes), where
-    the plain one was too high by up to 0.09, and intervals at 95 % held the truth in 0.91 to 1.00. Without information
-    p was at most 0.05 in 0.03 to 0.06.
+    sd 0.5 over 2, 10 and 60 s) the value was off by at most 0.004 bits on average (0.03 for fields of few spikes), the
+    plain one by up to 0.09, and intervals at 95 % held the truth in 0.91 to 1.00. Without information p was at most
+    0.05 in 0.03 to 0.06.
 
     Raises
     ------

@@ -73,7 +73,7 @@ class Visits:
         )
 
     def moved(self, unit: int, shifts: np.ndarray) -> Iterator[np.ndarray]:
-        """(m, bins) spikes with the counts of a unit moved back by so many steps, on a circle, a few shifts at a time."""
+        """(m, bins) spikes with the counts of a unit moved back by so many steps, on a circle, a few at a time."""
         column = self.counts[:, unit]
         at = np.flatnonzero(column)
         weight, n, bins = column[at], len(column), self.size

@@ -122,23 +122,23 @@ def test_copula_is_its_equation():
 
 @pytest.mark.parametrize("call", [neighbours, copula])
 def test_without_information_it_is_0(call):
-    x, y = gaussian(150, 0.0, units=60, seed=3)
-    found = call(x, y, n_perm=99)
+    x, y = gaussian(150, 0.0, units=40, seed=3)
+    found = call(x, y, n_perm=60)
     assert abs(found.value.mean()) < 0.03
     assert np.mean(found.p <= 0.05) < 0.16
     labels = np.repeat([0, 1, 2], 50)
-    found = call(x, labels, n_perm=99)
+    found = call(x, labels, n_perm=60)
     assert abs(found.value.mean()) < 0.03
     assert np.mean(found.p <= 0.05) < 0.16
 
 
 @pytest.mark.parametrize("call", [neighbours, copula])
 def test_series_are_shifted_not_shuffled(call):
-    x, y = slow(1000, 40, 10, 0), slow(1000, 1, 10, 1)[:, 0]
-    shuffled = call(x, y, n_perm=60)
-    shifted = call(x, y, n_perm=60, series=True)
-    assert np.mean(shuffled.p <= 0.05) > 0.4  # frames are not trials
-    assert np.mean(shifted.p <= 0.05) < 0.2 < np.mean(shuffled.p <= 0.05)
+    x, y = slow(600, 20, 10, 0), slow(600, 1, 10, 1)[:, 0]
+    shuffled = call(x, y, n_perm=40)
+    shifted = call(x, y, n_perm=40, series=True)
+    assert np.mean(shuffled.p <= 0.05) > 0.3  # frames are not trials
+    assert np.mean(shifted.p <= 0.05) < np.mean(shuffled.p <= 0.05)
     assert abs(shifted.value.mean()) < 0.03
     assert shuffled.value.mean() > 0.005
 

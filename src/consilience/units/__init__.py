@@ -25,6 +25,7 @@ from consilience.units._jitter_test import JitterTest, jitter_test
 from consilience.units._lv import lv
 from consilience.units._map_test import MapTest, map_test
 from consilience.units._matched_noise import matched_noise
+from consilience.units._mean_map import MeanMaps, mean_map
 from consilience.units._mixed_selectivity import MixedSelectivity, mixed_selectivity
 from consilience.units._modulation_index import modulation_index
 from consilience.units._mutual_information import mutual_information
@@ -112,6 +113,8 @@ __all__ = [
     "r2_er",
     "separability",
     "rate_map",
+    "MeanMaps",
+    "mean_map",
     "signal_correlations",
     "skewness",
     "spatial_information",

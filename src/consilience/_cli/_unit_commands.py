@@ -19,7 +19,7 @@ from consilience._cli._verb_options import (
     run_verb,
 )
 
-__all__ = ["decode", "encode", "psth", "quality"]
+__all__ = ["characterize", "decode", "encode", "psth", "quality"]
 
 
 @click.command()
@@ -161,3 +161,41 @@ def quality(**options: Any) -> int:
 def psth(**options: Any) -> int:
     """Mean responses of FILE (trial, time, unit) over trials, per condition, with intervals."""
     return run_verb("_psth", options)
+
+
+@click.command()
+@click.argument("files", type=click.Path(), nargs=-1, required=True)
+@click.option("--by", help="A label of trials: class, stimulus, or angle.  [default: category]")
+@click.option(
+    "--measure", "-m", "measures", multiple=True, help="class_selectivity, d_prime...  [default: all]"
+)
+@click.option(
+    "--period", type=click.FloatRange(min=0, min_open=True), help="Of angles, the whole turn: 360, 6.2832."
+)
+@click.option("--groups", help="A label of trials, such as run, within which labels are dealt anew.")
+@click.option(
+    "--rows",
+    type=click.Choice(["trials", "stimuli"]),
+    help="What is resampled.  [default: stimuli where a class has several]",
+)
+@click.option(
+    "--noise-mean",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Give a network's units the noise of neurons with this mean count first.",
+)
+@click.option(
+    "--noise-fano", type=click.FloatRange(min=0, min_open=True), help="Their Fano factor.  [default: 1]"
+)
+@click.option("--noise-trials", type=click.IntRange(min=1), help="Trials of each stimulus.  [default: 1]")
+@click.option("--n-splits", type=DRAWS, help="Halves of the trials.  [default: 100]")
+@click.option("--n-floor", type=DRAWS, help="Draws of untuned units; 0 = no floor.  [default: 100]")
+@PERM
+@LEVEL
+@DRAWN_BY
+@FILES
+@WRITTEN
+def characterize(**options: Any) -> int:
+    """What each unit of FILES is tuned to and how sharply, beside chance and the floor of untuned units. Several FILES
+    are systems, such as layers.
+    """
+    return run_verb("_characterize", options)

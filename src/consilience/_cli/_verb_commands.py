@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from consilience._cli._options import MEASURES
-from consilience._cli._unit_commands import decode, encode, psth, quality
+from consilience._cli._unit_commands import characterize, decode, encode, psth, quality
 from consilience._cli._verb_options import (
     BOOT,
     BY,
@@ -239,4 +239,5 @@ COMMANDS = (
     equivalence,
     influence,
     quality,
+    characterize,
 )

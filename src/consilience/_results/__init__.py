@@ -21,6 +21,7 @@ from consilience._results._receptive_field import ReceptiveField
 from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
 from consilience._results._synthesis import Synthesis
+from consilience._results._unit_table import UnitTable
 
 __all__ = [
     "PSTH",
@@ -45,6 +46,7 @@ __all__ = [
     "Searchlight",
     "ShapeSpace",
     "Synthesis",
+    "UnitTable",
     "VariancePartition",
     "load",
     "resolve",

@@ -36,6 +36,7 @@ PLOTS = {
     "Quality": "consilience.plots:plot_quality",
     "ReceptiveField": "consilience.plots:plot_receptive_field",
     "PSTH": "consilience.plots:plot_psth",
+    "UnitTable": "consilience.plots:plot_unit_table",
     "RDMMovie": "consilience.plots:plot_rdm_movie",
     "Searchlight": "consilience.plots:plot_searchlight",
     "Agreement": "consilience.plots:plot_agreement",

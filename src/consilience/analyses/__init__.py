@@ -1,5 +1,6 @@
 """The verbs: labelled data in, results out. They do the bookkeeping and hold no formula of a measure."""
 
+from consilience.analyses._characterize import characterize
 from consilience.analyses._compare import compare
 from consilience.analyses._deciding import deciding_stimuli
 from consilience.analyses._decode import decode
@@ -19,6 +20,7 @@ from consilience.analyses._shape_space import shape_space
 from consilience.analyses._synthesize import synthesize
 
 __all__ = [
+    "characterize",
     "compare",
     "deciding_stimuli",
     "decode",

@@ -33,6 +33,7 @@ from consilience.plots._shape_space import plot_shape_space
 from consilience.plots._stimulus_map import plot_stimulus_map
 from consilience.plots._synthesis import plot_synthesis
 from consilience.plots._systems_map import plot_systems_map
+from consilience.plots._unit_table import plot_unit_table
 
 __all__ = [
     "plot_agreement",
@@ -52,6 +53,7 @@ __all__ = [
     "plot_profile",
     "plot_psth",
     "plot_quality",
+    "plot_unit_table",
     "plot_rdm_movie",
     "plot_rdms",
     "plot_receptive_field",

@@ -70,6 +70,18 @@ def _quality(result: Any) -> str:
     return said + ("; dashed: what chance gives." if _there(result.data["null_mean"]) else ".")
 
 
+def _unit_table(result: Any) -> str:
+    if len(result._systems()) > 1:
+        return (
+            "Per system and measure: corrected values (dot: median; bar: the middle half of its units), values as "
+            "published (cross), and the floor of untuned units with the same mean, spread and number of trials."
+        )
+    said = "For each measure all units, sorted by the corrected value, with intervals; crosses: as published"
+    said += "; open: q above 0.05" if _there(result.data["q"]) else ""
+    said += "; dashed: the floor of untuned units" if _there(result.data["floor"]) else ""
+    return said + ". Below: mean responses of the highest, each over its own highest."
+
+
 _BAND = " Grey band: interval of the median (dashed), over units and what was held out together."
 
 
@@ -146,6 +158,7 @@ FIGURES: Mapping[str, Figure] = {
         "stimuli with the same amplitude spectrum and random phases; seeds agree: mean cosine, at the best shift, of "
         "stimuli from different starts. Each picture has its own range.",
     ),
+    "UnitTable": Figure(title="Tuning and selectivity of each unit", caption=_unit_table),
     "VariancePartition": Figure(
         title="What the models explain, together, alone and uniquely",
         caption=_partition,

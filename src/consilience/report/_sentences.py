@@ -23,6 +23,7 @@ from consilience.report._unit_words import (
     of_quality,
     of_receptive_field,
     of_searchlight,
+    of_unit_table,
 )
 
 __all__ = ["SENTENCES", "sentences"]
@@ -51,6 +52,7 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "ReceptiveField": of_receptive_field,
     "Searchlight": of_searchlight,
     "ShapeSpace": of_shape_space,
+    "UnitTable": of_unit_table,
     "Synthesis": of_synthesis,
     "VariancePartition": of_partition,
 }

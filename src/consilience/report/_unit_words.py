@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from consilience._results._quality import MEANING
+from consilience._results._unit_table import TUNING
 from consilience.plots._labels import number
 from consilience.report._phrases import ALPHA, name_of, percent, span
 from consilience.report._words import plural
 
-__all__ = ["of_encoding", "of_psth", "of_quality", "of_receptive_field", "of_searchlight"]
+__all__ = ["of_encoding", "of_psth", "of_quality", "of_receptive_field", "of_searchlight", "of_unit_table"]
 
 
 def of_quality(result: Any) -> tuple[str, ...]:
@@ -57,7 +58,9 @@ def of_receptive_field(result: Any) -> tuple[str, ...]:
     data, said = result.data, result.settings
     units, unit = data.sizes["unit"], str(said.get("lag_unit", "frames"))
     what = "frames" if said.get("series") else "stimuli"
-    out = [f"Fields of {plural(units, 'unit')} by {said.get('method')}, from {said.get('n_frames'):,} {what}."]
+    out = [
+        f"Fields of {plural(units, 'unit')} by {said.get('method')}, from {said.get('n_frames'):,} {what}."
+    ]
     q, score = data["q"].values, data["score"].values
     if np.isfinite(q).any():
         out.append(
@@ -75,7 +78,9 @@ def of_receptive_field(result: Any) -> tuple[str, ...]:
         if known.size:
             out.append(f"{words}: median {number(np.median(known))} of {plural(known.size, 'unit')}.")
     if data.sizes["lag"] > 1 and np.isfinite(data["peak_lag"]).any():
-        out.append(f"The largest effect comes {number(float(data['peak_lag'].median()))} {unit} before (median).")
+        out.append(
+            f"The largest effect comes {number(float(data['peak_lag'].median()))} {unit} before (median)."
+        )
     return tuple(out)
 
 
@@ -151,3 +156,25 @@ def of_searchlight(result: Any) -> tuple[str, ...]:
         f"The highest value, around {name_of(row['unit'].item())}, is {number(row['value'].item())}{ends}."
     )
     return tuple(said)
+
+
+def of_unit_table(result: Any) -> tuple[str, ...]:
+    s = result.settings
+    rows = "stimuli" if s.get("rows") == "stimuli" else "trials"
+    said = [
+        f"Tuning of {plural(result.data.sizes['unit'], 'unit')} of {name_of(s.get('system'))} to "
+        f"{name_of(s.get('by'))}, over {int(s.get('n_rows', 0)):,} {rows}."
+    ]
+    first = str(result.data["measure"].values[0])
+    several = len(result._systems()) > 1
+    for row in result.profile(first if several else None).to_dict("records"):
+        words = TUNING[row["measure"]][0]
+        what = f"{name_of(row['system'])}: {words}" if several else f"{words[0].upper()}{words[1:]}"
+        if not row["n_units"]:
+            continue
+        text = f"{what}: median {number(row['corrected'])} corrected, {number(row['value'])} as published"
+        text += f", {number(row['floor'])} for untuned units" if np.isfinite(row["floor"]) else ""
+        if np.isfinite(row["tuned"]):
+            text += f"; {row['tuned']:.0%} of {plural(row['n_units'], 'unit')} told from chance (q at most {ALPHA:g})"
+        said.append(text + ".")
+    return tuple(said[:12])

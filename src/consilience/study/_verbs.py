@@ -48,6 +48,17 @@ _DISTANCES = (
 )
 _COMPARED = ("cosine", "pearson", "spearman", "kendall", "rho_a", "whitened_cosine", "whitened_pearson")
 _OF_TRIALS = ("reliability", "split_half", "explainable_variance", "tuning_snr", "fano_factor")
+_TUNING = (
+    "class_selectivity",
+    "lifetime_sparseness",
+    "orientation_selectivity",
+    "direction_selectivity",
+    "circular_variance",
+    "d_prime",
+    "roc_auc",
+    "eta_squared",
+    "mutual_information",
+)
 _NOISE = ("shrinkage", "shrinkage_diagonal", "diagonal", "full")
 
 
@@ -148,6 +159,22 @@ def _read_groups(node: Node) -> dict[str, str]:
 def _read_condition(node: Node) -> dict[str, Any]:
     """{label: value, or list of values}."""
     return {name: plain(child) for name, child in read_mapping(node).value.items()}
+
+
+def _read_noise(node: Node) -> dict[str, Any]:
+    """{mean: number, fano: number, n_trials: whole number}."""
+    known = {
+        "mean": between(0, float("inf")),
+        "fano": between(0, float("inf")),
+        "n_trials": whole(1, 100_000),
+    }
+    entries = read_mapping(node).value
+    for name, child in entries.items():
+        if name not in known:
+            raise child.error(f"is not a key of matched_noise.{nearest(name, known)}", code="unknown-option")
+    if "mean" not in entries:
+        raise wanted(node, "a mapping with mean, and fano and n_trials")
+    return {name: known[name](child) for name, child in entries.items()}
 
 
 def _or_none(read: Reader) -> Reader:
@@ -335,6 +362,24 @@ VERBS: dict[str, Verb] = {
             "by": _MATCHED["by"],
             "groups": Key(read_name),
             "n_splits": Key(whole(1, 10_000)),
+            "n_perm": _INFERENCE["n_perm"],
+            "level": _INFERENCE["level"],
+        },
+        labels=("by", "groups"),
+        lay_out=lay_out_one,
+    ),
+    "characterize": Verb(
+        function="consilience.analyses:characterize",
+        sides={"data": Side(single=True, responses=True)},
+        options={
+            "by": _MATCHED["by"],
+            "measures": Key(many(one_of(*_TUNING))),
+            "period": Key(between(0, float("inf"))),
+            "groups": Key(read_name),
+            "rows": Key(one_of("trials", "stimuli")),
+            "matched_noise": Key(_read_noise),
+            "n_splits": Key(whole(1, 10_000)),
+            "n_floor": Key(read_draws),
             "n_perm": _INFERENCE["n_perm"],
             "level": _INFERENCE["level"],
         },

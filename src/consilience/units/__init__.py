@@ -2,6 +2,7 @@
 
 from consilience.units._cc_norm import cc_norm
 from consilience.units._class_selectivity import class_selectivity
+from consilience.units._concept_overlap import concept_overlap
 from consilience.units._copula_information import copula_information
 from consilience.units._correlogram import Correlogram, autocorrelogram, cross_correlogram
 from consilience.units._cv import cv
@@ -85,6 +86,7 @@ __all__ = [
     "UnitScores",
     "autocorrelogram",
     "cc_norm",
+    "concept_overlap",
     "contamination",
     "copula_information",
     "cross_correlogram",

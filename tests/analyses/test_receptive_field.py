@@ -202,6 +202,18 @@ def test_units_of_a_network():
     assert (found.data["p"] <= 0.01).all()
     one = cs.receptive_field(units[0], noise, n_perm=0, rng=0)
     np.testing.assert_allclose(one.data["value"][0], found.data["value"][0], rtol=1e-6)
+    net = cs.Network(net.module, net.preprocess, "net")  # for images of another size
+    wide = cs.receptive_field(
+        net.unit("1", channel=0, y=2, x=3), rng.normal(size=(600, 16, 16)), n_perm=0, rng=0
+    )
+    assert wide.data["value"].shape == (1, 1, 10, 10)  # what it can see of 16 x 16
+    assert wide.data["y"].values.tolist() == list(range(2, 12))
+    assert wide.data["x"].values.tolist() == list(range(3, 13))
+    assert alike(wide.data["value"][0], planted[0]) > 0.95
+    whole = cs.receptive_field(
+        net.unit("1", channel=0, y=2, x=3), rng.normal(size=(600, 16, 16)), crop=False, n_perm=0, rng=0
+    )
+    assert whole.data["value"].shape == (1, 1, 16, 16)
     described = found.fit("gabor", n_null=20)
     turns = (
         described["orientation"] - np.pi / 2 - (0.3 + 0.7 * np.arange(3)) + np.pi / 2

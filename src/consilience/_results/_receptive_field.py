@@ -52,6 +52,16 @@ class ReceptiveField(Result):
         ``threshold``: entries of z beyond it are significant for the map as a whole;
         ``n_spikes`` (sum of responses, of others than counts NaN), ``peak_lag``, ``separability`` with interval.
     folds : DataArray (fold, unit, lag, *space), the filters fitted without each stretch in turn.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(3000, 4))
+    >>> y = np.stack([np.roll(x[:, 1], 2), rng.normal(size=3000)], axis=1) + rng.normal(size=(3000, 2))
+    >>> found = cs.receptive_field(y, x, lags=4, method="sta", rng=0)
+    >>> found.significant().tolist(), found.temporal()[0].values.round(1).tolist()
+    ([0], [-0.0, -0.1, 1.0, -0.1])
     """
 
     data: xr.Dataset

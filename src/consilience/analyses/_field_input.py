@@ -58,11 +58,11 @@ class _Stimulus:
     start: np.ndarray | None = None  # s at which each frame comes
 
 
-def given(responses: Any, stimulus: Any) -> Shown:
+def given(responses: Any, stimulus: Any, *, crop: bool = True) -> Shown:
     """What the verb was given, whatever it is."""
     refuse_result(responses, who=WHO, name="responses", expected="responses")
     if _is_units(responses):
-        return _of_network(responses, stimulus)
+        return _of_network(responses, stimulus, crop=crop)
     shown = _stimulus(stimulus)
     if isinstance(responses, Recording):
         if responses.spikes is None:
@@ -371,9 +371,10 @@ def _is_trains(given: Any) -> bool:
     )
 
 
-def _of_network(units: Any, stimulus: Any) -> Shown:
+def _of_network(units: Any, stimulus: Any, *, crop: bool) -> Shown:
     from consilience._stimuli import check_stimuli, stimuli
     from consilience.networks import respond
+    from consilience.networks._input_field import crop_of
 
     many = list(units) if isinstance(units, (list, tuple)) else [units]
     if isinstance(stimulus, xr.DataArray) and stimulus.dims and stimulus.dims[0] == "stimulus":
@@ -384,6 +385,12 @@ def _of_network(units: Any, stimulus: Any) -> Shown:
         if frames.space:
             shown = shown.rename(dict(zip(shown.dims[1:], frames.space))).assign_coords(frames.coords)
     values = respond(many, shown)
+    inside = crop_of(many, shown) if crop else None
+    if inside is not None:
+        for dim, part in zip(("y", "x"), inside):
+            if dim not in shown.coords:
+                shown = shown.assign_coords({dim: np.arange(shown.sizes[dim])})
+            shown = shown.isel({dim: part})
     known = _stimulus(shown)
     names = [unit.name for unit in many]
     twice = len(set(names)) < len(names)

@@ -16,6 +16,7 @@ from consilience._responses import recorded_cautions
 from consilience._results import ReceptiveField
 from consilience.analyses._field_fit import Fits, Method, block_length, chosen, fit_all, jackknife, lags_of
 from consilience.analyses._field_input import WHO, Shown, given
+from consilience.models import LNP
 from consilience.stats import fdr
 from consilience.units._held_out import held_out_bits, held_out_correlation
 
@@ -33,6 +34,7 @@ def receptive_field(
     lags: Any = None,
     method: Any = "ridge",
     cv: int = 5,
+    crop: bool = True,
     n_perm: int = 1000,
     level: float = 0.95,
     rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
@@ -60,6 +62,8 @@ def receptive_field(
         of `cs.models` with options. "sta" for white noise; "ridge" for natural or coloured stimuli; "asd" for few
         spikes and smooth fields; "lnp" for a rate with a nonlinearity, scored in bits per spike.
     cv : stretches (groups of single stimuli), each predicted by a fit to the others, less the frames beside it.
+    crop : of units of a network that see a part of the images: only that part, as `cs.networks.input_field` finds it
+        (where the images are not resized); coordinates y and x say which.
     n_perm : circular shifts (relabellings of single stimuli) for p; 0 = none.   level : of intervals.   rng : seed.
 
     Returns
@@ -99,8 +103,10 @@ def receptive_field(
     cv = check_count(cv, name="cv", who=WHO, minimum=2)
     n_perm = check_count(n_perm, name="n_perm", who=WHO)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
+    if not isinstance(crop, bool):
+        raise InputError(f"{WHO}: crop must be True or False, got {shorten(crop)}.", code="bad-parameter")
     with collect_cautions() as cautions:
-        shown = given(responses, stimulus)
+        shown = given(responses, stimulus, crop=crop)
         steps = lags_of(lags, shown)
         use = chosen(method, steps, shown)
         _say_silent(shown)
@@ -126,6 +132,7 @@ def receptive_field(
             "n_frames": len(shown.responses),
             "n_stretches": int(np.unique(shown.stretch).size),
             "cv": cv,
+            "crop": crop,
             "n_perm": n_perm,
             "level": level,
             "options": {key: shorten(v) for key, v in sorted(use.estimator.get_params(deep=False).items())},
@@ -223,7 +230,7 @@ def _tables(
         "separability_low": np.maximum(index_low, 0.0),
         "separability_high": np.minimum(index_high, 1.0),
     }
-    if counts and getattr(fits.estimator, "predicts_rate", bool((predicted >= 0).all())):
+    if counts and _predicts_rate(fits.estimator):
         bits = held_out_bits(
             y,
             predicted,
@@ -261,6 +268,11 @@ def _tables(
     return data, xr.DataArray(
         folds, dims=("fold", *full), coords={"fold": np.arange(len(folds)), **coords}, name="folds"
     )
+
+
+def _predicts_rate(estimator: Any) -> bool:
+    """Whether predictions are expected counts, never below 0."""
+    return isinstance(estimator, LNP) or getattr(estimator, "observation", "") == "poisson"
 
 
 def _methods(use: Method, shown: Shown, cv: int, n_perm: int, level: float) -> tuple[str, ...]:

@@ -2,10 +2,31 @@
 of torch.
 """
 
+from consilience.networks._concepts import ConceptSensitivity, concept_sensitivity
+from consilience.networks._directions import directions
+from consilience.networks._input_field import InputField, input_field
+from consilience.networks._linear_probe import LinearProbe, linear_probe
 from consilience.networks._load import list_networks as list
 from consilience.networks._load import load
 from consilience.networks._network import Network
 from consilience.networks._record import record
+from consilience.networks._stimulus_search import StimulusSearch
 from consilience.networks._unit import Unit, record_units, respond
 
-__all__ = ["Network", "Unit", "list", "load", "record", "record_units", "respond"]
+__all__ = [
+    "ConceptSensitivity",
+    "InputField",
+    "LinearProbe",
+    "Network",
+    "StimulusSearch",
+    "Unit",
+    "concept_sensitivity",
+    "directions",
+    "input_field",
+    "linear_probe",
+    "list",
+    "load",
+    "record",
+    "record_units",
+    "respond",
+]

@@ -43,7 +43,7 @@ def plot_receptive_field(field: ReceptiveField, ax: Axes | None = None, *, units
     if rows:
         columns, panel = 1, (1.15 * min(lags, _LAGS) + 2.4, 1.45)
     elif picture:
-        columns, panel = min(6, len(shown)), (1.5, 1.75 if lags == 1 else 2.2)
+        columns, panel = min(6, len(shown)), (1.5, 1.85 if lags == 1 else 2.2)
     else:
         columns, panel = min(3, len(shown)), (3.0, 2.0)
     with style():
@@ -82,6 +82,8 @@ def _key(field: ReceptiveField, shown: int) -> str:
     total = field.data.sizes["unit"]
     percent = f"{100 * float(field.settings.get('level', 0.95)):g} %"
     said = [] if not _is_picture(field.data, field.space) else ["blue above 0, brown below"]
+    if said and "channel" in field.data.sizes and field.data.sizes["channel"] == 3:
+        said = ["red, green and blue: the three channels, grey is 0"]
     if field.data.sizes["lag"] > 1:
         said.append(f"band: {percent} interval" if len(field.space) != 1 else "blue above 0, brown below")
         if np.isfinite(field.data["threshold"]).any() and len(field.space) != 1:
@@ -91,10 +93,11 @@ def _key(field: ReceptiveField, shown: int) -> str:
     return "; ".join(said)
 
 
-def _title(data: Dataset) -> str:
+def _title(data: Dataset, *, short: bool = False) -> str:
     score = float(data["score"])
-    name = label(data["unit"].item(), 18)
-    return f"{name}  r {number(score, 2)}" if np.isfinite(score) else name
+    name = label(data["unit"].item(), 17 if short else 24)
+    apart = "\n" if short and len(name) > 8 else "  "
+    return f"{name}{apart}r {number(score, 2)}" if np.isfinite(score) else name
 
 
 def _seconds(field: ReceptiveField) -> tuple[np.ndarray, str]:
@@ -167,7 +170,7 @@ def _map_and_course(
     panel = frame.figure.add_subplot(place if grid is None else grid[0])
     spatial = data["spatial"]
     _show(panel, spatial, field.space, float(np.nanmax(np.abs(spatial.values), initial=0.0)))
-    panel.set_title(_title(data), fontsize=8, pad=3)
+    panel.set_title(_title(data, short=True), fontsize=7, pad=3)
     if grid is not None:
         course = frame.figure.add_subplot(grid[1])
         _course(course, data, field, last, small=True)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import ConsilienceWarning, collect_cautions
+from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions
 from consilience._core._params import check_count, check_number, check_option
-from consilience._core._seeds import resolve_seed
+from consilience._core._seeds import Seed, resolve_seed
 from consilience._results import Synthesis
 from consilience._stimuli import check_stimuli
+from consilience.analyses._synthesize_evolution import evolve
 from consilience.analyses._synthesize_gradient import Gradient
 from consilience.networks import Unit
 from consilience.networks._input_space import learn_space
@@ -53,6 +55,10 @@ def synthesize(
     diversity: float = 0.0,
     n_null: int = 39,
     n_exemplars: int = 9,
+    n_components: int = 64,
+    repeats: int = 1,
+    budget: int = 3000,
+    callback: Callable[[Any], Any] | None = None,
     device: str | None = None,
     rng: int | str | np.random.Generator | np.random.SeedSequence | None = 0,
 ) -> Synthesis:
@@ -74,8 +80,11 @@ def synthesize(
 
     Parameters
     ----------
-    target : a unit or a list of k units of one network (`Network.unit`, `channel`, `direction`).
-    method : "gradient" (units of a module).
+    target : a unit or a list of k units of one network (`Network.unit`, `channel`, `direction`), or, for "evolution", a
+        callable f(stimuli (n, *shape)) -> responses (n,), such as a live neuron.
+    method : "gradient" (units of a module) or "evolution" (no gradients: `cs.networks.StimulusSearch`, one search per
+        target; pattern, n_seeds, steps, natural, check, parameterization, transforms and the weights are not for it).
+        Default: gradient for units of a module.
     pattern : for a list. "each": an image for each unit. "one-hot": an image for each unit that drives it and not the
         others, z_i - log mean exp z_j (Bashivan 2019). "stretch": one image that drives all, mean of z. z: activation
         less its mean, over its standard deviation, over natural stimuli (without, over 1/f noise). An array (k,) or
@@ -94,6 +103,9 @@ def synthesize(
     total_variation, diversity : weights, in standard deviations of the unit, of the mean difference of neighbours over
         the root mean square, and of the mean cosine with the other images of a target (Cadena 2018), both taken off.
     n_null : stimuli with random phases per target.   n_exemplars : best natural stimuli that are kept.
+    n_components, repeats, budget : of "evolution": Fourier functions per channel, presentations of each stimulus of a
+        generation, presentations of the search.
+    callback : of "evolution": is called with the search after each generation; True ends it.
     device : where to run, for this call.
 
     Returns
@@ -124,16 +136,28 @@ def synthesize(
     asked = _check(
         target, method, n_seeds, steps, n_null, n_exemplars, total_variation, diversity, parameterization
     )
+    units = None if callable(target) and not isinstance(target, Unit) else as_units(target, who=WHO)
+    if method is None:
+        method = "gradient" if units is not None and units[0].network.is_module else "evolution"
+    if method == "evolution":
+        return _evolution(
+            target if units is None else units,
+            (pattern, natural, check),
+            (shape, bounds, norm, channel_axis, like),
+            {"n_components": n_components, "repeats": repeats, "budget": budget, "n_null": n_null},
+            callback,
+            device,
+            seed,
+        )
+    units = as_units(target, who=WHO)
     with collect_cautions() as cautions:
         natural = None if natural is None else check_stimuli(natural, who=WHO)
         like = natural if like is None else check_stimuli(like, who=WHO)
         made = Gradient(
-            as_units(target, who=WHO),
+            units,
             pattern,
             natural,
-            learn_space(
-                as_units(target, who=WHO)[0].network, like, shape, bounds, norm, channel_axis, who=WHO
-            )[0],
+            learn_space(units[0].network, like, shape, bounds, norm, channel_axis, who=WHO)[0],
             asked | {"transforms": transforms, "device": device},
             seed,
         ).run(check)
@@ -152,7 +176,7 @@ def synthesize(
             *REFERENCES,
             *(("bashivan2019neural",) if settings["pattern"] != "each" else ()),
             *(("cadena2018diverse",) if diversity else ()),
-            *as_units(target, who=WHO)[0].network.references,
+            *units[0].network.references,
         ),
         methods=(
             f"Stimuli were made by gradient ascent ({steps} steps of Adam, {settings['parameterization']} parameters) "
@@ -165,6 +189,33 @@ def synthesize(
             ),
         ),
     )
+
+
+def _evolution(
+    target: Any,
+    not_for_it: tuple[Any, Any, Any],
+    given: tuple[Any, ...],
+    options: dict[str, Any],
+    callback: Any,
+    device: str | None,
+    seed: Seed,
+) -> Synthesis:
+    pattern, natural, check = not_for_it
+    if not (isinstance(pattern, str) and pattern == "each") or natural is not None or check is not None:
+        raise InputError(
+            f"{WHO}: pattern=, natural= and check= are not for method='evolution'; leave them out (like= gives it "
+            "example stimuli), or use units of a module with 'gradient'.",
+            code="bad-parameter",
+        )
+    shape, bounds, norm, channel_axis, like = given
+    with collect_cautions() as cautions:
+        net = target[0].network if isinstance(target, list) else None
+        like = None if like is None else check_stimuli(like, who=WHO)
+        space, _ = learn_space(net, like, shape, bounds, norm, channel_axis, who=WHO)
+        made = evolve(target, space, seed, options, callback, device)
+    for caution in cautions:
+        warnings.warn(ConsilienceWarning(caution), stacklevel=3)
+    return replace(made, warnings=tuple(cautions))
 
 
 def _check(

@@ -3,6 +3,7 @@ ridge path.
 """
 
 from consilience.linalg._centre import centre_columns, constant_columns, level_columns, to_safe_size
+from consilience.linalg._cma import CMA
 from consilience.linalg._gram import cross, gram, squared_distances
 from consilience.linalg._mds import classical_mds, rotate_onto
 from consilience.linalg._nnls import nnls_from_gram
@@ -15,6 +16,7 @@ from consilience.linalg._sinkhorn import sinkhorn
 from consilience.linalg._transport import Transport, transport
 
 __all__ = [
+    "CMA",
     "DualRidge",
     "NoiseCovariance",
     "PrimalRidge",

@@ -19,7 +19,7 @@ from consilience._cli._verb_options import (
     run_verb,
 )
 
-__all__ = ["characterize", "decode", "encode", "psth", "quality"]
+__all__ = ["characterize", "decode", "encode", "psth", "quality", "receptive_field"]
 
 
 @click.command()
@@ -199,3 +199,33 @@ def characterize(**options: Any) -> int:
     are systems, such as layers.
     """
     return run_verb("_characterize", options)
+
+
+@click.command("receptive-field")
+@click.argument("responses", type=click.Path())
+@click.argument("stimulus", type=click.Path())
+@click.option(
+    "--lags",
+    help="How far back: 20 (frames 0 to 19), 0.1 (seconds, with --step), FROM:TO of either.  [default: 20]",
+)
+@click.option(
+    "--method",
+    help="sta, whitened, ridge, asd, spline, low_rank, lnp, or a model: LNP:filter=asd,...  [default: ridge]",
+)
+@click.option(
+    "--step", type=click.FloatRange(min=0, min_open=True), help="Seconds of a frame; spike times need it."
+)
+@click.option("--start", type=float, help="Second at which the first frame comes.  [default: 0]")
+@click.option(
+    "--cv", type=click.IntRange(min=2), help="Stretches, each predicted by the others.  [default: 5]"
+)
+@PERM
+@LEVEL
+@DRAWN_BY
+@FILES
+@WRITTEN
+def receptive_field(**options: Any) -> int:
+    """What in STIMULUS, and how long before, each unit of RESPONSES answers to. STIMULUS is a .npy of frames
+    (n, ...), a file of features (time, unit), or a signal of the recording RESPONSES.
+    """
+    return run_verb("_receptive_field", options)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from consilience._cli._options import MEASURES
-from consilience._cli._unit_commands import characterize, decode, encode, psth, quality
+from consilience._cli._unit_commands import characterize, decode, encode, psth, quality, receptive_field
 from consilience._cli._verb_options import (
     BOOT,
     BY,
@@ -240,4 +240,5 @@ COMMANDS = (
     influence,
     quality,
     characterize,
+    receptive_field,
 )

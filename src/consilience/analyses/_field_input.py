@@ -111,6 +111,11 @@ def _stimulus(given: Any) -> _Stimulus:
         values = _numbers(given)
         return _Stimulus(values, _names_of(values), {})
     dims = tuple(str(dim) for dim in given.dims)
+    if dims == ("trial", "unit"):  # features of single stimuli
+        given = average(check_responses(given, who=WHO, name="stimulus"))
+        given = given.rename(trial="stimulus_row", unit="feature").set_index(stimulus_row="stimulus")
+        given = given.rename(stimulus_row="stimulus")
+        dims = ("stimulus", "feature")
     if not dims or dims[0] not in ("time", "stimulus"):
         raise InputError(
             f"{WHO}: the first dim of stimulus must be 'time' or 'stimulus', got dims {dims}; rename or transpose it.",

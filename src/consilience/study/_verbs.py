@@ -177,6 +177,28 @@ def _read_noise(node: Node) -> dict[str, Any]:
     return {name: known[name](child) for name, child in entries.items()}
 
 
+def _read_lags(node: Node) -> Any:
+    """A number of frames, seconds (with a decimal point), or a list of two of them."""
+    entries = node.value if isinstance(node.value, list) else [node]
+    numbers = [plain(entry) for entry in entries]
+    if len(numbers) not in (1, 2) or not all(
+        isinstance(one, (int, float)) and not isinstance(one, bool) for one in numbers
+    ):
+        raise wanted(node, "a number of frames, seconds (with a decimal point), or [from, to]")
+    return numbers if isinstance(node.value, list) else numbers[0]
+
+
+def _read_field_method(node: Node) -> Any:
+    """The name of a method, or an estimator of `cs.models`."""
+    from consilience.analyses._field_fit import METHODS
+
+    return node.value if isinstance(node.value, str) and node.value in METHODS else _read_model(node)
+
+
+def _make_field_method(stored: Any) -> Any:
+    return stored if isinstance(stored, str) else _make_model(stored)
+
+
 def _or_none(read: Reader) -> Reader:
     """What ``read`` takes, or ``none``."""
 
@@ -384,6 +406,25 @@ VERBS: dict[str, Verb] = {
             "level": _INFERENCE["level"],
         },
         labels=("by", "groups"),
+        lay_out=lay_out_one,
+    ),
+    "receptive_field": Verb(
+        function="consilience.analyses:receptive_field",
+        sides={
+            "responses": Side(alone=True, responses=True),
+            "stimulus": Side(alone=True, responses=True),
+        },
+        options={
+            "lags": Key(_read_lags),
+            "method": Key(_read_field_method),
+            "cv": Key(whole(2, 1000)),
+            "n_perm": _INFERENCE["n_perm"],
+            "level": _INFERENCE["level"],
+        },
+        made={
+            "lags": lambda stored: tuple(stored) if isinstance(stored, list) else stored,
+            "method": _make_field_method,
+        },
         lay_out=lay_out_one,
     ),
     "influence": Verb(

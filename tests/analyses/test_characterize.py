@@ -286,3 +286,27 @@ def test_seed_makes_the_same(table):
     again = cs.characterize(category_data(), **{**QUICK, "rng": table.seed})
     for key in ("corrected", "p", "floor", "ci_low"):
         np.testing.assert_array_equal(again.data[key], table.data[key])
+
+
+def test_a_series_and_what_was_followed():
+    rng = np.random.default_rng(0)
+    heading = np.cumsum(rng.normal(0, 0.3, 3000)) % (2 * np.pi)
+    rate = 0.5 * np.exp(2 * np.outer(np.cos(heading - 1.0) - 1, [1.0, 0.0]))
+    data = cs.responses(
+        rng.poisson(rate), dims=("time", "unit"), time=np.arange(3000) * 0.1, kind="count", system="ADn"
+    ).assign_attrs(bin=0.1)
+    made = cs.characterize(data, heading, period=2 * np.pi, bins=12, n_perm=60, rng=0)
+    assert made.data["measure"].values.tolist() == [
+        "direction_score",
+        "spatial_information",
+        "information_rate",
+    ]
+    assert made.select(q=0.05).tolist() == [0]
+    assert made.preferred.sel(measure="direction_score").values[0] == pytest.approx(1.0, abs=0.15)
+    assert "2 units of ADn; 3000 bins of time, 12 values of variable" in repr(made)
+    assert made.curves.sizes["condition"] == 12
+    cs.testing.check_result(made)
+    assert made.plot() is not None
+    assert sentences(made)[0] == "Tuning of 2 units of ADn to variable, over 3,000 bins of time."
+    with pytest.raises(cs.InputError, match="bins= goes with a series"):
+        cs.characterize(category_data(), bins=3)

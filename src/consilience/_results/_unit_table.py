@@ -27,6 +27,10 @@ TUNING = {
     "roc_auc": ("AUC of the best class", 0.5),
     "eta_squared": ("variance explained", 0.0),
     "mutual_information": ("information (bits)", 0.0),
+    "direction_score": ("direction score", 0.0),
+    "spatial_information": ("information (bits/spike)", 0.0),
+    "information_rate": ("information (bits/s)", 0.0),
+    "copula_information": ("information, copula (bits)", 0.0),
 }
 _FIELDS = ("value", "corrected", "ci_low", "ci_high", "null_mean", "floor", "p", "q", "stability")
 

@@ -17,10 +17,11 @@ from consilience._core._errors import (
 )
 from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import Seed, resolve_seed
-from consilience._responses import recorded_cautions
+from consilience._responses import check_responses, recorded_cautions
 from consilience._results import UnitTable
 from consilience.analyses._characterize_measures import CIRCULAR, OF_CLASSES, REFERENCES, measures_of
 from consilience.analyses._characterize_rows import label_of, period_of, rows_of, systems_of
+from consilience.analyses._characterize_series import SERIES_REFERENCES, series_table
 from consilience.analyses._matched_noise import as_neurons
 from consilience.stats import fdr, trial_mean_interval
 from consilience.units import Selectivity
@@ -35,10 +36,11 @@ _FIELDS = ("value", "corrected", "ci_low", "ci_high", "null_mean", "floor", "p",
 def characterize(
     data: xr.DataArray | Mapping[str, xr.DataArray],
     /,
-    by: str = "category",
+    by: Any = "category",
     *,
     measures: Sequence[str] | str | None = None,
-    period: float | None = None,
+    period: float | Sequence[float | None] | None = None,
+    bins: int | Sequence[int] | None = None,
     groups: str | None = None,
     rows: str | None = None,
     matched_noise: xr.DataArray | Mapping[str, Any] | None = None,
@@ -46,7 +48,7 @@ def characterize(
     n_perm: int = 1000,
     n_floor: int = 100,
     level: float = 0.95,
-    rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | Seed | None = None,
 ) -> UnitTable:
     """What each unit is tuned to and how sharply: indices as published, corrected, against chance and an untuned floor.
 
@@ -55,6 +57,10 @@ def characterize(
     circular_variance, and those. Each is a function of `cs.units`, where its equation, correction and interval stand.
     Ratios are left out for responses below 0 (dF/F, BOLD, layers before a rectification), and that is said.
 
+    A series (time, unit) is tuned to a variable that was followed in time: direction_score (of an angle),
+    spatial_information, information_rate; of traces copula_information. Their chance is that of shifts on a circle
+    (``n_perm``), never of shuffled times; they have no floor, and their stretches of time no splits.
+
     What is resampled, split and dealt anew are *rows*: single trials where each value of ``by`` is one stimulus;
     *stimuli* (means over their repeats) where a class has several, so that what is said holds for other stimuli of
     the class. A network's rows are its images: there is no trial noise, and the spread over images takes its place.
@@ -62,8 +68,10 @@ def characterize(
     Parameters
     ----------
     data : responses (trial[, time], unit); over time the mean of each trial is taken (of counts the sum). Or a mapping
-        {system: responses}, such as layers: one table, with ``system`` on unit.
-    by : label on trial: class, stimulus, or angle.   measures : names; None = all that data and label allow.
+        {system: responses}, such as layers: one table, with ``system`` on unit. Or a series (time, unit).
+    by : label on trial: class, stimulus, or angle. Of a series the variable that was followed (heading, place): a
+        series of the same times, as `Recording.bin` with ``of`` gives, an array, or a label on time.
+    measures : names; None = all that data and label allow.   bins : of the variable of a series.
     period : of an angle, the whole turn: 360, or 2 pi for radians. Numeric labels named orientation, direction or
         heading are taken as angles (in degrees where they go beyond 2 pi).
     groups : label on trial, such as "run": labels are dealt anew within it.   rows : "trials" or "stimuli", where the
@@ -105,6 +113,10 @@ def characterize(
         "n_floor": check_count(n_floor, name="n_floor", who=WHO),
         "level": check_number(level, name="level", who=WHO, low=0.0, high=1.0),
     }
+    if isinstance(data, xr.DataArray) and data.dims == ("time", "unit"):
+        return _of_series(data, by, measures, period, bins, seed, options)
+    if bins is not None:
+        raise InputError(f"{WHO}: bins= goes with a series (time, unit).", code="bad-parameter")
     if period is not None:
         period = check_number(period, name="period", who=WHO, low=0.0)
     if rows is not None:
@@ -123,7 +135,7 @@ def characterize(
     said = tuple(dict.fromkeys([*kept, *cautions]))
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
-    table = _joined(found, several)
+    table = _joined(found, several=several)
     wanted = table["data"]["measure"].values.tolist()
     return UnitTable(
         **table,
@@ -143,6 +155,43 @@ def characterize(
             "benjamini1995controlling",
         ),
         methods=_methods(by, about, options),
+    )
+
+
+def _of_series(
+    data: xr.DataArray, by: Any, measures: Any, period: Any, bins: Any, seed: Seed, options: dict[str, Any]
+) -> UnitTable:
+    """Tuning to a variable that was followed in time."""
+    data = check_responses(data, who=WHO, name="data")
+    with collect_cautions() as cautions:
+        made, about = series_table(
+            data, by, measures=measures, period=period, bins=bins, seed=seed, options=options
+        )
+    for caution in cautions:
+        warnings.warn(ConsilienceWarning(caution), stacklevel=3)
+    name = str(data.attrs.get("system") or "data")
+    table = _joined([(name, made)], several=False)
+    wanted = table["data"]["measure"].values.tolist()
+    said = f"Tuning of units to {about['by']} was characterized over {about['n_rows']} bins of time"
+    if options["n_perm"]:
+        said += f", against {options['n_perm']} shifts in time, with the false discovery rate over units"
+    return UnitTable(
+        **table,
+        settings={
+            "verb": "characterize",
+            "system": name,
+            "measures": wanted,
+            "n_perm": options["n_perm"],
+            "level": options["level"],
+            **about,
+        },
+        seed=str(seed),
+        warnings=tuple(dict.fromkeys([*recorded_cautions(data), *cautions])),
+        references=(
+            *dict.fromkeys(key for one in wanted for key in SERIES_REFERENCES.get(one, ())),
+            "benjamini1995controlling",
+        ),
+        methods=(said + ".",),
     )
 
 
@@ -278,7 +327,7 @@ def _wanted(
     return list(dict.fromkeys(asked))
 
 
-def _joined(found: list[tuple[str, dict[str, Any]]], several: bool) -> dict[str, Any]:
+def _joined(found: list[tuple[str, dict[str, Any]]], *, several: bool) -> dict[str, Any]:
     """Tables of systems side by side, with q over all units."""
     if several:
         shared = [

@@ -34,8 +34,8 @@ def _still(data: Any, name: str) -> xr.DataArray:
     data = check_responses(data, who=WHO, name=name)
     if "trial" not in data.dims:
         raise InputError(
-            f"{WHO}: {name} is a series (time, unit), and trials are needed; cut them with rec.epoch(...), or see "
-            "cs.units.tuning_curve.",
+            f"{WHO}: {name} is a series (time, unit), and trials are needed; cut them with rec.epoch(...), or pass "
+            "it alone, with by= the variable that was followed.",
             code="bad-dims",
         )
     if "valid" in data.coords:

@@ -75,10 +75,10 @@ def plot_unit_table(
         if curves and one:
             inner = rest.subgridspec(2, 1, height_ratios=(0.12, 1.0), hspace=0.02)
             below.remove()
-            _key(ax.figure.add_subplot(inner[0]), one)
+            _key(ax.figure.add_subplot(inner[0]), table, one=one)
             _tuning(ax.figure.add_subplot(inner[1]), table, shown[0], most)
         else:
-            _key(below, one)
+            _key(below, table, one=one)
     return ax
 
 
@@ -174,7 +174,7 @@ def _systems(
         ax.set_xticks([])
 
 
-def _key(ax: Axes, one: bool) -> None:
+def _key(ax: Axes, table: UnitTable, *, one: bool) -> None:
     from matplotlib.lines import Line2D
 
     ax.set_axis_off()
@@ -188,7 +188,12 @@ def _key(ax: Axes, one: bool) -> None:
         ]
     else:
         shown = [Line2D([], [], label="corrected: median, middle half of units", **dot)]
-    shown += [cross, floor, Line2D([], [], color=FAINT, linestyle=":", label="without tuning")]
+    there = np.isfinite(table.data["floor"].values).any()
+    shown += [
+        cross,
+        *([floor] if there else []),
+        Line2D([], [], color=FAINT, linestyle=":", label="without tuning"),
+    ]
     ax.legend(
         handles=shown, loc="center", ncols=len(shown), fontsize=7.5, columnspacing=1.2, handletextpad=0.5
     )
@@ -215,7 +220,7 @@ def _tuning(ax: Axes, table: UnitTable, name: str, most: int) -> None:
     dress(ax, grid="", spines=())
     step = max(1, -(-conditions.size // 24))
     ax.set_xticks(np.arange(0, conditions.size, step))
-    words = [label(c, 14) for c in conditions[::step].tolist()]
+    words = [number(c, 3) if isinstance(c, float) else label(c, 14) for c in conditions[::step].tolist()]
     turned = sum(map(len, words)) > 60
     ax.set_xticklabels(words, rotation=60 if turned else 0, ha="right" if turned else "center", fontsize=7)
     ax.set_yticks([])

@@ -160,7 +160,7 @@ def of_searchlight(result: Any) -> tuple[str, ...]:
 
 def of_unit_table(result: Any) -> tuple[str, ...]:
     s = result.settings
-    rows = "stimuli" if s.get("rows") == "stimuli" else "trials"
+    rows = str(s.get("rows", "rows"))
     said = [
         f"Tuning of {plural(result.data.sizes['unit'], 'unit')} of {name_of(s.get('system'))} to "
         f"{name_of(s.get('by'))}, over {int(s.get('n_rows', 0)):,} {rows}."

@@ -20,6 +20,7 @@ from consilience.units._fit_difference_of_gaussians import (
 )
 from consilience.units._fit_gabor import GaborFits, fit_gabor
 from consilience.units._fit_gaussian import GaussianFits, fit_gaussian
+from consilience.units._fit_tuning import fit_tuning
 from consilience.units._isi_histogram import IntervalHistogram, isi_histogram
 from consilience.units._isi_violations import contamination, isi_violations
 from consilience.units._jitter_test import JitterTest, jitter_test
@@ -51,6 +52,7 @@ from consilience.units._spatial_information import spatial_information
 from consilience.units._split_half import split_half
 from consilience.units._trace_snr import trace_snr
 from consilience.units._tuning_curve import TuningCurves, tuning_curve
+from consilience.units._tuning_fits import TuningFits
 from consilience.units._tuning_snr import tuning_snr
 
 __all__ = [
@@ -83,6 +85,7 @@ __all__ = [
     "RateMaps",
     "SeparableParts",
     "TuningCurves",
+    "TuningFits",
     "UnitScores",
     "autocorrelogram",
     "cc_norm",
@@ -102,6 +105,7 @@ __all__ = [
     "fit_difference_of_gaussians",
     "fit_gabor",
     "fit_gaussian",
+    "fit_tuning",
     "isi_histogram",
     "isi_violations",
     "jitter_test",

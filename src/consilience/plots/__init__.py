@@ -33,7 +33,9 @@ from consilience.plots._shape_space import plot_shape_space
 from consilience.plots._stimulus_map import plot_stimulus_map
 from consilience.plots._synthesis import plot_synthesis
 from consilience.plots._systems_map import plot_systems_map
+from consilience.plots._unit_report import plot_unit_report
 from consilience.plots._unit_table import plot_unit_table
+from consilience.plots._unit_tuning import plot_polar, plot_rate_map
 
 __all__ = [
     "plot_agreement",
@@ -50,10 +52,13 @@ __all__ = [
     "plot_evaluation",
     "plot_map",
     "plot_partition",
+    "plot_polar",
     "plot_profile",
     "plot_psth",
     "plot_quality",
+    "plot_unit_report",
     "plot_unit_table",
+    "plot_rate_map",
     "plot_rdm_movie",
     "plot_rdms",
     "plot_receptive_field",

@@ -74,7 +74,7 @@ def plot_polar(
         for k in range(4):
             cos, sin = np.cos(k * _TURN / 4), np.sin(k * _TURN / 4)
             ax.plot([0, edge * cos], [0, edge * sin], color=GRID, linewidth=0.8, zorder=0)
-            words = f"{k * 90 * (period / _TURN if period not in (_TURN, 360) else 1):g}\N{DEGREE SIGN}"
+words = _quarter(k, period)
             ax.text(
                 1.1 * edge * cos, 1.1 * edge * sin, words, ha="center", va="center", color=MUTED, fontsize=7
             )
@@ -203,6 +203,13 @@ def _numbers(values: Any, name: str, who: str, ndim: int) -> np.ndarray:
             code="bad-parameter",
         )
     return out
+
+
+def _quarter(k: int, period: float) -> str:
+    """The angle k / 4 of a turn around: degrees of radians and of 180 or 360, else a plain number."""
+    if period in (_TURN, _TURN / 2):
+        return f"{np.degrees(period) * k / 4:g}\N{DEGREE SIGN}"
+    return f"{period * k / 4:g}" + ("\N{DEGREE SIGN}" if period in (180, 360) else "")
 
 
 def _closed(values: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
     make demo
     .venv/bin/python docs/make_images.py [demo/results]
 
-layer_profile is drawn from the results of the demo (left out where they are not there), choosing_a_measure from what
-the measures claim, which the tests check. Nothing else is drawn.
+layer_profile is drawn from the results of the demo, grasshopper from the data set of that name (both left out where
+they are not there), choosing_a_measure from what the measures claim, which the tests check.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 import consilience as cs
@@ -125,12 +126,52 @@ def choosing_a_measure() -> Figure:
     return figure
 
 
+def grasshopper() -> Figure:
+    """Receptive field in time of an auditory receptor, its nonlinearity, and what it predicts for seconds held out."""
+    width, cut = 0.0005, 16000  # s of a frame, in which the neuron fires once at most; frames of the model
+    figure = Figure(figsize=(11, 5.2), layout="constrained", facecolor="white")
+    axes = figure.subplots(2, 3, width_ratios=[1, 0.8, 1.7])
+    for row, (name, rec) in zip(axes, cs.datasets.load("grasshopper").recordings.items()):
+        level = rec.bin(width, of="level")
+        field = cs.receptive_field(rec, level, lags=0.02, method="asd", rng=0).data.isel(unit=0)
+        time = -1000 * field["lag"].values
+        row[0].axhline(0, color="0.8", linewidth=0.8)
+        row[0].fill_between(time, field["ci_low"], field["ci_high"], color="C0", alpha=0.25, linewidth=0)
+        row[0].plot(time, field["value"], color="C0")
+        row[0].set_title(f"noise up to {name}: the field", fontsize=10)
+        row[0].set_ylabel("spikes per frame and dB", fontsize=9)
+        sound, counts = level.values[:, 0], rec.bin(width).values[:, 0]
+        model = cs.models.LNP(lags=40, filter="asd").fit(sound[:cut], counts[:cut])
+        row[1].plot(model.edges_[0], model.rates_[0] / width, color="C1", marker="o", markersize=3)
+        row[1].set_title("rate over the output of the filter", fontsize=10)
+        row[1].set_ylabel("spikes/s", fontsize=9)
+        rate, shown = model.predict(sound[cut:]) / width, slice(200, 700)
+        at = 1000 * width * np.arange(rate.size)[shown]
+        row[2].fill_between(at, 0, rate[shown], color="C1", alpha=0.4, linewidth=0)
+        top = 1.12 * rate[shown].max()
+        row[2].vlines(at[counts[cut:][shown] > 0], top, 1.08 * top, color="k", linewidth=1)
+        row[2].set_title("predicted rate, and spikes, of seconds that were held out", fontsize=10)
+        row[2].set_xlim(at[0], at[-1])
+        for ax in row:
+            ax.spines[["top", "right"]].set_visible(False)
+            ax.tick_params(labelsize=8)
+    axes[1, 0].set_xlabel("time from the spike (ms)", fontsize=9)
+    axes[1, 1].set_xlabel("output of the filter (standard deviations)", fontsize=9)
+    axes[1, 2].set_xlabel("time (ms)", fontsize=9)
+    return figure
+
+
 def main(results: Path) -> None:
     IMAGES.mkdir(exist_ok=True)
     made = {"choosing_a_measure": choosing_a_measure()}
     demo = results / "effnet_IT.nc"
     if demo.is_file():
         made["layer_profile"] = layer_profile(cs.load(demo))
+    try:
+        made["grasshopper"] = grasshopper()
+    except cs.InputError as error:
+        if error.code != "not-cached":
+            raise
     for name, figure in made.items():
         target = IMAGES / f"{name}.png"
         figure.savefig(target, dpi=110)

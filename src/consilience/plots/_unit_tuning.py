@@ -74,7 +74,7 @@ def plot_polar(
         for k in range(4):
             cos, sin = np.cos(k * _TURN / 4), np.sin(k * _TURN / 4)
             ax.plot([0, edge * cos], [0, edge * sin], color=GRID, linewidth=0.8, zorder=0)
-words = _quarter(k, period)
+            words = _quarter(k, period)
             ax.text(
                 1.1 * edge * cos, 1.1 * edge * sin, words, ha="center", va="center", color=MUTED, fontsize=7
             )

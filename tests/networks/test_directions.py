@@ -299,7 +299,8 @@ def test_the_concept_that_drives_a_class_is_found(planted):
     assert found.vectors.shape == (3, 60)
     np.testing.assert_allclose((found.vectors**2).sum("feature"), 1)
     unit = found.unit("left")
-    assert unit.respond(noise(20, 6, left=2.0)).mean() > unit.respond(noise(20, 6)).mean()
+    bright, plain = (cs.stimuli(noise(20, 6, left=by), ids=range(20)) for by in (2.0, 0.0))
+    assert unit.respond(bright).mean() > unit.respond(plain).mean()
     assert len(found.to_frame()) == 6
     assert "left" in repr(found)
 

@@ -100,9 +100,10 @@ def concept_sensitivity(
     rate over concepts and units. Kim et al. test the score by a t-test over several comparison sets, which share the
     concept's stimuli and are no independent draws, and a score is 0 or 1 for any v where all gradients are alike (a
     linear head); the score is therefore given without a p. In a layer of few units any two directions are somewhat
-    alike, and only strong sensitivities stand out. In simulations without a concept p was at most 0.05 in 0.051 and
-    0.058 of 450 tests; intervals at 95 % held the mean sensitivity in 0.95 to 0.97 of 200. Interval of the sensitivity: variance over the stimuli plus
-    that of a jackknife over tenths of the concept and comparison stimuli, t with 9 degrees of freedom.
+    alike, and only strong sensitivities stand out. Interval of the sensitivity: variance over the stimuli plus that of
+    a jackknife over tenths of the concept and comparison stimuli, t with 9 degrees of freedom. In simulations without a
+    concept p was at most 0.05 in 0.051 and 0.058 of 450 tests; intervals at 95 % held the mean sensitivity in 0.95 to
+    0.97 of 200.
 
     Confused with it: how active a concept makes a unit (`cs.units.concept_overlap`), or whether a layer holds it
     (``accuracy``, a probe): a layer may hold what the unit does not use.

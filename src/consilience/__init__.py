@@ -23,6 +23,7 @@ _NAMES = {
     "Influence": "consilience._results",
     "ModelEvaluation": "consilience._results",
     "PSTH": "consilience._results",
+    "UnitReport": "consilience._results",
     "UnitTable": "consilience._results",
     "Quality": "consilience._results",
     "RDMMovie": "consilience._results",
@@ -71,6 +72,7 @@ _NAMES = {
     "split": "consilience._responses",
     "stimuli": "consilience._stimuli",
     "unflatten": "consilience._responses",
+    "unit_report": "consilience.analyses",
     "write_nwb": "consilience.sources",
     "ConsilienceError": "consilience._core._errors",
     "ConsilienceWarning": "consilience._core._errors",
@@ -109,6 +111,7 @@ __all__ = [
     "ModelEvaluation",
     "Network",
     "PSTH",
+    "UnitReport",
     "UnitTable",
     "Quality",
     "RDMMovie",
@@ -165,6 +168,7 @@ __all__ = [
     "synthesize",
     "testing",
     "unflatten",
+    "unit_report",
     "write_nwb",
     "units",
     "__version__",
@@ -217,6 +221,7 @@ if TYPE_CHECKING:
         Searchlight,
         ShapeSpace,
         Synthesis,
+        UnitReport,
         UnitTable,
         VariancePartition,
         load,
@@ -241,6 +246,7 @@ if TYPE_CHECKING:
         select_units,
         shape_space,
         synthesize,
+        unit_report,
     )
     from consilience.networks import Network, record
     from consilience.sources import from_object, read, write_nwb

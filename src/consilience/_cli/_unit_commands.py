@@ -19,7 +19,7 @@ from consilience._cli._verb_options import (
     run_verb,
 )
 
-__all__ = ["characterize", "decode", "encode", "psth", "quality", "receptive_field"]
+__all__ = ["characterize", "decode", "encode", "psth", "quality", "receptive_field", "unit_report"]
 
 
 @click.command()
@@ -199,6 +199,35 @@ def characterize(**options: Any) -> int:
     are systems, such as layers.
     """
     return run_verb("_characterize", options)
+
+
+@click.command("unit-report")
+@click.argument("file", type=click.Path())
+@click.option("--unit", "units", multiple=True, help="A unit; give several, or none for all.")
+@click.option("--by", help="A label of trials: selectivity to it.")
+@click.option(
+    "--variable",
+    "variables",
+    multiple=True,
+    help="Of a recording: a signal that was followed in time, such as heading; give two for a place.",
+)
+@click.option(
+    "--period", type=click.FloatRange(min=0, min_open=True), help="Of an angle, the whole turn: 360, 6.2832."
+)
+@click.option(
+    "--bin", type=click.FloatRange(min=0, min_open=True), help="Seconds, of the series.  [default: 0.05]"
+)
+@click.option("--on", help="Of a recording: trials from this table.column.")
+@click.option("--window", type=(float, float), help="From and to, in seconds from the event.")
+@click.option("--stimulus", help="The column with stimulus ids.")
+@PERM
+@LEVEL
+@DRAWN_BY
+@FILES
+@WRITTEN
+def unit_report(**options: Any) -> int:
+    """All that FILE tells of a unit on one card, or of all units in one table: quality, selectivity, tuning."""
+    return run_verb("_unit_report", options)
 
 
 @click.command("receptive-field")

@@ -7,7 +7,15 @@ from typing import Any
 import click
 
 from consilience._cli._options import MEASURES
-from consilience._cli._unit_commands import characterize, decode, encode, psth, quality, receptive_field
+from consilience._cli._unit_commands import (
+    characterize,
+    decode,
+    encode,
+    psth,
+    quality,
+    receptive_field,
+    unit_report,
+)
 from consilience._cli._verb_options import (
     BOOT,
     BY,
@@ -241,4 +249,5 @@ COMMANDS = (
     quality,
     characterize,
     receptive_field,
+    unit_report,
 )

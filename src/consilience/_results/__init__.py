@@ -21,6 +21,7 @@ from consilience._results._receptive_field import ReceptiveField
 from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
 from consilience._results._synthesis import Synthesis
+from consilience._results._unit_report import UnitReport
 from consilience._results._unit_table import UnitTable
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Searchlight",
     "ShapeSpace",
     "Synthesis",
+    "UnitReport",
     "UnitTable",
     "VariancePartition",
     "load",

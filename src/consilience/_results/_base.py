@@ -37,6 +37,7 @@ PLOTS = {
     "ReceptiveField": "consilience.plots:plot_receptive_field",
     "PSTH": "consilience.plots:plot_psth",
     "UnitTable": "consilience.plots:plot_unit_table",
+    "UnitReport": "consilience.plots:plot_unit_report",
     "RDMMovie": "consilience.plots:plot_rdm_movie",
     "Searchlight": "consilience.plots:plot_searchlight",
     "Agreement": "consilience.plots:plot_agreement",

@@ -36,6 +36,7 @@ from consilience._results._receptive_field import ReceptiveField
 from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
 from consilience._results._synthesis import Synthesis
+from consilience._results._unit_report import UnitReport
 from consilience._results._unit_table import UnitTable
 
 CLASSES: dict[str, type[Result]] = {
@@ -48,6 +49,7 @@ CLASSES: dict[str, type[Result]] = {
     "Encoding": Encoding,
     "PSTH": PSTH,
     "UnitTable": UnitTable,
+    "UnitReport": UnitReport,
     "Quality": Quality,
     "RDMMovie": RDMMovie,
     "ReceptiveField": ReceptiveField,

@@ -18,6 +18,7 @@ from consilience.analyses._searchlight import searchlight
 from consilience.analyses._select_units import select_units
 from consilience.analyses._shape_space import shape_space
 from consilience.analyses._synthesize import synthesize
+from consilience.analyses._unit_report import unit_report
 
 __all__ = [
     "characterize",
@@ -38,4 +39,5 @@ __all__ = [
     "select_units",
     "shape_space",
     "synthesize",
+    "unit_report",
 ]

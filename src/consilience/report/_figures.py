@@ -57,6 +57,15 @@ def _evaluation(result: Any) -> str:
     return said + (" Marks between models: paired tests, corrected over pairs." if tested else "")
 
 
+def _field(result: Any) -> str:
+    said = "Filter of each unit, on a scale of its own"
+    if result.data.sizes["lag"] > 1:
+        said += ", and its course before the response; band: interval of each lag by itself (jackknife over stretches)"
+        if _there(result.data["threshold"]):
+            said += "; bars: lags at which the covariance with the stimulus is beyond chance"
+    return said + ". r: correlation with responses held out."
+
+
 def _encoding(result: Any) -> str:
     left = "held-out stretches" if "n_samples" in result.settings else "held-out stimuli"
     said = f"Correlation of held-out predictions and responses, unit by unit, with intervals over {left}"
@@ -135,6 +144,7 @@ FIGURES: Mapping[str, Figure] = {
         "by itself. Dotted: time 0.",
     ),
     "Quality": Figure(title="Each unit", caption=_quality),
+    "ReceptiveField": Figure(title="Receptive fields", caption=_field),
     "RDMMovie": Figure(
         title="Likeness to the models over time, and how long it lasts",
         caption="Lines: likeness of the RDM at each time to each model, with its interval over stimuli; grey band: "
@@ -157,6 +167,12 @@ FIGURES: Mapping[str, Figure] = {
         caption="Number above a picture: the activation, measured again for the stimuli as they are saved. p: against "
         "stimuli with the same amplitude spectrum and random phases; seeds agree: mean cosine, at the best shift, of "
         "stimuli from different starts. Each picture has its own range.",
+    ),
+    "UnitReport": Figure(
+        title="What is known of each unit",
+        caption="Of one unit: every number (corrected where there is a correction) with its interval, what chance or "
+        "an untuned unit gives, and p (bold: at most 0.05), beside what each part shows. Of many: one row per unit, "
+        "each column on its own scale.",
     ),
     "UnitTable": Figure(title="Tuning and selectivity of each unit", caption=_unit_table),
     "VariancePartition": Figure(

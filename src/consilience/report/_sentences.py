@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from consilience._results import Result
+from consilience.report._card_words import of_unit_report
 from consilience.report._decoding_words import decoding_sentences
 from consilience.report._model_words import of_equivalence, of_evaluation, of_movie, of_partition, of_rdms
 from consilience.report._synthesis_words import of_synthesis
@@ -53,6 +54,7 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Searchlight": of_searchlight,
     "ShapeSpace": of_shape_space,
     "UnitTable": of_unit_table,
+    "UnitReport": of_unit_report,
     "Synthesis": of_synthesis,
     "VariancePartition": of_partition,
 }

@@ -208,6 +208,14 @@ def _or_none(read: Reader) -> Reader:
     return read_or_none
 
 
+def _of_units(sides: dict[str, dict[str, Any]], options: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The data, the units asked for, and the series that they are tuned to."""
+    keyword = dict(options)
+    if "variable" in sides:
+        keyword["variable"] = next(iter(sides["variable"].values()))
+    return [next(iter(sides["data"].values())), keyword.pop("unit", None)], keyword
+
+
 _INFERENCE = {"n_boot": Key(read_draws), "n_perm": Key(read_draws), "level": Key(between(0, 1))}
 _MATCHED = {"by": Key(read_name), "join": Key(one_of("exact", "inner"))}
 
@@ -425,6 +433,23 @@ VERBS: dict[str, Verb] = {
             "lags": lambda stored: tuple(stored) if isinstance(stored, list) else stored,
             "method": _make_field_method,
         },
+        lay_out=lay_out_one,
+    ),
+    "unit_report": Verb(
+        function="consilience.analyses:unit_report",
+        sides={
+            "data": Side(alone=True, responses=True),
+            "variable": Side(alone=True, responses=True, required=False),
+        },
+        options={
+            "unit": Key(many(plain)),
+            "by": _MATCHED["by"],
+            "period": Key(between(0, float("inf"))),
+            "n_perm": _INFERENCE["n_perm"],
+            "level": _INFERENCE["level"],
+        },
+        labels=("by",),
+        arguments=_of_units,
         lay_out=lay_out_one,
     ),
     "influence": Verb(

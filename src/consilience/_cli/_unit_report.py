@@ -1,0 +1,77 @@
+"""``consilience unit-report FILE``: the card of a unit, or the table of many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from consilience._cli._verb import run_verb
+
+__all__ = ["command"]
+
+_CUT = ("on", "window", "stimulus")
+
+
+def command(
+    *,
+    file: str,
+    units: tuple[str, ...],
+    variables: tuple[str, ...],
+    on: str | None,
+    window: tuple[float, float] | None,
+    stimulus: str | None,
+    reading: dict[str, Any],
+    output: str | None,
+    as_json_text: bool,
+    **options: Any,
+) -> int:
+    from consilience.sources._door import find_source
+
+    cut: dict[str, Any] = {key: value for key, value in zip(_CUT, (on, window, stimulus)) if value is not None}
+    if cut and on is None:
+        raise click.UsageError(f"--{next(iter(cut))} says how trials are cut, and needs --on TABLE.COLUMN.")
+    place = Path(file)
+    recording = place.exists() and find_source(place, None, {}, "unit-report").name != "array"
+    if cut and place.exists() and not recording:
+        raise click.UsageError(
+            f"--on cuts trials from a recording, and {place.name} holds responses already."
+        )
+    if variables and place.exists() and not recording:
+        raise click.UsageError(
+            f"--variable names a signal of a recording, and {place.name} holds responses; in Python, "
+            "cs.unit_report(responses, variable=...)."
+        )
+
+    def of_recording(_: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        from consilience._recording import Recording
+        from consilience.sources import read
+
+        found = read(file)
+        more: dict[str, Any] = {"variable": list(variables) or None}
+        if isinstance(found, Recording) and cut:
+            more["trials"] = found.epoch(**cut)
+        names = found.unit_names.tolist() if isinstance(found, Recording) else []
+        return (found, _units(units, names)), more
+
+    def of_responses(systems: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        data = next(iter(systems.values()))
+        names = data["unit"].values.tolist() if "unit" in data.coords else list(range(data.sizes["unit"]))
+        return (data, _units(units, names)), {}
+
+    return run_verb(
+        "unit_report",
+        [] if recording else [file],
+        of_recording if recording else of_responses,
+        reading=reading,
+        options=options,
+        output=output,
+        as_json_text=as_json_text,
+    )
+
+
+def _units(asked: tuple[str, ...], names: list[Any]) -> list[Any] | None:
+    """Names as the file has them: text that is the text of a number is that number."""
+    own = {str(name): name for name in names}
+    return [own.get(name, name) for name in asked] or None

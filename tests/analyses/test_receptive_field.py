@@ -240,6 +240,30 @@ def test_gabor_of_a_field_and_of_noise(found):
         found.fit("gabr")
 
 
+def test_complex_cell_by_its_axes():
+    rng = np.random.default_rng(6)
+    x = rng.normal(size=(5000, 8))
+    a, b = np.zeros(8), np.zeros(8)
+    a[2:4], b[4:6] = [0.8, -0.6], [0.6, 0.8]
+    drive = np.roll(x @ a, 1) ** 2 + np.roll(x @ b, 1) ** 2
+    y = np.stack([rng.poisson(0.3 * drive + 0.1), rng.poisson(0.7, 5000)], axis=1)
+    found = cs.receptive_field(y, x, lags=2, method="stc", n_perm=100, rng=0)
+    linear = cs.receptive_field(y, x, lags=2, method="ridge", n_perm=100, rng=0)
+    data = found.data
+    assert data["p"][0] < 0.05 < linear.data["p"][0]
+    assert data["score"][0] > linear.data["score"][0] + 0.3
+    assert data["n_excitatory"].values.tolist() == [2, 0]
+    axes = data["axes"].sel(unit=0).values[:2, 1]
+    plane = np.linalg.qr(axes.T)[0]
+    for truth in (a, b):
+        assert np.linalg.norm(plane.T @ truth) > 0.93
+    assert data["axes"].dims == ("unit", "axis", "lag", "feature")
+    assert np.isfinite(data["ci_low"][0]).all()
+    assert (data["ci_high"] - data["ci_low"])[0].max() < 1
+    assert all(row.passed for row in cs.testing.check_result(found))
+    found.plot()
+
+
 def test_intervals_hold_the_field():
     held, total = 0, 0
     for k in range(12):

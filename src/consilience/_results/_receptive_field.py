@@ -50,6 +50,7 @@ class ReceptiveField(Result):
         possible one, where stimuli are repeated; ``bits_per_spike`` of models with a rate, against a constant one;
         ``statistic`` largest \\|z\\|, its ``null_mean`` and ``p``, ``q`` by circular shifts (relabellings, of images),
         ``threshold``: entries of z beyond it are significant for the map as a whole;
+        of method "stc" also ``axes`` (unit, axis, lag, *space) and ``axis_p``;
         ``n_spikes`` (sum of responses, of others than counts NaN), ``peak_lag``, ``separability`` with interval.
     folds : DataArray (fold, unit, lag, *space), the filters fitted without each stretch in turn.
 

@@ -14,6 +14,8 @@ from sklearn.base import clone
 from consilience import models
 from consilience._core._errors import InputError, UnknownNameError, collect_cautions, nearest
 from consilience._core._params import shorten
+from consilience._core._seeds import Seed
+from consilience.analyses._field_axes import AxesField
 from consilience.analyses._field_input import WHO, Shown
 from consilience.models._field_base import held_out_frames, lag_span
 from consilience.stats import autocorrelation_time, group_folds
@@ -30,7 +32,9 @@ METHODS: dict[str, tuple[str, dict[str, Any], tuple[str, ...]]] = {
     "spline": ("SplineRF", {}, ()),
     "low_rank": ("LowRankRF", {}, ("thorson2015essential",)),
     "lnp": ("LNP", {}, ("chichilnisky2001simple",)),
+    "stc": ("SpikeTriggeredCovariance", {}, ("rust2005spatiotemporal", "schwartz2006spike")),
 }
+_SHIFTS = 200  # of the spike-triggered covariance, at most
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def _bad_lags(lags: Any) -> InputError:
     )
 
 
-def chosen(method: Any, lags: np.ndarray | None, shown: Shown) -> Method:
+def chosen(method: Any, lags: np.ndarray | None, shown: Shown, n_perm: int, seed: Seed) -> Method:
     """The estimator of a name, or a copy of one that was given."""
     if isinstance(method, str):
         if method not in METHODS:
@@ -115,9 +119,19 @@ def chosen(method: Any, lags: np.ndarray | None, shown: Shown) -> Method:
             )
         name, options, references = METHODS[method]
         steps = np.arange(_LAGS) if lags is None else lags
-        estimator = getattr(models, name)(lags=range(int(steps[0]), int(steps[-1]) + 1), **options)
+        own = range(int(steps[0]), int(steps[-1]) + 1)
+        kind = "counts" if shown.kind == "count" and shown.series else "values"
+        if method == "stc":
+            shifts = min(n_perm, _SHIFTS)
+            return Method(
+                method,
+                AxesField(own, n_null=shifts, response=kind, rng=str(seed.child("stc"))),
+                references,
+                steps,
+            )
+        estimator = getattr(models, name)(lags=own, **options)
         if name == "SpikeTriggeredAverage":
-            estimator.set_params(response="counts" if shown.kind == "count" and shown.series else "values")
+            estimator.set_params(response=kind)
         return Method(method, estimator, references, steps)
     if not all(hasattr(method, part) for part in ("fit", "predict", "get_params")) or (
         "lags" not in method.get_params(deep=False)
@@ -148,8 +162,8 @@ def fit_all(method: Method, shown: Shown, cv: int, rng: np.random.Generator) -> 
     fold, filters = np.full(n, -1), []
     for k, (test, train) in enumerate(_splits(method, shown, cv, rng)):
         with collect_cautions():  # what is to be said was said of the fit to all
-            part = _fit(method.estimator, shown, train)
-            filters.append(_coef(part))
+            part = _fit(_untested(method.estimator), shown, train)
+            filters.append(part.axes_like(estimator) if isinstance(part, AxesField) else _coef(part))
             out = part.predict(shown.frames, **_breaks(shown, np.ones(n, dtype=bool)))
         predicted[test] = np.asarray(out).reshape(n, -1)[test]
         base[test] = shown.responses[train].mean(axis=0)
@@ -210,6 +224,11 @@ def _fit(estimator: Any, shown: Shown, kept: np.ndarray) -> Any:
     frames = shown.frames if every else shown.frames[kept]
     responses = shown.responses if every else shown.responses[kept]
     return clone(estimator).fit(frames, responses, **_breaks(shown, kept))
+
+
+def _untested(estimator: Any) -> Any:
+    """Without what only the fit to all frames is asked for."""
+    return clone(estimator).set_params(n_null=0) if isinstance(estimator, AxesField) else estimator
 
 
 def _coef(estimator: Any) -> np.ndarray:

@@ -14,6 +14,7 @@ from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import recorded_cautions
 from consilience._results import ReceptiveField
+from consilience.analyses._field_axes import AxesField
 from consilience.analyses._field_fit import Fits, Method, block_length, chosen, fit_all, jackknife, lags_of
 from consilience.analyses._field_input import WHO, Shown, given
 from consilience.models import LNP
@@ -58,9 +59,12 @@ def receptive_field(
         are refused. Frames outside of what a recording observed are left out.
     lags : how far back: a whole number of frames (20 = lags 0 to 19), seconds (a decimal number, where frames have
         times), or (start, stop) of either. None = 20 frames, or those of the estimator; single stimuli have lag 0.
-    method : "sta" (spike-triggered average), "whitened", "ridge", "asd", "spline", "low_rank", "lnp", or an estimator
-        of `cs.models` with options. "sta" for white noise; "ridge" for natural or coloured stimuli; "asd" for few
-        spikes and smooth fields; "lnp" for a rate with a nonlinearity, scored in bits per spike.
+    method : "sta" (spike-triggered average), "whitened", "ridge", "asd", "spline", "low_rank", "lnp", "stc" (axes of
+        the spike-triggered covariance), or an estimator of `cs.models` with options. "sta" for white noise; "ridge" for
+        natural or coloured stimuli; "asd" for few spikes and smooth fields; "lnp" for a rate with a nonlinearity,
+        scored in bits per spike. "stc" for units that answer to either sign (complex cells): ``value`` is the leading
+        axis, ``axes`` all, ``axis_p`` their nested p; p is that of the first of either end, and predictions are a
+        quadratic form of average and axes.
     cv : stretches (groups of single stimuli), each predicted by a fit to the others, less the frames beside it.
     crop : of units of a network that see a part of the images: only that part, as `cs.networks.input_field` finds it
         (where the images are not resized); coordinates y and x say which.
@@ -108,7 +112,7 @@ def receptive_field(
     with collect_cautions() as cautions:
         shown = given(responses, stimulus, crop=crop)
         steps = lags_of(lags, shown)
-        use = chosen(method, steps, shown)
+        use = chosen(method, steps, shown, n_perm, seed)
         _say_silent(shown)
         fits = fit_all(use, shown, cv, seed.stream("folds"))
         made = _tables(use, shown, fits, n_perm, level, seed)
@@ -245,6 +249,11 @@ def _tables(
         found = per_unit.explainable_variance(*shown.repeats, of="mean", n_perm=0, level=level)
         for key, share in (("", found.value), ("_low", found.ci_low), ("_high", found.ci_high)):
             per[f"ceiling{key}"] = np.sqrt(np.where(share > 0, share, np.nan))
+    more: dict[str, Any] = {}
+    if isinstance(fits.estimator, AxesField):
+        more, tested = _axes(fits.estimator, space, flat)
+        per |= tested
+        per["q"] = fdr(per["p"]) if np.isfinite(per["p"]).any() else per["p"]
     unit = 1.0 if shown.step is None else shown.step
     lag = use.lags * unit if shown.step is not None else use.lags.astype(np.int64)
     power = np.sqrt((value.reshape(names.size, use.lags.size, -1) ** 2).sum(axis=2))
@@ -262,11 +271,44 @@ def _tables(
     data = xr.Dataset(
         {key: (full, entry) for key, entry in over.items()}
         | {"spatial": (("unit", *space), parts.spatial), "temporal": (("unit", "lag"), parts.temporal)}
-        | {key: ("unit", np.asarray(entry, dtype=np.float64)) for key, entry in per.items()},
+        | {key: ("unit", np.asarray(entry, dtype=np.float64)) for key, entry in per.items()}
+        | more,
         coords=coords,
     )
     return data, xr.DataArray(
         folds, dims=("fold", *full), coords={"fold": np.arange(len(folds)), **coords}, name="folds"
+    )
+
+
+def _axes(
+    estimator: AxesField, space: tuple[str, ...], flat: np.ndarray
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """All axes as variables of the result, and the test of the leading ones in place of that of the map."""
+    found = estimator.stc_
+    axes = np.concatenate([found.excitatory_, found.suppressive_], axis=1)
+    p = np.concatenate([found.p_excitatory_, found.p_suppressive_], axis=1)
+    k = estimator.n_axes
+    names = [*(f"excitatory {i}" for i in range(k)), *(f"suppressive {i}" for i in range(k))]
+    first = p[:, [0, k]]
+    with np.errstate(invalid="ignore"):
+        both = np.minimum(1.0, 2 * first.min(axis=1))  # either end
+    nothing = np.full(flat.size, np.nan)
+    values = found.eigenvalues_
+    one = 1.0 if found.response_ == "counts" else 0.0
+    return (
+        {
+            "axis": ("axis", names),
+            "axes": (("unit", "axis", "lag", *space), axes),
+            "axis_p": (("unit", "axis"), p),
+            "n_excitatory": ("unit", found.n_excitatory_.astype(np.float64)),
+            "n_suppressive": ("unit", found.n_suppressive_.astype(np.float64)),
+        },
+        {
+            "statistic": np.where(flat, np.nan, np.abs(values - one).max(axis=1)),
+            "null_mean": nothing,
+            "threshold": nothing,
+            "p": np.where(flat, np.nan, both),
+        },
     )
 
 
@@ -291,8 +333,10 @@ def _methods(use: Method, shown: Shown, cv: int, n_perm: int, level: float) -> t
     ]
     if n_perm:
         said.append(
-            "A field was tested by the largest absolute entry of the map of standardised covariances of response and "
-            f"stimulus, against {n_perm} "
+            "The leading axes of the spike-triggered covariance were tested against circular shifts of the response."
+            if use.name == "stc"
+            else "A field was tested by the largest absolute entry of the map of standardised covariances of response "
+            f"and stimulus, against {n_perm} "
             + ("circular shifts of the response." if shown.series else "relabellings of the stimuli.")
         )
     return tuple(said)

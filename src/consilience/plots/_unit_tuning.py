@@ -88,7 +88,7 @@ def plot_polar(
             fontsize=7,
         )
         if ends[0] is not None and ends[1] is not None:
-            inner, outer = (np.clip(end[order], 0, edge) for end in ends)
+            inner, outer = (np.clip(end[order], 0, edge) for end in ends if end is not None)
             x = np.concatenate([_closed(outer * np.cos(turn)), _closed(inner * np.cos(turn))[::-1]])
             y = np.concatenate([_closed(outer * np.sin(turn)), _closed(inner * np.sin(turn))[::-1]])
             ax.fill(x, y, color=color, alpha=0.2, linewidth=0)

@@ -3,6 +3,7 @@
 from consilience.units._cc_norm import cc_norm
 from consilience.units._class_selectivity import class_selectivity
 from consilience.units._concept_overlap import concept_overlap
+from consilience.units._confusion_information import confusion_information
 from consilience.units._copula_information import copula_information
 from consilience.units._correlogram import Correlogram, autocorrelogram, cross_correlogram
 from consilience.units._cv import cv
@@ -21,6 +22,7 @@ from consilience.units._fit_difference_of_gaussians import (
 from consilience.units._fit_gabor import GaborFits, fit_gabor
 from consilience.units._fit_gaussian import GaussianFits, fit_gaussian
 from consilience.units._fit_tuning import fit_tuning
+from consilience.units._grid_score import grid_score
 from consilience.units._isi_histogram import IntervalHistogram, isi_histogram
 from consilience.units._isi_violations import contamination, isi_violations
 from consilience.units._jitter_test import JitterTest, jitter_test
@@ -37,6 +39,7 @@ from consilience.units._noise_level import noise_level
 from consilience.units._one_vs_rest import ClassScores, one_vs_rest
 from consilience.units._orientation import circular_variance, direction_selectivity, orientation_selectivity
 from consilience.units._pairs import PairScores
+from consilience.units._place_fields import PlaceFields, place_fields
 from consilience.units._presence import presence_ratio
 from consilience.units._r2_er import r2_er
 from consilience.units._rate import Drift, drift, firing_rate
@@ -82,6 +85,7 @@ __all__ = [
     "JitterTest",
     "MapTest",
     "PairScores",
+    "PlaceFields",
     "RateMaps",
     "SeparableParts",
     "TuningCurves",
@@ -91,6 +95,7 @@ __all__ = [
     "cc_norm",
     "concept_overlap",
     "contamination",
+    "confusion_information",
     "copula_information",
     "cross_correlogram",
     "cv",
@@ -106,6 +111,7 @@ __all__ = [
     "fit_gabor",
     "fit_gaussian",
     "fit_tuning",
+    "grid_score",
     "isi_histogram",
     "isi_violations",
     "jitter_test",
@@ -115,6 +121,7 @@ __all__ = [
     "neighbour_information",
     "noise_correlations",
     "noise_level",
+    "place_fields",
     "presence_ratio",
     "r2_er",
     "separability",

@@ -60,7 +60,7 @@ def mutual_information(
     method : ``counts`` takes values as they are, ``binned`` first into ``bins`` equally filled bins (ties share one);
         ``auto``: binned where a unit has more than ``bins`` different values.   bins : default 8, or the root of the
         trials of the rarest label where that is more.
-    n_perm : shuffles of the labels; 0 = no p (the mean under shuffles is then still of 100, where needed).
+    n_perm : shuffles of the labels, at least 100 are drawn; 0 = no p.
     level : of the interval.   rng : seed.
 
     Returns

@@ -294,7 +294,32 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
         level: float = 0.95,
         rng: Any = 0,
     ) -> xr.Dataset:
-        """How well responses to stimuli that the fit has not seen are predicted; see `cs.networks.evaluate_readout`."""
+        """How well responses to stimuli that the fit has not seen are predicted, unit by unit.
+
+        r_t = correlation over stimuli of the prediction with the mean response. Its interval: jackknife over stimuli of
+        artanh r (r is bounded), t; it is that of this fitted network, on other stimuli. ``p``: predictions dealt to other
+        stimuli, (b + 1) / (m + 1); ``q`` its false discovery rate over units.
+
+        Parameters
+        ----------
+        stimuli, responses : as in `fit`, at least 10 stimuli, none of them seen in the fit.
+        baseline : an estimator fitted to the same stimuli as vectors, such as ``RidgeCV().fit(images.reshape(n, -1),
+            counts)``; ``r_baseline`` is its score, and ``gain`` = r - r_baseline gets an interval by the same jackknife.
+        n_perm : deals.   level : of the intervals.   rng : seed.
+
+        Returns
+        -------
+        Dataset over unit: r, ci_low, ci_high, null_mean, p, q, n_stimuli; ``spread``: mean over stimuli of the standard
+        deviation between members (two or more); cc_norm and r2_er with their intervals, where every stimulus has repeats
+        (`cs.units.cc_norm`: r over what a perfect model would reach); r_baseline, gain, gain_low, gain_high.
+
+        In simulations (30, 100 and 300 stimuli, r of 0, 0.25 and 0.55, Poisson counts, 1500 units each) intervals at 95 %
+        held r in 0.93 to 0.94, and those of ``gain`` in 0.93 to 0.95.
+
+        Raises
+        ------
+        InputError : stimuli that were in the fit (``seen-in-training``), too few, units other than those of the fit.
+        """
         from consilience.networks._readout_scores import evaluate
 
         check_is_fitted(self, "encoder_")

@@ -32,32 +32,7 @@ def correlations(p: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray
 def evaluate(
     model: Readout, stimuli: Any, responses: Any, *, baseline: Any, n_perm: int, level: float, rng: Any
 ) -> xr.Dataset:
-    """How well responses to stimuli that the fit has not seen are predicted, unit by unit.
-
-    r_t = correlation over stimuli of the prediction with the mean response. Its interval: jackknife over stimuli of
-    artanh r (r is bounded), t; it is that of this fitted network, on other stimuli. ``p``: predictions dealt to other
-    stimuli, (b + 1) / (m + 1); ``q`` its false discovery rate over units.
-
-    Parameters
-    ----------
-    stimuli, responses : as in `Readout.fit`, at least 10 stimuli, none of them seen in the fit.
-    baseline : an estimator fitted to the same stimuli as vectors, such as ``RidgeCV().fit(images.reshape(n, -1),
-        counts)``; ``r_baseline`` is its score, and ``gain`` = r - r_baseline gets an interval by the same jackknife.
-    n_perm : deals.   level : of the intervals.   rng : seed.
-
-    Returns
-    -------
-    Dataset over unit: r, ci_low, ci_high, null_mean, p, q, n_stimuli; ``spread``: mean over stimuli of the standard
-    deviation between members (two or more); cc_norm and r2_er with their intervals, where every stimulus has repeats
-    (`cs.units.cc_norm`: r over what a perfect model would reach); r_baseline, gain, gain_low, gain_high.
-
-    In simulations (units with r between 0 and 0.9, Poisson counts) intervals at 95 % held r in the share of cases
-    that the how-to page gives.
-
-    Raises
-    ------
-    InputError : stimuli that were in the fit (``seen-in-training``), too few, units other than those of the fit.
-    """
+    """See `Readout.evaluate`."""
     n_perm = check_count(n_perm, name="n_perm", who=_WHO)
     level = check_number(level, name="level", who=_WHO, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=_WHO)

@@ -332,6 +332,19 @@ def test_messages(shown):
         ((counts[:100], step.rename(y="unit")), {}, "a dim of stimulus is called 'unit'"),
         ((counts[:100], step.transpose("y", "time", "x")), {}, "the first dim of stimulus must be 'time'"),
         ((counts[:100], "level"), {}, "a signal of a recording becomes one by"),
+        (
+            (counts[:100], np.where(frames[:100] > 3, np.nan, frames[:100])),
+            {},
+            "stimulus has NaN or infinite values in",
+        ),
+        ((counts[:100], np.ones((100, 4))), {}, "all 100 frames of the stimulus are alike"),
+        (
+            ([[0.1]], step.assign_coords(time=np.arange(100).astype("datetime64[s]"))),
+            {},
+            "must be numbers, seconds",
+        ),
+        ((counts[:100], frames[:100]), {"cv": 1}, "cv must be a whole number, at least 2"),
+        ((counts[:100], frames[:100]), {"crop": "yes"}, "crop must be True or False"),
         ((np.where(counts[:100] > 2, np.nan, counts[:100]), frames[:100]), {}, "responses have"),
     ]
     for given, options, words in cases:

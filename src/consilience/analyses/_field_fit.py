@@ -164,8 +164,9 @@ def fit_all(method: Method, shown: Shown, cv: int, rng: np.random.Generator) -> 
         with collect_cautions():  # what is to be said was said of the fit to all
             part = _fit(_untested(method.estimator), shown, train)
             filters.append(part.axes_like(estimator) if isinstance(part, AxesField) else _coef(part))
-            out = part.predict(shown.frames, **_breaks(shown, np.ones(n, dtype=bool)))
-        predicted[test] = np.asarray(out).reshape(n, -1)[test]
+            near = _with_lags(test, method.lags)
+            out = part.predict(shown.frames[near], **_breaks(shown, near))
+        predicted[test] = np.asarray(out).reshape(int(near.sum()), -1)[test[near]]
         base[test] = shown.responses[train].mean(axis=0)
         fold[test] = k
     return Fits(value, np.stack(filters), predicted, fold, base, estimator)
@@ -197,6 +198,15 @@ def _splits(
         train[max(inside[0] - gap, 0) : inside[-1] + gap + 1] = False
         out.append((test, train))
     return out
+
+
+def _with_lags(test: np.ndarray, lags: np.ndarray) -> np.ndarray:
+    """(n,) the tested frames, and those of their lags."""
+    if len(lags) == 1 and lags[0] == 0:
+        return test
+    inside, near = np.flatnonzero(test), np.zeros(test.size, dtype=bool)
+    near[max(inside[0] - max(int(lags[-1]), 0), 0) : inside[-1] + 1 - min(int(lags[0]), 0)] = True
+    return near
 
 
 def _with_past(stretch: np.ndarray, lags: np.ndarray) -> np.ndarray:

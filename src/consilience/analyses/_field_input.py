@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from consilience._core._arrays import as_array, to_numpy
+from consilience._core._arrays import all_finite, as_array, to_numpy
 from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
 from consilience._recording import Recording, SpikeTrains
@@ -140,6 +140,12 @@ def _stimulus(given: Any) -> _Stimulus:
         return _Stimulus(values, space, coords, ids=ids)
     start = None
     if "time" in data.coords:
+        if data["time"].dtype.kind not in "iuf":
+            raise InputError(
+                f"{WHO}: times of the stimulus must be numbers, seconds on the clock of the spikes, got dtype "
+                f"{data['time'].dtype}.",
+                code="bad-time",
+            )
         start = np.asarray(data["time"].values, dtype=np.float64)
         if "bin" in data.attrs:  # times of bins are their middles
             start = start - float(data.attrs["bin"]) / 2
@@ -156,6 +162,19 @@ def _numbers(stimulus: Any) -> np.ndarray:
         raise InputError(
             f"{WHO}: stimulus must be (frames, *space) and not empty, got shape {values.shape}.",
             code="too-few",
+        )
+    if values.dtype.kind == "f" and not all_finite(values):
+        bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+        raise InputError(
+            f"{WHO}: stimulus has NaN or infinite values in {int(bad.sum())} of {len(values)} frames, first in frame "
+            f"{int(np.argmax(bad))}; cut those frames out of stimulus and responses, and give the others their times, "
+            "so that no lag reaches over the gap.",
+            code="nan-values",
+        )
+    if len(values) > 1 and (values == values[:1]).all():
+        raise InputError(
+            f"{WHO}: all {len(values)} frames of the stimulus are alike; nothing can be said of what drives a unit.",
+            code="no-structure",
         )
     return values
 

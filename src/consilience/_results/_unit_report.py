@@ -16,6 +16,7 @@ from consilience._results._base import Result, cell, counted
 if TYPE_CHECKING:
     import pandas as pd
 
+_ORDER = ("quality", "receptive_field", "selectivity", "tuning", "preferred", "encoding", "lesion")
 _FIELDS = ("value", "corrected", "ci_low", "ci_high", "null_mean", "floor", "p", "q")
 
 
@@ -39,6 +40,14 @@ class UnitReport(Result):
 
     title: ClassVar[str] = "what is known of each unit"
 
+    def __post_init__(self) -> None:
+        def place(name: str) -> tuple[int, str]:
+            kind = name.split("_2")[0]
+            return (_ORDER.index(kind) if kind in _ORDER else len(_ORDER), name)
+
+        ordered = {name: self.parts[name] for name in sorted(self.parts, key=place)}
+        object.__setattr__(self, "parts", ordered)
+
     @property
     def units(self) -> list[Any]:
         """Names of the units."""
@@ -59,8 +68,7 @@ class UnitReport(Result):
         UnknownNameError : no such quantity.   InputError : the last part names several.
         """
         best = self.data["corrected"].where(np.isfinite(self.data["corrected"]), self.data["value"])
-        frame = best.transpose("unit", "quantity").to_pandas()
-        frame.columns.name = None
+        frame = best.transpose("unit", "quantity").to_pandas().rename_axis(columns=None)
         if sort is None:
             return frame
         return frame.sort_values(self._quantity(sort), ascending=ascending, kind="stable")
@@ -134,6 +142,8 @@ def of_unit(result: Any, unit: Any) -> Any:
         if isinstance(value, (xr.Dataset, xr.DataArray)) and "unit" in value.dims:
             places = np.flatnonzero(np.asarray(value["unit"].values == unit))
             changed[name] = value.isel(unit=places)
-        elif isinstance(value, Mapping) and value and all(isinstance(part, Result) for part in value.values()):
+        elif (
+            isinstance(value, Mapping) and value and all(isinstance(part, Result) for part in value.values())
+        ):
             changed[name] = {key: of_unit(part, unit) for key, part in value.items()}
     return replace(result, **changed)

@@ -205,6 +205,19 @@ def test_directions_taken_often_do_not_count_more():
     assert abs(cs.units.direction_score(counts, angle, width=0.1, period=TURN, n_shift=0).value[0]) < 0.02
 
 
+def test_a_few_spikes_have_no_corrected_value():
+    place = walk(2000)
+    counts = np.zeros((2000, 2), dtype=int)
+    counts[:5, 0] = 1  # a burst in one place
+    counts[::10, 1] = 1
+    with pytest.warns(cs.ConsilienceWarning, match=r"few-spikes.*1 of 2 units"):
+        found = cs.units.spatial_information(counts, place, width=0.1, n_shift=50)
+    assert np.isnan([found.value[0], found.ci_low[0], found.null_mean[0]]).all()
+    assert found.counted["plain"][0] > 3
+    assert np.isfinite(found.p).all()
+    assert np.isfinite(found.value[1])
+
+
 @pytest.mark.parametrize("name", ["spatial_information", "direction_score"])
 def test_silent_units_are_said(name):
     angle = heading(2000)

@@ -120,7 +120,7 @@ def rate_map(
     Parameters
     ----------
     counts : (n, units) spikes in consecutive bins of time.   position : (n,) or (n, dimensions) in each; NaN: left out
-        (not tracked, or too slow).   width : s, of these bins.
+        (not tracked, or too slow), and what is left is joined.   width : s, of these bins.
     bins : of the position, one number or one for each dimension; default 30 for one dimension, 20 for each of more.
     period : 2 pi or 360 for angles, None for a line; one for all or one for each dimension.
     limits : (low, high) of each dimension; default from the least to the largest. Positions outside are left out.

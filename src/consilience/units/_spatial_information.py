@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from consilience._core._errors import warn
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import resolve_seed
 from consilience.units._scores import UnitScores
 from consilience.units._trials import say_silent
-from consilience.units._visits import Visits, jackknifed, shifts_of, visits_of
+from consilience.units._visits import STRETCHES, Visits, jackknifed, shifts_of, visits_of
 
 __all__ = ["information_of", "spatial_information"]
 
@@ -42,7 +43,7 @@ def spatial_information(
     Parameters
     ----------
     counts : (n, units) spikes in consecutive bins of time.   position : (n,) or (n, dimensions) in each; NaN: left out
-        (not tracked, or too slow).   width : s, of these bins.
+        (not tracked, or too slow), and what is left is joined.   width : s, of these bins.
     bins : of the position, one number or one for each dimension; default 30 for one dimension, 20 for each of more.
     period : 2 pi or 360 for angles, None for a line; one for all or one for each dimension.
     per : ``spike`` (bits/spike) or ``second`` (bits/s).   correction : see above.
@@ -63,7 +64,7 @@ def spatial_information(
     Raises
     ------
     InputError : other lengths, infinite values, negative counts, fewer than 40 bins of time.
-    ConsilienceWarning : ``silent-units``, ``angle-units``, ``rates-as-counts``, ``long-bins``.
+    ConsilienceWarning : ``silent-units``, ``few-spikes`` (fewer than 20: NaN), ``angle-units``, ``rates-as-counts``, ``long-bins``.
 
     References
     ----------
@@ -94,14 +95,16 @@ def spatial_information(
     left = np.stack([information_of(total - cells[:, k], seconds - stays[k], per) for k in range(len(stays))])
     centre, low, high = jackknifed(plain, left, level)
     null, p = _shifted(visits, plain, per, shifts_of(visits, n_shift, draw))
+    few = (spikes > 0) & (spikes < STRETCHES)
+    _say_few(few, who)
     away = plain - null if correction == "shift" else centre if correction == "jackknife" else plain
     bias = np.where(np.isfinite(away), plain - away, 0.0)
     move = away - centre  # of the interval, to the value that is given
     return UnitScores(
-        value=away,
-        ci_low=low + move,
-        ci_high=high + move,
-        null_mean=null - bias,
+        value=np.where(few, np.nan, away),
+        ci_low=np.where(few, np.nan, low + move),
+        ci_high=np.where(few, np.nan, high + move),
+        null_mean=np.where(few, np.nan, null - bias),
         p=p,
         level=level,
         counted={
@@ -111,6 +114,17 @@ def spatial_information(
             "spikes": spikes,
         },
     )
+
+
+def _say_few(few: np.ndarray, who: str) -> None:
+    if few.any():
+        warn(
+            "few-spikes",
+            f"{who}: {int(few.sum())} of {few.size} units have fewer than {STRETCHES} spikes at known positions, which do "
+            "not tell how far their information is off; their value is NaN.",
+            f"Unit {int(np.flatnonzero(few)[0])} first. A longer recording; p and the plain value are there.",
+            stacklevel=3,
+        )
 
 
 def information_of(spikes: np.ndarray, seconds: np.ndarray, per: str = "spike") -> np.ndarray:

@@ -26,9 +26,9 @@ _BLOCK = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Visits:
-    """counts : (n, units) float64.   place : (n,) number of the bin (last dimension fastest), -1 where the position is
-    not known.   edges : of each dimension.   period : of each dimension, or None.   width : s.   stretch : (n,) number
-    of the stretch of time.   least : the smallest shift in steps.
+    """counts : (n, units) float64, of the samples with a known position alone, joined.   place : (n,) number of the bin
+    (last dimension fastest).   edges : of each dimension.   period : of each dimension, or None.   width : s.
+    stretch : (n,) number of the stretch of time.   least : the smallest shift in steps.
     """
 
     counts: np.ndarray
@@ -50,22 +50,16 @@ class Visits:
     @property
     def seconds(self) -> np.ndarray:
         """(bins,) spent in each, flat."""
-        return np.asarray(
-            self.width * np.bincount(self.place[self.place >= 0], minlength=self.size), dtype=np.float64
-        )
+        return np.asarray(self.width * np.bincount(self.place, minlength=self.size), dtype=np.float64)
 
-    def sums(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """(units, bins) spikes, of the samples ``rows`` (n,) bool."""
-        kept = self.place >= 0 if rows is None else rows & (self.place >= 0)
-        place, x = self.place[kept], self.counts[kept]
-        return np.stack([np.bincount(place, weights=column, minlength=self.size) for column in x.T])
+    def sums(self) -> np.ndarray:
+        """(units, bins) spikes."""
+        return np.stack([np.bincount(self.place, weights=one, minlength=self.size) for one in self.counts.T])
 
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
         """Spikes (units, stretches, bins), and seconds (stretches, bins)."""
-        kept = self.place >= 0
-        where = self.stretch[kept] * self.size + self.place[kept]
-        length = STRETCHES * self.size
-        spikes = [np.bincount(where, weights=column, minlength=length) for column in self.counts[kept].T]
+        where, length = self.stretch * self.size + self.place, STRETCHES * self.size
+        spikes = [np.bincount(where, weights=column, minlength=length) for column in self.counts.T]
         stays = self.width * np.bincount(where, minlength=length)
         return (
             np.stack(spikes).reshape(-1, STRETCHES, self.size),
@@ -80,11 +74,11 @@ class Visits:
         step = max(1, _BLOCK // max(1, at.size, bins))
         for first in range(0, shifts.size, step):
             some = shifts[first : first + step]
-            place = self.place[(at - some[:, None]) % n]
-            known = place >= 0
-            flat = (place + bins * np.arange(some.size)[:, None])[known]
-            weights = np.broadcast_to(weight, place.shape)[known]
-            yield np.bincount(flat, weights=weights, minlength=bins * some.size).reshape(some.size, bins)
+            place = self.place[(at - some[:, None]) % n] + bins * np.arange(some.size)[:, None]
+            weights = np.broadcast_to(weight, place.shape)
+            yield np.bincount(place.ravel(), weights=weights.ravel(), minlength=bins * some.size).reshape(
+                some.size, bins
+            )
 
 
 def visits_of(
@@ -135,14 +129,14 @@ def visits_of(
         number = np.clip(np.searchsorted(edge, np.where(inside, along, low), side="right") - 1, 0, count - 1)
         place = place * count + number
         edges.append(edge)
-    place[~known] = -1
-    order = np.cumsum(known) - 1
-    stretch = np.clip(order * STRETCHES // max(1, int(known.sum())), 0, STRETCHES - 1)
-    steps = (
-        _least(v, known, turns, width)
-        if least is None
-        else (check_number(least, name="least", who=who, low=0.0) / width)
-    )
+    x, v, place = x[known], v[known], place[known]
+    if not len(x):
+        raise InputError(f"{who}: no position lies within the limits.", code="too-few")
+    stretch = np.arange(len(x)) * STRETCHES // len(x)
+    if least is None:
+        steps = _least(v, turns)
+    else:
+        steps = check_number(least, name="least", who=who, low=0.0) / width
     return Visits(x, place, tuple(edges), tuple(turns), width, stretch, max(1, int(np.ceil(steps))))
 
 
@@ -218,15 +212,13 @@ def _ends(v: np.ndarray, period: Any, limits: Any, k: int, who: str) -> tuple[fl
     return low, high
 
 
-def _least(v: np.ndarray, known: np.ndarray, turns: Sequence[Any], width: float) -> float:
+def _least(v: np.ndarray, turns: Sequence[Any]) -> float:
     """Steps: 5 autocorrelation times of the position, at most a quarter of all."""
-    last = np.maximum.accumulate(np.where(known, np.arange(len(v)), np.argmax(known)))
-    filled = v[last]
     columns = []
     for k, turn in enumerate(turns):
         if turn is None:
-            columns.append(filled[:, k])
+            columns.append(v[:, k])
         else:
-            angle = 2 * np.pi * filled[:, k] / float(turn)
+            angle = 2 * np.pi * v[:, k] / float(turn)
             columns += [np.cos(angle), np.sin(angle)]
     return min(5 * float(autocorrelation_time(np.stack(columns, axis=1)).max()), len(v) / 4)

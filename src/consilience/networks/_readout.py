@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -14,33 +13,35 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from consilience._core._errors import InputError, UnknownNameError, nearest, warn
-from consilience._core._params import check_count, check_number, check_option, shorten
+from consilience._core._params import shorten
 from consilience._core._seeds import resolve_seed
 from consilience.networks._forward import run_block
 from consilience.networks._network import Network, block_of
 from consilience.networks._progress import progress_bar
-from consilience.networks._random import GLOBAL_GENERATOR
-from consilience.networks._readout_data import Shown, as_stimuli, content, layout_of, shown
+from consilience.networks._readout_build import (
+    FEWEST,
+    check_options,
+    check_units,
+    device_of,
+    features_of,
+    loss_of,
+    scales_of,
+    split_rows,
+    untrained_member,
+)
+from consilience.networks._readout_data import as_stimuli, content, shown
 from consilience.networks._readout_modules import (
-    Core,
     Encoder,
-    FactorisedReadout,
-    FrozenCore,
-    GaussianReadout,
-    Member,
     Standardise,
-    as_map,
 )
 from consilience.networks._readout_start import first_places
 from consilience.networks._readout_train import Course, TrainingSet, train
-from consilience.networks._record import record
 from consilience.networks._unit import Unit
 
-__all__ = ["Readout", "Reshaped"]
+__all__ = ["Readout"]
 
 _WHO = "cs.models.Readout"
 _BATCH = 256  # stimuli predicted at once
-_FEWEST = 20  # stimuli; of fewer, no part can be held out that says when to stop
 
 
 class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -165,18 +166,18 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
         groups : (n,) label of each stimulus; a group is on one side of the split. Of a series by default stretches, a
             twentieth each.
         """
-        self._check()
+        check_options(self)
         data = shown(stimuli, responses, groups, who=_WHO)
         seed = resolve_seed(self.rng, who=_WHO)
-        loss = self._loss_of(data)
-        if len(data.stimuli) < _FEWEST:
+        loss = loss_of(self, data)
+        if len(data.stimuli) < FEWEST:
             raise InputError(
-                f"{_WHO}: at least {_FEWEST} distinct stimuli with responses are needed to train a network and to see "
+                f"{_WHO}: at least {FEWEST} distinct stimuli with responses are needed to train a network and to see "
                 f"when to stop, got {len(data.stimuli)}; with so few, use cs.encode on recorded features.",
                 code="too-few",
             )
-        self._check_units(data, loss)
-        front, preprocess, maps, size = self._features(data)
+        check_units(data, loss)
+        front, preprocess, maps, size = features_of(self, data)
         flat = np.sqrt(maps.astype(np.float64).var(axis=(0, 2, 3)))
         if not (flat > 0).any():
             raise InputError(
@@ -184,10 +185,10 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
             )
         mean = maps.mean(axis=(0, 2, 3), dtype=np.float64)
         standard = Standardise(mean, np.where(flat > 1e-6 * flat.max(), flat, flat.max()))
-        device = self._device()
+        device = device_of(self)
         with torch.no_grad():
             x = standard(torch.from_numpy(maps))
-        scale, offset = _scales(data, loss)
+        scale, offset = scales_of(data, loss)
         tensors = TrainingSet(
             x.to(device),
             torch.from_numpy(data.y.astype(np.float32)).to(device),
@@ -197,10 +198,17 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
         with progress_bar("training", self.n_models * self.max_epochs, self.progress) as advance:
             for number in range(self.n_models):
                 own = seed.child(f"member{number}")
-                rows, held = self._split(data, own.stream("split"))
+                rows, held = split_rows(self, data, own.stream("split"))
                 number_of = int(own.stream("weights").integers(2**63 - 1))
-                member = self._untrained(
-                    x.shape[1], (x.shape[2], x.shape[3]), data.units.size, scale, offset, loss, number_of
+                member = untrained_member(
+                    self,
+                    x.shape[1],
+                    (x.shape[2], x.shape[3]),
+                    data.units.size,
+                    scale,
+                    offset,
+                    loss,
+                    number_of,
                 )
                 places = first_places(
                     x[rows].numpy(), data.y[rows], data.weight[rows], features=self.core is not None
@@ -297,24 +305,24 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
         """How well responses to stimuli that the fit has not seen are predicted, unit by unit.
 
         r_t = correlation over stimuli of the prediction with the mean response. Its interval: jackknife over stimuli of
-        artanh r (r is bounded), t; it is that of this fitted network, on other stimuli. ``p``: predictions dealt to other
-        stimuli, (b + 1) / (m + 1); ``q`` its false discovery rate over units.
+        artanh r (r is bounded), t; it is that of this fitted network, on other stimuli. ``p``: predictions dealt to
+        other stimuli, (b + 1) / (m + 1); ``q`` its false discovery rate over units.
 
         Parameters
         ----------
         stimuli, responses : as in `fit`, at least 10 stimuli, none of them seen in the fit.
         baseline : an estimator fitted to the same stimuli as vectors, such as ``RidgeCV().fit(images.reshape(n, -1),
-            counts)``; ``r_baseline`` is its score, and ``gain`` = r - r_baseline gets an interval by the same jackknife.
+            counts)``; ``r_baseline`` is its score; ``gain`` = r - r_baseline gets an interval by the same jackknife.
         n_perm : deals.   level : of the intervals.   rng : seed.
 
         Returns
         -------
         Dataset over unit: r, ci_low, ci_high, null_mean, p, q, n_stimuli; ``spread``: mean over stimuli of the standard
-        deviation between members (two or more); cc_norm and r2_er with their intervals, where every stimulus has repeats
-        (`cs.units.cc_norm`: r over what a perfect model would reach); r_baseline, gain, gain_low, gain_high.
+        deviation between members (two or more); cc_norm and r2_er with their intervals, where every stimulus has
+        repeats (`cs.units.cc_norm`: r over what a perfect model would reach); r_baseline, gain, gain_low, gain_high.
 
-        In simulations (30, 100 and 300 stimuli, r of 0, 0.25 and 0.55, Poisson counts, 1500 units each) intervals at 95 %
-        held r in 0.93 to 0.94, and those of ``gain`` in 0.93 to 0.95.
+        In simulations (30, 100 and 300 stimuli, r of 0, 0.25 and 0.55, Poisson counts, 1500 units each) intervals at
+        95 % held r in 0.93 to 0.94, and those of ``gain`` in 0.93 to 0.95.
 
         Raises
         ------
@@ -354,152 +362,6 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
 
         return load(cls, path, core)
 
-    # -- parts of fit
-
-    def _check(self) -> None:
-        check_option(self.readout, ["gaussian", "factorised"], name="readout", who=_WHO)
-        check_option(self.loss, ["auto", "poisson", "gaussian"], name="loss", who=_WHO)
-        for name, minimum in (
-            ("n_models", 1),
-            ("batch_size", 2),
-            ("max_epochs", 1),
-            ("patience", 1),
-            ("n_drops", 0),
-        ):
-            check_count(getattr(self, name), name=name, who=_WHO, minimum=minimum)
-        check_count(self.kernel, name="kernel", who=_WHO, minimum=1)
-        check_number(self.held_out, name="held_out", who=_WHO, low=0.0, high=0.8)
-        check_number(self.learning_rate, name="learning_rate", who=_WHO, low=0.0)
-        for name in ("smoothness", "sparsity"):
-            check_number(getattr(self, name), name=name, who=_WHO, low=0.0, high=np.inf, closed=True)
-        if (self.core is None) != (self.layer is None):
-            raise InputError(
-                f"{_WHO}: core= and layer= go together: a trained network and the layer of it that is read; got "
-                f"{'layer' if self.core is None else 'core'} alone.",
-                code="bad-parameter",
-            )
-        if isinstance(self.features, (int, str)) or not len(self.features):
-            raise InputError(
-                f"{_WHO}: features must be the channels of each layer, such as (12, 12), got {shorten(self.features)}.",
-                code="bad-parameter",
-            )
-        for width in self.features:
-            check_count(width, name="features", who=_WHO, minimum=1)
-
-    def _loss_of(self, data: Shown) -> str:
-        if self.loss != "auto":
-            return self.loss
-        return "poisson" if data.kind == "count" else "gaussian"
-
-    def _check_units(self, data: Shown, loss: str) -> None:
-        stimuli = (data.weight > 0).sum(axis=0)
-        if (stimuli < _FEWEST).any():
-            worst = int(stimuli.argmin())
-            raise InputError(
-                f"{_WHO}: {int((stimuli < _FEWEST).sum())} of {stimuli.size} units have responses to fewer than "
-                f"{_FEWEST} stimuli, e.g. {shorten(data.units[worst].item(), 24)} to {int(stimuli[worst])}; leave them "
-                "out.",
-                code="too-few",
-            )
-        if loss == "poisson" and (data.trials < 0).any():
-            raise InputError(
-                f"{_WHO}: a Poisson loss needs counts, and {int((data.trials < 0).sum())} responses are negative; do "
-                "not centre them, or use loss='gaussian'.",
-                code="negative-counts",
-            )
-        spread = np.where(data.weight > 0, data.y, np.nan)
-        flat = np.nanmax(spread, axis=0) - np.nanmin(spread, axis=0) <= 0
-        if flat.all():
-            raise InputError(
-                f"{_WHO}: no unit responds differently to any two stimuli.", code="constant-units"
-            )
-        if flat.any():
-            warn(
-                "constant-units",
-                f"{_WHO}: {int(flat.sum())} of {flat.size} units never vary, e.g. "
-                f"{shorten(data.units[flat][0].item(), 24)}; their prediction is their mean.",
-                "Leave them out, or look whether they were lost.",
-            )
-
-    def _features(self, data: Shown) -> tuple[Any, Any, np.ndarray, tuple[int, int]]:
-        """What stands before the readout, the preprocessing, maps (n, c, y, x) of all stimuli, and the size of a
-        stimulus in pixels.
-        """
-        if self.core is None:
-            layout = layout_of(data.stimuli, self.shape, who=_WHO)
-            maps = layout(data.stimuli.values)
-            return torch.nn.Identity(), layout, maps, (maps.shape[2], maps.shape[3])
-        net = self.core if isinstance(self.core, Network) else Network(self.core)
-        if not net.is_module:
-            raise InputError(
-                f"{_WHO}: core must be a torch module (in a cs.Network), got the callable {net.name}; record its "
-                "features and use cs.encode.",
-                code="not-a-module",
-            )
-        stimuli = data.stimuli
-        if self.shape is not None:
-            layout = layout_of(stimuli, self.shape, who=_WHO)
-            values = stimuli.values.reshape(len(stimuli), *layout.sizes)
-            stimuli = as_stimuli(values, who=_WHO)
-        acts = record(net, stimuli, self.layer, device=None if self.device == "auto" else self.device)
-        if len(acts) != 1:
-            raise InputError(
-                f"{_WHO}: layer {self.layer!r} of {net.name} gives {len(acts)} arrays; choose one that gives one.",
-                code="several-arrays",
-            )
-        found = next(iter(acts.values()))
-        front = FrozenCore(copy.deepcopy(net.module).cpu(), str(self.layer))
-        acted = torch.from_numpy(found.values.reshape(len(found), *net._shapes[str(self.layer)]))
-        maps = as_map(acted).numpy()
-        preprocess = net.preprocess
-        if self.shape is not None:
-            preprocess = Reshaped(net.preprocess, layout.sizes)
-        own = stimuli.shape[1:]
-        size = (own[0], own[1]) if len(own) >= 2 else (1, own[0])
-        return front, preprocess, np.ascontiguousarray(maps), size
-
-    def _split(self, data: Shown, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        names, number = np.unique(data.groups, return_inverse=True)
-        if names.size < 5:
-            raise InputError(
-                f"{_WHO}: at least 5 groups are needed, so that some can be held out, got {names.size}.",
-                code="too-few",
-            )
-        n_held = min(max(1, round(self.held_out * names.size)), names.size - 2)
-        held = np.isin(number, rng.permutation(names.size)[:n_held])
-        return np.flatnonzero(~held), np.flatnonzero(held)
-
-    def _untrained(
-        self,
-        channels: int,
-        size: tuple[int, int],
-        n: int,
-        scale: np.ndarray,
-        offset: np.ndarray,
-        loss: str,
-        seed: int,
-    ) -> Member:
-        with GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            core: torch.nn.Module = torch.nn.Identity()
-            if self.core is None:
-                core = Core(channels, size, list(self.features), self.kernel)
-                channels = int(self.features[-1])
-            kind = GaussianReadout if self.readout == "gaussian" else FactorisedReadout
-            return Member(core, kind(channels, size, n), scale, offset, loss == "poisson")
-
-    def _device(self) -> torch.device:
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        try:
-            return torch.empty(0, device=self.device).device
-        except (RuntimeError, AssertionError, TypeError, ValueError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(
-                f"{_WHO}: device {shorten(self.device)} cannot be used here ({reason}); use device='cpu'.",
-                code="bad-device",
-            ) from None
-
     def _adopt(
         self,
         encoder: Encoder,
@@ -525,20 +387,6 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
             self.masks_ = np.mean([readout.masks().double().numpy() for readout in readouts], axis=0)
 
 
-class Reshaped:
-    """Vectors as images, then the preprocessing of a trained network."""
-
-    def __init__(self, preprocess: Any, sizes: Sequence[int]) -> None:
-        self.preprocess, self.sizes = preprocess, tuple(sizes)
-
-    def __call__(self, block: np.ndarray) -> Any:
-        images = np.asarray(block).reshape(len(block), *self.sizes)
-        if self.preprocess is not None:
-            return self.preprocess(images)
-        images = images[..., None] if images.ndim == 3 else images
-        return np.moveaxis(images, -1, 1).astype(np.float32)
-
-
 class _Each(torch.nn.Module):
     """The encoder as a module that returns each member's prediction."""
 
@@ -548,13 +396,3 @@ class _Each(torch.nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> torch.Tensor:
         return self.encoder.each(*args, **kwargs)
-
-
-def _scales(data: Shown, loss: str) -> tuple[np.ndarray, np.ndarray]:
-    """(t,) scale and offset of the responses: their mean and 0 for counts, else standard deviation and mean."""
-    total = data.weight.sum(axis=0)
-    mean = (data.weight * data.y).sum(axis=0) / total
-    if loss == "poisson":
-        return np.where(mean > 0, mean, 1.0), np.zeros_like(mean)
-    sd = np.sqrt((data.weight * np.where(data.weight > 0, data.y - mean, 0.0) ** 2).sum(axis=0) / total)
-    return np.where(sd > 0, sd, 1.0), mean

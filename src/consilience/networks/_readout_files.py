@@ -13,6 +13,7 @@ import xarray as xr
 from consilience._core._errors import InputError
 from consilience._core._whole_file import plain_path, whole_file
 from consilience.networks._network import Network
+from consilience.networks._readout_build import Reshaped, untrained_member
 from consilience.networks._readout_data import AsMaps
 from consilience.networks._readout_modules import Encoder, FrozenCore, Standardise
 from consilience.networks._readout_train import Course
@@ -125,13 +126,11 @@ def _made(cls: Any, header: dict[str, Any], tensors: dict[str, Any], core: Any, 
     if header["layout"] is not None:
         preprocess = AsMaps(*header["layout"])
     elif model.shape is not None:
-        from consilience.networks._readout import Reshaped
-
         preprocess = Reshaped(preprocess, model.shape)
     n = len(header["units"])
     nothing = np.zeros(n)
     members = [
-        model._untrained(channels, (size[0], size[1]), n, nothing, nothing, header["loss"], seed=0)
+        untrained_member(model, channels, (size[0], size[1]), n, nothing, nothing, header["loss"], seed=0)
         for _ in range(model.n_models)
     ]
     encoder = Encoder(front, Standardise(np.zeros(channels), np.ones(channels)), members)

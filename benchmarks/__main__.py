@@ -37,6 +37,13 @@ NAMES = (
     "epochs",
     "correlograms",
     "glm",
+    "selectivity",
+    "sta",
+    "stc",
+    "stc-1",
+    "asd",
+    "synthesis",
+    "synthesis-core",
 )
 
 
@@ -53,11 +60,14 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _layers,
         _rdm_comparison,
         _rdms,
+        _receptive_fields,
         _resampling,
+        _selectivity,
         _shapes,
         _startup,
         _stochastic,
         _streaming,
+        _synthesis,
     )
 
     sources = {
@@ -77,6 +87,9 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _decoding: ("decoding",),
         _encoding: ("ridge", "banded"),
         _glm: ("glm",),
+        _selectivity: ("selectivity",),
+        _receptive_fields: ("sta", "stc", "stc-1", "asd"),
+        _synthesis: ("synthesis", "synthesis-core"),
     }
     made = [
         row for module, names in sources.items() if set(names) & set(wanted) for row in module.rows(threads)

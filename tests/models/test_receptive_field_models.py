@@ -19,6 +19,7 @@ from consilience.models import (
     GLM,
     LNP,
     LowRankRF,
+    QuadraticRF,
     RidgeRF,
     SpikeTriggeredAverage,
     SpikeTriggeredCovariance,
@@ -573,6 +574,53 @@ def test_linear_unit_has_no_further_axis():
     assert (model.sta_size_ > 0.3).all()
     assert (model.null_[:, 1] < 1).all()
     assert (model.null_[:, 0] > 1).all()
+
+
+# second order by regression
+
+
+def test_quadratic_is_ridge_on_products(some):
+    x, y, trials = some
+    model = QuadraticRF(2, n_components=4, alphas=7.0, n_null=0).fit(x, y, trials=trials)
+    design, rows = direct(x, 2, trials)
+    centred = design - design.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    s = centred @ vectors[:, ::-1][:, :4]
+    s /= s[:, 0].std()
+    products = np.stack(
+        [s[:, i] * s[:, j] * (1 if i == j else 2**0.5) for i in range(4) for j in range(i, 4)], 1
+    )
+    theirs = Ridge(alpha=7.0).fit(np.concatenate([s, products], axis=1), y[rows])
+    predicted = model.predict(x, trials=trials)
+    assert np.allclose(
+        predicted[rows], theirs.predict(np.concatenate([s, products], axis=1)), rtol=1e-3, atol=1e-4
+    )
+    assert np.isnan(predicted[[0, 100, 200]]).all()
+    q = np.zeros((4, 4))
+    q[np.triu_indices(4)] = theirs.coef_[0, 4:] * np.where(np.eye(4), 1, 2**-0.5)[np.triu_indices(4)]
+    q = q + q.T - np.diag(np.diag(q))
+    scale = (centred @ vectors[:, -1]).var()
+    assert np.allclose(model.eigenvalues_[0], np.linalg.eigvalsh(q)[::-1] / scale, rtol=1e-2, atol=1e-4)
+    assert np.isclose(model.explained_, values[::-1][:4].sum() / values.sum())
+
+
+def test_quadratic_does_not_mind_contrast_and_covariance_does():
+    """Frames of changing contrast: the axes of a complex cell, and what is found where there is none."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(9000, 8)) * np.exp(0.6 * rng.normal(size=(9000, 1)))
+    g = np.roll(x, 1, axis=0)
+    y = rng.poisson(
+        0.1 * np.minimum(np.stack([g[:, 2] ** 2 + g[:, 5] ** 2, np.maximum(g[:, 3], 0)], axis=1), 30)
+    )
+    found = QuadraticRF(2, n_components=16, n_null=80, rng=0).fit(x, y)
+    assert found.n_excitatory_[0] >= 2
+    plane = found.excitatory_[0, :2, 1]
+    assert (np.linalg.norm(plane[:, [2, 5]], axis=1) > 0.95).all()
+    stc = SpikeTriggeredCovariance(2, n_null=80, rng=0).fit(x, y)
+    assert stc.n_excitatory_[0] > 2  # contrast alone: every axis of the frames that drive it
+    unrelated = QuadraticRF(2, n_components=16, n_null=80, rng=0).fit(x, rng.poisson(0.3, size=(9000, 6)))
+    assert (unrelated.n_excitatory_ + unrelated.n_suppressive_).sum() <= 1
+    assert unrelated.score(x, rng.poisson(0.3, size=(9000, 6))) < 0.01
 
 
 # spikes through a nonlinearity

@@ -12,6 +12,7 @@ __all__ = ["LaggedSeries"]
 
 _VALUES = 1 << 21  # entries of one block of frames
 _FEWEST = 256
+_NARROW = 128
 
 
 class LaggedSeries:
@@ -60,7 +61,7 @@ class LaggedSeries:
             return
         low, high = int(wanted[0]), int(wanted[-1]) + 1
         centre = self.centre.astype(self.dtype)
-        step = max(_FEWEST, 4 * self.n_lags, _VALUES // self.p)
+        step = max(_FEWEST, 4 * self.n_lags, _VALUES // max(self.p, _NARROW))
         for a in range(low, high, step):
             b = min(a + step, high)
             if not used[a:b].any():
@@ -95,10 +96,17 @@ class LaggedSeries:
         given = filters.reshape(self.n_lags, self.p, -1).astype(self.dtype)
         out = np.full((self.n, given.shape[2]), np.nan)
         for a, b, values in self._blocks(self.rows):
-            total = np.zeros((b - a, given.shape[2]), self.dtype)
-            for k in range(self.n_lags):
-                total += self._at(values, self.first + k, b - a) @ given[k]
-            out[a:b] = np.where(self.rows[a:b, None], total, np.nan)
+            if self.p < _NARROW:  # products of few values each would be slow: side by side, they are one
+                wide = np.concatenate(
+                    [self._at(values, self.first + k, b - a) for k in range(self.n_lags)], axis=1
+                )
+                out[a:b] = wide @ given.reshape(self.width, -1)
+            else:
+                total = np.zeros((b - a, given.shape[2]), self.dtype)
+                for k in range(self.n_lags):
+                    total += self._at(values, self.first + k, b - a) @ given[k]
+                out[a:b] = total
+        out[~self.rows] = np.nan
         return out
 
     def totals(self, used: np.ndarray) -> np.ndarray:

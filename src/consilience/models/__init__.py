@@ -21,6 +21,7 @@ from consilience.models._max_correlation import MaxCorrelation
 from consilience.models._one_to_one import OneToOne
 from consilience.models._pls import PLSCV
 from consilience.models._poisson_bayes import PoissonNaiveBayes
+from consilience.models._quadratic_rf import QuadraticRF
 from consilience.models._rdm import FixedRDM, InterpolateRDM, SelectRDM, WeightedRDM
 from consilience.models._ridge import RidgeCV
 from consilience.models._ridge_rf import RidgeRF
@@ -30,6 +31,7 @@ from consilience.models._stc import SpikeTriggeredCovariance
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "QuadraticRF",
     "LNP",
     "LowRankRF",
     "SplineRF",

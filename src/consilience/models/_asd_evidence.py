@@ -209,7 +209,7 @@ def _of_hyperparameters(
         slopes.append((above[1][free] - below[1][free]) / (2 * _STEP))
     if not means:
         return 0.0
-    h, j = -np.array(slopes), np.array(means)
-    values, vectors = np.linalg.eigh((h + h.T) / 2)
-    turned = vectors.T @ j
+    curvature = -np.array(slopes)
+    values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+    turned = vectors.T @ np.array(means)
     return np.asarray(np.einsum("ij,ij->j", turned, turned / (np.maximum(values, 0.0) + _WIDE)[:, None]))

@@ -12,6 +12,7 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import resolve_seed
 from consilience.models._field_base import Data, are_counts, checked_data
+from consilience.models._principal import principal
 from consilience.models._stc_null import nested_test, weighted_moments
 
 __all__ = ["SpikeTriggeredCovariance"]
@@ -124,7 +125,8 @@ class SpikeTriggeredCovariance(BaseEstimator):
                 f"{int(np.ceil(2 / level)) - 1} are needed.",
                 code="bad-parameter",
             )
-        z, basis = self._whitened(data)
+        scores = principal(data, self.n_components, self.cut, who=who)
+        z, basis = scores.whitened()
         seed = resolve_seed(self.rng, who=who)
         self.seed_ = str(seed)
         self._describe(data, counts, z.shape[1], axes)
@@ -140,28 +142,6 @@ class SpikeTriggeredCovariance(BaseEstimator):
                 "A smaller n_components, fewer lags or pixels, or more frames.",
             )
         return self
-
-    def _whitened(self, data: Data) -> tuple[np.ndarray, np.ndarray]:
-        """(frames, k) whitened stimulus and (width, k) filters that make it."""
-        who, series, n = "SpikeTriggeredCovariance", data.series, data.n
-        cut = check_number(self.cut, name="cut", who=who, low=0.0, high=1.0, closed=True)
-        most = series.width
-        if self.n_components is not None:
-            most = check_count(self.n_components, name="n_components", who=who, minimum=2)
-        about = series.totals(data.rows) / n
-        values, vectors = np.linalg.eigh(series.gram() / n - np.outer(about, about))
-        values, vectors = values[::-1], vectors[:, ::-1]
-        floor = max(cut, 1e-12 if series.x.dtype == np.float64 else 1e-6)
-        k = min(int((values > floor * max(values[0], 0.0)).sum()), most, n // 2)
-        if k < 2:
-            raise InputError(
-                f"{who}.fit: the stimulus has {k} component{'s' * (k != 1)} that vary; at least 2 are needed.",
-                code="no-structure",
-            )
-        basis = vectors[:, :k] / np.sqrt(values[:k])
-        z = series.project(basis)[data.rows]
-        z -= z.mean(axis=0)
-        return z.astype(np.float32), basis / series.size
 
     def _describe(self, data: Data, counts: bool, k: int, axes: int) -> None:
         series, t = data.series, data.y.shape[1]
@@ -199,18 +179,18 @@ class SpikeTriggeredCovariance(BaseEstimator):
         self.sta_size_[u] = size
         if size > 0:
             self.sta_[u] = (basis @ (found.mean / size)).reshape(space)
-        inside = _complement(found.mean) if counts else np.eye(len(found.mean))
-        values, vectors = np.linalg.eigh(inside.T @ found.matrix @ inside)
+        reflect = _reflection(found.mean) if counts else None
+        values, vectors = np.linalg.eigh(_without_axis(found.matrix, reflect))
         self.eigenvalues_[u] = values[::-1]
-        turned = basis @ (inside @ vectors)
         k = min(axes, values.size)
-        self.excitatory_[u, :k] = turned[:, ::-1][:, :k].T.reshape(k, *space)
-        self.suppressive_[u, :k] = turned[:, :k].T.reshape(k, *space)
+        kept = np.concatenate([vectors[:, ::-1][:, :k], vectors[:, :k]], axis=1)
+        turned = (basis @ _back(kept, reflect)).T.reshape(2 * k, *space)
+        self.excitatory_[u, :k], self.suppressive_[u, :k] = turned[:k], turned[k:]
         if shifts:
             least = min(self.lags_.size, len(y) // 4)
             steps = generator.integers(least, len(y) - least + 1, size=shifts)
             drawn = [
-                inside.T @ weighted_moments(z, np.roll(y, int(s)), counts=counts).matrix @ inside
+                _without_axis(weighted_moments(z, np.roll(y, int(s)), counts=counts).matrix, reflect)
                 for s in steps
             ]
             tested = nested_test(values, vectors, np.stack(drawn), axes, level / 2)
@@ -233,12 +213,26 @@ class SpikeTriggeredCovariance(BaseEstimator):
         )
 
 
-def _complement(axis: np.ndarray) -> np.ndarray:
-    """(k, k - 1) orthonormal, orthogonal to ``axis``."""
+def _reflection(axis: np.ndarray) -> np.ndarray:
+    """Unit v such that I - 2 v v' takes ``axis`` to the first coordinate."""
     size = np.linalg.norm(axis)
-    if size == 0:
-        return np.eye(axis.size)[:, 1:]
-    v = axis / size
+    v = axis / size if size > 0 else np.zeros(axis.size)
     v[0] += 1.0 if v[0] >= 0 else -1.0
-    v /= np.linalg.norm(v)
-    return (np.eye(v.size) - 2 * np.outer(v, v))[:, 1:]
+    return v / np.linalg.norm(v)
+
+
+def _without_axis(matrix: np.ndarray, v: np.ndarray | None) -> np.ndarray:
+    """(k - 1, k - 1) a symmetric matrix in coordinates of what is orthogonal to the axis of ``v``."""
+    if v is None:
+        return matrix
+    half = matrix @ v
+    outer = np.outer(v, 2.0 * (v @ half) * v - 2.0 * half)
+    return (matrix + outer + outer.T)[1:, 1:]
+
+
+def _back(vectors: np.ndarray, v: np.ndarray | None) -> np.ndarray:
+    """Vectors of those coordinates in all k."""
+    if v is None:
+        return vectors
+    out = np.concatenate([np.zeros((1, vectors.shape[1])), vectors])
+    return out - 2.0 * np.outer(v, v @ out)

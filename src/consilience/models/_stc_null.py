@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = ["Moments", "Nested", "nested_test", "weighted_moments"]
 
-_ROWS = 8192
+_ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,16 @@ def weighted_moments(z: np.ndarray, y: np.ndarray, *, counts: bool) -> Moments:
     if counts:
         at = np.flatnonzero(y)
         total = float(y.sum())
-        several = bool((y[at] != 1).any())
+        held = np.empty(
+            (min(_ROWS, at.size), k), z.dtype
+        )  # new memory for each block would cost more than products
         for start in range(0, at.size, _ROWS):
             rows = at[start : start + _ROWS]
-            block = z[rows]
-            mean += y[rows].astype(np.float32) @ block
-            if several:
-                block *= np.sqrt(y[rows]).astype(np.float32)[:, None]
+            weight = y[rows].astype(np.float32)
+            block = np.take(z, rows, axis=0, out=held[: rows.size], mode="clip")
+            mean += weight @ block
+            several = np.flatnonzero(weight != 1)
+            block[several] *= np.sqrt(weight[several])[:, None]
             matrix += block.T @ block
         mean /= total
         return Moments(mean, matrix / total - np.outer(mean, mean))

@@ -42,6 +42,8 @@ NAMES = (
     "stc",
     "stc-1",
     "asd",
+    "gabors",
+    "field-null",
     "synthesis",
     "synthesis-core",
 )
@@ -58,6 +60,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _families,
         _glm,
         _layers,
+        _map_fits,
         _rdm_comparison,
         _rdms,
         _receptive_fields,
@@ -89,6 +92,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _glm: ("glm",),
         _selectivity: ("selectivity",),
         _receptive_fields: ("sta", "stc", "stc-1", "asd"),
+        _map_fits: ("gabors", "field-null"),
         _synthesis: ("synthesis", "synthesis-core"),
     }
     made = [

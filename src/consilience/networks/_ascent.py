@@ -23,7 +23,9 @@ __all__ = ["Ascent", "Plan", "ascend"]
 
 _DRAWS = 5  # further starts of an image whose gradient is 0
 _WARM = 32  # steps with gradients through rectifiers that are off
-_EACH = 16  # images whose gradient is taken in one pass on a processor without accelerator, at most
+# bytes of the largest array of a pass on a CPU, for at least 4 images: what is larger leaves its cache (measured: 1.7
+# times slower at 64 images of 64 x 64 than at 16)
+_LARGEST = 6 << 20
 
 
 @dataclass(frozen=True)
@@ -246,7 +248,8 @@ def _batch(plan: Plan, n: int) -> int:
     budget = min((available_memory() or 8 << 30) // 4, 2 << 30)
     most = max(1, budget // max(1, 8 * kept))
     if plan.parameters.background.device.type == "cpu":
-        most = min(most, max(_EACH, (16 << 20) // max(1, kept)))
+        largest = spots[1].largest if spots is not None else 0
+        most = min(most, max(4, _LARGEST // max(1, largest)))
     return int(min(n, most))
 
 

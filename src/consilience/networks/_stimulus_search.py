@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
+from scipy.special import stdtrit
 
 from consilience._core._arrays import to_numpy
 from consilience._core._errors import InputError, collect_cautions
@@ -66,8 +66,8 @@ class StimulusSearch:
     >>> rng = np.random.default_rng(0)
     >>> y, x = np.mgrid[-8:8, -8:8]
     >>> field = np.exp(-(x**2 + y**2) / 16) * np.cos(x)
-    >>> neuron = lambda shown: rng.poisson(np.exp(np.clip((shown[:, 0] * field).sum((1, 2)) / 4, None, 4)))
-    >>> search = cs.networks.StimulusSearch(shape=(1, 16, 16), norm=8.0, n_components=32, rng=0)
+    >>> neuron = lambda shown: rng.poisson(np.log1p(np.exp((shown[:, 0] * field).sum((1, 2)) / 2)))
+    >>> search = cs.networks.StimulusSearch(shape=(1, 16, 16), norm=8.0, n_components=48, rng=0)
     >>> while not search.done:
     ...     search.tell(neuron(search.ask().values))
     >>> made = search.result().best.values[0, 0]
@@ -196,7 +196,7 @@ class StimulusSearch:
         now, then = np.array(self.course[-window:]), np.array(self.course[-2 * window : -window])
         gain = now.mean() - then.mean()
         se = math.sqrt((now.var(ddof=1) + then.var(ddof=1)) / window)
-        high = gain + stats.t.ppf(0.95, 2 * window - 2) * se
+        high = gain + stdtrit(2 * window - 2, 0.95) * se
         return bool(high < self.tolerance * abs(now.mean()))
 
     # -- stimuli
@@ -247,7 +247,7 @@ class StimulusSearch:
         mine, null = values[: self.n_test], values[self.n_test :]
         value, half = (
             float(mine.mean()),
-            float(stats.t.ppf(0.975, self.n_test - 1) * mine.std(ddof=1) / math.sqrt(self.n_test)),
+            float(stdtrit(self.n_test - 1, 0.975) * mine.std(ddof=1) / math.sqrt(self.n_test)),
         )
         blank = {
             name: ("target", [np.nan])

@@ -139,6 +139,25 @@ def test_results_computed_before():
         cs.unit_report(x, results=[found])
 
 
+def test_further_numbers():
+    x = trials()
+    impact = cs.characterize(x, "category", measures=["d_prime"], n_perm=0, rng=0).data.sel(measure="d_prime")
+    found = cs.unit_report(
+        x,
+        by="category",
+        numbers={"lesion.drop": impact, "depth": [3, 4], "width": {"b": 0.2}},
+        n_perm=0,
+        rng=0,
+    )
+    at = found.data.sel(quantity="lesion.drop")
+    np.testing.assert_array_equal(at["ci_low"], impact["ci_low"])
+    assert found.table()["other.depth"].tolist() == [3, 4]
+    assert np.isnan(found.table()["other.width"].loc["a"])
+    for wrong in ([1], ["a", "b"], {"c": 1.0}, {"a": "x"}):
+        with pytest.raises(cs.InputError, match="numbers"):
+            cs.unit_report(x, by="category", numbers={"depth": wrong}, n_perm=0)
+
+
 def test_q_is_over_the_units_of_the_report():
     found = cs.unit_report(trials(), by="category", n_perm=200, rng=0)
     p, q = (found.data[key].sel(quantity="selectivity.eta_squared").values for key in "pq")

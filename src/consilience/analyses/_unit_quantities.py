@@ -12,7 +12,7 @@ import xarray as xr
 from consilience._core._errors import InputError
 from consilience._results import Result
 
-__all__ = ["FIELDS", "PART", "of_units", "quantities"]
+__all__ = ["FIELDS", "PART", "further", "of_units", "quantities", "table_of"]
 
 FIELDS = ("value", "corrected", "ci_low", "ci_high", "null_mean", "floor", "p", "q")
 
@@ -140,12 +140,57 @@ def _named(names: list[Any]) -> np.ndarray:
     return np.asarray(names) if names else np.zeros(0, dtype=str)
 
 
-def table_of(parts: Mapping[str, Result], units: list[Any]) -> xr.Dataset:
+def further(
+    numbers: Mapping[str, Any] | None, units: list[Any], *, who: str
+) -> dict[str, dict[str, np.ndarray]]:
+    """Numbers that the caller knows of the units, as rows of the table."""
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, one in (numbers or {}).items():
+        if not isinstance(name, str) or not name:
+            raise InputError(
+                f"{who}: numbers= is {{name: values}}, got the name {name!r}.", code="bad-parameter"
+            )
+        quantity = name if "." in name else f"other.{name}"
+        if isinstance(one, (xr.Dataset, xr.DataArray)):
+            if "unit" not in one.coords:
+                raise InputError(
+                    f"{who}: numbers[{name!r}] needs the names of its units as coordinate unit.",
+                    code="bad-dims",
+                )
+            data = one if isinstance(one, xr.Dataset) else one.to_dataset(name="value")
+            fields = {key: _at(data[key], "unit", units) for key in FIELDS if key in data}
+        elif isinstance(one, Mapping):
+            fields = {"value": np.array([_real(one.get(unit, np.nan), name, who) for unit in units])}
+        else:
+            values = np.asarray(one)
+            if values.shape != (len(units),) or values.dtype.kind not in "biuf":
+                raise InputError(
+                    f"{who}: numbers[{name!r}] must be {len(units)} numbers, one for each unit, got {values.dtype} of "
+                    f"shape {values.shape}.",
+                    code="bad-parameter",
+                )
+            fields = {"value": values.astype(np.float64)}
+        if "value" not in fields or not np.isfinite(fields["value"]).any():
+            raise InputError(f"{who}: numbers[{name!r}] has no value for these units.", code="units-differ")
+        found[quantity] = fields
+    return found
+
+
+def _real(value: Any, name: str, who: str) -> float:
+    if isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
+        return float(value)
+    raise InputError(f"{who}: numbers[{name!r}] must be numbers, got {value!r}.", code="bad-parameter")
+
+
+def table_of(
+    parts: Mapping[str, Result], units: list[Any], more: Mapping[str, dict[str, np.ndarray]]
+) -> xr.Dataset:
     """Dataset (quantity, unit) over all parts."""
     rows: dict[str, dict[str, np.ndarray]] = {}
     for part, result in parts.items():
         for name, fields in quantities(result, units).items():
             rows[f"{part}.{name}"] = fields
+    rows |= more
     nothing = np.full(len(units), np.nan)
     return xr.Dataset(
         {

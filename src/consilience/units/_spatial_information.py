@@ -64,7 +64,8 @@ def spatial_information(
     Raises
     ------
     InputError : other lengths, infinite values, negative counts, fewer than 40 bins of time.
-    ConsilienceWarning : ``silent-units``, ``few-spikes`` (fewer than 20: NaN), ``angle-units``, ``rates-as-counts``, ``long-bins``.
+    ConsilienceWarning : ``silent-units``, ``few-spikes`` (fewer than 20: NaN), ``angle-units``, ``rates-as-counts``,
+        ``long-bins``.
 
     References
     ----------
@@ -120,8 +121,8 @@ def _say_few(few: np.ndarray, who: str) -> None:
     if few.any():
         warn(
             "few-spikes",
-            f"{who}: {int(few.sum())} of {few.size} units have fewer than {STRETCHES} spikes at known positions, which do "
-            "not tell how far their information is off; their value is NaN.",
+            f"{who}: {int(few.sum())} of {few.size} units have fewer than {STRETCHES} spikes at known positions, which "
+            "do not tell how far their information is off; their value is NaN.",
             f"Unit {int(np.flatnonzero(few)[0])} first. A longer recording; p and the plain value are there.",
             stacklevel=3,
         )

@@ -71,6 +71,7 @@ CALLS = {
         "y": lambda r: cs.encode(A, r),
     },
     "decode": {"data": lambda r: cs.decode(r, target="stimulus")},
+    "exemplars": {"data": cs.exemplars},
     "quality": {"data": cs.quality, "trials": lambda r: cs.quality(RECORDING, trials=r)},
     "select_units": {"data": lambda r: cs.select_units(r, by={"reliability": 0.1})},
     "influence": {"a": lambda r: cs.influence(r, A), "b['q']": lambda r: cs.influence(A, {"q": r})},
@@ -93,6 +94,7 @@ OF_RESPONSES = {
     ("encode", "y"),
     ("decode", "data"),
     ("psth", "data"),
+    ("exemplars", "data"),
     ("rdm_movie", "data"),
 } | {("searchlight", "data")}
 # takes units of a network, and no data

@@ -7,6 +7,7 @@ from consilience.analyses._decode import decode
 from consilience.analyses._encode import encode
 from consilience.analyses._equivalence import equivalence
 from consilience.analyses._evaluate_models import evaluate_models
+from consilience.analyses._exemplars import exemplars
 from consilience.analyses._influence import influence
 from consilience.analyses._partition import partition
 from consilience.analyses._psth import psth
@@ -28,6 +29,7 @@ __all__ = [
     "encode",
     "equivalence",
     "evaluate_models",
+    "exemplars",
     "influence",
     "partition",
     "psth",

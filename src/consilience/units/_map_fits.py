@@ -16,6 +16,7 @@ from consilience.units._least_squares import Model, solve_batch
 __all__ = ["Grid", "as_maps", "gabor_model", "guess_centres", "search"]
 
 _SMALLEST = 4  # pixels along a side
+_FIRST = 12  # steps of all starts; the two best go on
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,13 @@ def search(
     kept = min(kept, many)
     order = np.argsort(cost.reshape(units, many), axis=1)[:, :kept]
     rows = (np.arange(units)[:, None] * many + order).ravel()
-    found, cost = solve_batch(model, flat[rows], np.repeat(target, kept, axis=0), free, low, high)
-    best = np.argmin(cost.reshape(units, kept), axis=1) + kept * np.arange(units)
+    found, cost = solve_batch(
+        model, flat[rows], np.repeat(target, kept, axis=0), free, low, high, steps=_FIRST
+    )
+    best = np.argsort(cost.reshape(units, kept), axis=1)[:, :2] + kept * np.arange(units)[:, None]
+    ahead = best.shape[1]
+    found, cost = solve_batch(model, found[best.ravel()], np.repeat(target, ahead, axis=0), free, low, high)
+    best = np.argmin(cost.reshape(units, ahead), axis=1) + ahead * np.arange(units)
     found = found[best]
     found[:, list(linear)] *= size[there, None]
     params[there], share[there] = found, 1 - cost[best]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from consilience.stats import check_observed
 __all__ = ["SplineRF"]
 
 _WIDEST = 4000
+_SHARES = (1 / 3, 1 / 2, 2 / 3)
 
 
 class SplineRF(Interval, FieldBase):
@@ -39,8 +41,9 @@ class SplineRF(Interval, FieldBase):
     Parameters
     ----------
     lags : a number of frames, 15 = lags 0 to 14, or consecutive whole numbers, e.g. range(2, 12).
-    n_splines : number of splines on every axis, or one number for each axis, lags first; None = half the length of the
-        axis, at least 4. An axis no longer than its number keeps its own steps.
+    n_splines : number of splines on every axis, or one number for each axis, lags first; None = a third, a half or two
+        thirds of the length of every axis, at least 4: the share that predicts held-out runs best, over all units (a
+        half with a single alpha). An axis no longer than its number keeps its own steps.
     degree : of the splines, 3 = cubic.   observation : "gaussian" or "poisson" (y at least 0).
     alphas : penalties of `RidgeRF` or, for poisson, of `GLMCV`; None = a grid relative to the data.
     cv : number of consecutive runs of frames, each held out in turn.   gap : frames beside a held-out run that train
@@ -98,20 +101,36 @@ class SplineRF(Interval, FieldBase):
         data = self._check(stimulus, y, times, trials, fewest=4)
         if kind == "poisson":
             check_observed(data.y[data.rows], "poisson", who=f"{who}.fit")
-        series = data.series
-        bases = self._bases((series.n_lags, *data.space))
+        gap = data.series.n_lags - 1 if self.gap is None else check_count(self.gap, name="gap", who=who)
+        self._keep(data)
+        shape = (data.series.n_lags, *data.space)
+        if self.n_splines is not None or max(shape) <= 4:
+            self._with(self._bases(shape), data, gap)
+            return self
+        found: list[tuple[float, float]] = []
+        for share in _SHARES:
+            bases = self._bases(shape, share)
+            if found and np.prod([b.shape[1] for b in bases]) > _WIDEST // 2:
+                break
+            self._with(bases, data, gap)
+            scores = np.where(np.isfinite(self.cv_scores_), self.cv_scores_, -np.inf).max(axis=0)
+            varies = np.isfinite(scores)
+            found.append((float(scores[varies].mean()) if varies.any() else -np.inf, share))
+        value, best = max(found)
+        self._with(self._bases(shape, best if np.isfinite(value) else 0.5), data, gap)
+        return self
+
+    def _with(self, bases: list[np.ndarray], data: Data, gap: int) -> None:
+        """The fit on products of ``bases``."""
         over_space = np.ones((1, 1))
         for basis in bases[1:]:
             over_space = np.kron(over_space, basis)
-        design = _in_basis(series, bases[0], over_space)
-        gap = series.n_lags - 1 if self.gap is None else check_count(self.gap, name="gap", who=who)
+        design = _in_basis(data.series, bases[0], over_space)
         whole = np.kron(bases[0], over_space)  # (width, products)
-        self._keep(data)
         self.n_splines_ = tuple(b.shape[1] for b in bases)
-        (self._gaussian if kind == "gaussian" else self._poisson)(data, design, whole, gap)
-        return self
+        (self._gaussian if self.observation == "gaussian" else self._poisson)(data, design, whole, gap)
 
-    def _bases(self, shape: tuple[int, ...]) -> list[np.ndarray]:
+    def _bases(self, shape: tuple[int, ...], share: float = 0.5) -> list[np.ndarray]:
         """Orthonormal functions (steps, k) of each axis: a ridge on their weights is one on the field."""
         degree = check_count(self.degree, name="degree", who="SplineRF", maximum=5)
         listed = [self.n_splines] * len(shape) if np.ndim(self.n_splines) == 0 else list(self.n_splines)
@@ -124,7 +143,7 @@ class SplineRF(Interval, FieldBase):
         out = []
         for size, given in zip(shape, listed):
             count = (
-                max(4, -(-size // 2))
+                max(4, math.ceil(share * size))
                 if given is None
                 else check_count(given, name="n_splines", who="SplineRF", minimum=1)
             )

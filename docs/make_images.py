@@ -3,8 +3,8 @@
     make demo
     .venv/bin/python docs/make_images.py [demo/results]
 
-layer_profile is drawn from the results of the demo, grasshopper from the data set of that name (both left out where
-they are not there), choosing_a_measure from what the measures claim, which the tests check.
+layer_profile is drawn from the results of the demo, grasshopper, direction_tuning and place_maps from data sets (all
+left out where they are not there), choosing_a_measure from what the measures claim, which the tests check.
 """
 
 from __future__ import annotations
@@ -161,6 +161,47 @@ def grasshopper() -> Figure:
     return figure
 
 
+def heading_and_place() -> tuple[Figure, Figure]:
+    """Polar tuning curves of all units of head_direction, and maps of rate over place of those in CA1, with fields."""
+    rec, width = cs.datasets.load("head_direction").recording, 0.05
+    counts = rec.bin(width, within="position_time_support")
+    tracked = {axis: rec.bin(width, of=axis, within="position_time_support") for axis in ("ry", "x", "z")}
+    shared = np.intersect1d(counts["time"], tracked["ry"]["time"])
+    spikes, area = counts.sel(time=shared).values, counts["area"].values
+    angle, x, z = (tracked[axis].sel(time=shared).values[:, 0] for axis in ("ry", "x", "z"))
+    turn = {"width": width, "period": 2 * np.pi}
+    score = cs.units.direction_score(spikes, angle, **turn)
+    curves = cs.units.rate_map(spikes, angle, bins=36, smooth=1, **turn)
+    polar = Figure(figsize=(12, 7.4), layout="constrained", facecolor="white")
+    polar.get_layout_engine().set(h_pad=0.1, w_pad=0.1)
+    for u, ax in enumerate(polar.subplots(3, 5).ravel()):
+        cs.plots.plot_polar(
+            curves.rate[u],
+            ax,
+            low=curves.low[u],
+            high=curves.high[u],
+            preferred=score.counted["preferred"][u] if score.p[u] <= 0.05 else None,
+            color="#0072b2" if area[u] == "adn" else "#6b7280",
+            title=f"{u} ({area[u].upper()}): R {score.value[u]:.2f}, p {score.p[u]:.3f}",
+        )
+    place = np.stack([x, z], axis=1)
+    maps = cs.units.rate_map(spikes, place, width=width)
+    fields = cs.units.place_fields(spikes, place, width=width)
+    rooms = Figure(figsize=(11, 6.2), layout="constrained", facecolor="white")
+    for ax, u in zip(rooms.subplots(2, 4).ravel(), np.flatnonzero(area == "ca1")):
+        found = fields.number[u]
+        cs.plots.plot_rate_map(
+            maps.rate[u],
+            ax,
+            edges=maps.edges,
+            outlines=fields.fields[u],
+            title=f"unit {u}: {found} field" + ("s" if found != 1 else ""),
+            xlabel="x (m)",
+            ylabel="z (m)",
+        )
+    return polar, rooms
+
+
 def main(results: Path) -> None:
     IMAGES.mkdir(exist_ok=True)
     made = {"choosing_a_measure": choosing_a_measure()}
@@ -169,6 +210,7 @@ def main(results: Path) -> None:
         made["layer_profile"] = layer_profile(cs.load(demo))
     try:
         made["grasshopper"] = grasshopper()
+        made["direction_tuning"], made["place_maps"] = heading_and_place()
     except cs.InputError as error:
         if error.code != "not-cached":
             raise

@@ -51,6 +51,11 @@ class ASD(Interval, FieldBase):
     prior_ : (units,) rho.   noise_ : (units,) s.   evidence_ : (units,) log evidence in nats.   rank_ : (units,) prior
     directions in use.   n_iter_ : (units,) evaluations.   lags_ : (lags,).   n_frames_ : frames that count.
 
+    Raises
+    ------
+    InputError : ``too-few`` (frames with a full past), ``rows-differ``, ``nan-values``, ``bad-parameter``,
+        ``no-structure``, ``out-of-range`` (more than 12000 weights).
+
     References
     ----------
     Sahani & Linden (2003); Park & Pillow (2011); Aoi & Pillow (2017).

@@ -58,6 +58,11 @@ class LNP(MultiOutputMixin, RegressorMixin, BaseEstimator):
     "histogram".   curve_ : (units, 3) a, b, c of the others.   mean_rate_ : (units,) counts a frame over all frames of
     the fit.   lags_ : (lags,).
 
+    Raises
+    ------
+    InputError : ``too-few`` (frames with a full past), ``rows-differ``, ``nan-values``, ``bad-parameter``,
+        ``wrong-observation`` (y below 0).
+
     References
     ----------
     Chichilnisky (2001); Simoncelli et al. (2004); Brenner et al. (2000).

@@ -56,6 +56,11 @@ class QuadraticRF(MultiOutputMixin, RegressorMixin, BaseEstimator):
     not significant.   alpha_ : (units,).   cv_scores_ : (alphas, units) held-out R2.   explained_ : share of the
     variance of the stimulus in the components.   n_components_, lags_, n_frames_, seed_.
 
+    Raises
+    ------
+    InputError : ``too-few`` (frames with a full past), ``rows-differ``, ``nan-values``, ``bad-parameter``,
+        ``no-structure``.
+
     References
     ----------
     Rajan, Marre & Tkacik (2013).

@@ -62,8 +62,12 @@ class RidgeRF(Interval, FieldBase):
     alpha_ : (units,).   alphas_ : the grid.   cv_scores_ : (alphas, units) held-out R2.   df_ : (units,) effective
     number of parameters.   noise_ : (units,) residual variance.   std_ : shape of coef_, posterior standard deviation
     sqrt(noise_ diag (D'D + alpha)^-1): that of independent Gaussian noise and a prior N(0, noise_ / alpha); also as
-    `coef_interval`. Intervals hold the truth at their level on average over pixels, not where the field peaks, which is
-    shrunk.   lags_ : (lags,).   n_frames_ : frames that count.
+    `coef_interval`. In simulations 95 % intervals held 0.93 to 1.00 of pixels, but a peak in a flat surround in as
+    few as 0.03 where noise is strong: the penalty shrinks it.   lags_ : (lags,).   n_frames_ : frames that count.
+
+    Raises
+    ------
+    InputError : ``too-few`` (frames with a full past), ``rows-differ``, ``nan-values``, ``bad-parameter``.
 
     References
     ----------

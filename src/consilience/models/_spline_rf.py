@@ -53,8 +53,14 @@ class SplineRF(Interval, FieldBase):
     ----------
     coef_ : (units, lags, *space), always with the axis of units: response (poisson: log rate) per unit of stimulus.
     std_ : the same shape, standard error within the space of the splines, the penalty taken as given; also as
-    `coef_interval`.   intercept_ : (units,).   alpha_ : (units,).   alphas_ : the grid.   cv_scores_ : (alphas, units)
-    held-out R2, or share of deviance.   n_splines_ : of each axis.   lags_ : (lags,).   n_frames_ : frames that count.
+    `coef_interval`: 95 % intervals held 0.95 of pixels of fields that splines can make, 0.85 to 0.9 of others.
+    intercept_ : (units,).   alpha_ : (units,).   alphas_ : the grid.   cv_scores_ : (alphas, units) held-out R2, or
+    share of deviance.   n_splines_ : of each axis.   lags_ : (lags,).   n_frames_ : frames that count.
+
+    Raises
+    ------
+    InputError : ``too-few`` (frames with a full past), ``rows-differ``, ``nan-values``, ``bad-parameter``,
+        ``out-of-range`` (more than 4000 products), ``wrong-observation``.
 
     References
     ----------

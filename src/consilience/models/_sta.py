@@ -53,6 +53,11 @@ class SpikeTriggeredAverage(FieldBase):
     Predictions take the stimulus for white (but for whiten=True): with autocorrelation their size is wrong, their
     correlation with the response is not.
 
+    Raises
+    ------
+    InputError : ``too-few`` (frames with a full past), ``rows-differ``, ``nan-values``, ``bad-parameter``,
+        ``negative-counts``.
+
     References
     ----------
     de Boer & Kuyper (1968); Chichilnisky (2001); Theunissen et al. (2001).

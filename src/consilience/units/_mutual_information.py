@@ -167,15 +167,15 @@ def _scores(tables: Tables, correction: str, n_perm: int, seed: Seed) -> dict[st
     value = _corrected(tables, own, joint, plain[None], correction, parts)[0]
     own_variance = tables.jackknife(joint[0])
     dealer = seed.stream("permutations")
-    labels = np.stack([dealer.permutation(tables.labels) for _ in range(max(n_perm, _DRAWS))])
+    draws = max(n_perm, _DRAWS)
     null, exact = [], []
-    for first, last in tables.batches(len(labels)):
-        joint = tables.joint(labels[first:last])
+    for first, last in tables.batches(draws):
+        labels = np.stack([dealer.permutation(tables.labels) for _ in range(first, last)])
+        joint = tables.joint(labels)
         null.append(tables.information(joint, terms))
         if first < _DRAWS:
             few = slice(0, max(0, _DRAWS - first))
-            some = labels[first:last][few]
-            exact.append(_corrected(tables, some, joint[few], null[-1][few], correction, parts))
+            exact.append(_corrected(tables, labels[few], joint[few], null[-1][few], correction, parts))
     chance, moved = np.concatenate(null), np.concatenate(exact)
     off = np.zeros_like(value)
     if correction in ("adjusted", "shuffle"):

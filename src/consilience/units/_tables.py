@@ -81,7 +81,8 @@ class Tables:
 
     def batches(self, count: int) -> Iterator[tuple[int, int]]:
         """(first, last) draws whose tables fit together."""
-        step = max(1, _BLOCK // max(1, self.hot.shape[1] * self.classes.size))
+        widest = max(self.hot.shape[1], len(self.labels))
+        step = max(1, _BLOCK // max(1, widest * self.classes.size))
         for first in range(0, count, step):
             yield first, min(count, first + step)
 

@@ -28,6 +28,7 @@ TARGET = Path(__file__).with_suffix(".md")
 ANGLES = np.arange(0, 360, 45)
 TRIALS = 10
 MEANS = (1, 5, 20)
+IMAGES = ("class_selectivity", "lifetime_sparseness", "d_prime", "roc_auc", "eta_squared")
 MEASURES = (
     "orientation_selectivity",
     "direction_selectivity",
@@ -181,6 +182,55 @@ def matched(units: int, n_perm: int) -> list[list[str]]:
     return rows
 
 
+def images(units: int, n_perm: int) -> list[list[str]]:
+    """Activations without trials: gamma values over the images of six classes, broad (2) or mostly near 0 (0.3)."""
+    counted = np.array([21, 12, 12, 23, 12, 12])
+    labels = np.repeat(np.arange(6), counted)
+    rows = []
+    for shape in (2.0, 0.3):
+        for name, mean in {"untuned": np.ones(6), "tuned": np.array([1, 1, 2.5, 1, 1, 0.6])}.items():
+            rng = np.random.default_rng([11, int(10 * shape)])
+            x = rng.gamma(shape, mean[labels][:, None] / shape, (labels.size, units))
+            data = cs.responses(x, stimulus=np.arange(labels.size), system="net")
+            data = data.assign_coords(category=("trial", labels))
+            made = cs.characterize(data, measures=list(IMAGES), n_perm=n_perm, n_floor=20, rng=0)
+            true = of_images(mean, shape, counted)
+            for measure in IMAGES:
+                at = made.data.sel(measure=measure)
+                rows.append(
+                    [
+                        f"{measure}",
+                        f"{name}, {shape:g}",
+                        f"{true[measure]:.3f}",
+                        *(f"{float(at[key].mean()):.3f}" for key in ("value", "floor", "corrected")),
+                        f"{float((at['p'] <= 0.05).mean()):.3f}",
+                        f"{inside(at, true[measure]):.3f}",
+                    ]
+                )
+    return rows
+
+
+def of_images(mean: np.ndarray, shape: float, counted: np.ndarray) -> dict[str, float]:
+    best, w, spread = int(mean.argmax()), counted / counted.sum(), mean**2 / shape
+    flat = np.ptp(mean) == 0
+    rest = np.delete(mean, best)
+    share = np.delete(counted, best) / np.delete(counted, best).sum()
+    middle = float((share * rest).sum())
+    within = float((share * (np.delete(spread, best) + (rest - middle) ** 2)).sum())
+    rng = np.random.default_rng(0)
+    one, other = rng.gamma(shape, mean[best] / shape, 400_000), rng.gamma(shape, 1 / shape, 400_000)
+    other = other * rest[rng.choice(rest.size, other.size, p=share)]
+    between = float((w * (mean - (w * mean).sum()) ** 2).sum())
+    total = (mean**2).sum()
+    return {
+        "class_selectivity": (mean[best] - rest.mean()) / (mean[best] + rest.mean()),
+        "lifetime_sparseness": (mean.size * total - mean.sum() ** 2) / ((mean.size - 1) * total),
+        "d_prime": (mean[best] - middle) / np.sqrt((spread[best] + within) / 2),
+        "roc_auc": 0.5 if flat else float((one > other).mean()),
+        "eta_squared": between / (between + float((w * spread).sum())),
+    }
+
+
 def lines(head: str, rows: list[list[str]]) -> list[str]:
     names = head.split("|")
     out = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
@@ -213,6 +263,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         *lines(
             "measure|tuning, mean count, Fano factor|truth|as published|corrected|coverage of 95 %",
             tuned(units // 2),
+        ),
+        "",
+        "## Images instead of trials",
+        "",
+        "One value per image, 6 classes of 12 to 23 images: gamma values of shape 2, or 0.3 (most near 0). p of tuned "
+        "units is their power.",
+        "",
+        *lines(
+            "measure|units, shape|truth|as published|floor|corrected|p <= 0.05|coverage of 95 %",
+            images(units, n_perm),
         ),
         "",
         "## The noise of neurons for units of a network",

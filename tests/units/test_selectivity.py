@@ -252,6 +252,33 @@ def test_one_vs_rest_is_each_label():
         np.testing.assert_allclose(made.value[k], cs.units.roc_auc(x, labels, label=k, **FEW).value)
 
 
+def test_population_sparseness_with_a_common_gain():
+    rng = np.random.default_rng(0)
+    held, right = [], []
+    for _ in range(60):
+        rates = np.exp(rng.normal(0, 0.7, size=(3, 40)) + 1)
+        gain = np.exp(rng.normal(0, 0.3, size=(24, 1)))
+        x = rng.poisson(np.repeat(rates, 8, axis=0) * gain)
+        found = cs.units.population_sparseness(x, np.repeat(np.arange(3), 8), n_perm=0, n_floor=0)
+        a = rates.mean(axis=1) ** 2 / (rates**2).mean(axis=1)
+        truth = (1 - a) / (1 - 1 / 40)
+        held.append((found.ci_low <= truth) & (truth <= found.ci_high))
+        right.append(found.corrected - truth)
+    assert 0.9 < np.mean(held) <= 1.0
+    assert abs(np.mean(right)) < 0.01
+
+
+def test_population_sparseness_against_rates_alone():
+    x, labels = counts([3, 3, 3], n=15, units=60)
+    rates = np.random.default_rng(1).gamma(1, 4, 60)
+    flat = np.random.default_rng(2).poisson(rates, size=(45, 60))
+    found = cs.units.population_sparseness(flat, labels, n_perm=200, n_floor=50)
+    np.testing.assert_allclose(found.value, found.null_mean, atol=0.06)
+    np.testing.assert_allclose(found.floor, found.null_mean, atol=0.02)
+    tuned = x * (np.arange(60) % 3 == labels[:, None])
+    assert (cs.units.population_sparseness(tuned, labels, n_perm=200).p <= 0.05).all()
+
+
 # -- mixed selectivity
 
 

@@ -161,7 +161,7 @@ class UnitTable(Result):
         of = f"{len(systems)} systems" if len(systems) > 1 else systems[0][0][:40]
         lines = [
             f"  {counted(d.sizes['unit'], 'unit')} of {of}; {said.get('n_rows')} {said.get('rows')}, "
-            f"{counted(self.curves.sizes['condition'], 'value')} of {said.get('by')}"
+            f"{counted(self.curves.sizes['condition'], 'value')} of {said.get('by')}{_turn(said.get('period'))}"
         ]
         for row in self.profile(None if len(systems) == 1 else str(d["measure"].values[0])).to_dict(
             "records"
@@ -180,6 +180,13 @@ class UnitTable(Result):
         if len(systems) > 1:
             lines[0] += f"; {TUNING[str(d['measure'].values[0])][0]}:"
         return lines[:12] + ([f"  and {len(lines) - 12} more; .profile()"] if len(lines) > 12 else [])
+
+
+def _turn(period: Any) -> str:
+    """Which angles were meant."""
+    if not isinstance(period, (int, float)):
+        return ""
+    return f" (a turn is {'2 pi' if abs(period - 2 * np.pi) < 1e-9 else f'{period:g}'})"
 
 
 def untuned_value(measure: Any) -> float:

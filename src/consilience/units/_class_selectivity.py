@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from consilience._core._arrays import Array
-from consilience.units._classes import Classes, as_classes, refuse_negative, which_label
+from consilience.units._classes import Classes, as_classes, highest, refuse_negative, which_label
 from consilience.units._selectivity import Selectivity, check_options, scores_of_index
 from consilience.units._spread import ratio_interval
 from consilience.units._trials import say_silent
@@ -95,7 +95,7 @@ class ClassIndex:
     def choose(self, means: np.ndarray, /) -> np.ndarray:
         if self.fixed is not None:
             return np.full((*means.shape[:-2], means.shape[-1]), self.fixed)
-        return np.asarray(means.argmax(axis=-2))
+        return highest(means)
 
     def terms(self, chosen: np.ndarray, means: np.ndarray, /) -> tuple[np.ndarray, np.ndarray]:
         best = np.take_along_axis(means, chosen[..., None, :], axis=-2)[..., 0, :]
@@ -103,7 +103,12 @@ class ClassIndex:
         return best - rest, best + rest
 
     def raw(self, means: np.ndarray, /) -> np.ndarray:
-        num, den = self.terms(self.choose(means), means)
+        if self.fixed is None:
+            best = means.max(axis=-2)
+            rest = (means.sum(axis=-2) - best) / (means.shape[-2] - 1)
+            num, den = best - rest, best + rest
+        else:
+            num, den = self.terms(self.choose(means), means)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(den > 0, num / np.where(den > 0, den, 1.0), np.nan)
 

@@ -16,9 +16,9 @@ from consilience.linalg import constant_columns
 from consilience.linalg._noise import codes, labelled
 from consilience.units._trials import powers
 
-__all__ = ["Classes", "as_classes", "refuse_negative", "which_label"]
+__all__ = ["Classes", "as_classes", "highest", "refuse_negative", "which_label"]
 
-_ROOM = 4_000_000  # numbers held at once: units and relabellings are taken in parts
+_ROOM = 250_000  # numbers held at once: units and relabellings are taken in parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +153,17 @@ def as_classes(
     whole = bool((x >= 0).all() and x.max(initial=0.0) < 1e6 and (x == np.round(x)).all())
     still = np.asarray(constant_columns(x), dtype=bool)
     return Classes(x / scale, names, counts, starts, still, scale, group, whole)
+
+
+def highest(means: np.ndarray) -> np.ndarray:
+    """(..., units) the first class with the highest mean, of (..., k, units); many times faster than argmax here."""
+    top = means[..., 0, :].copy()
+    at = np.zeros(top.shape, dtype=np.int64)
+    for k in range(1, means.shape[-2]):
+        above = means[..., k, :] > top
+        np.copyto(top, means[..., k, :], where=above)
+        np.copyto(at, k, where=above)
+    return at
 
 
 def refuse_negative(x: np.ndarray, *, who: str) -> None:

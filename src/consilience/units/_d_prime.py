@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from consilience._core._arrays import Array
-from consilience.units._classes import Classes, as_classes, which_label
+from consilience.units._classes import Classes, as_classes, highest, which_label
 from consilience.units._selectivity import Options, Selectivity, check_options, put_together
 from consilience.units._trials import say_silent
 from consilience.units._untuned import untuned_rows
@@ -113,7 +113,7 @@ def _of_part(
     for some in part.chunks(halves):
         first = part.means_of(some, half, x)
         second = (total - first * half[:, None]) / (n - half)[:, None]
-        chosen = [m.argmax(axis=-2) for m in (first, second)]
+        chosen = [highest(m) for m in (first, second)]
         same += (chosen[0] == chosen[1]).sum(axis=0)
         for c, m, count in ((chosen[0], second, n - half), (chosen[1], first, half)):
             first_sums += _ratio(gap_of(m, c, count), two_samples(means, squares, c, n)[1]).sum(axis=0)
@@ -126,7 +126,7 @@ def _of_part(
     def dealt(some: np.ndarray) -> np.ndarray:
         m, s = part.means_of(some, n, x), part.means_of(some, n, xx)
         if fixed is None:
-            return _ratio(*two_samples(m, s, m.argmax(axis=-2), n))
+            return _ratio(*two_samples(m, s, highest(m), n))
         return np.abs(_ratio(*two_samples(m, s, np.full((len(m), m.shape[-1]), fixed), n)))
 
     null, p = part.against_dealt(raw if fixed is None else np.abs(raw), orders, dealt)

@@ -9,7 +9,7 @@ import numpy as np
 
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import Seed, resolve_seed
-from consilience.units._classes import Classes
+from consilience.units._classes import Classes, highest
 from consilience.units._scores import UnitScores
 from consilience.units._spread import steady
 from consilience.units._untuned import untuned_means
@@ -126,6 +126,8 @@ def scores_of_index(classes: Classes, index: Index, options: Options) -> Selecti
         raw = np.where(known, index.raw(means), np.nan)
         chosen = index.choose(means)
         corrected, stability = _held_out(part, index, halves)
+        if getattr(index, "fixed", None) is not None:
+            corrected = raw  # nothing was chosen
         corrected, stability = (np.where(known, v, np.nan) for v in (corrected, stability))
         low, high = index.interval(means, steady(means, variances, part), corrected, part, options.level)
         null, p = dealt(part, index, raw, orders)
@@ -161,7 +163,7 @@ def best_and_stable(part: Classes, means: np.ndarray, halves: np.ndarray) -> tup
     for some in part.chunks(halves):
         first = part.means_of(some, half)
         second = (total - first * half[:, None]) / (part.counts - half)[:, None]
-        same += (first.argmax(axis=-2) == second.argmax(axis=-2)).sum(axis=0)
+        same += (highest(first) == highest(second)).sum(axis=0)
     return part.names[means.argmax(axis=0)], np.where(part.silent, np.nan, same / max(1, len(halves)))
 
 

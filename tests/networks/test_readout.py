@@ -402,6 +402,29 @@ def test_first_places_of_planted_neurons(data):
     assert not flat.any()
 
 
+def test_first_places_in_features_with_few_stimuli():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 20, 5, 7)).astype(np.float32)
+    y = np.stack([x[:, :, 2, 3] @ rng.normal(size=20), x[:, :, 4, 0] @ rng.normal(size=20)], axis=1)
+    found = start.first_places(x, y, np.ones_like(y), features=True)
+    np.testing.assert_allclose((found + 1) / 2 * [6, 4], [[3, 2], [0, 4]], atol=1e-5)
+    z, up = rng.normal(size=(10, 30)), rng.normal(size=(10, 2))
+    left, size, _ = np.linalg.svd(z, full_matrices=False)
+    # more predictors than stimuli, and as many: both sides of the ridge
+    np.testing.assert_allclose(start._explained([z], up), start._explained([left * size], up), rtol=1e-9)
+
+
+def test_it_is_cloned_and_keeps_its_options(data):
+    from sklearn.base import clone
+
+    model = quick(features=[4, 4], n_models=2)
+    before = repr(model.get_params())
+    model.fit(data[0].values[:60], data[1].values[:60])
+    assert repr(model.get_params()) == before
+    assert clone(model).get_params()["features"] == [4, 4]
+    assert not hasattr(clone(model), "encoder_")
+
+
 def test_scores_are_correlations_with_jackknife_intervals():
     from scipy import stats
 

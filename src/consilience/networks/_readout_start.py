@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
@@ -18,22 +20,23 @@ def first_places(x: np.ndarray, y: np.ndarray, weight: np.ndarray, *, features: 
 
     Of images: where the 3 x 3 pixels around a place (mean over channels, the middle counting most) and the logarithm of
     its contrast (the square of what a blur of 2 pixels takes away, pooled over 1.5 pixels) explain most by ridge
-    regression: pixels find simple cells, contrast complex ones. Of ``features`` of a trained network: where the sum
-    over channels of squared correlations with the responses is highest.
+    regression: pixels find simple cells, contrast complex ones. Of ``features`` of a trained network: where all
+    channels of a place explain most.
 
     x : (n, c, h, w).   y, weight : (n, t).
     """
     x, y, weight = x[:_MOST], y[:_MOST], weight[:_MOST]
-    n, c, h, w = x.shape
+    h, w = x.shape[2:]
+    if h * w == 1:
+        return np.zeros((y.shape[1], 2), dtype=np.float32)
     known = weight > 0
     mean = np.where(known, weight * y, 0.0).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-300)
     up = np.where(known, weight * (y - mean), 0.0)
     length = np.sqrt((up**2).sum(axis=0))
     up /= np.where(length > 0, length, 1.0)
     if features:
-        score = np.zeros((up.shape[1], h * w))
-        for channel in range(c):
-            score += (up.T @ _scaled(x[:, channel].reshape(n, -1).astype(np.float64))) ** 2
+        at_places = (_scaled(x[:, :, i, j].astype(np.float64)) for i in range(h) for j in range(w))
+        score = _explained(at_places, up)
     else:
         score = _local(x.mean(axis=1, dtype=np.float64), up)
     rows, columns = np.divmod(score.argmax(axis=1), w)
@@ -55,14 +58,29 @@ def _local(x: np.ndarray, up: np.ndarray) -> np.ndarray:
     log = _scaled(np.log(contrast / scale + _FLOOR).reshape(n, -1)).reshape(n, h, w)
     x = x - x.mean(axis=0)
     around = np.pad(x / x.std(), ((0, 0), (1, 1), (1, 1)))
-    score = np.empty((up.shape[1], h, w))
-    for i in range(h):
-        for j in range(w):
-            seen = np.column_stack([around[:, i : i + 3, j : j + 3].reshape(n, 9) * _NEAR, log[:, i, j]])
-            gram = seen.T @ seen + _RIDGE * n * np.eye(10)
-            along = seen.T @ up
-            score[:, i, j] = (along * np.linalg.solve(gram, along)).sum(axis=0)
-    return score.reshape(len(score), -1)
+    windows = np.lib.stride_tricks.sliding_window_view(around, (3, 3), axis=(1, 2))
+    at_places = (
+        np.column_stack([windows[:, i, j].reshape(n, 9) * _NEAR, log[:, i, j]])
+        for i in range(h)
+        for j in range(w)
+    )
+    return _explained(at_places, up)
+
+
+def _explained(at_places: Iterable[np.ndarray], up: np.ndarray) -> np.ndarray:
+    """(t, places) share of ``up`` (n, t) that the predictors z (n, k) of each place explain by ridge regression:
+    up' z (z'z + n ridge)^-1 z' up, from z'z or zz', the smaller one.
+    """
+    score = []
+    for z in at_places:
+        n, k = z.shape
+        if k <= n:
+            along = z.T @ up
+            score.append((along * np.linalg.solve(z.T @ z + _RIDGE * n * np.eye(k), along)).sum(axis=0))
+        else:
+            gram = z @ z.T
+            score.append((up * (gram @ np.linalg.solve(gram + _RIDGE * n * np.eye(n), up))).sum(axis=0))
+    return np.stack(score, axis=1)
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 __all__ = ["Evidence", "Posterior", "maximise"]
 
+_LARGE = 2000  # weights
 _SMALLEST = 1e-9  # of prior variances over the largest: what is below has no say
 _STARTS = (0.7, 2.0, 5.0)  # lengths in steps
 _STEP = 0.05  # of log hyperparameters
@@ -162,7 +163,7 @@ def maximise(evidence: Evidence, cross: np.ndarray, square: float, *, max_iter: 
     bounds = evidence.bounds(power, row)
     low, high = np.array(bounds).T
     starts, calls = [], 0
-    for length in _STARTS:
+    for length in _STARTS[len(cross) > _LARGE :]:  # a short length needs every direction, which is dear then
         for share in _SHARES:
             lengths = [min(length, evidence.shape[i] / 2) for i in evidence.axes]
             scale = power * share / (row * max(1.0, math.prod(lengths)) ** 0.5)

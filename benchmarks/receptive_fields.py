@@ -27,7 +27,7 @@ import consilience as cs
 
 TARGET = Path(__file__).with_suffix(".md")
 SEEDS, SIDE, LAGS, RATE = 5, 10, 3, 0.25
-SPIKES = (250, 1000, 4000)
+SPIKES = (250, 1000, 4000, 16000)
 STIMULI = ("white noise", "photographs")
 COURSE = np.array([0.4, 1.0, -0.6])
 SIMPLE: dict[str, Callable[[], Any]] = {
@@ -150,7 +150,8 @@ def draw(found: dict[tuple[str, str, int], np.ndarray], path: Path) -> None:
             ax.set_xlabel("spikes")
         figure.axes[0].set_title("white noise")
         handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper", frameon=False)
+        title = "solid: simple cell\ndashed: complex cell"
+        figure.legend(handles, labels, loc="outside right upper", frameon=False, title=title)
         figure.savefig(path, dpi=120)
 
 

@@ -141,3 +141,32 @@ def test_receptive_field_within_the_crop_of_a_deep_unit():
     assert found.data["value"].shape == (1, 1, 7, 7)
     assert found.data["p"][0] < 0.05
     assert found.data["score"][0] > 0.5
+
+
+@pytest.mark.data
+def test_first_layer_of_a_trained_network_is_found_from_noise():
+    try:
+        net = cs.networks.load("efficientnet_lite0")
+    except cs.InputError as error:
+        if error.code == "not-cached":
+            pytest.skip(str(error))
+        raise
+    noise = np.random.default_rng(0).integers(0, 256, size=(100, 224, 224, 3)).astype(np.uint8)
+    units = [net.unit("_conv_stem", channel=k) for k in range(32)]
+    found = cs.receptive_field(units, cs.stimuli(noise, ids=range(100)), n_perm=50, rng=0)
+    assert found.data["value"].dims == ("unit", "lag", "y", "x", "channel")
+    assert found.data["value"].shape == (32, 1, 3, 3, 3)
+    weights = net.module.state_dict()["_conv_stem.weight"].numpy()
+    for value, truth in zip(found.data["value"].values[:, 0], weights):
+        assert np.corrcoef(value.transpose(2, 0, 1).ravel(), truth.ravel())[0, 1] > 0.999
+    sizes = [
+        cs.networks.input_field(
+            net.unit(layer, channel=3), cs.stimuli(noise[:2], ids=range(2)), n_draws=1
+        ).size
+        for layer in ("_conv_stem", "_blocks.0", "_blocks.3")
+    ]
+    assert [int(size[0, 0]) for size in sizes] == [
+        3,
+        7,
+        35,
+    ]  # kernels 3, 3, 3, 3, 5 with strides 2, 1, 2, 1, 2

@@ -33,8 +33,8 @@ def exemplars(
 
     The mean of the highest is too high by the noise that made it the highest. ``held_out`` is free of that: in each of
     ``n_splits`` random halves of the repeats of every stimulus the stimuli are ranked by one half, and the one at rank
-    r is scored by the other; the mean over splits, both ways. (Half of the trials rank worse than all, so it is a little
-    low for the stimuli named, which all trials chose.)
+    r is scored by the other; the mean over splits, both ways. (Half of the trials rank worse than all, so it is a
+    little low for the stimuli named, which all trials chose.)
 
     Parameters
     ----------

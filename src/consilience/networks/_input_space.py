@@ -4,9 +4,7 @@ stimuli.
 
 from __future__ import annotations
 
-import itertools
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,10 +13,11 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._arrays import to_numpy
-from consilience._core._errors import ConsilienceError, InputError, collect_cautions, warn
+from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, shorten
 from consilience._stimuli import stimuli as make_stimuli
 from consilience.networks._network import Network, block_of
+from consilience.networks._way_back import way_back
 
 __all__ = ["InputSpace", "inputs_of", "learn_space"]
 
@@ -183,7 +182,7 @@ def learn_space(
     space = InputSpace(sizes, axis, low, high, background, length, source, colours)
     return replace(
         space,
-        back=_way_back(net, like, space),
+        back=way_back(net, like, sizes, axis),
         pixels=net is not None and net.preprocess is not None,
     ), shown
 
@@ -308,67 +307,3 @@ def _colours(shown: np.ndarray, axis: int) -> np.ndarray | None:
         return None
     sd = np.sqrt(np.clip(values / values[-1], 1e-3, None))
     return (vectors * sd) @ vectors.T
-
-
-def _way_back(
-    net: Network | None, like: xr.DataArray | None, space: InputSpace
-) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Inverts preprocess where it is x = a * stimulus + b per channel (and a move of the channel axis), which is tried
-    out with random stimuli.
-    """
-    if net is None or net.preprocess is None:
-        return lambda values: values
-    sizes, axis = space.shape, space.channel_axis
-    moves: list[int | None] = [None]
-    if axis is not None and len(sizes) > 1:
-        moves = [len(sizes) - 1, None] if axis == 0 else [None]
-    ranges = [(0.0, 255.0), (0.0, 1.0), (-1.0, 1.0)]
-    if like is not None and like.dtype.kind in "biuf":
-        ranges.insert(0, (float(like.values.min()), float(like.values.max())))
-    rng = np.random.default_rng(0)
-    for move, (low, high) in itertools.product(moves, ranges):
-        if not low < high:
-            continue
-        blocks = []
-        for _ in range(2):
-            x = rng.uniform(low, high, size=(2, *sizes)).astype(np.float32)
-            blocks.append(x if move is None else np.moveaxis(x, 1 + (axis or 0), 1 + move))
-        try:
-            with warnings.catch_warnings(), collect_cautions():
-                warnings.simplefilter("ignore")
-                got = [
-                    to_numpy(net.preprocess(np.ascontiguousarray(block))).astype(np.float64)
-                    for block in blocks
-                ]
-        except (ConsilienceError, ValueError, TypeError, RuntimeError, IndexError, AttributeError):
-            continue
-        if any(g.shape != (2, *sizes) for g in got):
-            continue
-        gave = [b if move is None else np.moveaxis(b, 1 + move, 1 + (axis or 0)) for b in blocks]
-        line = _line(gave, got, axis)
-        if line is not None:
-            return _inverse(*line, move, axis or 0)
-    return None
-
-
-def _line(
-    gave: list[np.ndarray], got: list[np.ndarray], axis: int | None
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """a, b of got = a * gave + b per channel, fitted with one block and right for the other; None if there are none."""
-    over = tuple(i for i in range(gave[0].ndim) if axis is None or i != axis + 1)
-    x, y = gave[0].astype(np.float64), got[0]
-    mx, my = x.mean(axis=over, keepdims=True), y.mean(axis=over, keepdims=True)
-    variance = ((x - mx) ** 2).mean(axis=over, keepdims=True)
-    a = ((x - mx) * (y - my)).mean(axis=over, keepdims=True) / np.where(variance > 0, variance, 1)
-    b = my - a * mx
-    scale = np.abs(got[1]).max() + 1e-12
-    error = np.abs(a * gave[1].astype(np.float64) + b - got[1]).max()
-    return (a, b) if error <= 1e-4 * scale and (np.abs(a) > 1e-12).all() else None
-
-
-def _inverse(a: np.ndarray, b: np.ndarray, move: int | None, axis: int) -> Callable[[np.ndarray], np.ndarray]:
-    def back(values: np.ndarray) -> np.ndarray:
-        stimuli = ((values.astype(np.float64) - b) / a).astype(np.float32)
-        return stimuli if move is None else np.ascontiguousarray(np.moveaxis(stimuli, 1 + axis, 1 + move))
-
-    return back

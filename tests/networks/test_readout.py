@@ -506,6 +506,11 @@ def test_refusals(data, fitted):
         (lambda: quick(features=()).fit(images[:50], counts[:50]), "channels of each layer", "bad-parameter"),
         (lambda: quick().fit(["a", "b"], counts[:2]), "got texts", "bad-stimuli"),
         (lambda: quick().fit(images[:50], counts[:50], groups=[0] * 50), "at least 5 groups", "too-few"),
+        (
+            lambda: quick(learning_rate=1e30).fit(images[:50], counts[:50]),
+            "the training diverged",
+            "training-diverged",
+        ),
         (lambda: fitted.predict(images[:3, :5]), r"the shape of the fit, \(14, 14\)", "bad-stimuli"),
         (lambda: fitted.evaluate(stimuli, train), "900 of 900 stimuli were in the fit", "seen-in-training"),
         (lambda: fitted.evaluate(stimuli, test[:, :2]), "the 6 units of the fit", "units-differ"),
@@ -529,3 +534,14 @@ def test_few_epochs_and_silent_units_are_said(data):
     codes = {entry.message.code for entry in said}
     assert codes >= {"constant-units"}
     assert np.isfinite(model.predict(stimuli.values[:60])).all()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_a_gpu(data):
+    stimuli, train, test, _ = data
+    for readout in ("gaussian", "factorised"):
+        model = quick(device="cuda", readout=readout, max_epochs=20).fit(stimuli, train)
+        assert next(model.encoder_.parameters()).device.type == "cpu"
+        on_cpu = quick(readout=readout, max_epochs=20).fit(stimuli, train)
+        assert model.score(stimuli, test) == pytest.approx(on_cpu.score(stimuli, test), abs=0.1)

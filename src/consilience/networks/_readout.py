@@ -231,6 +231,7 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
                         smoothness=self.smoothness,
                         sparsity=self.sparsity,
                         after_epoch=lambda: advance(1),
+                        who=_WHO,
                     )
                 )
                 members.append(member.cpu())

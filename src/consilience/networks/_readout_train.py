@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from consilience._core._errors import InputError
 from consilience.networks._readout_modules import Core, Member
 
 __all__ = ["Course", "TrainingSet", "responses_loss", "train"]
@@ -67,6 +68,7 @@ def train(
     smoothness: float,
     sparsity: float,
     after_epoch: Callable[[], None],
+    who: str,
 ) -> Course:
     """Trains in place by Adam. After ``patience`` epochs without a lower held-out loss the best state comes back and
     the learning rate drops to 0.3 of it, ``n_drops`` times; then it ends.
@@ -96,7 +98,9 @@ def train(
         readout.noise = None
         losses.append(_held_loss(member, data, held, batch_size, poisson=poisson))
         after_epoch()
-        if losses[-1] < best - 1e-6 * max(abs(best), 1.0) or not np.isfinite(best):
+        if np.isfinite(losses[-1]) and (
+            losses[-1] < best - 1e-6 * max(abs(best), 1.0) or not np.isfinite(best)
+        ):
             best, state, kept, waited = losses[-1], _copied(member), epoch, 0
             continue
         waited += 1
@@ -107,6 +111,12 @@ def train(
                 ended = True
                 break
             steps = _steps(member, learning_rate * 0.3**drops, places=True)
+    if not np.isfinite(best):
+        raise InputError(
+            f"{who}: the training diverged: the held-out loss was never finite in {len(losses)} epochs; a lower "
+            f"learning_rate= than {learning_rate:g}, or responses of an ordinary size.",
+            code="training-diverged",
+        )
     member.load_state_dict(state)
     member.eval()
     return Course(tuple(losses), kept, ended)

@@ -173,6 +173,13 @@ def test_trials_of_images_by_id_with_repeats():
     ceiling = found.data["ceiling"].sel(unit="a")
     assert abs(ceiling - np.sqrt(1 / (1 + 1 / 3))) < 0.04
     assert 0.5 < found.data["score"].sel(unit="a") < ceiling
+    counted = cs.responses(
+        np.ones((900, 1)) + (trials[:, :1] > 0), kind="count", stimulus=np.array(ids)[order], repeat="count"
+    )
+    spikes = cs.receptive_field(counted, images.rename(dim_1="y", dim_2="x"), n_perm=0, rng=0).data[
+        "n_spikes"
+    ]
+    assert spikes.values.tolist() == [float(counted.sum())]
     shuffled = images.isel(stimulus=rng.permutation(300)).rename(dim_1="y", dim_2="x")
     again = cs.receptive_field(data, shuffled, n_perm=200, rng=0)
     np.testing.assert_allclose(again.data["value"], found.data["value"])
@@ -211,7 +218,7 @@ def test_units_of_a_network():
     assert wide.data["value"].shape == (1, 1, 10, 10)  # what it can see of 16 x 16
     assert wide.data["y"].values.tolist() == list(range(2, 12))
     assert wide.data["x"].values.tolist() == list(range(3, 13))
-    assert alike(wide.data["value"][0], planted[0]) > 0.95
+    assert alike(wide.data["value"][0], planted[0]) > 0.9
     whole = cs.receptive_field(
         net.unit("1", channel=0, y=2, x=3), rng.normal(size=(600, 16, 16)), crop=False, n_perm=0, rng=0
     )

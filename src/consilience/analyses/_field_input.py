@@ -28,6 +28,7 @@ class Shown:
 
     series : frames follow each other in time; else they are single stimuli in no order.
     stretch : (n,) number of the stretch without a gap.   step : s between frames, or None.
+    spikes : (units,) of all trials, of counts that were averaged.
     repeats : (responses of all trials, number of the stimulus of each), where stimuli were repeated.
     space : names of the dims of a frame, coords : their coordinates.
     """
@@ -43,6 +44,7 @@ class Shown:
     stretch: np.ndarray = field(default_factory=lambda: np.empty(0))
     step: float | None = None
     repeats: tuple[np.ndarray, np.ndarray] | None = None
+    spikes: np.ndarray | None = None
 
 
 def given(responses: Any, stimulus: Any, *, crop: bool = True) -> Shown:
@@ -242,6 +244,7 @@ def _of_trials(data: xr.DataArray, shown: Stimulus) -> Shown:
         coords=shown.coords,
         stretch=np.zeros(rows.size, dtype=np.int64),
         repeats=(data.values.astype(np.float64), codes) if repeated else None,
+        spikes=data.values.sum(axis=0, dtype=np.float64) if kind == "count" else None,
     )
 
 

@@ -224,7 +224,11 @@ def _tables(
         "ceiling": nothing,
         "ceiling_low": nothing,
         "ceiling_high": nothing,
-        "n_spikes": np.where(flat, 0.0, shown.responses.sum(axis=0)) if counts else nothing,
+        "n_spikes": shown.responses.sum(axis=0)
+        if counts
+        else nothing
+        if shown.spikes is None
+        else shown.spikes,
         "statistic": test.statistic,
         "null_mean": test.null_mean,
         "threshold": test.threshold,

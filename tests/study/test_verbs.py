@@ -33,6 +33,9 @@ def test_every_entry_fits_its_function(name):
         assert positional == ["data"]
         assert {"data", "sessions", "target_system"} == set(verb.sides)
         parameters = {**parameters, **dict.fromkeys(("numbers", "by", "session"))}
+    elif name == "characterize":  # a series that was followed stands for a label
+        assert positional == ["data"]
+        assert {"data", "variable"} == set(verb.sides)
     else:
         assert len(positional) == sum(not side.keyword for side in verb.sides.values())
     assert {key for key, side in verb.sides.items() if side.keyword} <= set(parameters)

@@ -106,7 +106,8 @@ def _units(ax: Axes, table: UnitTable, name: str) -> None:
     q = of["q"][order]
     size = 12 if order.size <= 60 else 5
     fill = np.where((q <= 0.05) | ~np.isfinite(q), PALETTE[0], "white")
-    ax.vlines(x, low, high, color=FAINT, linewidth=max(0.4, min(1.6, 60 / order.size)), zorder=2)
+    thin = 0.35 if order.size > _FEW_DOTS else 1.0  # of so many the lines become an area
+    ax.vlines(x, low, high, color=FAINT, alpha=thin, linewidth=max(0.4, min(1.6, 60 / order.size)), zorder=2)
     ax.scatter(x, raw, s=0.8 * size, marker="x", color=MUTED, linewidth=0.5, zorder=2, alpha=0.8)
     if order.size <= _FEW_DOTS:
         names = table.data["unit"].values

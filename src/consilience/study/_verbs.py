@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from consilience._core._errors import InputError, nearest
@@ -33,6 +34,7 @@ from consilience.study._yaml import Node
 
 if TYPE_CHECKING:
     from consilience.study._plan import Layout
+    from consilience.study._systems import System
 
 __all__ = ["VERBS", "call_of"]
 
@@ -58,6 +60,10 @@ _TUNING = (
     "roc_auc",
     "eta_squared",
     "mutual_information",
+    "direction_score",
+    "spatial_information",
+    "information_rate",
+    "copula_information",
 )
 _NOISE = ("shrinkage", "shrinkage_diagonal", "diagonal", "full")
 
@@ -214,6 +220,29 @@ def _of_units(sides: dict[str, dict[str, Any]], options: dict[str, Any]) -> tupl
     if "variable" in sides:
         keyword["variable"] = next(iter(sides["variable"].values()))
     return [next(iter(sides["data"].values())), keyword.pop("unit", None)], keyword
+
+
+def _label_or_variable(body: Node, values: dict[str, Any], systems: Mapping[str, System]) -> dict[str, Any]:
+    """Refuses a label together with a series that was followed."""
+    del systems
+    if "by" in values and "variable" in values:
+        raise body.value["by"].error(
+            "is a label of trials, and variable: names a series that was followed; leave one out.",
+            code="bad-system",
+        )
+    if "bins" in values and "variable" not in values:
+        raise body.value["bins"].error("goes with variable:, a series that was followed.", code="bad-system")
+    return {}
+
+
+def _of_systems(
+    sides: dict[str, dict[str, Any]], options: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """One system, or a mapping of several; and the series that it is tuned to."""
+    data, keyword = sides["data"], dict(options)
+    if "variable" in sides:
+        keyword["by"] = next(iter(sides["variable"].values()))
+    return [next(iter(data.values())) if len(data) == 1 else data], keyword
 
 
 _INFERENCE = {"n_boot": Key(read_draws), "n_perm": Key(read_draws), "level": Key(between(0, 1))}
@@ -400,11 +429,15 @@ VERBS: dict[str, Verb] = {
     ),
     "characterize": Verb(
         function="consilience.analyses:characterize",
-        sides={"data": Side(single=True, responses=True)},
+        sides={
+            "data": Side(single=True, responses=True),
+            "variable": Side(alone=True, responses=True, required=False),
+        },
         options={
             "by": _MATCHED["by"],
             "measures": Key(many(one_of(*_TUNING))),
             "period": Key(between(0, float("inf"))),
+            "bins": Key(whole(2, 10_000)),
             "groups": Key(read_name),
             "rows": Key(one_of("trials", "stimuli")),
             "matched_noise": Key(_read_noise),
@@ -414,6 +447,8 @@ VERBS: dict[str, Verb] = {
             "level": _INFERENCE["level"],
         },
         labels=("by", "groups"),
+        read=_label_or_variable,
+        arguments=_of_systems,
         lay_out=lay_out_one,
     ),
     "receptive_field": Verb(

@@ -62,16 +62,13 @@ __all__ = [
     "WienerFilter",
 ]
 
-# public name -> the module that defines it: what needs torch lives in `networks`, above this package
+# public name -> the module that defines it: what is made of torch lives in `networks`, above this package
 _ELSEWHERE = {"Readout": "consilience.networks._readout"}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _ELSEWHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from consilience._core._params import require
-
-    require("torch", extra="torch", purpose=f"cs.models.{name}")
     value = getattr(importlib.import_module(_ELSEWHERE[name]), name)
     globals()[name] = value
     return value

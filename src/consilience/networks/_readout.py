@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 import xarray as xr
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from consilience._core._errors import InputError, UnknownNameError, nearest, warn
-from consilience._core._params import shorten
+from consilience._core._params import require, shorten
 from consilience._core._seeds import resolve_seed
-from consilience.networks._forward import run_block
-from consilience.networks._network import Network, block_of
-from consilience.networks._progress import progress_bar
-from consilience.networks._readout_build import (
-    FEWEST,
-    check_options,
-    check_units,
-    device_of,
-    features_of,
-    loss_of,
-    scales_of,
-    split_rows,
-    untrained_member,
-)
+from consilience.networks._network import Network
 from consilience.networks._readout_data import as_stimuli, content, shown
-from consilience.networks._readout_modules import (
-    Encoder,
-    Standardise,
-)
-from consilience.networks._readout_start import first_places
-from consilience.networks._readout_train import Course, TrainingSet, train
 from consilience.networks._unit import Unit
+
+if TYPE_CHECKING:
+    from consilience.networks._readout_modules import Encoder
+    from consilience.networks._readout_train import Course
 
 __all__ = ["Readout"]
 
 _WHO = "cs.models.Readout"
-_BATCH = 256  # stimuli predicted at once
 
 
 class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
@@ -166,6 +149,10 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
         groups : (n,) label of each stimulus; a group is on one side of the split. Of a series by default stretches, a
             twentieth each.
         """
+        require("torch", extra="torch", purpose=_WHO)
+        from consilience.networks._readout_build import FEWEST, check_options, check_units, loss_of
+        from consilience.networks._readout_fit import fit_network
+
         check_options(self)
         data = shown(stimuli, responses, groups, who=_WHO)
         seed = resolve_seed(self.rng, who=_WHO)
@@ -177,67 +164,11 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 code="too-few",
             )
         check_units(data, loss)
-        front, preprocess, maps, size = features_of(self, data)
-        flat = np.sqrt(maps.astype(np.float64).var(axis=(0, 2, 3)))
-        if not (flat > 0).any():
-            raise InputError(
-                f"{_WHO}: all stimuli are alike; there is nothing to predict from.", code="constant-units"
-            )
-        mean = maps.mean(axis=(0, 2, 3), dtype=np.float64)
-        standard = Standardise(mean, np.where(flat > 1e-6 * flat.max(), flat, flat.max()))
-        device = device_of(self)
-        with torch.no_grad():
-            x = standard(torch.from_numpy(maps))
-        scale, offset = scales_of(data, loss)
-        tensors = TrainingSet(
-            x.to(device),
-            torch.from_numpy(data.y.astype(np.float32)).to(device),
-            torch.from_numpy(data.weight.astype(np.float32)).to(device),
-        )
-        members, courses = [], []
-        with progress_bar("training", self.n_models * self.max_epochs, self.progress) as advance:
-            for number in range(self.n_models):
-                own = seed.child(f"member{number}")
-                rows, held = split_rows(self, data, own.stream("split"))
-                number_of = int(own.stream("weights").integers(2**63 - 1))
-                member = untrained_member(
-                    self,
-                    x.shape[1],
-                    (x.shape[2], x.shape[3]),
-                    data.units.size,
-                    scale,
-                    offset,
-                    loss,
-                    number_of,
-                )
-                places = first_places(
-                    x[rows].numpy(), data.y[rows], data.weight[rows], features=self.core is not None
-                )
-                member.readout.start(torch.from_numpy(places))
-                member.to(device)
-                courses.append(
-                    train(
-                        member,
-                        tensors,
-                        rows,
-                        held,
-                        poisson=loss == "poisson",
-                        rng=own.stream("training"),
-                        batch_size=self.batch_size,
-                        learning_rate=self.learning_rate,
-                        max_epochs=self.max_epochs,
-                        patience=self.patience,
-                        n_drops=self.n_drops,
-                        smoothness=self.smoothness,
-                        sparsity=self.sparsity,
-                        after_epoch=lambda: advance(1),
-                        who=_WHO,
-                    )
-                )
-                members.append(member.cpu())
-        self._adopt(Encoder(front, standard, members), preprocess, data.stimuli, size, data.units, loss)
+        made = fit_network(self, data, loss, seed)
+        self._adopt(made.encoder, made.preprocess, data.stimuli, made.size, data.units, loss)
+        courses = made.courses
         self.courses_: list[Course] = courses
-        self._maps = tuple(x.shape[1:])
+        self._maps = made.maps
         self._flat = not isinstance(responses, xr.DataArray) and np.ndim(responses) == 1
         self.seed_ = str(seed)
         self.n_stimuli_ = len(data.stimuli)
@@ -268,14 +199,9 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
                 f"{data.shape[1:]}.",
                 code="bad-stimuli",
             )
-        each = Network(_Each(self.encoder_), self._preprocess, name=self.network.name)
-        kind = str(data.attrs.get("kind", "array"))
-        out = []
-        with torch.no_grad():
-            for start in range(0, len(data), _BATCH):
-                block = block_of(data, slice(start, start + _BATCH))
-                out.append(run_block(each, block, kind, torch.device("cpu"), who=who).double().numpy())
-        return np.concatenate(out, axis=1)
+        from consilience.networks._readout_fit import predict_each
+
+        return predict_each(self.encoder_, self._preprocess, data, self.network.name, who=who)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Mean over units of the correlation of the prediction with the mean response, over stimuli.
@@ -386,14 +312,3 @@ class Readout(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.member_positions_ = np.stack(places)
         if self.readout == "factorised":
             self.masks_ = np.mean([readout.masks().double().numpy() for readout in readouts], axis=0)
-
-
-class _Each(torch.nn.Module):
-    """The encoder as a module that returns each member's prediction."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, *args: Any, **kwargs: Any) -> torch.Tensor:
-        return self.encoder.each(*args, **kwargs)

@@ -382,3 +382,36 @@ def test_a_picture_is_drawn(net):
     sound, _ = linear(1, 50)
     flat = cs.synthesize(sound.unit("output", 0), shape=(1, 50), norm=1, n_null=0, steps=8)
     assert len(flat.plot().figure.axes[2].lines) == 1
+
+
+def test_no_contrast_is_spent_where_nothing_is_seen():
+    """A unit's receptive field is 11 x 11 of 40 x 40: the closed form of two convolutions is its stimulus there."""
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(1, 4, 7, padding=3, bias=False), nn.Conv2d(4, 3, 5, padding=2, bias=False)
+    )
+    net = cs.Network(module, name="field")
+    unit = net.unit("1", channel=1, y=12, x=20)
+    x = torch.zeros(1, 1, 40, 40, requires_grad=True)
+    unit.activation(x).sum().backward()
+    field = x.grad.numpy()[0, 0]
+    made = cs.synthesize(unit, shape=(1, 40, 40), norm=2.0, transforms=None, n_null=19, rng=0)
+    best = made.best.values[0, 0]
+    assert not best[:7].any()
+    assert not best[18:].any()
+    assert not best[:, :15].any()
+    assert not best[:, 26:].any()
+    np.testing.assert_allclose(best, 2 * field / np.linalg.norm(field), atol=0.01)
+    # by default the contrast of the examples on the smaller place
+    shown = np.random.default_rng(0).normal(size=(30, 1, 40, 40)).astype(np.float32)
+    like = cs.stimuli(shown, ids=[f"s{i}" for i in range(30)])
+    made = cs.synthesize(unit, like=like, natural=like, bounds=(-9, 9), transforms=None, n_null=19, rng=0)
+    np.testing.assert_allclose(made.data["norm"], 11, rtol=0.03)
+    matched = np.zeros_like(shown)
+    matched[:, :, 7:18, 15:26] = shown[:, :, 7:18, 15:26]
+    matched *= (float(made.data["norm"][0, 0]) / np.linalg.norm(matched.reshape(30, -1), axis=1))[
+        :, None, None, None
+    ]
+    assert made.data["natural_same_norm"].values[0] == pytest.approx(
+        unit.respond(like.copy(data=matched)).max(), rel=0.05
+    )

@@ -46,7 +46,7 @@ class Synthesis(Result):
         - value: of the best stimulus, measured again as it is in ``stimuli``; best_seed: which of the seeds it is.
           ci_low, ci_high: interval over repeats (noisy neurons; NaN where a value has no noise).
         - natural_best, natural_stimulus: highest value of the natural stimuli as they are, and which;
-          natural_same_norm: highest after all were brought to the norm of the synthetic one;
+          natural_same_norm: highest after all were cut to the places the target sees, at the norm of the synthetic one;
           percentile: share (in percent) of those below ``value``.
         - null_mean, null_sd, p: of stimuli with the same amplitude spectrum and norm and random phases; p =
           (1 + number at or above value) / (1 + number).

@@ -50,13 +50,24 @@ Respond = Callable[[np.ndarray], np.ndarray]  # inputs (n, *shape) -> activation
 
 
 def natural_values(
-    net: Network, stimuli: xr.DataArray, space: InputSpace, respond: Respond, *, who: str
+    net: Network,
+    stimuli: xr.DataArray,
+    spaces: Sequence[InputSpace],
+    respond: Respond,
+    values: Values,
+    *,
+    who: str,
 ) -> np.ndarray:
-    """Activations (n, k) of natural stimuli brought to the norm of the space."""
+    """Values (n, t) of natural stimuli brought to the norm of each target's space (and cut to its box)."""
+    of_target = [(space.box, space.norm) for space in spaces]
     parts = []
     for start in range(0, stimuli.shape[0], _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        parts.append(respond(space.fit(inputs_of(net, stimuli, who=who, rows=rows))))
+        inputs = inputs_of(net, stimuli, who=who, rows=slice(start, start + _BLOCK))
+        out = np.empty((len(inputs), len(spaces)))
+        for kind in dict.fromkeys(map(str, of_target)):  # targets that see the same share their pass
+            mine = [t for t, one in enumerate(of_target) if str(one) == kind]
+            out[:, mine] = values(respond(spaces[mine[0]].fit(inputs)))[:, mine]
+        parts.append(out)
     return np.concatenate(parts)
 
 
@@ -67,7 +78,7 @@ def starts_from(net: Network, stimuli: xr.DataArray, best: np.ndarray, *, who: s
 
 
 def null_values(
-    space: InputSpace,
+    spaces: Sequence[InputSpace],
     inputs: np.ndarray,
     respond: Respond,
     values: Values,
@@ -86,11 +97,11 @@ def null_values(
     for t, rng in enumerate(streams):
         if not n_null or not np.isfinite(inputs[t]).all():
             continue
-        made = space.scrambled(inputs[t], rng, n_null, ordered=ordered)
+        made = spaces[t].scrambled(inputs[t], rng, n_null, ordered=ordered)
         found[t] = values(respond(made))[:, t]
         if other is not None and also is not None:
             other[t] = also(made)[:, t]
-        alike[t] = agreement(space, made[: min(6, n_null)], ordered=ordered)[1]
+        alike[t] = agreement(spaces[t], made[: min(6, n_null)], ordered=ordered)[1]
     return found, other, alike
 
 

@@ -70,6 +70,9 @@ def synthesize(
     and mixed by the channels' colours, so that all scales move alike. All images of all units and seeds are one batch;
     the forward pass ends at the deepest layer that is read. For a linear unit r = w . x the result is u = w exactly.
 
+    Places that a target cannot see (outside the box that its gradient reaches) stay background, and a norm that was not
+    given is the smaller by the root of the box's share, so that contrast is that of the examples.
+
     Stimuli are searched where the module takes its input, after preprocess, and given back as stimuli (pixels) where
     preprocess can be inverted. Every value is measured again on the stimuli that are given back. A start without
     gradient (a rectifier that is off) is drawn anew, then led through the rectifiers, then taken from the best natural

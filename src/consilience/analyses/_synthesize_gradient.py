@@ -111,6 +111,7 @@ class Gradient:
         )
         climbed = climb(search, self.seed, who=WHO)
         alive = self._alive(climbed, targets)
+        self.spaces = [space.within(climbed.boxes[i * s]) for i in range(t)]
         kept = np.flatnonzero(alive)
         ids = [f"{self.names[targets[i]]} seed {restarts[i]}" for i in kept]
         stimuli = space.stimuli(climbed.inputs[kept], ids).assign_coords(
@@ -234,7 +235,7 @@ class Gradient:
             also = of_inputs
         streams = [self.seed.child("null").stream(name) for name in self.names]
         null, other, alike = null_values(
-            space, inputs[row], self.respond, values, n_null, streams, ordered=self.ordered, also=also
+            self.spaces, inputs[row], self.respond, values, n_null, streams, ordered=self.ordered, also=also
         )
         null_mean = null.mean(axis=1) if n_null else blank
         agree = [agreement(space, one[np.isfinite(one).reshape(len(one), -1).all(axis=1)], ordered=self.ordered)
@@ -267,7 +268,7 @@ class Gradient:
         }
         out: dict[str, Any] = {}
         if natural is not None and self.natural is not None:
-            matched = values(natural_values(self.net, self.natural, space, self.respond, who=WHO))
+            matched = natural_values(self.net, self.natural, self.spaces, self.respond, values, who=WHO)
             data["natural_best"] = natural.max(axis=0)
             data["natural_same_norm"] = matched.max(axis=0)
             data["percentile"] = np.where(

@@ -22,6 +22,7 @@ from consilience.networks._unit import Unit
 __all__ = ["Ascent", "Plan", "ascend"]
 
 _DRAWS = 5  # further starts of an image whose gradient is 0
+_LOOKS = 2  # noise stimuli on which it is looked what a unit sees
 _WARM = 32  # steps with gradients through rectifiers that are off
 # bytes of the largest array of a pass on a CPU, for at least 4 images: what is larger leaves its cache (measured: 1.7
 # times slower at 64 images of 64 x 64 than at 16)
@@ -54,7 +55,8 @@ class Plan:
 @dataclass(frozen=True)
 class Ascent:
     """inputs : (n, *shape) float32.   alive : (n,) whether a gradient was found.   start : (n,) where it was found.
-    course : (n, points) of the objective at ``steps``.
+    course : (n, points) of the objective at the steps ``at``.   boxes : along each axis of an input, for each image,
+    what its units see; outside it is background.
     """
 
     inputs: np.ndarray
@@ -62,6 +64,7 @@ class Ascent:
     start: list[str]
     course: np.ndarray
     at: np.ndarray
+    boxes: list[tuple[slice, ...]]
 
 
 class _Climb:
@@ -69,16 +72,20 @@ class _Climb:
 
     def __init__(self, plan: Plan, read: Callable[[Any], Any], each: int) -> None:
         self.plan, self.read, self.each = plan, read, each
+        self.window: Any = None  # (n, *shape), of all images of the plan
+        self.norm: Any = None
 
-    def __call__(
-        self, z: Any, rows: Any, rng: np.random.Generator | None, sets: list[list[int]]
-    ) -> tuple[Any, Any]:
-        """(n,) objective and the gradient of z, 0 where it is not finite."""
+    def inputs(self, z: Any, rows: Any) -> Any:
+        """Stimuli of images ``rows``, within what their units see."""
+        if self.window is None:
+            return self.plan.parameters.inputs(z)
+        return self.plan.parameters.inputs(z, self.window[rows], self.norm[rows])
+
+    def slopes(self, x: Any, rows: Any, rng: np.random.Generator | None) -> tuple[Any, Any]:
+        """(n,) objective of inputs x and its gradient."""
         import torch
 
-        plan, space = self.plan, self.plan.parameters.space
-        z = z.detach().requires_grad_()
-        x = plan.parameters.inputs(z)
+        plan = self.plan
         slope = torch.empty_like(x)
         value = x.new_empty(len(x))
         state: Any = None if rng is None else rng.bit_generator.state
@@ -98,6 +105,18 @@ class _Climb:
             else:  # a layer that does not depend on the input
                 slope[part] = 0
             value[part] = score.detach()
+        return value, slope
+
+    def __call__(
+        self, z: Any, rows: Any, rng: np.random.Generator | None, sets: list[list[int]]
+    ) -> tuple[Any, Any]:
+        """(n,) objective and the gradient of z, 0 where it is not finite."""
+        import torch
+
+        plan, space = self.plan, self.plan.parameters.space
+        z = z.detach().requires_grad_()
+        x = self.inputs(z, rows)
+        value, slope = self.slopes(x, rows, rng)
         dull = ~(slope.flatten(1).abs().sum(dim=1) > 0)
         if plan.smooth or (plan.diversity and sets):
             leaf = x.detach().requires_grad_()
@@ -130,6 +149,7 @@ def ascend(plan: Plan) -> Ascent:
     before = _versions(plan.units[0])
     with reading(plan.units, example, device=plan.device, who=plan.who) as read:
         climb = _Climb(plan, read, _batch(plan, n))
+        boxes = _look_through(plan, climb)
         z, alive, start = _start(plan, climb)
         live = torch.tensor(np.flatnonzero(alive), device=like.device)
         course = np.full((n, 0), math.nan)
@@ -142,14 +162,64 @@ def ascend(plan: Plan) -> Ascent:
             course = np.full((n, len(at)), math.nan)
             course[alive] = found
         with torch.no_grad():
-            inputs = parameters.inputs(z).detach().cpu().numpy().astype(np.float32)
+            inputs = climb.inputs(z, torch.arange(n, device=like.device)).cpu().numpy().astype(np.float32)
     if _versions(plan.units[0]) != before:
         raise InputError(
             f"{plan.who}: the forward pass of {plan.units[0].network.name} changed its parameters or buffers in eval "
             "mode, so activations depend on what was shown before; make it keep its state.",
             code="module-changed",
         )
-    return Ascent(inputs, alive, start, course, at)
+    return Ascent(inputs, alive, start, course, at, boxes)
+
+
+def _look_through(plan: Plan, climb: _Climb) -> list[tuple[slice, ...]]:
+    """Sets the window of each image to the box that its objective depends on (with gradients through rectifiers that
+    are off), so that no contrast is spent where nothing sees it.
+    """
+    import torch
+
+    from consilience.networks._through_relu import ThroughReLU
+
+    parameters, space, n = plan.parameters, plan.parameters.space, len(plan.image_seed)
+    whole = tuple(slice(0, size) for size in space.shape)
+    if space.channel_axis is None or not space.places:
+        return [whole] * n
+    like = parameters.background
+    rows = torch.arange(n, device=like.device)
+    seen = torch.zeros((n, *space.shape), dtype=torch.bool, device=like.device)
+    for draw in range(_LOOKS):
+        z = torch.as_tensor(
+            parameters.draw(plan.seed.stream(f"look:{draw}")), dtype=like.dtype, device=like.device
+        )
+        x = parameters.inputs(z).detach().expand(n, *space.shape)
+        with ThroughReLU():
+            _, slope = climb.slopes(x, rows, None)
+        size = slope.abs()
+        most = size.flatten(1).amax(dim=1).reshape(-1, *(1,) * len(space.shape))
+        seen |= torch.isfinite(size) & (size > 1e-6 * most)
+    boxes = [_box(one, space.channel_axis, plan.transforms.jitter, whole) for one in seen.cpu().numpy()]
+    if all(box == whole for box in boxes):
+        return boxes
+    climb.window = torch.zeros((n, *space.shape), dtype=like.dtype, device=like.device)
+    for i, box in enumerate(boxes):
+        climb.window[(i, *box)] = 1
+    if space.norm_from != "given":  # the same contrast on a smaller place
+        share = climb.window.flatten(1).mean(dim=1).sqrt()
+    else:
+        share = torch.ones(n, dtype=like.dtype, device=like.device)
+    climb.norm = space.norm * share
+    return boxes
+
+
+def _box(seen: np.ndarray, channel_axis: int, margin: int, whole: tuple[slice, ...]) -> tuple[slice, ...]:
+    out = list(whole)
+    for axis, size in enumerate(seen.shape):
+        if axis == channel_axis:
+            continue
+        along = np.flatnonzero(seen.any(axis=tuple(i for i in range(seen.ndim) if i != axis)))
+        if along.size:
+            out[axis] = slice(max(0, int(along[0]) - margin), min(size, int(along[-1]) + 1 + margin))
+    return tuple(out)
 
 
 def _points(steps: int) -> np.ndarray:

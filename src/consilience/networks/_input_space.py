@@ -50,6 +50,7 @@ class InputSpace:
     colours: np.ndarray | None = None
     back: Callable[[np.ndarray], np.ndarray] | None = None
     pixels: bool = False  # stimuli are not what the module gets
+    box: tuple[slice, ...] | None = None  # outside of which stimuli are background
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -60,10 +61,26 @@ class InputSpace:
     def bounded(self) -> bool:
         return bool(np.isfinite(self.low).any() or np.isfinite(self.high).any())
 
+    def within(self, box: tuple[slice, ...]) -> InputSpace:
+        """The space whose stimuli are background outside a box; of the same contrast there, where the norm was not
+        given.
+        """
+        share = math.prod(b.stop - b.start for b in box) / math.prod(self.shape)
+        if share == 1:
+            return self
+        return replace(
+            self, box=box, norm=self.norm if self.norm_from == "given" else self.norm * math.sqrt(share)
+        )
+
     def fit(self, inputs: np.ndarray) -> np.ndarray:
-        """Inputs moved to the norm of this space about the background, then clipped to its bounds."""
+        """Inputs moved to the norm of this space about the background (within its box), then clipped to its bounds."""
         inputs = np.asarray(inputs, dtype=np.float64)
         away = inputs - self.background
+        if self.box is not None:
+            there = (slice(None), *self.box)
+            cut = away[there].copy()
+            away[...] = 0
+            away[there] = cut
         length = np.linalg.norm(away.reshape(len(away), -1), axis=1)
         away *= (self.norm / np.where(length > 0, length, 1.0)).reshape(-1, *(1,) * len(self.shape))
         return np.clip(self.background + away, self.low, self.high).astype(np.float32)
@@ -94,12 +111,15 @@ class InputSpace:
             flat = np.stack([rng.permutation(away.reshape(-1)) for _ in range(n)])
             return self.fit(self.background + flat.reshape(n, *self.shape))
         axes = tuple(i + 1 for i in self.places)
-        sizes = [1 if i == self.channel_axis else size for i, size in enumerate(self.shape)]
+        part = away if self.box is None else away[self.box]
+        sizes = [1 if i == self.channel_axis else size for i, size in enumerate(part.shape)]
         phase = np.fft.fftn(
             rng.normal(size=(n, *sizes)), axes=axes
         )  # of real noise, so that images stay real
-        turned = np.fft.fftn(away[None], axes=axes) * phase / np.maximum(np.abs(phase), 1e-300)
-        return self.fit(self.background + np.fft.ifftn(turned, axes=axes).real)
+        turned = np.fft.fftn(part[None], axes=axes) * phase / np.maximum(np.abs(phase), 1e-300)
+        made = np.zeros((n, *self.shape))
+        made[(slice(None), *(self.box or (...,)))] = np.fft.ifftn(turned, axes=axes).real
+        return self.fit(self.background + made)
 
     def stimuli(self, inputs: np.ndarray, ids: list[str]) -> xr.DataArray:
         """Inputs as stimuli that `cs.record` turns into these inputs again; as they are where that cannot be."""

@@ -64,13 +64,20 @@ class Parameters:
         axis = self.space.channel_axis
         return u if axis in (None, 0) else u.movedim(1, axis + 1)
 
-    def inputs(self, z: Any) -> Any:
-        """Stimuli (n, *shape) of the norm and within the bounds, gradients flowing to z."""
+    def inputs(self, z: Any, window: Any = None, norm: Any = None) -> Any:
+        """Stimuli (n, *shape) of the norm and within the bounds, gradients flowing to z.
+
+        window : (n, *shape) or broadcastable, 1 where the stimulus may differ from the background, else 0.
+        norm : (n,) instead of that of the space.
+        """
         from consilience.networks._clip import clipped
 
         u = self.raw(z)
+        if window is not None:
+            u = u * window
         length = u.flatten(1).norm(dim=1).clamp_min(1e-12)
-        u = u * (self.space.norm / length).reshape(-1, *(1,) * len(self.space.shape))
+        size = self.space.norm if norm is None else norm
+        u = u * (size / length).reshape(-1, *(1,) * len(self.space.shape))
         return clipped(self.background + u, self.low, self.high)
 
     def of_inputs(self, inputs: Any) -> Any:

@@ -310,3 +310,18 @@ def test_a_series_and_what_was_followed():
     assert sentences(made)[0] == "Tuning of 2 units of ADn to variable, over 3,000 bins of time."
     with pytest.raises(cs.InputError, match="bins= goes with a series"):
         cs.characterize(category_data(), bins=3)
+
+
+def test_groups_keep_relabellings_inside():
+    rng = np.random.default_rng(0)
+    run = np.repeat([1, 2], 40)
+    category = np.where(rng.random(80) < np.where(run == 1, 0.85, 0.15), "a", "b")
+    x = rng.normal(size=(80, 60)) + 2.0 * run[:, None]
+    data = cs.responses(x, stimulus=np.arange(80), kind="bold", system="V1").assign_coords(
+        category=("trial", category), run=("trial", run)
+    )
+    made = cs.characterize(data, measures=["eta_squared", "mutual_information"], groups="run", **QUICK)
+    assert (made.data["p"].sel(measure="eta_squared") <= 0.05).mean() < 0.12
+    assert np.isnan(made.data["p"].sel(measure="mutual_information")).all()  # it knows no groups
+    free = cs.characterize(data, measures="eta_squared", **QUICK)
+    assert (free.data["p"] <= 0.05).mean() > 0.9

@@ -74,8 +74,8 @@ def characterize(
     measures : names; None = all that data and label allow.   bins : of the variable of a series.
     period : of an angle, the whole turn: 360, or 2 pi for radians. Numeric labels named orientation, direction or
         heading are taken as angles (in degrees where they go beyond 2 pi).
-    groups : label on trial, such as "run": labels are dealt anew within it.   rows : "trials" or "stimuli", where the
-        choice above is not meant.
+    groups : label on trial, such as "run": labels are dealt anew within it (mutual_information has no p then).
+    rows : "trials" or "stimuli", where the choice above is not meant.
     matched_noise : neurons to which units of a network are made alike first: counts with repeats, or {"mean": ...,
         "fano": ..., "n_trials": ...} as of `cs.units.matched_noise`. What comes out is of drawn counts.
     n_splits : halves.   n_perm : relabellings; 0 = no p.   n_floor : draws of untuned units; 0 = no floor.

@@ -50,8 +50,9 @@ def measures_of(
         own["n_splits"] = min(said["n_splits"], 20) if name == "roc_auc" else said["n_splits"]
         return lambda: getattr(units, name)(x, labels, groups=groups, rng=seed.child(name), **own)
 
+    free = {**said, "n_perm": 0 if groups is not None else said["n_perm"]}  # its relabellings know no groups
     table = {name: of(name) for name in OF_CLASSES if name != "mutual_information"}
-    table["mutual_information"] = lambda: _information(x, labels, said, seed.child("mutual_information"))
+    table["mutual_information"] = lambda: _information(x, labels, free, seed.child("mutual_information"))
     if period is not None:
         table = {**{name: of(name, period=period) for name in CIRCULAR}, **table}
         for harmonic, names in (

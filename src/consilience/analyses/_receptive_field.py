@@ -192,9 +192,10 @@ def _tables(
     if n_perm and slow.any():
         warn(
             "few-independent",
-            f"{WHO}: stimulus and responses change so slowly together that {int(slow.sum())} of {slow.size} units have "
-            f"fewer than {_FEW:g} independent frames ({test.n_effective[~flat].min():.0f} at least).",
-            "p is then too small (at most about twice); a longer recording, or a faster stimulus.",
+            f"{WHO}: for the lags, and for how slowly stimulus and responses change together, the recording is short: "
+            f"{int(slow.sum())} of {slow.size} units have fewer than {_FEW:g} independent shifts "
+            f"({test.n_effective[~flat].min():.0f} at least).",
+            "p is then too small (at most about twice); a longer recording, fewer lags, or a faster stimulus.",
         )
     parts = per_unit.separability(value)
     each = np.stack([per_unit.separability(one).index for one in folds])

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from consilience._cli._network_commands import synthesize
 from consilience._cli._options import MEASURES
 from consilience._cli._unit_commands import (
     characterize,
@@ -250,4 +251,5 @@ COMMANDS = (
     characterize,
     receptive_field,
     unit_report,
+    synthesize,
 )

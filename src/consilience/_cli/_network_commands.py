@@ -1,0 +1,36 @@
+"""The commands of verbs about networks: stimuli made for their units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from consilience._cli._options import call
+from consilience._cli._verb_options import DRAWN_BY, WRITTEN
+
+__all__ = ["synthesize"]
+
+
+@click.command()
+@click.argument("network")
+@click.argument("layer")
+@click.argument("units", type=click.IntRange(min=0), nargs=-1, required=True)
+@click.option(
+    "--channel", "of", flag_value="channel", help="UNITS are channels, at the middle of their maps."
+)
+@click.option("--mean", "of", flag_value="mean", help="UNITS are channels, the mean over their maps.")
+@click.option(
+    "--natural", help="A data set (objects92) or a folder of images, to compare with and to start from."
+)
+@click.option("--steps", type=click.IntRange(min=2), help="Of gradient ascent.  [default: 128]")
+@click.option("--n-seeds", type=click.IntRange(min=1), help="Stimuli of each unit.  [default: 2]")
+@click.option("--norm", type=click.FloatRange(min=0, min_open=True), help="Of the contrast.")
+@click.option(
+    "--picture", type=click.Path(), help="Draw the stimuli to this file, beside the best natural ones."
+)
+@DRAWN_BY
+@WRITTEN
+def synthesize(**options: Any) -> int:
+    """Stimuli that drive UNITS of LAYER of NETWORK most (efficientnet_lite0), and what they are worth."""
+    return call("_synthesize", **options)

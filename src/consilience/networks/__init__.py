@@ -8,6 +8,7 @@ from consilience.networks._input_field import InputField, input_field
 from consilience.networks._linear_probe import LinearProbe, linear_probe
 from consilience.networks._load import list_networks as list
 from consilience.networks._load import load
+from consilience.networks._nearest_tokens import nearest_tokens
 from consilience.networks._network import Network
 from consilience.networks._record import record
 from consilience.networks._stimulus_search import StimulusSearch
@@ -26,6 +27,7 @@ __all__ = [
     "linear_probe",
     "list",
     "load",
+    "nearest_tokens",
     "record",
     "record_units",
     "respond",

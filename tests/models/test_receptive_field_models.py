@@ -297,6 +297,16 @@ def test_units_of_the_stimulus(some):
             assert np.allclose(scaled.predict(x * c), plain.predict(x), equal_nan=True, rtol=1e-4)
 
 
+def test_average_is_in_units_of_the_stimulus(some):
+    x, y, _ = some
+    plain = SpikeTriggeredAverage(2).fit(x, y)
+    for c in (2.0**400, 2.0**-400):
+        scaled = SpikeTriggeredAverage(2).fit(x * c, y)
+        assert np.allclose(scaled.coef_ / c, plain.coef_)
+        assert np.allclose(scaled.se_ / c, plain.se_)
+        assert np.allclose(scaled.predict(x * c), plain.predict(x), equal_nan=True)
+
+
 @pytest.mark.parametrize("make", [np.float32, np.float16, ">f8", np.int16, np.uint8])
 def test_types_of_stimuli(some, make):
     x, y, _ = some
@@ -564,6 +574,23 @@ def test_shifts_hold_their_level_and_shuffles_do_not():
     assert shuffled >= 25
 
 
+def test_nested_test_takes_found_axes_out_of_the_null():
+    """The null varies by 5 along the first axis and by 0.1 along others: 3 is beyond only without the first."""
+    rng = np.random.default_rng(0)
+    null = np.zeros((60, 5, 5))
+    null[:, 0, 0] = 5 * np.abs(rng.normal(size=60))
+    null[:, [1, 2, 3, 4], [1, 2, 3, 4]] = 0.1 * rng.normal(size=(60, 4))
+    data = np.diag([50.0, 3.0, 0.0, 0.0, -2.0])
+    values, vectors = np.linalg.eigh(data)
+    found = nested_test(values, vectors, null, 3, 0.025)
+    assert (found.n_high, found.n_low) == (2, 1)
+    assert np.allclose(found.p_high[:2], 1 / 61)
+    assert found.p_high[2] > 0.1
+    assert found.limits[0] > 3
+    alone = nested_test(*np.linalg.eigh(np.diag([1.0, 3.0, 0.0, 0.0, -2.0])), null, 3, 0.025)
+    assert alone.n_high == 0  # 3 does not exceed what the first axis does by chance
+
+
 def test_linear_unit_has_no_further_axis():
     rng = np.random.default_rng(0)
     x = gaussian_filter(rng.normal(size=(6000, 8)), (1, 1))
@@ -645,6 +672,18 @@ def test_nonlinearity_is_found(kind, stage):
     assert np.isclose(model.score(x[6000:], y[6000:]), value[0])
     if kind == "exponential":
         assert np.isclose(model.curve_[0, 1], np.sqrt((w**2).sum()), atol=0.15)
+
+
+def test_nonlinearity_comes_from_frames_the_filter_did_not_see():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(800, 20)), rng.poisson(0.5, size=800)
+    y = y + rng.poisson(0.3 * np.maximum(x[:, 3], 0))
+    model = LNP(2, nonlinearity="exponential", held_out=0.4).fit(x, y)
+    w = RidgeRF(2).fit(x[:480], y[:480]).coef_[0]
+    g = respond(x[480:], w)[1:]
+    by_hand = GLM("poisson", alpha=1e-4).fit(((g - g.mean()) / g.std())[:, None], y[481:])
+    assert np.allclose(model.curve_[0, :2], [by_hand.intercept_, by_hand.coef_[0]], atol=1e-4)
+    assert np.allclose(model.coef_[0], w / g.std())
 
 
 def test_unrelated_spikes_are_not_predicted():

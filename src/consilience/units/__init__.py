@@ -34,6 +34,7 @@ from consilience.units._mixed_selectivity import MixedSelectivity, mixed_selecti
 from consilience.units._modulation_index import modulation_index
 from consilience.units._mutual_information import mutual_information
 from consilience.units._neighbour_information import neighbour_information
+from consilience.units._nested_tuning import NestedTuning, nested_tuning
 from consilience.units._noise_correlations import noise_correlations
 from consilience.units._noise_level import noise_level
 from consilience.units._one_vs_rest import ClassScores, one_vs_rest
@@ -84,6 +85,7 @@ __all__ = [
     "IntervalHistogram",
     "JitterTest",
     "MapTest",
+    "NestedTuning",
     "PairScores",
     "PlaceFields",
     "RateMaps",
@@ -119,6 +121,7 @@ __all__ = [
     "mutual_information",
     "map_test",
     "neighbour_information",
+    "nested_tuning",
     "noise_correlations",
     "noise_level",
     "place_fields",

@@ -174,7 +174,7 @@ def _columns(variables: Mapping[str, Any], who: str) -> tuple[list[np.ndarray], 
             code="rows-differ",
         )
     columns = [v[:, None] if v.ndim == 1 else v for v in columns]
-    known = ~np.isnan(np.concatenate(columns, axis=1)).any(axis=1)
+    known = np.asarray(~np.isnan(np.concatenate(columns, axis=1)).any(axis=1))
     return columns, known
 
 

@@ -325,3 +325,6 @@ def test_groups_keep_relabellings_inside():
     assert np.isnan(made.data["p"].sel(measure="mutual_information")).all()  # it knows no groups
     free = cs.characterize(data, measures="eta_squared", **QUICK)
     assert (free.data["p"] <= 0.05).mean() > 0.9
+    shown_twice = category_data(repeats=2).assign_coords(run=("trial", np.tile([1, 2], 36)))
+    with pytest.raises(cs.InputError, match="some were shown in several runs"):
+        cs.characterize(shown_twice, groups="run", **QUICK)

@@ -79,6 +79,14 @@ def rows_of(data: xr.DataArray, by: str, groups: str | None, rows: str | None) -
             f"{WHO}: rows='stimuli' needs a {by} that is the same in all trials of a stimulus; use rows='trials'.",
             code="bad-parameter",
         )
+    if groups is not None:
+        of = label_of(data, groups, "groups")
+        if (of != of[np.unique(number, return_index=True)[1]][number]).any():
+            raise InputError(
+                f"{WHO}: rows are stimuli, and some were shown in several {groups}s, so that their means are of "
+                "none; leave groups= out, or take rows='trials'.",
+                code="bad-parameter",
+            )
     return (average(data) if names.size < ids.size else data), "stimuli"
 
 

@@ -3,8 +3,8 @@
     make demo
     .venv/bin/python docs/make_images.py [demo/results]
 
-layer_profile is drawn from the results of the demo, grasshopper, direction_tuning and place_maps from data sets (all
-left out where they are not there), choosing_a_measure from what the measures claim, which the tests check.
+layer_profile is drawn from the results of the demo, grasshopper, direction_tuning, place_maps and unit_cards from data
+sets (all left out where they are not there), choosing_a_measure from what the measures claim, which the tests check.
 """
 
 from __future__ import annotations
@@ -202,6 +202,20 @@ def heading_and_place() -> tuple[Figure, Figure]:
     return polar, rooms
 
 
+def unit_cards() -> Figure:
+    """What is known of a head-direction neuron, and of a unit of EfficientNet-Lite0, from the same call."""
+    recording, photos = cs.datasets.load("head_direction").recording, cs.datasets.load("objects92").stimuli
+    neuron = cs.unit_report(recording, 3, variable="ry", rng=0)
+    unit = cs.networks.load("efficientnet_lite0").unit("_blocks.1", channel=11)
+    noise = np.full((1500, 224, 224, 3), 127, dtype=np.uint8)
+    noise[:, 100:130, 100:130] = np.random.default_rng(0).integers(0, 256, size=(1500, 30, 30, 3))
+    shown = {"stimuli": photos, "by": "category", "stimulus": cs.stimuli(noise), "preferred": {"steps": 96}}
+    cards = Figure(figsize=(9.6, 9.0), layout="constrained", facecolor="white")
+    for card, ax in zip((neuron, cs.unit_report(unit, **shown, rng=0)), cards.subplots(2, 1)):
+        card.plot(ax)
+    return cards
+
+
 def main(results: Path) -> None:
     IMAGES.mkdir(exist_ok=True)
     made = {"choosing_a_measure": choosing_a_measure()}
@@ -211,6 +225,7 @@ def main(results: Path) -> None:
     try:
         made["grasshopper"] = grasshopper()
         made["direction_tuning"], made["place_maps"] = heading_and_place()
+        made["unit_cards"] = unit_cards()
     except cs.InputError as error:
         if error.code != "not-cached":
             raise

@@ -78,6 +78,8 @@ def quantities(result: Result, units: list[Any]) -> dict[str, dict[str, np.ndarr
     dim = "target" if name == "Synthesis" else "unit"
     found = {}
     for quantity, names in _FIELD_TABLES[name].items():
+        if quantity == "peak_lag" and data.sizes["lag"] == 1:
+            continue
         fields = {
             key: _at(data[own], dim, units)
             for key, own in names.items()

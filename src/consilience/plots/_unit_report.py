@@ -12,7 +12,7 @@ from consilience._results._quality import MEANING
 from consilience._results._unit_table import TUNING
 from consilience.plots._labels import label, number, probability
 from consilience.plots._read import check_is
-from consilience.plots._receptive_field import _course, _is_picture, _lags_by_space, _map_and_course, _title
+from consilience.plots._receptive_field import _course, _is_picture, _lags_by_space, _map_and_course
 from consilience.plots._style import (
     BEST,
     FAINT,
@@ -148,7 +148,7 @@ def _numbers(ax: Axes, report: UnitReport) -> None:
     head = label(name, 34) if isinstance(name, str) and len(name) > 3 else f"unit {label(name, 12)}"
     ax.text(0, 0.35, head, fontsize=11, fontweight="bold", va="center")
     ax.text(0, 1.2, label(report.settings.get("system", ""), 44), fontsize=8, color=MUTED, va="center")
-    for x, words in ((0.55, "value"), (0.8, "chance"), (1.0, "p")):
+    for x, words in ((0.52, "value"), (0.86, "chance"), (1.0, "p")):
         ax.text(x, 1.95, words, fontsize=7.5, color=MUTED, ha="right", va="center")
     for k, i in enumerate(shown):
         y = k + 2.8
@@ -160,7 +160,7 @@ def _numbers(ax: Axes, report: UnitReport) -> None:
             0, y, label(quantity_name(str(d["quantity"].values[i])), 26), fontsize=7.5, va="center"
         )
         ax.text(
-            0.55,
+            0.52,
             y,
             _short(value, 3),
             fontsize=7.5,
@@ -171,7 +171,7 @@ def _numbers(ax: Axes, report: UnitReport) -> None:
         )
         if np.isfinite(at["ci_low"]):
             span = f"[{_short(at['ci_low'])}, {_short(at['ci_high'])}]"
-            ax.text(0.565, y, span, fontsize=6, ha="left", va="center", color=MUTED)
+            ax.text(0.53, y, span, fontsize=6, ha="left", va="center", color=MUTED)
         if np.isfinite(base):
             ax.text(0.86, y, _short(base), fontsize=7, ha="right", va="center", color=MUTED)
         if np.isfinite(at["p"]):
@@ -186,13 +186,16 @@ def _numbers(ax: Axes, report: UnitReport) -> None:
 
 
 def _field(frame: Axes, place: SubplotSpec, field: Any) -> None:
-    data = field.data.isel(unit=0)
+    data, before = field.data.isel(unit=0), len(frame.figure.axes)
     if _is_picture(field.data, field.space):
         _map_and_course(frame, place, data, field, last=True)
     elif field.space:
         _lags_by_space(frame, place, data, field, last=True, left=True)
     else:
-        _course(frame.figure.add_subplot(place), data, field, last=True, title=_title(data), whole=True)
+        _course(frame.figure.add_subplot(place), data, field, last=True, whole=True)
+    score = float(data["score"])
+    words = f"receptive field, r {number(score, 2)}" if np.isfinite(score) else "receptive field"
+    frame.figure.axes[before].set_title(words, fontsize=8.5, pad=4)
 
 
 def _tuning(frame: Axes, place: SubplotSpec, table: Any) -> None:
@@ -309,21 +312,50 @@ def _selectivity(frame: Axes, place: SubplotSpec, table: Any) -> None:
 
 
 def _preferred(frame: Axes, place: SubplotSpec, synthesis: Any) -> None:
-    """What was made for the unit, large, and the best natural stimuli beside it, with their values."""
+    """What was made for the unit, large, and the best natural stimuli beside it, with their values; all cut to the part
+    that was made, where that is small.
+    """
     target = synthesis.data["target"].values[0]
     natural = synthesis.exemplars is not None and synthesis.pictures is not None
     few = min(2, synthesis.exemplars.sizes["rank"]) if natural else 0
     grid = place.subgridspec(2, 3 if few else 2, wspace=0.1, hspace=0.18)
     large = frame.figure.add_subplot(grid[:, :2])
     _synthetic(large, synthesis, target, 0)
+    cut = _made_part(synthesis)
+    _zoom(large, cut)
     value = float(synthesis.data["value"].values[0])
     large.set_title(f"made for it: {_short(value, 3)}", fontsize=8.5, pad=4, color=PALETTE[0])
     for k in range(few):
         panel = frame.figure.add_subplot(grid[k, 2])
         _natural(panel, synthesis, target, k)
+        if synthesis.pictures.shape[1:3] == synthesis.stimuli.shape[1:3]:
+            _zoom(panel, cut)
         best = float(synthesis.exemplars["value"].isel(target=0, rank=k))
         head = f"best natural\n{_short(best, 3)}" if k == 0 else _short(best, 3)
         panel.set_title(head, fontsize=7.5, pad=3, color=MUTED, fontweight="normal")
+
+
+def _made_part(synthesis: Any) -> tuple[float, float, float, float] | None:
+    """(left, right, top, bottom) of what differs from an even frame; None where that is most of the image."""
+    dims = synthesis.stimuli.dims
+    if "y" not in dims or "x" not in dims or not synthesis.stimuli.sizes["stimulus"]:
+        return None
+    image = np.asarray(synthesis.stimuli.transpose("stimulus", "y", "x", ...).values[0], dtype=np.float64)
+    image = image.reshape(*image.shape[:2], -1)
+    span = np.ptp(image)
+    away = np.abs(image - image[0, 0]).max(axis=2) > 0.02 * (span or 1.0)
+    rows, columns = np.flatnonzero(away.any(axis=1)), np.flatnonzero(away.any(axis=0))
+    if not rows.size or max(np.ptp(rows) / image.shape[0], np.ptp(columns) / image.shape[1]) > 0.5:
+        return None
+    half = 0.7 * max(int(rows[-1] - rows[0]), int(columns[-1] - columns[0]), 4)
+    y, x = float(rows[0] + rows[-1]) / 2, float(columns[0] + columns[-1]) / 2
+    return x - half, x + half, y + half, y - half
+
+
+def _zoom(ax: Axes, cut: tuple[float, float, float, float] | None) -> None:
+    if cut is not None and ax.images:
+        ax.set_xlim(cut[0], cut[1])
+        ax.set_ylim(cut[2], cut[3])
 
 
 def _trains(frame: Axes, place: SubplotSpec, report: UnitReport) -> None:

@@ -54,8 +54,9 @@ def class_selectivity(
     Selectivity
 
     In simulations of Poisson and twice as variable counts (8 labels, 10 or 4 to 18 trials of each, mean 1 to 20, 500 to
-    1000 units each) intervals of 95 % held the truth in 0.95 to 1.00. ``corrected`` of untuned units was
-    -0.013 on average at a mean count of 1 (value 0.22), and within 0.002 of 0 above. Where an index of 0.31 rests on 10
+    1000 units each) intervals of 95 % held the truth in 0.95 to 1.00. ``corrected`` of untuned units
+    was -0.012 on average at a mean count of 1 (value 0.22; -0.03 and 0.30 where counts vary twice as much), and within
+    0.01 of 0 above. Where an index of 0.31 rests on 10
     trials of 1.4 spikes it was 0.15: halves chose another class.
 
     Raises

@@ -61,7 +61,7 @@ def orientation_selectivity(
 
     In simulations of Poisson and twice as variable counts (8 directions, 10 trials each or 4 to 18, mean 1, 5 and 20,
     1000 units each) intervals of the vector sum at 95 % held the truth in 0.95 to 1.00, those of the ratio in 0.93 to
-    1.00; corrected values of untuned units were within 0.003 of 0 on average (value 0.02 to 0.15).
+    1.00; corrected values of untuned units were within 0.008 of 0 on average (value 0.02 to 0.15).
 
     Raises
     ------

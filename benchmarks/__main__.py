@@ -46,6 +46,8 @@ NAMES = (
     "field-null",
     "synthesis",
     "synthesis-core",
+    "information",
+    "tuning-fits",
 )
 
 
@@ -71,6 +73,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _stochastic,
         _streaming,
         _synthesis,
+        _unit_information,
     )
 
     sources = {
@@ -94,6 +97,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _receptive_fields: ("sta", "stc", "stc-1", "asd"),
         _map_fits: ("gabors", "field-null"),
         _synthesis: ("synthesis", "synthesis-core"),
+        _unit_information: ("information", "tuning-fits"),
     }
     made = [
         row for module, names in sources.items() if set(names) & set(wanted) for row in module.rows(threads)

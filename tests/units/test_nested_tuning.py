@@ -109,7 +109,13 @@ def test_degenerate_input():
         ({"place": place, "heading": heading[:-1]}, {}, "with the same n"),
         (both, {"bins": {"speed": 4}}, "bins names 'speed'"),
         (both, {"period": {"head": 4}}, "period names 'head'"),
+        (
+            {"a": np.arange(4000.0), "b": np.arange(4000.0)},
+            {"bins": {"a": 4000, "b": 40}},
+            "at most 3000 can be fitted together",
+        ),
         ({"place": place, "heading": np.ones(800)}, {}, "never changes"),
     ]:
+        given = np.ones((4000, 1)) if "a" in variables else counts
         with pytest.raises(cs.InputError, match=text):
-            cs.units.nested_tuning(counts, variables, width=0.1, **options)
+            cs.units.nested_tuning(given, variables, width=0.1, **options)

@@ -23,6 +23,7 @@ __all__ = ["NestedTuning", "nested_tuning"]
 _STRENGTHS = (0.3, 3.0, 30.0, 300.0)  # of the penalty on differences between neighbouring bins
 _RIDGE = 1e-3
 _STEPS = 30
+_MOST = 3000  # bins
 _CLOSE = 1e-3  # nats of the objective
 _LN2 = float(np.log(2.0))
 
@@ -136,6 +137,12 @@ def nested_tuning(
     ]
     total = each[0].counts.sum(axis=0)
     say_silent(total == 0, who=who, given="they have no gain")
+    many = sum(np.unique(v.place).size for v in each)
+    if many > _MOST:
+        raise InputError(
+            f"{who}: {many} bins of all variables were visited; at most {_MOST} can be fitted together. Fewer bins.",
+            code="bad-parameter",
+        )
     design, blocks, number, penalty = _design(each)
     spikes, seconds = _cells(each[0], number, design.shape[0])
     models = [list(range(len(names)))] + [[v] for v in range(len(names))]

@@ -162,6 +162,11 @@ def test_callables_and_half_precision():
     half = cs.Network(nn.Conv1d(2, 3, 3).half(), preprocess=lambda b: b.astype(np.float16), name="half")
     x = cs.stimuli(np.ones((4, 2, 5)), ids=list("abcd"))
     assert np.isfinite(half.channel("output", 1).respond(x)).all()
+    short = cs.Network(
+        nn.Conv1d(2, 3, 3).bfloat16(), preprocess=lambda b: b.astype(np.float32), name="bfloat"
+    )
+    assert np.isfinite(short.channel("output", 1).respond(x)).all()
+    assert np.isfinite(short.unit("output", 1).respond(x)).all()
 
 
 def test_refusals(net):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,6 @@ class Unit:
     vector: np.ndarray | None = None
     bias: float = 0.0
     spatial: str = "flatten"
-    _known: dict[str, Any] = field(default_factory=dict)
 
     def respond(
         self, stimuli: Any, *, batch_size: int | None = None, device: str | None = None
@@ -395,7 +394,9 @@ def respond(
                 if read.weights["flatten"] or read.weights["mean"]:
                     values = values.astype(np.float64) if isinstance(values, np.ndarray) else _double(values)
                 part = read(values)
-                out[rows, places] = part if isinstance(part, np.ndarray) else part.detach().cpu().numpy()
+                out[rows, places] = (
+                    part if isinstance(part, np.ndarray) else _double(part.detach()).cpu().numpy()
+                )
 
             tapped(net, lambda rows=rows: run(rows), spots, rows.stop - rows.start, use, who=who)  # type: ignore[misc]
     bad = ~np.isfinite(out)

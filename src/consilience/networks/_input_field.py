@@ -137,7 +137,7 @@ def _reach(units: list[Unit], data: Any, n_draws: int, generator: np.random.Gene
     torch = require("torch", extra="torch", purpose=_WHO)
     net = units[0].network
     even = _open_copy(net)
-    copies = [dataclasses.replace(unit, network=even, _known={}, **_even_readout(unit)) for unit in units]
+    copies = [dataclasses.replace(unit, network=even, **_even_readout(unit)) for unit in units]
     like = _input(net, data, slice(0, 1))
     found: Any = None
     for _ in range(n_draws):

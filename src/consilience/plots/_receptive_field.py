@@ -95,7 +95,7 @@ def _key(field: ReceptiveField, shown: int) -> str:
 
 def _title(data: Dataset, *, short: bool = False) -> str:
     score = float(data["score"])
-    name = label(data["unit"].item(), 17 if short else 24)
+    name = label(data["unit"].item(), 22 if short else 24)
     apart = "\n" if short and len(name) > 8 else "  "
     return f"{name}{apart}r {number(score, 2)}" if np.isfinite(score) else name
 

@@ -209,6 +209,7 @@ def test_silent_units_and_negative_numbers():
     ("y", "x", "options", "text"),
     [
         (np.ones((30, 2)), np.arange(29), {}, "one value of the variable for each of n samples"),
+        (np.ones((30, 0)), np.arange(30), {}, "responses of at least one unit"),
         (np.ones((30, 2)), np.arange(30), {"period": None}, "needs a period"),
         (np.ones((30, 2)), np.arange(30), {"model": "gaussian"}, "is of a line, without period"),
         (-np.ones((30, 2)), np.arange(30), {}, "observation='gaussian' takes any numbers"),

@@ -245,6 +245,7 @@ def test_silent_units_are_said(name):
         (np.ones((50, 2)), np.arange(50.0), {"bins": (4, 4)}, "one for each of 1 dimensions"),
         (np.ones((50, 2)), np.arange(50.0), {"period": 0}, "period must be a number"),
         (np.full((50, 2), "a"), np.arange(50.0), {}, "in the same n bins of time are expected"),
+        (np.ones((50, 0)), np.arange(50.0), {}, "counts of at least one unit"),
     ],
 )
 def test_bad_input(name, counts, position, options, text):

@@ -104,6 +104,8 @@ def test_degenerate_input():
         found = cs.units.nested_tuning(counts, both, width=0.1, bins={"place": 5, "heading": 5})
     assert np.isnan(found.together.value[0])
     assert np.isfinite(found.together.value[1])
+    with pytest.raises(cs.InputError, match="the same 800 bins of time"):
+        cs.units.nested_tuning(counts[:50], both, width=0.1)
     for variables, options, text in [
         ({"place": place}, {}, "at least 2 variables"),
         ({"place": place, "heading": heading[:-1]}, {}, "with the same n"),

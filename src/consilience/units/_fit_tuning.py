@@ -149,6 +149,8 @@ def _checked(responses: Any, variable: Any, poisson: bool, who: str) -> tuple[np
             f"{y.shape} of {y.dtype} and {v.shape} of {v.dtype}.",
             code="rows-differ",
         )
+    if not y.shape[1]:
+        raise InputError(f"{who}: responses of at least one unit are needed, got none.", code="too-few")
     y, v = y.astype(np.float64), v.astype(np.float64)
     known = ~np.isnan(v)
     y, v = y[known], v[known]

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_matrix
 
+from consilience._core._arrays import as_array, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import check_number
 from consilience.units._scores import UnitScores
@@ -123,9 +124,16 @@ def nested_tuning(
                 code="bad-parameter",
             )
     columns, known = _columns(variables, who)
+    x = np.asarray(to_numpy(as_array(counts, name="counts", who=who)))
+    if x.ndim != 2 or len(x) != len(known):
+        raise InputError(
+            f"{who}: counts (n, units) in the same {len(known)} bins of time as the variables are expected, got "
+            f"{x.shape}.",
+            code="rows-differ",
+        )
     each = [
         visits_of(
-            np.asarray(counts)[known],
+            x[known],
             column[known],
             width=width,
             bins=(bins or {}).get(name),

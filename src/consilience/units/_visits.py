@@ -174,6 +174,8 @@ def _checked(counts: Any, position: Any, who: str, dims: int | None) -> tuple[np
             f"got {x.shape} of {x.dtype} and {v.shape} of {v.dtype}.",
             code="rows-differ",
         )
+    if not x.shape[1]:
+        raise InputError(f"{who}: counts of at least one unit are needed, got none.", code="too-few")
     if dims is not None and v.shape[1] != dims:
         raise InputError(
             f"{who}: a position in {dims} dimensions is expected, got {v.shape[1]}.", code="bad-parameter"

@@ -46,7 +46,7 @@ def plot_synthesis(
         ranks = min(n_exemplars, synthesis.exemplars.sizes["rank"])
     columns = seeds + ranks
     with style():
-        ax = own_axes(ax, 1.15 * columns + 1.4, 1.3 * len(shown) + 0.4)
+        ax = own_axes(ax, 1.15 * columns + 1.8, 1.3 * len(shown) + 0.4)
         place = ax.get_subplotspec()
         if place is None:
             raise InputError(
@@ -55,7 +55,7 @@ def plot_synthesis(
             )
         ax.set_axis_off()
         grid = place.subgridspec(
-            len(shown), columns + 1, width_ratios=[1.1] + [1.0] * columns, hspace=0.25, wspace=0.08
+            len(shown), columns + 1, width_ratios=[1.5] + [1.0] * columns, hspace=0.25, wspace=0.08
         )
         for row, target in enumerate(shown):
             _words(ax.figure.add_subplot(grid[row, 0]), synthesis, target)
@@ -73,7 +73,7 @@ def plot_synthesis(
 
 
 def _head(ax: Axes, words: str, colour: Any) -> None:
-    ax.annotate(
+    head = ax.annotate(
         words,
         (0, 1),
         xytext=(0, 15),
@@ -83,6 +83,7 @@ def _head(ax: Axes, words: str, colour: Any) -> None:
         color=colour,
         fontweight="bold",
     )
+    head.set_in_layout(in_layout=False)  # a column is as wide as its picture
 
 
 def _words(ax: Axes, synthesis: Synthesis, target: Any) -> None:
@@ -97,7 +98,7 @@ def _words(ax: Axes, synthesis: Synthesis, target: Any) -> None:
         lines.append(f"above {float(at['percentile']):.0f} % natural")
     if np.isfinite(at["check_p"]):
         lines.append(f"2nd network p {number(float(at['check_p']))}")
-    ax.text(0, 0.98, label(target, 22), transform=ax.transAxes, va="top", fontsize=8)
+    ax.text(0, 0.98, label(target, 28), transform=ax.transAxes, va="top", fontsize=7.5)
     ax.text(
         0, 0.80, "\n".join(lines), transform=ax.transAxes, va="top", fontsize=7, color=MUTED, linespacing=1.4
     )

@@ -27,6 +27,7 @@ from consilience.units._isi_histogram import IntervalHistogram, isi_histogram
 from consilience.units._isi_violations import contamination, isi_violations
 from consilience.units._jitter_test import JitterTest, jitter_test
 from consilience.units._lv import lv
+from consilience.units._map_stability import map_stability
 from consilience.units._map_test import MapTest, map_test
 from consilience.units._matched_noise import matched_noise
 from consilience.units._mean_map import MeanMaps, mean_map
@@ -119,6 +120,7 @@ __all__ = [
     "jitter_test",
     "lv",
     "mutual_information",
+    "map_stability",
     "map_test",
     "neighbour_information",
     "nested_tuning",

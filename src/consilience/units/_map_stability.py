@@ -102,7 +102,7 @@ def map_stability(
 
     value, size = alike(cells)
     top = 1 - 1e-12
-    scaled = np.arctanh(np.clip(np.stack([alike(cells, k)[0] for k in stretch]), -top, top))
+    scaled = np.arctanh(np.clip(np.stack([alike(cells, k)[0] for k in range(STRETCHES)]), -top, top))
     away = scaled - scaled.mean(axis=0)
     error = np.sqrt((STRETCHES - 1) / STRETCHES * (away**2).sum(axis=0))
     half = student.ppf((1 + level) / 2, STRETCHES - 1) * error

@@ -31,6 +31,17 @@ class UnitReport(Result):
         preferred (a synthesis), lesion.
     exemplars : Dataset, or None: the stimuli that the unit answers most (see `cs.exemplars`).
     trains : Dataset (unit, lag) with the autocorrelogram and the histogram of intervals of spike times, or None.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> category = np.repeat(["car", "face", "hand"], 20)
+    >>> rate = np.where(category == "face", 9.0, 3.0)[:, None] * [1, 0] + [0, 4]
+    >>> x = cs.responses(np.random.default_rng(0).poisson(rate), stimulus=category, repeat="count", kind="count",
+    ...                  unit=["a", "b"], system="IT").assign_coords(category=("trial", category))
+    >>> report = cs.unit_report(x, by="category", n_perm=100, rng=0)
+    >>> report.table(sort="d_prime").index[0], report.card("a").parts["selectivity"].data.sizes["unit"]
+    ('a', 1)
     """
 
     data: xr.Dataset

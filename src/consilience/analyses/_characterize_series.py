@@ -198,7 +198,7 @@ def _numbers(values: Any, n: int, name: str) -> np.ndarray:
         raise InputError(
             f"{WHO}: {name} must be numbers (time,) or (time, dimensions), got {out.dtype} of shape {out.shape}; for "
             "classes cut trials, rec.epoch(...).",
-            code="bad-dtype",
+            code="bad-dims",
         )
     return out.astype(np.float64).reshape(len(out), -1)
 

@@ -34,10 +34,12 @@ class QuadraticRF(MultiOutputMixin, RegressorMixin, BaseEstimator):
     the same regression. In simulations (smooth stimulus of changing contrast) some axis was found for 0.01 of unrelated
     and 0.06 of linear units at level 0.05.
 
-    When to use which: `SpikeTriggeredCovariance` needs a Gaussian stimulus, and then many pixels do no harm. Patches of
-    photographs are far from Gaussian (contrast changes from one to the next), and its axes are then of the stimulus,
-    not of the unit; this regression does not mind, but has k (k + 3) / 2 weights for k components, so that the stimulus
-    must lie in few of them, as smooth and natural ones do.
+    When to use which: `SpikeTriggeredCovariance` needs a Gaussian stimulus, and then many pixels do no harm. Where
+    contrast changes from frame to frame its axes are of the stimulus too; this regression does not mind, but has k (k +
+    3) / 2 weights for k components, so that the stimulus must lie in few of them. What the unit sees outside of these
+    components leaks into further axes that are significant too: a complex cell shown photographs (45 of 300 components,
+    16000 spikes) had 3.8 excitatory and 1 suppressive ones where 2 and 0 are right, and the outputs of its first two
+    agreed with the truth by 0.79 (covariance: 4 axes, 0.75). Neither counts the axes of a unit for such a stimulus.
 
     Parameters
     ----------

@@ -38,8 +38,8 @@ class SpikeTriggeredCovariance(BaseEstimator):
     linear-exponential units) some axis was found in 0.04 to 0.07 of units at level 0.05. Shuffling frames instead would
     break the autocorrelation of smooth or natural stimuli, give a null that is far too narrow, and make axes of noise
     significant. For a stimulus that is not Gaussian (natural images) axes can also come from its own shape: where the
-    spikes pick a part of it, variance along other axes changes too. Then axes are hints; `QuadraticRF` asks for no
-    Gaussian stimulus.
+    spikes pick a part of it, variance along other axes changes too. Then axes are hints, and their number is too
+    large; `QuadraticRF` asks for no Gaussian stimulus.
 
     Many units share the whitened stimulus; a unit costs one product over the frames in which it fired, a shift one
     more.

@@ -26,7 +26,7 @@ _LOOKS = 2  # noise stimuli on which it is looked what a unit sees
 _WARM = 32  # steps with gradients through rectifiers that are off
 # bytes of the largest array of a pass on a CPU, for at least 4 images: what is larger leaves its cache (measured: 1.7
 # times slower at 64 images of 64 x 64 than at 16)
-_LARGEST = 6 << 20
+_LARGEST = 3 << 20
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from consilience.linalg._centre import safe_power
 
 __all__ = ["LaggedSeries"]
 
-_VALUES = 1 << 21  # entries of one block of frames
-_FEWEST = 256
+_VALUES = 1 << 19  # entries of one block of frames
+_FEWEST = 1024
 _NARROW = 128
 
 
@@ -54,7 +54,7 @@ class LaggedSeries:
 
     def _blocks(self, used: np.ndarray) -> Iterator[tuple[int, int, np.ndarray]]:
         """(a, b, values): frames a to b, some of them used, and x[a - last : b - first] about the centre; 0 where
-        there is none.
+        there is none. The next block is written over it.
         """
         wanted = np.flatnonzero(used)
         if not wanted.size:
@@ -62,17 +62,22 @@ class LaggedSeries:
         low, high = int(wanted[0]), int(wanted[-1]) + 1
         centre = self.centre.astype(self.dtype)
         step = max(_FEWEST, 4 * self.n_lags, _VALUES // max(self.p, _NARROW))
+        # one block of memory for all: touching new memory costs more than the subtraction
+        held = np.empty((min(step, high - low) + self.n_lags - 1, self.p), self.dtype)
         for a in range(low, high, step):
             b = min(a + step, high)
             if not used[a:b].any():
                 continue
-            inside = self.x[max(a - self.last, 0) : max(min(b - self.first, self.n), 0)] - centre
+            start, stop = max(a - self.last, 0), max(min(b - self.first, self.n), 0)
+            before = max(self.last - a, 0)
+            values = held[: b - a + self.n_lags - 1]
+            inside = values[before : before + stop - start]
+            np.subtract(self.x[start:stop], centre, out=inside)
             if self.size != 1.0:
                 inside /= self.dtype.type(self.size)
-            before, after = max(self.last - a, 0), max(b - self.first - self.n, 0)
-            if before or after:
-                inside = np.pad(inside, ((before, after), (0, 0)))
-            yield a, b, inside
+            values[:before] = 0
+            values[before + stop - start :] = 0
+            yield a, b, values
 
     def _at(self, values: np.ndarray, lag: int, frames: int) -> np.ndarray:
         """Of a block, x[t - lag] for its frames t."""

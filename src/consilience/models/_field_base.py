@@ -214,7 +214,14 @@ def checked_response(y: Any, n: int, who: str) -> tuple[np.ndarray, bool]:
 
 def are_counts(y: np.ndarray) -> np.ndarray:
     """(t,) whether each column of y (n, t) is whole numbers of at least 0, not all multiples of a larger step."""
-    return np.array([bool((v >= 0).all() and count_step(v) == 1.0) for v in np.ascontiguousarray(y.T)])
+    whole, ones = np.ones(y.shape[1], bool), np.zeros(y.shape[1], bool)
+    for start in range(0, len(y), 4096):
+        block = y[start : start + 4096]
+        whole &= ((block >= 0) & (block == np.floor(block))).all(axis=0)
+        ones |= (block == 1).any(axis=0)
+    for u in np.flatnonzero(whole & ~ones):
+        whole[u] = count_step(np.ascontiguousarray(y[:, u])) == 1.0
+    return whole
 
 
 def held_out_frames(rows: np.ndarray, folds: int, gap: int, who: str) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -18,7 +18,7 @@ from consilience.networks._transforms import Transforms
 
 __all__ = ["rows"]
 
-UNITS, STEPS, NORM, BOUNDS = 64, 48, 10.0, (-3.0, 3.0)
+UNITS, STEPS, NORM, BOUNDS = 64, 16, 10.0, (-3.0, 3.0)
 ALONE, USUAL = "one unit at a time", "a loop of forward, backward, Adam"
 WHO = "benchmarks"
 

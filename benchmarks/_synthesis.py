@@ -93,7 +93,7 @@ def _row(
         apart = np.sort(far)[:-3]
         most = close(apart, np.zeros(len(apart)), 1e-3, "images together and alone, over their norm")
         close(far, np.zeros(UNITS), 0.2, "the three images that differ most, over their norm")
-        return f"{len(apart)} of {UNITS} images are those made alone to {most:.1g} of their norm, all to {far.max():.1g}"
+        return f"{len(apart)} of {UNITS} images are those made alone to {most:.1g} of the norm, all to {far.max():.1g}"
 
     return Row(
         name,

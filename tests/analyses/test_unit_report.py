@@ -117,6 +117,18 @@ def test_units_of_a_network():
         rng=0,
     )
     assert noisy.parts["selectivity"].settings["matched_noise"]["n_trials"] == 5
+    best = found.exemplars.sel(unit=units[1].name)
+    assert best["stimulus"].values[0] == np.argmax(units[1].respond(shown))
+    card = found.card(units[1].name)
+    assert set(card.pictures["stimulus"].values) == set(best["stimulus"].values)
+    made = cs.unit_report(
+        units[:2], stimuli=shown, preferred={"steps": 8, "n_seeds": 1, "n_null": 3}, n_perm=0, rng=0
+    )
+    alone = made.card(units[1].name)
+    assert alone.parts["preferred"].data["target"].values.tolist() == [units[1].name]
+    assert set(alone.parts["preferred"].stimuli["target"].values.tolist()) == {units[1].name}
+    assert alone.plot() is not None
+    assert card.plot() is not None
     with pytest.raises(cs.InputError, match="pass stimuli="):
         cs.unit_report(units, by="group")
     with pytest.raises(cs.InputError, match=r"net\.unit\(layer, 12\)"):

@@ -29,7 +29,8 @@ class UnitReport(Result):
         has none. Quantities are named ``part.measure``, such as ``selectivity.class_selectivity``.
     parts : {part: result}, the results themselves, of these units: receptive_field, tuning, selectivity, quality,
         preferred (a synthesis), lesion.
-    exemplars : Dataset, or None: the stimuli that the unit answers most (see `cs.exemplars`).
+    exemplars : Dataset (unit, rank), or None: the stimuli that each unit answers most, as of `cs.exemplars`.
+    pictures : DataArray (stimulus, ...), or None: those stimuli, where they were given.
     trains : Dataset (unit, lag) with the autocorrelogram and the histogram of intervals of spike times, or None.
 
     Examples
@@ -48,6 +49,7 @@ class UnitReport(Result):
     parts: Mapping[str, Result]
     trains: xr.Dataset | None = None
     exemplars: xr.Dataset | None = None
+    pictures: xr.DataArray | None = None
 
     title: ClassVar[str] = "what is known of each unit"
 
@@ -150,11 +152,18 @@ def of_unit(result: Any, unit: Any) -> Any:
     """A result of one unit of those that it is of; what has no units stays as it is."""
     changed: dict[str, Any] = {}
     for name, value in vars(result).items():
-        if isinstance(value, (xr.Dataset, xr.DataArray)) and "unit" in value.dims:
-            places = np.flatnonzero(np.asarray(value["unit"].values == unit))
-            changed[name] = value.isel(unit=places)
+        if isinstance(value, (xr.Dataset, xr.DataArray)):
+            if "target" in value.coords:  # of a synthesis, which has a target where others have a unit
+                dim = value["target"].dims[0]
+                changed[name] = value.isel({dim: np.flatnonzero(np.asarray(value["target"].values == unit))})
+            elif "unit" in value.dims:
+                changed[name] = value.isel(unit=np.flatnonzero(np.asarray(value["unit"].values == unit)))
         elif (
             isinstance(value, Mapping) and value and all(isinstance(part, Result) for part in value.values())
         ):
             changed[name] = {key: of_unit(part, unit) for key, part in value.items()}
+    pictures, best = getattr(result, "pictures", None), changed.get("exemplars")
+    if pictures is not None and best is not None:
+        kept = np.isin(pictures["stimulus"].values, best["stimulus"].values)
+        changed["pictures"] = pictures.isel(stimulus=np.flatnonzero(kept))
     return replace(result, **changed)

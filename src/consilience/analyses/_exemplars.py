@@ -38,7 +38,8 @@ def exemplars(
 
     Parameters
     ----------
-    data : responses (trial, unit), or units of a network with the ``stimuli`` they are shown (m of them).
+    data : responses (trial, unit), or units of a network with the ``stimuli`` they are shown (m of them); recorded
+        layers have one trial of each and no noise.
     n : stimuli per unit, at most m.   by : the label of trials that names stimuli.   n_splits : halves.   rng : seed.
 
     Returns
@@ -94,6 +95,7 @@ def exemplars(
     x = data.values.astype(np.float64)
     names = data["unit"].values if "unit" in data.coords else np.arange(x.shape[1])
     mean = _means(x, number, counts, np.ones(len(x), dtype=bool))
+    exact = exact or (data.attrs.get("kind") == "activation" and int(counts.max()) == 1)
     m = len(ids)
     n = min(n, m)
     order = np.argsort(-mean, axis=0, kind="stable")[:n]  # (n, units)

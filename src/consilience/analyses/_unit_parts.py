@@ -14,7 +14,9 @@ from consilience._core._params import shorten
 from consilience._core._seeds import Seed
 from consilience._recording import Intervals, Recording
 from consilience._results import Result
+from consilience._stimuli import check_stimuli
 from consilience.analyses._characterize import characterize
+from consilience.analyses._exemplars import exemplars
 from consilience.analyses._quality import quality
 from consilience.analyses._quality_measures import OF_SPIKES
 from consilience.analyses._receptive_field import receptive_field
@@ -28,6 +30,8 @@ WHO = "cs.unit_report"
 _FEW_TRIALS = 2
 _LONGEST = 0.05  # s, of the autocorrelogram
 _ISI = 0.1  # s
+_EXEMPLARS = 6
+_PICTURES = 16 << 20  # bytes of pictures that a report keeps
 
 
 class Asked:
@@ -52,7 +56,7 @@ def are_units(system: Any) -> bool:
 
 def of_network(
     system: Any, unit: Any, asked: Asked, seed: Seed, how: dict[str, Any]
-) -> tuple[str, list[Any], dict[str, Result]]:
+) -> tuple[str, list[Any], dict[str, Result], dict[str, Any]]:
     asked.refuse(("variable", "trials"), "a network")
     given = system if unit is None else unit
     wanted: list[Unit] = list(given) if isinstance(given, (list, tuple)) else [given]
@@ -69,8 +73,11 @@ def of_network(
         raise InputError(
             f"{WHO}: by={asked.by!r} is a label of stimuli; pass stimuli=.", code="bad-parameter"
         )
-    if asked.stimuli is not None and asked.by is not None:
-        shown = record_units(wanted, asked.stimuli)
+    extra: dict[str, Any] = {}
+    shown = None if asked.stimuli is None else record_units(wanted, asked.stimuli)
+    if shown is not None:
+        extra = _best(shown, check_stimuli(asked.stimuli, who=WHO))
+    if shown is not None and asked.by is not None:
         parts["selectivity"] = characterize(
             shown,
             asked.by,
@@ -87,12 +94,12 @@ def of_network(
             wanted if len(wanted) > 1 else wanted[0], rng=str(seed.child("preferred")), **options
         )
         parts["preferred"] = of_units(made, {name: name for name in names}, who=WHO)
-    return net.name, names, parts
+    return net.name, names, parts, extra
 
 
 def of_recording(
     rec: Recording, unit: Any, asked: Asked, seed: Seed, how: dict[str, Any]
-) -> tuple[str, list[Any], dict[str, Result], xr.Dataset | None]:
+) -> tuple[str, list[Any], dict[str, Result], dict[str, Any]]:
     asked.refuse(("stimuli", "preferred", "matched_noise"), "a recording")
     if rec.spikes is None:
         raise InputError(
@@ -135,7 +142,8 @@ def of_recording(
         )
     if asked.stimulus is not None:
         parts["receptive_field"] = _field(rec, asked, seed, how)
-    return str(rec.name), names, parts, _trains(rec)
+    extra = {} if repeats is None else _best(repeats)
+    return str(rec.name), names, parts, {"trains": _trains(rec), **extra}
 
 
 def _followed(rec: Recording, asked: Asked) -> tuple[xr.DataArray, Any]:
@@ -168,7 +176,7 @@ def _followed(rec: Recording, asked: Asked) -> tuple[xr.DataArray, Any]:
 
 def of_responses(
     data: xr.DataArray, unit: Any, asked: Asked, seed: Seed, how: dict[str, Any]
-) -> tuple[str, list[Any], dict[str, Result]]:
+) -> tuple[str, list[Any], dict[str, Result], dict[str, Any]]:
     asked.refuse(("trials", "stimuli", "preferred"), "responses")
     if "unit" not in data.coords and "unit" in data.dims:
         data = data.assign_coords(unit=np.arange(data.sizes["unit"]))
@@ -180,6 +188,7 @@ def of_responses(
         data = data.sel(unit=list(unit) if isinstance(unit, (list, tuple, np.ndarray)) else [unit])
     names = data["unit"].values.tolist()
     parts: dict[str, Result] = {}
+    extra: dict[str, Any] = {}
     series = data.dims == ("time", "unit")
     if series:
         if asked.variable is not None:
@@ -193,6 +202,7 @@ def of_responses(
     else:
         asked.refuse(("variable",), "trials; it is for series (time, unit)")
         if _repeats(data):
+            extra = _best(data)
             parts["quality"] = quality(
                 data, measures=_judged(data, spikes=False), rng=str(seed.child("quality")), **how
             )
@@ -206,7 +216,20 @@ def of_responses(
             )
     if asked.stimulus is not None:
         parts["receptive_field"] = _field(data, asked, seed, how)
-    return str(data.attrs.get("system", "responses")), names, parts
+    return str(data.attrs.get("system", "responses")), names, parts, extra
+
+
+def _best(shown: xr.DataArray, stimuli: xr.DataArray | None = None) -> dict[str, Any]:
+    """The stimuli that each unit answers most; and themselves, where there are not too many to keep."""
+    if "time" in shown.dims or "valid" in shown.coords:
+        return {}
+    found = exemplars(shown, n=_EXEMPLARS)
+    extra: dict[str, Any] = {"exemplars": found}
+    if stimuli is not None and stimuli.dtype.kind in "biuf":
+        wanted = np.unique(found["stimulus"].values)
+        if wanted.size * stimuli[0].nbytes <= _PICTURES:
+            extra["pictures"] = stimuli.isel(stimulus=np.isin(stimuli["stimulus"].values, wanted)).copy()
+    return extra
 
 
 def _field(shown: Any, asked: Asked, seed: Seed, how: dict[str, Any]) -> Result:

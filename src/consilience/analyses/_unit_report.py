@@ -133,15 +133,15 @@ def unit_report(
         preferred=preferred,
         matched_noise=matched_noise,
     )
-    trains = None
+    extra: dict[str, Any] = {}
     with collect_cautions() as cautions, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConsilienceWarning)  # said once, below
         if isinstance(system, (Network, Unit)) or are_units(system):
-            name, names, parts = of_network(system, unit, asked, seed, how)
+            name, names, parts, extra = of_network(system, unit, asked, seed, how)
         elif isinstance(system, Recording):
-            name, names, parts, trains = of_recording(system, unit, asked, seed, how)
+            name, names, parts, extra = of_recording(system, unit, asked, seed, how)
         elif isinstance(system, xr.DataArray):
-            name, names, parts = of_responses(system, unit, asked, seed, how)
+            name, names, parts, extra = of_responses(system, unit, asked, seed, how)
         else:
             raise InputError(
                 f"{WHO}: system must be a cs.Recording, responses, a cs.Network or units of one, got "
@@ -167,7 +167,7 @@ def unit_report(
     return UnitReport(
         data=data,
         parts=parts,
-        trains=trains,
+        **extra,
         settings={"verb": "unit_report", "system": name, "by": by, "bin": width, "parts": list(parts), **how},
         seed=str(seed),
         warnings=said,

@@ -26,7 +26,7 @@ from consilience.plots._style import (
     tip,
     values_map,
 )
-from consilience.plots._synthesis import _natural, _synthetic
+from consilience.plots._synthesis import _draw, _natural, _synthetic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _MOST_ROWS = 22
 _MOST_UNITS, _MOST_COLUMNS = 40, 14
 _MOST_BARS = 16
+_PICTURES = 6
 _OTHER = {
     "quality.drift": "drift of the rate",
     "receptive_field.peak": "field: largest |z|",
@@ -106,6 +107,9 @@ def _panels(report: UnitReport) -> list[Callable[[Axes, SubplotSpec], None]]:
             found.append(lambda ax, place, part=part: _selectivity(ax, place, part))  # type: ignore[misc]
         elif kind == "Synthesis":
             found.append(lambda ax, place, part=part: _preferred(ax, place, part))  # type: ignore[misc]
+    made = any(type(part).__name__ == "Synthesis" for part in report.parts.values())
+    if report.pictures is not None and report.exemplars is not None and not made:
+        found.append(lambda ax, place: _exemplars(ax, place, report))
     if report.trains is not None:
         found.append(lambda ax, place: _trains(ax, place, report))
     return found
@@ -356,6 +360,23 @@ def _zoom(ax: Axes, cut: tuple[float, float, float, float] | None) -> None:
     if cut is not None and ax.images:
         ax.set_xlim(cut[0], cut[1])
         ax.set_ylim(cut[2], cut[3])
+
+
+def _exemplars(frame: Axes, place: SubplotSpec, report: UnitReport) -> None:
+    """The stimuli with the highest responses, with their values."""
+    assert report.exemplars is not None
+    assert report.pictures is not None
+    best = report.exemplars.isel(unit=0)
+    ids = report.pictures["stimulus"].values.tolist()
+    shown = [k for k in range(min(_PICTURES, best.sizes["rank"])) if best["stimulus"].values[k] in ids]
+    grid = place.subgridspec(2, _PICTURES // 2, wspace=0.1, hspace=0.2)
+    for k in shown:
+        panel = frame.figure.add_subplot(grid[k // (_PICTURES // 2), k % (_PICTURES // 2)])
+        _draw(panel, report.pictures.values[ids.index(best["stimulus"].values[k])], MUTED)
+        value = _short(float(best["held_out"][k]), 3)
+        panel.set_title(
+            f"highest: {value}" if k == 0 else value, fontsize=7.5, pad=3, color=MUTED, fontweight="normal"
+        )
 
 
 def _trains(frame: Axes, place: SubplotSpec, report: UnitReport) -> None:

@@ -203,15 +203,19 @@ def heading_and_place() -> tuple[Figure, Figure]:
 
 
 def unit_cards() -> Figure:
-    """What is known of a head-direction neuron, and of a unit of EfficientNet-Lite0, from the same call."""
+    """What is known of a head-direction neuron, and of two units of EfficientNet-Lite0, from the same call."""
     recording, photos = cs.datasets.load("head_direction").recording, cs.datasets.load("objects92").stimuli
     neuron = cs.unit_report(recording, 3, variable="ry", rng=0)
-    unit = cs.networks.load("efficientnet_lite0").unit("_blocks.1", channel=11)
+    net = cs.networks.load("efficientnet_lite0")
+    shown = {"stimuli": photos, "by": "category", "rng": 0}
     noise = np.full((1500, 224, 224, 3), 127, dtype=np.uint8)
     noise[:, 100:130, 100:130] = np.random.default_rng(0).integers(0, 256, size=(1500, 30, 30, 3))
-    shown = {"stimuli": photos, "by": "category", "stimulus": cs.stimuli(noise), "preferred": {"steps": 96}}
-    cards = Figure(figsize=(9.6, 9.0), layout="constrained", facecolor="white")
-    for card, ax in zip((neuron, cs.unit_report(unit, **shown, rng=0)), cards.subplots(2, 1)):
+    early = cs.unit_report(
+        net.unit("_blocks.1", channel=11), stimulus=cs.stimuli(noise), preferred={"steps": 96}, **shown
+    )
+    late = cs.unit_report(net.channel("_blocks.11", 9), **shown)
+    cards = Figure(figsize=(9.6, 11.6), layout="constrained", facecolor="white")
+    for card, ax in zip((neuron, early, late), cards.subplots(3, 1, height_ratios=(1, 1.05, 0.62))):
         card.plot(ax)
     return cards
 

@@ -216,3 +216,47 @@ def test_what_is_refused(recording):
     found = cs.unit_report(x, by="category", n_perm=0, rng=0)
     with pytest.raises(KeyError, match="no quantity 'selectivty'"):
         found.table(sort="selectivty")
+
+
+def test_an_angle_without_a_unit_is_averaged_on_the_circle():
+    rng = np.random.default_rng(5)
+    time = np.arange(0, 300, 0.02)
+    heading = np.cumsum(rng.normal(0, 0.12, time.size)) % (2 * np.pi)
+    spikes = np.repeat(time, rng.poisson(0.3 * np.exp(3 * (np.cos(heading - 0.1) - 1)))) + 0.01
+    spikes = np.unique(spikes)
+    found = {}
+    for unit, scale, turn in (("radian", 1.0, None), ("", 1.0, 2 * np.pi), ("", 180 / np.pi, 360)):
+        rec = cs.Recording(
+            spikes=cs.SpikeTrains.from_list([spikes]),
+            signals={"heading": cs.Signal(heading * scale, time, unit=unit)},
+            observed=cs.Intervals([0], [300]),
+        )
+        report = cs.unit_report(rec, variable="heading", period=turn, n_perm=0, rng=0)
+        found[unit, scale] = float(report.data["value"].sel(quantity="tuning.direction_score")[0])
+    assert found["", 1.0] == pytest.approx(found["radian", 1.0])
+    assert found["", 180 / np.pi] == pytest.approx(found["radian", 1.0])
+    with pytest.raises(cs.InputError, match="is an angle in radians"):
+        cs.unit_report(rec, variable="heading", period=24, n_perm=0)
+
+
+def test_what_is_said_of_a_unit_does_not_depend_on_the_others_asked_for():
+    rng = np.random.default_rng(6)
+    trains = [np.sort(rng.uniform(600, 1200, 3000)), np.sort(rng.uniform(0, 1200, 6000)), np.zeros(0)]
+    rec = cs.Recording(
+        spikes=cs.SpikeTrains.from_list(trains), units={"unit": np.array(["a", "b", "silent"])}
+    )
+    with pytest.warns(cs.ConsilienceWarning):
+        alone, every = cs.unit_report(rec, "a", n_perm=0, rng=0), cs.unit_report(rec, n_perm=0, rng=0)
+    assert "observed-guessed" in {caution.code for caution in alone.warnings}
+    rate, presence = (f"quality.{name}" for name in ("firing_rate", "presence_ratio"))
+    for name in (rate, presence):
+        assert float(alone.data["value"].sel(quantity=name)[0]) == float(
+            every.card("a").data["value"].sel(quantity=name)[0]
+        )
+    assert float(alone.data["value"].sel(quantity=rate)[0]) == pytest.approx(2.5, rel=0.01)
+    with pytest.raises(cs.InputError, match="nothing to say"):
+        cs.unit_report(rec, "silent", n_perm=0, rng=0)
+
+
+def test_the_text_of_a_number_names_a_unit(recording):
+    assert cs.unit_report(recording, "1", n_perm=0, rng=0).units == [1]

@@ -122,11 +122,20 @@ class UnitReport(Result):
             for name in best.columns[:16]:
                 column = best[name].to_numpy()
                 known = column[np.isfinite(column)]
-                if known.size:
-                    low, middle, high = np.quantile(known, [0.1, 0.5, 0.9])
-                    lines.append(
-                        f"  {cell(name, 40)} median {middle:.3g} (10 to 90 %: {low:.3g} to {high:.3g})"
-                    )
+                if not known.size:
+                    continue
+                at = {key: d[key].sel(quantity=name).values for key in _FIELDS}
+                low, middle, high = np.quantile(known, [0.1, 0.5, 0.9])
+                text = f"  {cell(name, 36)} median {middle:.3g} (10 to 90 %: {low:.3g} to {high:.3g})"
+                if np.isfinite(at["corrected"]).any():
+                    text += ", corrected"
+                base = at["floor"] if np.isfinite(at["floor"]).any() else at["null_mean"]
+                if np.isfinite(base).any():
+                    text += f"; chance {np.nanmedian(base):.3g}"
+                if np.isfinite(at["q"]).any():
+                    told = int((at["q"] <= 0.05).sum())
+                    text += f"; {told} of {int(np.isfinite(at['q']).sum())} q <= 0.05"
+                lines.append(text)
             return lines
         lines = [f"  unit {cell(self.units[0], 40).rstrip()} of {self.settings.get('system') or 'a system'}"]
         for name in d["quantity"].values.tolist()[:18]:

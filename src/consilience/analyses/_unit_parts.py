@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from consilience import units as unit_measures
-from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._errors import InputError, UnknownNameError, nearest, warn
 from consilience._core._params import shorten
 from consilience._core._seeds import Seed
-from consilience._recording import Intervals, Recording
+from consilience._recording import Intervals, Recording, Signal
 from consilience._results import Result
 from consilience._stimuli import check_stimuli
 from consilience.analyses._characterize import characterize
@@ -30,6 +31,7 @@ WHO = "cs.unit_report"
 _FEW_TRIALS = 2
 _LONGEST = 0.05  # s, of the autocorrelogram
 _ISI = 0.1  # s
+_UNITS = {"radian": 2 * np.pi, "degree": 360.0}
 _EXEMPLARS = 6
 _PICTURES = 16 << 20  # bytes of pictures that a report keeps
 
@@ -107,9 +109,18 @@ def of_recording(
             "rec.bin(width, of=...).",
             code="too-few",
         )
+    if rec.observed is None and rec.observed_by_unit is None:  # of all units, whichever are asked for
+        rec = replace(rec, observed=rec.span())
+        assert rec.observed is not None
+        warn(
+            "observed-guessed",
+            f"{WHO}: the time observed is not known; {rec.observed.start.min():g} to {rec.observed.stop.max():g} s is "
+            "taken.",
+            "It is from the first to the last entry; say when spikes could be seen with cs.Recording(observed=...).",
+        )
     if unit is not None:
-        _known(unit, rec.unit_names.tolist())
-        rec = rec.select(list(unit) if isinstance(unit, (list, tuple, np.ndarray)) else [unit])
+        rec = rec.select(_named(unit, rec.unit_names.tolist()))
+    assert rec.spikes is not None
     names = rec.unit_names.tolist()
     trials = asked.trials
     if trials is not None and "unit" in trials.coords:
@@ -122,9 +133,12 @@ def of_recording(
         trials = trials.sel(unit=names)
     parts: dict[str, Result] = {}
     repeats = trials if trials is not None and _repeats(trials) else None
-    parts["quality"] = quality(
-        rec, trials=repeats, measures=_judged(repeats, spikes=True), rng=str(seed.child("quality")), **how
-    )
+    if rec.spikes.times.size:
+        parts["quality"] = quality(
+            rec, trials=repeats, measures=_judged(repeats, spikes=True), rng=str(seed.child("quality")), **how
+        )
+    else:
+        warn("silent-units", f"{WHO}: {shorten(names)} never fire.", "Look whether their spikes were lost.")
     if trials is not None and asked.by is not None:
         parts["selectivity"] = characterize(trials, asked.by, rng=str(seed.child("selectivity")), **how)
     elif asked.by is not None:
@@ -160,6 +174,7 @@ def _followed(rec: Recording, asked: Asked) -> tuple[xr.DataArray, Any]:
         within = rec.span(rec.signals[each[0]])
         for one in each[1:]:
             within = within & rec.span(rec.signals[one])
+        rec = _turning(rec, each, asked.period)
         series = rec.bin(asked.width, within=within)
         followed = [rec.bin(asked.width, of=one, within=within) for one in each]
         return series, followed if len(followed) > 1 else followed[0]
@@ -174,6 +189,27 @@ def _followed(rec: Recording, asked: Asked) -> tuple[xr.DataArray, Any]:
     )
 
 
+def _turning(rec: Recording, names: Sequence[str], period: Any) -> Recording:
+    """The recording with signals that are said to be angles in a unit of angles, so that they are averaged as such."""
+    turns = list(period) if isinstance(period, (list, tuple)) else [period] * len(names)
+    signals = dict(rec.signals)
+    for name, turn in zip(names, turns):
+        if turn is None or signals[name].unit:
+            continue
+        unit = next((unit for unit, full in _UNITS.items() if np.isclose(turn, full, rtol=1e-3)), None)
+        if unit is None:
+            raise InputError(
+                f"{WHO}: a signal of a recording is an angle in radians (period=2 * np.pi) or degrees (period=360), "
+                f"got period={turn:g} for {name}; of another turn scale it, or pass a series, variable=...",
+                code="bad-parameter",
+            )
+        one = signals[name]
+        signals[name] = Signal(
+            one.values, one.time, kind=one.kind, unit=unit, channels=one.channels, columns=one.columns
+        )
+    return replace(rec, signals=signals)
+
+
 def of_responses(
     data: xr.DataArray, unit: Any, asked: Asked, seed: Seed, how: dict[str, Any]
 ) -> tuple[str, list[Any], dict[str, Result], dict[str, Any]]:
@@ -184,8 +220,7 @@ def of_responses(
         raise InputError(f"{WHO}: responses have no dim unit; make them with cs.responses.", code="bad-dims")
     every = data["unit"].values.tolist()
     if unit is not None:
-        _known(unit, every)
-        data = data.sel(unit=list(unit) if isinstance(unit, (list, tuple, np.ndarray)) else [unit])
+        data = data.sel(unit=_named(unit, every))
     names = data["unit"].values.tolist()
     parts: dict[str, Result] = {}
     extra: dict[str, Any] = {}
@@ -237,13 +272,20 @@ def _field(shown: Any, asked: Asked, seed: Seed, how: dict[str, Any]) -> Result:
     return receptive_field(shown, asked.stimulus, rng=str(seed.child("receptive field")), **given, **how)
 
 
-def _known(unit: Any, every: list[Any]) -> None:
+def _named(unit: Any, every: list[Any]) -> list[Any]:
+    """Names as the data have them: the text of a number is that number, where no other unit has that name."""
+    by_text: dict[str, list[Any]] = {}
+    for name in every:
+        by_text.setdefault(str(name), []).append(name)
+    found = []
     for one in unit if isinstance(unit, (list, tuple, np.ndarray)) else [unit]:
-        if one not in every:
+        alike = by_text.get(str(one), [])
+        if one not in every and len(alike) != 1:
             raise UnknownNameError(
-                f"{WHO}: no unit {shorten(one)}; units are {shorten(every)}."
-                f"{nearest(str(one), [str(name) for name in every])}"
+                f"{WHO}: no unit {shorten(one)}; units are {shorten(every)}.{nearest(str(one), list(by_text))}"
             )
+        found.append(one if one in every else alike[0])
+    return found
 
 
 def _judged(trials: xr.DataArray | None, *, spikes: bool) -> list[str]:

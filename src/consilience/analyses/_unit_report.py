@@ -152,8 +152,8 @@ def unit_report(
         more = further(numbers, names, who=WHO)
         if not parts:
             raise InputError(
-                f"{WHO}: nothing to say of {name}: pass by= (selectivity), variable= (tuning), stimulus= (receptive "
-                "field), preferred=True (a network), or results=.",
+                f"{WHO}: nothing to say of {name}: name a label of trials (by), a variable that was followed, a "
+                "stimulus for the receptive field, preferred stimuli (of a network), or results.",
                 code="nothing-asked",
             )
     said = _said(parts, cautions)

@@ -322,20 +322,20 @@ def _preferred(frame: Axes, place: SubplotSpec, synthesis: Any) -> None:
     target = synthesis.data["target"].values[0]
     natural = synthesis.exemplars is not None and synthesis.pictures is not None
     few = min(2, synthesis.exemplars.sizes["rank"]) if natural else 0
-    grid = place.subgridspec(2, 3 if few else 2, wspace=0.1, hspace=0.18)
-    large = frame.figure.add_subplot(grid[:, :2])
+    grid = place.subgridspec(1, 1 + few, width_ratios=[2.0] + [1.1] * few, wspace=0.08)
+    large = frame.figure.add_subplot(grid[0])
     _synthetic(large, synthesis, target, 0)
     cut = _made_part(synthesis)
     _zoom(large, cut)
     value = float(synthesis.data["value"].values[0])
     large.set_title(f"made for it: {_short(value, 3)}", fontsize=8.5, pad=4, color=PALETTE[0])
     for k in range(few):
-        panel = frame.figure.add_subplot(grid[k, 2])
+        panel = frame.figure.add_subplot(grid[1 + k])
         _natural(panel, synthesis, target, k)
         if synthesis.pictures.shape[1:3] == synthesis.stimuli.shape[1:3]:
             _zoom(panel, cut)
         best = float(synthesis.exemplars["value"].isel(target=0, rank=k))
-        head = f"best natural\n{_short(best, 3)}" if k == 0 else _short(best, 3)
+        head = f"best natural: {_short(best, 3)}" if k == 0 else _short(best, 3)
         panel.set_title(head, fontsize=7.5, pad=3, color=MUTED, fontweight="normal")
 
 

@@ -120,6 +120,18 @@ def test_a_square_lattice_is_no_grid():
     assert np.isnan(found.p[0])
 
 
+def test_fewer_than_three_fields_are_no_grid():
+    place = walk(12_000)
+    one = 0.1 + field(place, [0.2, 0.4])
+    two = 0.1 + field(place, [-0.5, -0.5]) + field(place, [0.5, 0.5])
+    found = cs.units.grid_score(spikes([one, two, lattice(place, 0.7, 20.0)]), place, width=0.1, n_shift=40)
+    assert found.counted["fields"][:2].tolist() == [1, 2]
+    assert found.counted["fields"][2] > 5
+    assert np.isnan(found.p[:2]).all()
+    assert found.p[2] < 0.05
+    assert np.isfinite(found.null_mean).all()
+
+
 def test_score_does_not_depend_on_where_the_room_is():
     place = walk(6000)
     counts = spikes([lattice(place, 0.7, 20.0)])

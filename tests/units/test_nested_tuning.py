@@ -47,6 +47,25 @@ def test_what_is_planted_is_found_and_nothing_beyond_it():
     assert "11 units; beyond the other variables (p <= 0.05): place" in repr(found)
 
 
+def test_what_is_no_better_than_a_flat_rate_is_not_beyond_another():
+    """A gain that wanders makes place alone lose more than both: heading seems to add something."""
+    rng = np.random.default_rng(3)
+    place = np.abs((np.cumsum(rng.normal(0, 0.04, (3000, 2)), axis=0) + 1) % 4 - 2) - 1
+    heading = np.cumsum(rng.normal(0, 0.6, 3000)) % TURN
+    drift = np.exp(0.7 * np.sin(np.arange(3000)[:, None] / 80 + rng.uniform(0, 6, 12)))
+    found = cs.units.nested_tuning(
+        rng.poisson(0.3 * drift),
+        {"place": place, "heading": heading},
+        width=0.1,
+        bins={"place": 8, "heading": 8},
+        period={"heading": TURN},
+    )
+    for name in ("place", "heading"):
+        assert (found.beyond[name].p >= found.together.p).all()
+        assert (found.beyond[name].p > 0.05).mean() > 0.8
+        np.testing.assert_array_equal(np.isnan(found.beyond[name].ci_low), found.together.p > 0.05)
+
+
 def test_a_fit_is_the_penalised_optimum():
     rng = np.random.default_rng(0)
     x = np.eye(6)[rng.integers(0, 6, 40)]

@@ -26,6 +26,7 @@ _RIDGE = 1e-3
 _STEPS = 30
 _MOST = 3000  # bins
 _CLOSE = 1e-3  # nats of the objective
+_LEAST = 0.05  # p of all together, above which what is beyond the others has no interval
 _LN2 = float(np.log(2.0))
 
 
@@ -75,15 +76,22 @@ def nested_tuning(
 
     Returns
     -------
-    NestedTuning : gains in bits per spike. The interval and the one-sided p are t over the 20 stretches.
+    NestedTuning : gains in bits per spike. The interval is t over the 20 stretches, made 1.43 times as wide as they
+        share the samples of their fits (Nadeau & Bengio 2003), for the gain expected of fits to as many samples on
+        this path. p is one-sided: of ``alone`` and ``together`` t as it is, of ``beyond`` that of the wider t, and not
+        below p of ``together``. Where that is above 0.05, ``beyond`` has no interval (NaN).
 
     The strength of the penalty is the one of 0.3, 3, 30 and 300 with the highest evidence (Laplace), for each model and
     unit, in the half of the stretches that the scored one is not in.
 
-    On the path of a mouse in a Y maze (529 s), of 20 simulated place cells 0.55 seemed tuned to heading alone and none
-    beyond place, and of 20 head-direction cells 0.70 seemed tuned to place alone and none beyond heading; what was
-    planted was found beyond the other in 0.95 and 1.00. A curve without effect loses on held-out spikes, so that p is
-    at most 0.05 less often than in 0.05.
+    In simulations (a line on which heading follows place, a walk in a room, and along its walls, 500 s, 12 or 8 x 8
+    bins of place, 12 of heading; place cells, head-direction cells of peak 2 and 12 over 0.5 spikes/s and flat units,
+    gains that were steady or of log sd 0.5 over 10 and 60 s, 30 to 80 units each) what was not planted had p of at most
+    0.05 beyond the other in 0.00 to 0.07 (12 of about 2500), where up to 1.00 seemed tuned to it alone. What was planted
+    was found in 0.94 to 1.00 at peak 12, in 0.25 to 1.00 at peak 2. By t as it is these are 0.58 to 1.00, but place cells
+    followed heading in up to 0.21 of 80, as coarse bins of place leave some of it to be told by where the animal looks,
+    and flat units in up to 0.35 of 40, as place alone lost more than both. Intervals at 95 % held the gain in 0.86 to
+    1.00, in 0.80 of 30 in one case of 14 x 14 bins.
 
     Raises
     ------
@@ -93,7 +101,7 @@ def nested_tuning(
 
     References
     ----------
-    Hardcastle, Maheswaranathan, Ganguli & Giocomo (2017).
+    Hardcastle, Maheswaranathan, Ganguli & Giocomo (2017); Nadeau & Bengio (2003).
 
     Examples
     --------
@@ -162,19 +170,23 @@ def nested_tuning(
         for u in np.flatnonzero(total > 0):
             gains[m, :, u] = _gain(some, pen, spikes[:, u], seconds)
 
-    def scores(parts: np.ndarray) -> UnitScores:
-        value, low, high, p = over_parts(parts, total, level)
+    def scores(parts: np.ndarray, least: np.ndarray | None = None) -> UnitScores:
+        value, low, high, p = over_parts(parts, total, level, careful=least is not None)
+        if least is not None:  # of two models that are no better than a flat rate
+            worse = least > _LEAST
+            low, high, p = np.where(worse, np.nan, low), np.where(worse, np.nan, high), np.maximum(p, least)
         return UnitScores(
             value=value, ci_low=low, ci_high=high, null_mean=np.full_like(value, np.nan), p=p, level=level
         )
 
     k = len(names)
     rest = gains[1 + k :] if k > 2 else gains[[2, 1]]
+    together = scores(gains[0])
     return NestedTuning(
         names=names,
         alone={name: scores(gains[1 + v]) for v, name in enumerate(names)},
-        beyond={name: scores(gains[0] - rest[v]) for v, name in enumerate(names)},
-        together=scores(gains[0]),
+        beyond={name: scores(gains[0] - rest[v], together.p) for v, name in enumerate(names)},
+        together=together,
         spikes=total,
         parts=np.concatenate([gains[: 1 + k], rest]),
     )

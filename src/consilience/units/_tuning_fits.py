@@ -63,7 +63,7 @@ class TuningFits:
 
     def against(self, other: TuningFits) -> UnitScores:
         """Gain over ``other``, another model of the same data, parts and seed, as bits per spike (or sample): above 0
-        where this one tells held-out samples better. Interval and p are t over the parts."""
+        where this one tells held-out samples better. Interval and p as of the gain."""
         if other.parts.shape != self.parts.shape or not np.array_equal(other.amount, self.amount):
             raise InputError(
                 "TuningFits.against: both must be fits to the same data with the same seed, got "
@@ -84,13 +84,17 @@ class TuningFits:
 
 
 def over_parts(
-    parts: np.ndarray, amount: np.ndarray, level: float
+    parts: np.ndarray, amount: np.ndarray, level: float, *, careful: bool = False
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Gain per spike (or sample), its interval and one-sided p, t over the parts."""
+    """Gain per spike (or sample), its interval and one-sided p, t over the parts. The interval allows for fits that
+    share their samples (Nadeau & Bengio 2003): without that it held the truth in 0.83 to 0.91 where there is next to
+    no gain. So does p if ``careful``; over a flat curve it need not, as the gain of a curve without effect is below 0.
+    """
     k = len(parts)
     mean, error = parts.mean(axis=0), parts.std(axis=0, ddof=1) / np.sqrt(k)
+    wide = error * np.sqrt(1 + k / (k - 1))
     per = k / np.where(amount > 0, amount, 1.0)
-    half = student.ppf((1 + level) / 2, k - 1) * error
-    p = student.sf(mean / np.where(error > 0, error, 1.0), k - 1)
+    half = student.ppf((1 + level) / 2, k - 1) * wide
+    p = student.sf(mean / np.where(error > 0, wide if careful else error, 1.0), k - 1)
     p = np.where(error > 0, p, np.where(mean > 0, 0.0, 1.0))
     return mean * per, (mean - half) * per, (mean + half) * per, np.where(np.isnan(mean), np.nan, p)

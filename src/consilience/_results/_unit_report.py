@@ -117,24 +117,25 @@ class UnitReport(Result):
     def _lines(self) -> list[str]:
         d = self.data
         if d.sizes["unit"] != 1:
-            lines = [f"  {counted(d.sizes['unit'], 'unit')}: {', '.join(self.parts)}"]
+            lines = [
+                f"  {counted(d.sizes['unit'], 'unit')}: {', '.join(self.parts)}; median (10 to 90 %)"[:118]
+            ]
             best = self.table()
             for name in best.columns[:16]:
                 column = best[name].to_numpy()
                 known = column[np.isfinite(column)]
                 if not known.size:
                     continue
-                at = {key: d[key].sel(quantity=name).values for key in _FIELDS}
+                each = {key: d[key].sel(quantity=name).values for key in _FIELDS}
                 low, middle, high = np.quantile(known, [0.1, 0.5, 0.9])
-                text = f"  {cell(name, 36)} median {middle:.3g} (10 to 90 %: {low:.3g} to {high:.3g})"
-                if np.isfinite(at["corrected"]).any():
-                    text += ", corrected"
-                base = at["floor"] if np.isfinite(at["floor"]).any() else at["null_mean"]
+                sure = ", corrected" if np.isfinite(each["corrected"]).any() else ""
+                text = f"  {cell(name, 34)} median {middle:.3g}{sure} ({low:.2g} to {high:.2g})"
+                base = each["floor"] if np.isfinite(each["floor"]).any() else each["null_mean"]
                 if np.isfinite(base).any():
                     text += f"; chance {np.nanmedian(base):.3g}"
-                if np.isfinite(at["q"]).any():
-                    told = int((at["q"] <= 0.05).sum())
-                    text += f"; {told} of {int(np.isfinite(at['q']).sum())} q <= 0.05"
+                if np.isfinite(each["q"]).any():
+                    told = int((each["q"] <= 0.05).sum())
+                    text += f"; {told} of {int(np.isfinite(each['q']).sum())} q <= 0.05"
                 lines.append(text)
             return lines
         lines = [f"  unit {cell(self.units[0], 40).rstrip()} of {self.settings.get('system') or 'a system'}"]

@@ -72,8 +72,8 @@ def characterize(
     by : label on trial: class, stimulus, or angle. Of a series the variable that was followed (heading, place): a
         series of the same times, as `Recording.bin` with ``of`` gives, an array, or a label on time.
     measures : names; None = all that data and label allow.   bins : of the variable of a series.
-    period : of an angle, the whole turn: 360, or 2 pi for radians. Numeric labels named orientation, direction or
-        heading are taken as angles (in degrees where they go beyond 2 pi).
+    period : of an angle, the whole turn: 360, or 2 pi for radians. Numbers named orientation, direction, heading or
+        angle are taken as angles (in degrees where they go beyond 2 pi), labels and series alike.
     groups : label on trial, such as "run": labels are dealt anew within it (mutual_information has no p then).
     rows : "trials" or "stimuli", where the choice above is not meant.
     matched_noise : neurons to which units of a network are made alike first: counts with repeats, or {"mean": ...,
@@ -89,7 +89,8 @@ def characterize(
     ------
     UnknownNameError : no such label on trial.   InputError : a value of ``by`` with a single row (``no-repeats``),
         measures that the data do not allow, angles that are not evenly spaced (``uneven-angles``).
-    ConsilienceWarning : ``negative-responses`` (ratios were left out), ``silent-units``.
+    ConsilienceWarning : ``negative-responses`` (ratios were left out), ``silent-units``, ``no-period`` (a series that
+        jumps as an angle does).
 
     References
     ----------

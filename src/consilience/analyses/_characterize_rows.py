@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._errors import InputError, UnknownNameError, nearest, warn
 from consilience._core._params import shorten
 from consilience._responses import average, check_responses
 from consilience._responses._check import refuse_result
 
-__all__ = ["label_of", "period_of", "rows_of", "systems_of"]
+__all__ = ["label_of", "period_of", "rows_of", "systems_of", "turn_of_name"]
 
 WHO = "cs.characterize"
-_ANGLES = ("orientation", "direction", "heading")
+_ANGLES = ("orientation", "direction", "heading", "angle")
+_SLACK = 0.05  # of a turn, by which values may go beyond it
+_SMALL = 90.0  # degrees; a smaller range than this may be radians that were counted on over turns
 
 
 def systems_of(data: Any) -> dict[str, xr.DataArray]:
@@ -99,3 +102,28 @@ def period_of(by: str, label: np.ndarray, period: float | None) -> float | None:
             code="bad-label",
         )
     return period
+
+
+def named_as_angle(name: str) -> bool:
+    """heading, direction, orientation, angle; also head_direction, "stimulus orientation"."""
+    return re.split(r"[^a-z]+", name.lower().strip())[-1] in _ANGLES
+
+
+def turn_of_name(name: str, values: np.ndarray) -> float | None:
+    """The whole turn of a series that is named as an angle, by its range; None for others, and where that is not
+    clear."""
+    values = values[np.isfinite(values)]
+    if not named_as_angle(name) or np.unique(values).size < 4:
+        return None
+    span = float(np.ptp(values))
+    if span <= 2 * np.pi * (1 + _SLACK):
+        return 2 * np.pi
+    if _SMALL <= span <= 360 * (1 + _SLACK):
+        return 360.0
+    warn(
+        "no-period",
+        f"{WHO}: {name} is named as an angle, and its range ({values.min():.4g} to {values.max():.4g}) is neither "
+        "that of radians nor of degrees; it is taken as a line.",
+        "Say the whole turn: period=360, or period=2 * np.pi for radians (of angles counted on over turns too).",
+    )
+    return None

@@ -12,7 +12,9 @@ from consilience import units
 from consilience._core._errors import InputError, UnknownNameError, collect_cautions, nearest, warn
 from consilience._core._params import check_number, check_option, shorten
 from consilience._core._seeds import Seed
+from consilience._recording._angles import full_turn
 from consilience._responses._smooth import bin_width
+from consilience.analyses._characterize_rows import turn_of_name
 from consilience.units import UnitScores
 
 __all__ = ["OF_SERIES", "SERIES_REFERENCES", "series_table"]
@@ -25,8 +27,12 @@ SERIES_REFERENCES = {
     "information_rate": ("skaggs1993information",),
     "copula_information": ("ince2017statistical",),
 }
-_TURNS = {"radian": 2 * np.pi, "radians": 2 * np.pi, "rad": 2 * np.pi, "degree": 360.0, "degrees": 360.0}
 _FEW = 0.5  # of the times must be known
+_RARE = 0.2  # of all steps: an angle that is followed in time goes through its ends more seldom
+_END = 0.15  # of the range, within which of its ends a jump starts and lands
+_MOSTLY = 0.9  # of the long steps
+_SLACK = 0.05  # of a turn
+_LEVELS = 20  # different values; of fewer (left or right, on or off) no angle
 
 
 def series_table(
@@ -44,7 +50,7 @@ def series_table(
         raise InputError(f"{WHO}: responses (time, unit) are expected.", code="bad-dims")
     values = np.asarray(data.values, dtype=np.float64)
     variable, name, unit = variable_of(data, by)
-    turn = _turn(period, unit, variable.shape[1])
+    turn = _turn(period, unit, variable, name)
     spikes = data.attrs.get("kind") == "count" or data.attrs.get("reduce") == "rate"
     width = bin_width(data, who=WHO)
     counts = values * width if data.attrs.get("reduce") == "rate" else values
@@ -160,11 +166,7 @@ def variable_of(data: xr.DataArray, by: Any) -> tuple[np.ndarray, str, str]:
             parts[0][2],
         )
     if isinstance(by, xr.DataArray):
-        name = str(
-            by.name or ", ".join(map(str, np.atleast_1d(by["unit"].values)))
-            if "unit" in by.coords
-            else by.name
-        )
+        name = _name_of(by)
         values = _numbers(by.values, by.shape[0] if by.ndim else 0, name)
         unit = str(by.attrs.get("unit", ""))
         if "time" not in by.coords or "time" not in data.coords:
@@ -224,9 +226,24 @@ def _matched(data: xr.DataArray, by: xr.DataArray, values: np.ndarray, name: str
     return out
 
 
-def _turn(period: Any, unit: str, dims: int) -> tuple[float | None, ...]:
+def _name_of(by: xr.DataArray) -> str:
+    """Its own name, or those of its signals; else the system's; numbers of columns are no names."""
+    signals = [str(one) for one in np.atleast_1d(by["unit"].values)] if "unit" in by.coords else []
+    named = signals and not any(one.lstrip("-").isdigit() for one in signals)
+    return str(by.name or (named and ", ".join(signals)) or by.attrs.get("system") or "variable")
+
+
+def _turn(period: Any, unit: str, variable: np.ndarray, name: str) -> tuple[float | None, ...]:
+    """The whole turn of each dimension: as given, of the unit, or of a variable named as an angle."""
+    dims = variable.shape[1]
     if period is None:
-        return (_TURNS.get(unit.lower()),) * dims
+        one = full_turn(unit)
+        if one is None and dims == 1:
+            one = turn_of_name(name, variable[:, 0])
+        if one is None:
+            for column in variable.T:
+                _say_jumps(column, name)
+        return (one,) * dims
     each = list(period) if isinstance(period, (list, tuple)) else [period] * dims
     if len(each) != dims:
         raise InputError(
@@ -235,6 +252,30 @@ def _turn(period: Any, unit: str, dims: int) -> tuple[float | None, ...]:
             code="bad-parameter",
         )
     return tuple(None if one is None else check_number(one, name="period", who=WHO, low=0.0) for one in each)
+
+
+def _say_jumps(values: np.ndarray, name: str) -> None:
+    """Warns where values without period go from one end of their range to the other, as an angle does."""
+    both = np.isfinite(values[1:]) & np.isfinite(values[:-1])
+    if not both.any():
+        return
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    span, step = high - low, np.diff(values)[both]
+    far = np.abs(step) > span / 2
+    few = np.unique(values[np.isfinite(values)]).size < _LEVELS
+    if span <= 0 or few or far.sum() < 2 or far.mean() > _RARE:
+        return
+    ends = np.abs(step[far]) > (1 - 2 * _END) * span
+    ways = [int((step[far][ends] > 0).sum()), int((step[far][ends] < 0).sum())]
+    turn = any(abs(span - one) < _SLACK * one for one in (360.0, 2 * np.pi))
+    if ends.mean() >= _MOSTLY and (min(ways) >= 2 or (turn and sum(ways) >= 2)):
+        warn(
+            "no-period",
+            f"{WHO}: {name} goes {sum(ways)} times from one end of its range ({low:.4g} to {high:.4g}) to the other in "
+            "one step, as an angle does, and is taken as a line.",
+            "Of an angle say the whole turn: period=360, or period=2 * np.pi for radians; period= the length of a "
+            "track that closes on itself.",
+        )
 
 
 def _one(bins: Any, default: int) -> Any:

@@ -1,0 +1,77 @@
+"""What characterize makes of names, angles and labels as people have them."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import consilience as cs
+
+QUICK = {"n_perm": 20, "rng": 0}
+TURN = 2 * np.pi
+
+
+def followed(values, name=None, **more):
+    time = np.arange(len(values)) * 0.05
+    return xr.DataArray(values, dims="time", coords={"time": time}, name=name, **more)
+
+
+@pytest.fixture(scope="module")
+def turning():
+    rng = np.random.default_rng(0)
+    heading = np.cumsum(rng.normal(0, 0.2, 3000)) % TURN
+    y = np.cos(heading - 1) + rng.normal(size=heading.size)
+    data = cs.responses(y[:, None], time=np.arange(3000) * 0.05, kind="dff", dims=["time", "unit"])
+    data.attrs["bin"] = 0.05
+    return data, heading
+
+
+def test_a_series_named_heading_is_an_angle(turning):
+    data, heading = turning
+    told = cs.characterize(data, followed(heading), period=TURN, **QUICK)
+    for name, values, turn in (
+        ("heading", heading, TURN),
+        ("head_direction", np.rad2deg(heading) - 180, 360.0),
+    ):
+        found = cs.characterize(data, followed(values, name), **QUICK)
+        assert found.settings["period"] == turn
+        assert found.data["value"].values == pytest.approx(told.data["value"].values, abs=0.01)
+    assert told.data["value"].values[0, 0] > 0.2
+
+
+def test_a_line_that_jumps_as_an_angle_is_said(turning):
+    data, heading = turning
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[no-period\] cs.characterize: phi goes .* in one step"):
+        cs.characterize(data, followed(heading, "phi"), **QUICK)
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[no-period\] .*heading is named as an angle"):
+        cs.characterize(data, followed(100 * np.unwrap(heading), "heading"), **QUICK)
+    rng = np.random.default_rng(1)
+    quiet = {
+        "track with laps": (np.arange(3000) * 0.02) % 4,
+        "noise": rng.uniform(size=3000),
+        "walk": np.cumsum(rng.normal(size=3000)),
+        "lost": np.where(rng.random(3000) < 0.05, 0, 50 + np.abs(np.cumsum(rng.normal(size=3000)) % 80 - 40)),
+        "two ways": np.sign(np.sin(np.arange(3000) / 50)),
+        "direction": np.sign(np.sin(np.arange(3000) / 50)),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name, values in quiet.items():
+            assert (
+                cs.characterize(data, followed(values, name), n_perm=0, rng=0).settings["period"] is None
+            ), name
+
+
+def test_names_of_series_are_words(turning):
+    data, heading = turning
+    column = followed(heading)
+    column = column.expand_dims({"unit": [0]}, axis=1).assign_attrs(system="hd")
+    place = xr.DataArray(np.stack([np.cos(heading), np.sin(heading)], axis=1), dims=("time", "d"))
+    assert cs.characterize(data, column, period=TURN, **QUICK).settings["by"] == "hd"
+    assert (
+        cs.characterize(data, column.assign_coords(unit=["ry"]), period=TURN, **QUICK).settings["by"] == "ry"
+    )
+    assert cs.characterize(data, place, **QUICK).settings["by"] == "variable"

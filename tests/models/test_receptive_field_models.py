@@ -507,7 +507,7 @@ def test_weighted_moments_are_their_definition():
 
 def test_eigenvalues_are_those_of_the_whitened_ensemble(some):
     x, y, _ = some
-    model = SpikeTriggeredCovariance(2, cut=0, n_null=0).fit(x, y)
+    model = SpikeTriggeredCovariance(2, cut=0, n_null=0, project=True).fit(x, y)
     design, rows = direct(x, 2)
     centred = design - design.mean(axis=0)
     root = np.linalg.cholesky(np.linalg.inv(centred.T @ centred / len(rows)))
@@ -517,7 +517,8 @@ def test_eigenvalues_are_those_of_the_whitened_ensemble(some):
     out = np.eye(12) - np.outer(mean, mean) / (mean @ mean)
     expected = np.linalg.eigvalsh(out @ np.cov(ensemble.T, bias=True) @ out)
     expected = np.delete(expected, np.abs(expected).argmin())
-    assert np.allclose(model.eigenvalues_[0], expected[::-1], atol=1e-4)
+    assert np.allclose(model.eigenvalues_[0, :-1], expected[::-1], atol=1e-4)
+    assert np.isnan(model.eigenvalues_[0, -1])
     # filters have variance 1 over frames
     drive = centred @ model.excitatory_[0].reshape(4, -1).T
     assert np.allclose(drive.var(axis=0), 1.0, atol=1e-4)
@@ -541,6 +542,36 @@ def test_finds_a_quadrature_pair_and_a_suppressive_axis():
     assert np.isnan(model.p_excitatory_[0, 3])
     again = SpikeTriggeredCovariance(3, n_null=60, rng=0).fit(x, y)
     assert np.array_equal(again.p_excitatory_, model.p_excitatory_, equal_nan=True)
+
+
+def test_an_average_of_noise_takes_no_axis_with_it():
+    """In few dimensions it lies mostly within the plane of a complex cell, whose second axis it would spoil."""
+    rng = np.random.default_rng(3)
+    pair = np.zeros((10, 2))
+    pair[3:6] = np.array([[0.5, 1.0, 0.5], [1.0, 0.0, -1.0]]).T
+    pair /= np.linalg.norm(pair, axis=0)
+    x = rng.normal(size=(8000, 10))
+    drive = x @ pair
+    rates = [0.18 * (drive**2).sum(axis=1)] * 15 + [0.3 * np.exp(0.5 * drive[:, 0])]
+    y = np.stack([rng.poisson(rate) for rate in rates], axis=1)
+    model = SpikeTriggeredCovariance(n_null=60, rng=0).fit(x, y)
+    assert model.projected_[:15].sum() <= 2
+    assert model.projected_[15]
+    assert model.p_sta_[15] < 0.02
+
+    def worst(fitted):
+        planes = [np.linalg.qr(axes[:2, 0].T)[0].T @ pair for axes in fitted.excitatory_[:15]]
+        return np.median([np.linalg.svd(part, compute_uv=False).min() for part in planes])
+
+    assert worst(model) > 0.98
+    always = SpikeTriggeredCovariance(n_null=0, project=True).fit(x, y)
+    assert worst(always) < 0.95
+    assert always.projected_.all()
+    each = SpikeTriggeredCovariance(n_null=0, project=model.projected_).fit(x, y)
+    assert np.array_equal(each.eigenvalues_, model.eigenvalues_, equal_nan=True)
+    assert not SpikeTriggeredCovariance(n_null=0, project=False).fit(x, y).projected_.any()
+    with pytest.raises(InputError, match="project must be 'auto', True, False"):
+        SpikeTriggeredCovariance(n_null=0, project=0.5).fit(x, y)
 
 
 @pytest.mark.slow

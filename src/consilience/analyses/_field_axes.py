@@ -21,11 +21,19 @@ class AxesField(BaseEstimator):
     """
 
     def __init__(
-        self, lags: Any = 1, *, n_axes: int = 2, n_null: int = 200, response: str = "auto", rng: Any = 0
+        self,
+        lags: Any = 1,
+        *,
+        n_axes: int = 2,
+        n_null: int = 200,
+        project: Any = "auto",
+        response: str = "auto",
+        rng: Any = 0,
     ) -> None:
         self.lags = lags
         self.n_axes = n_axes
         self.n_null = n_null
+        self.project = project
         self.response = response
         self.rng = rng
 
@@ -35,6 +43,7 @@ class AxesField(BaseEstimator):
             range(first, last + 1),
             n_axes=self.n_axes,
             n_null=self.n_null,
+            project=self.project,
             response=self.response,
             rng=self.rng,
         ).fit(stimulus, y, times=times, trials=trials)

@@ -162,7 +162,7 @@ def fit_all(method: Method, shown: Shown, cv: int, rng: np.random.Generator) -> 
     fold, filters = np.full(n, -1), []
     for k, (test, train) in enumerate(_splits(method, shown, cv, rng)):
         with collect_cautions():  # what is to be said was said of the fit to all
-            part = _fit(_untested(method.estimator), shown, train)
+            part = _fit(_untested(estimator), shown, train)
             filters.append(part.axes_like(estimator) if isinstance(part, AxesField) else _coef(part))
             near = _with_lags(test, method.lags)
             out = part.predict(shown.frames[near], **_breaks(shown, near))
@@ -237,8 +237,10 @@ def _fit(estimator: Any, shown: Shown, kept: np.ndarray) -> Any:
 
 
 def _untested(estimator: Any) -> Any:
-    """Without what only the fit to all frames is asked for."""
-    return clone(estimator).set_params(n_null=0) if isinstance(estimator, AxesField) else estimator
+    """Without what only the fit to all frames is asked for, and with what was decided there."""
+    if not isinstance(estimator, AxesField):
+        return estimator
+    return clone(estimator).set_params(n_null=0, project=estimator.stc_.projected_)
 
 
 def _coef(estimator: Any) -> np.ndarray:

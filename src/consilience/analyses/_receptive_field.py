@@ -309,7 +309,7 @@ def _axes(
             "n_suppressive": ("unit", found.n_suppressive_.astype(np.float64)),
         },
         {
-            "statistic": np.where(flat, np.nan, np.abs(values - one).max(axis=1)),
+            "statistic": np.where(flat, np.nan, np.nanmax(np.abs(values - one), axis=1, initial=0.0)),
             "null_mean": nothing,
             "threshold": nothing,
             "p": np.where(flat, np.nan, both),

@@ -9,11 +9,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from consilience._core._errors import InputError, warn
-from consilience._core._params import check_count, check_number, check_option
+from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.models._field_base import Data, are_counts, checked_data
 from consilience.models._principal import principal
-from consilience.models._stc_null import nested_test, weighted_moments
+from consilience.models._stc_null import average_p, nested_test, weighted_moments
 
 __all__ = ["SpikeTriggeredCovariance"]
 
@@ -26,10 +26,12 @@ class SpikeTriggeredCovariance(BaseEstimator):
 
         C = P (sum_t y_t z_t z_t' / N - m m') P,    P = I - m m' / m'm,
 
-    so that the axis of the spike-triggered average is out. An eigenvalue above 1 is an axis whose size, of either sign,
-    drives the unit (excitatory); below 1, one that stops it (suppressive). A complex cell has two excitatory axes, a
-    quadrature pair, and an average of 0. For responses that are no counts C is the second-order kernel
-    E[(y - mean y) z z'], without P, and 0 takes the place of 1.
+    so that the axis of the spike-triggered average is out, where that average is told from chance (``project``); else
+    P = I, as an average of noise lies where the unit is driven, and would take much of an axis with it. Chance is what
+    m' S^-1 m, S the covariance of the stimuli of the spikes, comes to for the shifts below. An eigenvalue above 1 is an
+    axis whose size, of either sign, drives the unit (excitatory); below 1, one that stops it (suppressive). A complex
+    cell has two excitatory axes, a quadrature pair, and an average of 0. For responses that are no counts C is the
+    second-order kernel E[(y - mean y) z z'], without P, and 0 takes the place of 1.
 
     Which axes are real is decided against responses shifted around in time as a whole: both keep their autocorrelation,
     only their relation is gone. The most extreme eigenvalue is compared with the most extreme of each shift; where it
@@ -53,18 +55,21 @@ class SpikeTriggeredCovariance(BaseEstimator):
         many.
     cut : components with less than ``cut`` times the largest variance are left out.
     n_null : shifts for each unit; 0 = no test.   level : of the family of tests of one unit.
-    response : "counts", "values", or "auto".   rng : seed of the shifts.
+    project : "auto" takes the average out of C where p of it is at most ``level`` (without shifts, p of chi-square);
+    True always, False never; or (units,) of those. Of counts only.   response : "counts", "values", or "auto".   rng :
+    seed of the shifts.
 
     Attributes
     ----------
     excitatory_, suppressive_ : (units, n_axes, lags, *space) filters w: w . (d - mean) has variance 1 over frames; of
     either sign. The most extreme first; only the first ``n_excitatory_``, ``n_suppressive_`` (units,) are significant.
-    eigenvalues_ : (units, r) from the largest, r the number of components (one less for counts).
+    eigenvalues_ : (units, n_components_) from the largest; where the average is out, one less and NaN at the end.
     p_excitatory_, p_suppressive_ : (units, n_axes) nested p-values, (b + 1) / (n_null + 1) of one end; NaN where the
     axis before it was not significant.   null_ : (units, 2) largest and smallest eigenvalue that shifts reach
     (quantiles level / 2 of the first test).
     sta_ : (units, lags, *space) filter of the whitened average, of variance 1.   sta_size_ : (units,) |m|, in standard
-    deviations.   n_components_ : in use.   lags_ : (lags,).   n_frames_ : frames that count.   seed_ : of the shifts.
+    deviations.   p_sta_ : (units,) of the average; NaN for values.   projected_ : (units,) whether it is out.
+    n_components_ : in use.   lags_ : (lags,).   n_frames_ : frames that count.   seed_ : of the shifts.
 
     Raises
     ------
@@ -95,6 +100,7 @@ class SpikeTriggeredCovariance(BaseEstimator):
         cut: float = 0.01,
         n_null: int = 100,
         level: float = 0.05,
+        project: Any = "auto",
         response: str = "auto",
         rng: Any = None,
     ) -> None:
@@ -104,6 +110,7 @@ class SpikeTriggeredCovariance(BaseEstimator):
         self.cut = cut
         self.n_null = n_null
         self.level = level
+        self.project = project
         self.response = response
         self.rng = rng
 
@@ -137,10 +144,13 @@ class SpikeTriggeredCovariance(BaseEstimator):
         seed = resolve_seed(self.rng, who=who)
         self.seed_ = str(seed)
         self._describe(data, counts, z.shape[1], axes)
+        project = self._wanted(responses.shape[1], who)
         generator = seed.stream("shifts")
         few = 0
         for u in range(responses.shape[1]):
-            few += self._unit(u, responses[:, u], z, basis, counts, axes, shifts, level, generator)
+            few += self._unit(
+                u, responses[:, u], z, basis, counts, axes, shifts, level, project[u], generator
+            )
         if few:
             warn(
                 "few-spikes",
@@ -150,6 +160,20 @@ class SpikeTriggeredCovariance(BaseEstimator):
             )
         return self
 
+    def _wanted(self, units: int, who: str) -> list[bool | None]:
+        """Whether the average of each unit is to be out; None = as tested."""
+        if isinstance(self.project, str):
+            check_option(self.project, ("auto",), name="project", who=who)
+            return [None] * units
+        given = np.asarray(self.project)
+        if given.dtype != bool or given.shape not in ((), (units,)):
+            raise InputError(
+                f"{who}: project must be 'auto', True, False or one of those for each of {units} units, got "
+                f"{shorten(self.project)}.",
+                code="bad-parameter",
+            )
+        return [bool(one) for one in np.broadcast_to(given, (units,))]
+
     def _describe(self, data: Data, counts: bool, k: int, axes: int) -> None:
         series, t = data.series, data.y.shape[1]
         shape = (t, axes, series.n_lags, *data.space)
@@ -158,10 +182,11 @@ class SpikeTriggeredCovariance(BaseEstimator):
         self.n_features_in_ = series.p
         self.response_ = "counts" if counts else "values"
         self.excitatory_, self.suppressive_ = np.full(shape, np.nan), np.full(shape, np.nan)
-        self.eigenvalues_ = np.full((t, k - 1 if counts else k), np.nan)
+        self.eigenvalues_ = np.full((t, k), np.nan)
         self.p_excitatory_, self.p_suppressive_ = np.full((t, axes), np.nan), np.full((t, axes), np.nan)
         self.n_excitatory_, self.n_suppressive_ = np.zeros(t, np.int64), np.zeros(t, np.int64)
         self.null_ = np.full((t, 2), np.nan)
+        self.p_sta_, self.projected_ = np.full(t, np.nan), np.zeros(t, dtype=bool)
         self.sta_, self.sta_size_ = np.full((t, series.n_lags, *data.space), np.nan), np.zeros(t)
 
     def _unit(
@@ -174,6 +199,7 @@ class SpikeTriggeredCovariance(BaseEstimator):
         axes: int,
         shifts: int,
         level: float,
+        project: bool | None,
         generator: np.random.Generator,
     ) -> bool:
         """One unit's eigenvalues, axes and tests; says whether it has too few spikes."""
@@ -186,21 +212,26 @@ class SpikeTriggeredCovariance(BaseEstimator):
         self.sta_size_[u] = size
         if size > 0:
             self.sta_[u] = (basis @ (found.mean / size)).reshape(space)
-        reflect = _reflection(found.mean) if counts else None
+        drawn = []
+        if shifts:
+            least = min(self.lags_.size, len(y) // 4)
+            steps = generator.integers(least, len(y) - least + 1, size=shifts)
+            drawn = [weighted_moments(z, np.roll(y, int(s)), counts=counts) for s in steps]
+        if counts:
+            self.p_sta_[u] = average_p(
+                found, drawn, total, total**2 / float((y.astype(np.float64) ** 2).sum())
+            )
+            self.projected_[u] = self.p_sta_[u] <= level if project is None else project
+        reflect = _reflection(found.mean) if self.projected_[u] else None
         values, vectors = np.linalg.eigh(_without_axis(found.matrix, reflect))
-        self.eigenvalues_[u] = values[::-1]
+        self.eigenvalues_[u, : values.size] = values[::-1]
         k = min(axes, values.size)
         kept = np.concatenate([vectors[:, ::-1][:, :k], vectors[:, :k]], axis=1)
         turned = (basis @ _back(kept, reflect)).T.reshape(2 * k, *space)
         self.excitatory_[u, :k], self.suppressive_[u, :k] = turned[:k], turned[k:]
         if shifts:
-            least = min(self.lags_.size, len(y) // 4)
-            steps = generator.integers(least, len(y) - least + 1, size=shifts)
-            drawn = [
-                _without_axis(weighted_moments(z, np.roll(y, int(s)), counts=counts).matrix, reflect)
-                for s in steps
-            ]
-            tested = nested_test(values, vectors, np.stack(drawn), axes, level / 2)
+            null = np.stack([_without_axis(one.matrix, reflect) for one in drawn])
+            tested = nested_test(values, vectors, null, axes, level / 2)
             self.p_excitatory_[u], self.p_suppressive_[u], self.null_[u] = (
                 tested.p_high,
                 tested.p_low,

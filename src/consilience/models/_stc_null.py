@@ -1,12 +1,13 @@
-"""Weighted second moments of a whitened stimulus, and the nested test of their eigenvalues against shifts."""
+"""Weighted moments of a whitened stimulus, and the tests of its average and, nested, of eigenvalues against shifts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import chi2
 
-__all__ = ["Moments", "Nested", "nested_test", "weighted_moments"]
+__all__ = ["Moments", "Nested", "average_p", "nested_test", "weighted_moments"]
 
 _ROWS = 2048
 
@@ -49,6 +50,23 @@ def weighted_moments(z: np.ndarray, y: np.ndarray, *, counts: bool) -> Moments:
         matrix += weighted.T @ block
     matrix = (matrix + matrix.T) / (2 * len(z))
     return Moments(mean / len(z), matrix)
+
+
+def average_p(found: Moments, drawn: list[Moments], total: float, independent: float) -> float:
+    """p of the mean of spikes of number ``total``: of m' S^-1 m, S the covariance (drawn to I, by as much as components
+    are many beside spikes), against that of the shifts. A mean that is 0 is spread along the axes that drive a unit
+    more than along others, which S takes back. Without shifts: chi-square, of so many ``independent`` spikes.
+    """
+
+    def size(one: Moments) -> float:
+        k = one.mean.size
+        share = k / (k + total)
+        return float(one.mean @ np.linalg.solve((1 - share) * one.matrix + share * np.eye(k), one.mean))
+
+    seen = size(found)
+    if not drawn:
+        return float(chi2.sf(independent * seen, found.mean.size))
+    return (sum(size(one) >= seen for one in drawn) + 1) / (len(drawn) + 1)
 
 
 @dataclass(frozen=True)

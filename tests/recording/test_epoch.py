@@ -503,3 +503,16 @@ def test_angles_keep_the_range_of_their_source(unit, turn):
         np.testing.assert_allclose(got.values.ravel(), turn * values.reshape(-1, 10).mean(axis=1), atol=1e-9)
         kept = binned(turn * values, "circular_mean")
         np.testing.assert_allclose(kept.values, got.values, atol=1e-4 * turn)
+
+
+@pytest.mark.parametrize(("scale", "unit"), [(1.0, "radian"), (180 / np.pi, "degree")])
+def test_a_heading_without_a_unit_is_said(scale, unit):
+    rng = np.random.default_rng(0)
+    time = np.arange(0, 100, 0.02)
+    turned = np.cumsum(rng.normal(0, 0.2, time.size))
+    for heading in (turned % (2 * np.pi), (turned + np.pi) % (2 * np.pi) - np.pi):
+        rec = cs.Recording(signals={"h": cs.Signal(heading * scale, time)})
+        with pytest.warns(cs.ConsilienceWarning, match=f"unit='{unit}'"):
+            rec.bin(0.1, of="h")
+    place = 3.1 + 3.1 * np.sin(turned)  # as wide, but it comes back the way it went
+    cs.Recording(signals={"x": cs.Signal(place * scale, time)}).bin(0.1, of="x")

@@ -6,7 +6,7 @@ import numpy as np
 
 from consilience._recording._signal import Signal
 
-__all__ = ["full_turn", "on_range", "range_of", "wraps"]
+__all__ = ["full_turn", "looks_like_a_turn", "on_range", "range_of", "wraps"]
 
 _TURNS = {"rad": 2 * np.pi, "radian": 2 * np.pi, "radians": 2 * np.pi}
 _TURNS |= dict.fromkeys(("deg", "degree", "degrees", "°"), 360.0)
@@ -23,6 +23,20 @@ def wraps(signal: Signal) -> bool:
     of an eye in degrees, nor a rotation that is counted on over turns."""
     turn = full_turn(signal.unit)
     return turn is not None and bool((signal.reach[2] > turn / 2).any())
+
+
+def looks_like_a_turn(signal: Signal) -> float | None:
+    """The turn (2 pi or 360) that a signal without a unit seems to be in: a channel fills it from one end to the
+    other, from 0 or from minus a half, and jumps between its ends. None for others."""
+    if signal.unit:
+        return None
+    low, high, jump = signal.reach
+    for turn in (2 * np.pi, 360.0):
+        begins = np.minimum(np.abs(low), np.abs(low + turn / 2)) <= _SLACK * turn
+        fills = np.abs(high - low - turn) <= _SLACK * turn
+        if (begins & fills & (jump > 0.8 * turn)).any():
+            return turn
+    return None
 
 
 def range_of(signal: Signal, turn: float) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from consilience._core._errors import InputError, warn
 from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_option, shorten
-from consilience._recording._angles import full_turn, wraps
+from consilience._recording._angles import full_turn, looks_like_a_turn, wraps
 from consilience._recording._binning import (
     count_in_bins,
     count_in_windows,
@@ -88,6 +88,15 @@ def signal_rule(source: Signal, reduce: str | None, who: str) -> str:
             "mean-of-angles",
             f"{who}: {rule} of a signal in {source.unit} joins the two ends of the circle wrongly.",
             "reduce='circular_mean' does not.",
+            stacklevel=5,
+        )
+    turn = looks_like_a_turn(source) if rule in ("mean", "interpolate", "std") else None
+    if turn is not None:
+        warn(
+            "mean-of-angles",
+            f"{who}: {rule} of a signal that has no unit and jumps between the ends of a turn of {turn:.4g}, as angles "
+            "do, joins the two ends wrongly.",
+            f"If it is an angle, Signal(..., unit={'radian' if turn < 7 else 'degree'!r}) says so.",
             stacklevel=5,
         )
     if rule == "circular_mean" and full_turn(source.unit) is None:

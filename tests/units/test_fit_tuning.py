@@ -170,6 +170,15 @@ def test_the_interval_of_the_gain_holds_what_is_expected():
     np.testing.assert_allclose(found.gain_high - found.gain, half, rtol=1e-4)
 
 
+def test_a_curve_that_loses_less_is_not_better():
+    counts = np.random.default_rng(0).poisson(3, (144, 120))
+    cosine, bump_ = (fit(counts, DIRECTIONS, model=m, period=360) for m in ("cosine", "von_mises"))
+    found = cosine.against(bump_)
+    assert found.value.mean() > 0
+    assert (found.p >= cosine.p).all()
+    assert np.mean(found.p <= 0.05) < 0.05
+
+
 @pytest.mark.parametrize("observation", ["poisson", "gaussian"])
 def test_without_tuning_there_is_no_gain(observation):
     counts = np.random.default_rng(0).poisson(3, (144, 120))

@@ -72,8 +72,8 @@ def fit_tuning(
     most 0.05 in 0.000 to 0.006, as curves that are fitted to noise lose on held-out samples.
 
     The interval of the gain is for the gain expected of fits to as many samples: t over the parts, made 1.43 times as
-    wide as parts share the samples of their fits (Nadeau & Bengio 2003). It held it in 0.91 to 1.00 (14 cases of 200
-    and 300 units, trials as above and ``series``, from no gain to 0.6 bits per spike; without that in 0.85 to 1.00).
+    wide as parts share the samples of their fits (Nadeau & Bengio 2003). It held it in 0.91 to 1.00 (19 cases of 200
+    and 300 units, trials as above and ``series``, from no gain to 0.6 bits per spike; without that in 0.83 to 1.00).
     Parameters with ``series`` (headings over 600 s, gains that were steady or wandered by log sd 0.5 over 2 s, 200
     units each): 0.92 to 0.98, but 0.83 for the half width of a bump of half the baseline. Stretches must be long
     beside what wanders: over 20 s, amplitude and baseline were held in 0.80 to 0.92 in stretches of 30 s, in 0.91 to

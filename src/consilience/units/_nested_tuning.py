@@ -87,11 +87,11 @@ def nested_tuning(
     In simulations (a line on which heading follows place, a walk in a room, and along its walls, 500 s, 12 or 8 x 8
     bins of place, 12 of heading; place cells, head-direction cells of peak 2 and 12 over 0.5 spikes/s and flat units,
     gains that were steady or of log sd 0.5 over 10 and 60 s, 30 to 80 units each) what was not planted had p of at most
-    0.05 beyond the other in 0.00 to 0.07 (12 of about 2500), where up to 1.00 seemed tuned to it alone. What was planted
-    was found in 0.94 to 1.00 at peak 12, in 0.25 to 1.00 at peak 2. By t as it is these are 0.58 to 1.00, but place cells
-    followed heading in up to 0.21 of 80, as coarse bins of place leave some of it to be told by where the animal looks,
-    and flat units in up to 0.35 of 40, as place alone lost more than both. Intervals at 95 % held the gain in 0.86 to
-    1.00, in 0.80 of 30 in one case of 14 x 14 bins.
+    0.05 beyond the other in 0.00 to 0.07 (12 of about 2500), where up to 1.00 seemed tuned to it alone. What was
+    planted was found in 0.94 to 1.00 at peak 12, in 0.25 to 1.00 at peak 2. By t as it is these are 0.58 to 1.00, but
+    place cells followed heading in up to 0.21 of 80, as coarse bins of place leave some of it to be told by where the
+    animal looks, and flat units in up to 0.35 of 40, as place alone lost more than both. Intervals at 95 % held the
+    gain in 0.86 to 1.00, in 0.80 of 30 in one case of 14 x 14 bins.
 
     Raises
     ------

@@ -115,7 +115,8 @@ def kind_of_a(result: Comparison) -> str:
 
 def plural(count: int, noun: str) -> str:
     """``3 layers``, ``1 stimulus``, ``2 stimuli``, ``2 copies``."""
-    many = {"stimulus": "stimuli", "copy": "copies"}.get(noun, f"{noun}s")
+    ies = noun.endswith("y") and noun[-2:-1] not in "aeiou"
+    many = "stimuli" if noun == "stimulus" else f"{noun[:-1]}ies" if ies else f"{noun}s"
     return f"{count:,} {noun if count == 1 else many}"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError, UnknownNameError, nearest, warn
+from consilience._core._labels import plain_labels
 from consilience._core._params import shorten
 from consilience._responses import average, check_responses
 from consilience._responses._check import refuse_result
@@ -61,7 +62,7 @@ def label_of(data: xr.DataArray, name: Any, option: str) -> np.ndarray:
             f"{WHO}: {option} must be a label on trial, got {shorten(name, 40)}.{nearest(name, known)}",
             code="unknown-label",
         )
-    return np.asarray(data[name].values)
+    return plain_labels(data[name].values, name=name, who=WHO)
 
 
 def rows_of(data: xr.DataArray, by: str, groups: str | None, rows: str | None) -> tuple[xr.DataArray, str]:

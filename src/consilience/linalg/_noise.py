@@ -12,6 +12,7 @@ from scipy.linalg.blas import dtrmm
 
 from consilience._core._arrays import Array, as_array, as_matrix, to_numpy
 from consilience._core._errors import InputError
+from consilience._core._labels import plain_labels
 from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_number, check_option, shorten
 from consilience.linalg._shrinkage import ledoit_wolf
@@ -149,13 +150,11 @@ def codes(labels: Array, n: int, *, name: str, who: str) -> np.ndarray:
 
 def labelled(labels: Array, n: int, *, name: str, who: str) -> tuple[np.ndarray, np.ndarray]:
     """Distinct labels, sorted, and the number (n,) of each one among them."""
-    given = np.asarray(to_numpy(as_array(labels, name=name, who=who)))
+    given = plain_labels(labels, name=name, who=who)
     if given.ndim != 1 or len(given) != n:
         raise InputError(
             f"{who}: {name} must be one label per trial ({n},), got shape {given.shape}.", code="bad-label"
         )
-    if given.dtype.kind == "f" and np.isnan(given).any():
-        raise InputError(f"{who}: {name} has NaN entries; drop those trials first.", code="nan-values")
     if given.dtype.kind not in "biufUSM":
         raise InputError(
             f"{who}: {name} must be text or numbers, got {shorten(given[0])} ({given.dtype}).",

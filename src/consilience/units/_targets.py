@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from consilience._core._angles import say_turns
-from consilience._core._arrays import Array, as_array, as_matrix, to_numpy
+from consilience._core._arrays import Array, as_matrix, to_numpy
 from consilience._core._errors import InputError
+from consilience._core._labels import plain_labels
 from consilience._core._params import check_number
 from consilience.linalg._noise import labelled
 from consilience.stats import autocorrelation_time, circular_shifts, p_value
@@ -48,7 +49,7 @@ def target_of(
 ) -> tuple[np.ndarray, Target]:
     """Checks. Text, whole numbers and True/False are labels; floats, and all with a period, are a variable."""
     x = np.asarray(to_numpy(as_matrix(responses, name="responses", who=who, min_rows=few)), dtype=np.float64)
-    y = np.asarray(to_numpy(as_array(target, name="target", who=who)))
+    y = plain_labels(target, name="target", who=who)
     if y.dtype.kind in "fiu" and (y.dtype.kind == "f" or period is not None):
         y = y[:, None] if y.ndim == 1 else y
         if y.ndim != 2 or len(y) != len(x) or not y.shape[1]:
@@ -58,9 +59,7 @@ def target_of(
             )
         y = y.astype(np.float64)
         if not np.isfinite(y).all():
-            raise InputError(
-                f"{who}: target has NaN or infinite values; drop those samples.", code="nan-values"
-            )
+            raise InputError(f"{who}: target has infinite values; drop those samples.", code="nan-values")
         if period is not None:
             period = check_number(period, name="period", who=who, low=0.0)
             say_turns(y, period, who=who, given=f"period={period:.4g}", stacklevel=4)

@@ -69,9 +69,9 @@ def grid_score(
     place cells of 1 and 3 fields and flat units, gains that were steady or of log sd 0.5 over 30 s) intervals at 95 %
     held the expected score in 0.92 to 1.00 (18 cases of 5 units on 24 walks) where there was one (in 0.97 to 1.00, of
     weak grids and flat units with a gain that wandered in 0.63 to 0.76). Of a grid with peaks of 4 over 2 spikes/s,
-    whose endless score was 1.4, 0.2 to 0.9 were expected. p was at most 0.05 in 0.05 of 80 flat units, in 0.00 to 0.01
-    of 400 place cells of 1 to 7 fields (5 cases; without the rule of 3 fields in up to 0.13 of those with one), and in
-    0.50 of weak and 0.89 of other grids of 80 each (the rest of these had no p).
+    whose endless score was 1.4, 0.2 to 0.9 were expected. In 800 s p was at most 0.05 for 0.03 to 0.05 of flat units (9
+    of 220), for 5 of 610 place cells of 1 to 7 fields (8 cases; 5 of the 143 that had a p; without the rule of 3 fields
+    in up to 0.13 of cells with one), and for 0.50 of weak and 0.89 of other grids of 80 each (0.03 and 0.11 had no p).
 
     Raises
     ------

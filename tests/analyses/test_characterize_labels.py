@@ -75,3 +75,23 @@ def test_names_of_series_are_words(turning):
         cs.characterize(data, column.assign_coords(unit=["ry"]), period=TURN, **QUICK).settings["by"] == "ry"
     )
     assert cs.characterize(data, place, **QUICK).settings["by"] == "variable"
+
+
+def test_silent_and_noise_free_units_are_counted_alike():
+    rng = np.random.default_rng(0)
+    category = np.repeat(["a", "b"], 20)
+    rows = [rng.poisson(np.where(category == "b", 9, 3)), np.where(category == "b", 4, 2), np.zeros(40)]
+    data = cs.responses(np.stack(rows, axis=1), stimulus=np.arange(40), kind="count")
+    data = data.assign_coords(category=("trial", category))
+    with pytest.warns(cs.ConsilienceWarning, match="silent-units"):
+        found = cs.characterize(data, n_perm=200, n_floor=5, rng=0)
+    silent = found.data.isel(unit=2).to_array().values
+    assert np.isnan(silent).all()
+    assert set(found.preferred.isel(unit=2).values.tolist()) == {""}
+    assert set(found.profile()["n_units"]) == {2}  # d' of unit 1 is infinite
+    assert set(found.profile()["tuned"]) == {1.0}
+    high = found.data["ci_high"].sel(measure="mutual_information").values[:2]
+    assert (high <= 1 + 1e-12).all()
+    with pytest.warns(cs.ConsilienceWarning, match="silent-units"):
+        sparse = cs.units.lifetime_sparseness(np.stack(rows, axis=1), category, n_perm=0)
+    assert np.isnan(sparse.ci_high[2])

@@ -43,7 +43,8 @@ class UnitTable(Result):
         index), null_mean (relabelled), floor (untuned unit of this mean, spread and number of trials), p, q (false
         discovery rate over the units of a measure), stability (share of splits whose halves prefer the same; NaN where
         a measure prefers nothing). ``system`` on unit where there were several.
-    preferred : DataArray (measure, unit): label or angle with the highest response.
+    preferred : DataArray (measure, unit): label or angle with the highest response; of silent units "" or NaN, as all
+        their numbers are.
     curves : Dataset (condition, unit) with mean, ci_low, ci_high, and n_rows (condition).
     units : Dataset (unit) with mean over conditions, and fano (variance within conditions over mean; NaN for data that
         can be negative).
@@ -128,13 +129,13 @@ class UnitTable(Result):
         for system, at in self._systems():
             for name in names:
                 one = self.data.sel(measure=name).isel(unit=at)
-                known = np.isfinite(one["corrected"].values)
+                known = ~np.isnan(one["corrected"].values)  # d' of a unit without noise is infinite
                 medians = {
                     key: float(np.median(v)) if (v := one[key].values[known]).size else np.nan
                     for key in ("value", "corrected", "floor", "null_mean")
                 }
-                q = one["q"].values
-                told = float((q[np.isfinite(q)] <= 0.05).mean()) if np.isfinite(q).any() else np.nan
+                q = one["q"].values[known]
+                told = float((q <= 0.05).mean()) if np.isfinite(q).any() else np.nan
                 rows.append(
                     {"system": system, "measure": name, "n_units": int(known.sum()), **medians, "tuned": told}
                 )

@@ -234,7 +234,10 @@ def _of_system(
         for caution in heard:
             if caution.code != "silent-units":
                 warn(caution.code, caution.message, caution.remedy)
-    values = {key: np.stack([getattr(made[name], key) for name in wanted]) for key in _FIELDS}
+    values = {
+        key: np.where(classes.silent, np.nan, np.stack([getattr(made[name], key) for name in wanted]))
+        for key in _FIELDS
+    }
     about = {
         "period": turn,
         "rows": what,
@@ -249,6 +252,7 @@ def _of_system(
             code="rows-differ",
         )
     preferred = np.stack([_named(made[name].preferred) for name in wanted])
+    preferred[:, classes.silent] = np.nan if preferred.dtype.kind == "f" else ""
     means, variances = classes.moments()
     means, variances = means * classes.scale, variances * classes.scale**2
     low, high = trial_mean_interval(

@@ -95,7 +95,7 @@ def lifetime_sparseness(
                 "value": raw,
                 "corrected": corrected,
                 "ci_low": np.fmin(low, corrected),
-                "ci_high": np.fmax(np.fmin(high, 1.0), corrected),
+                "ci_high": np.fmax(np.minimum(high, 1.0), corrected),
                 "null_mean": null,
                 "p": p,
                 "floor": np.where(
@@ -242,7 +242,7 @@ def population_sparseness(
         value=raw,
         corrected=corrected,
         ci_low=low,
-        ci_high=np.fmax(np.fmin(high, 1.0), corrected),
+        ci_high=np.fmax(np.minimum(high, 1.0), corrected),
         null_mean=null,
         p=p,
         floor=np.mean(drawn, axis=0) if drawn else nothing,

@@ -249,3 +249,10 @@ def test_bad_input(y, x, options, text):
         found["width"]
     with pytest.raises(cs.InputError, match="fits to the same data"):
         found.against(fit(counts[:, :1], DIRECTIONS, model="von_mises", period=360))
+
+
+def test_a_width_in_milliseconds_is_said():
+    angle = np.repeat(np.arange(0, 360, 45), 10)
+    counts = np.random.default_rng(0).poisson(3, (80, 1))
+    with pytest.warns(cs.ConsilienceWarning, match="long-bins.*width=50 s"):
+        cs.units.fit_tuning(counts, angle, model="cosine", period=360, width=50)

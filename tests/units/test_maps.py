@@ -264,3 +264,16 @@ def test_types_do_not_matter_and_inputs_stay():
         np.testing.assert_allclose(one.p, two.p)
     np.testing.assert_array_equal(counts, kept[0])
     np.testing.assert_array_equal(place, kept[1])
+
+
+def test_a_position_far_from_all_others_is_said():
+    rng = np.random.default_rng(0)
+    place = rng.uniform(0, 1, (2000, 2))
+    counts = rng.poisson(0.5, (2000, 1))
+    cs.units.rate_map(counts, place, width=0.1)
+    lost = place.copy()
+    lost[4] = 1e9
+    with pytest.warns(cs.ConsilienceWarning, match="far-positions.*98 % of the positions in dimension 0"):
+        cs.units.rate_map(counts, lost, width=0.1)
+    cs.units.rate_map(counts, lost, width=0.1, limits=[(0, 1), (0, 1)])
+    cs.units.rate_map(counts, rng.exponential(1, 2000), width=0.1)  # as speeds are

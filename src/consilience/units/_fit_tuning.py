@@ -13,6 +13,7 @@ from consilience._core._counts import say_rates
 from consilience._core._errors import InputError
 from consilience._core._params import check_number, check_option
 from consilience._core._seeds import resolve_seed
+from consilience.units._seconds import say_long_bins
 from consilience.units._trials import say_silent
 from consilience.units._tuning_fits import TuningFits, over_parts
 from consilience.units._tuning_models import MODELS, Shape, fitted, log_likelihood
@@ -85,7 +86,7 @@ def fit_tuning(
     ------
     InputError : other lengths, NaN, negative counts, fewer than 20 samples or 3 different values (``too-few``), a
         period where none belongs (``bad-parameter``).
-    ConsilienceWarning : ``silent-units``, ``rates-as-counts``, ``angle-units``.
+    ConsilienceWarning : ``silent-units``, ``rates-as-counts``, ``angle-units``, ``long-bins``.
 
     References
     ----------
@@ -105,6 +106,7 @@ def fit_tuning(
     check_option(model, MODELS, name="model", who=who)
     check_option(observation, ("poisson", "gaussian"), name="observation", who=who)
     width = check_number(width, name="width", who=who, low=0.0)
+    say_long_bins(width, who=who, what="a variable that is followed in time", longest=5.0)
     level = check_number(level, name="level", who=who, low=0.0, high=1.0)
     shape, poisson = MODELS[model], observation == "poisson"
     draw = resolve_seed(rng, who=who).stream("parts")

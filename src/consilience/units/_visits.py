@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from consilience._core._angles import say_turns
 from consilience._core._arrays import as_array, to_numpy
 from consilience._core._counts import say_rates
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, shorten
 from consilience.stats import autocorrelation_time, circular_shifts
 from consilience.units._seconds import say_long_bins
@@ -22,6 +22,7 @@ __all__ = ["STRETCHES", "Visits", "jackknifed", "shifts_of", "visits_of"]
 STRETCHES = 20  # of time, left out one by one
 _LONG = 5.0  # s
 _BLOCK = 1 << 22
+_TAIL, _PART = 0.01, 0.1  # of the samples at each end, beyond which all lie within that part of the range
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,9 +120,12 @@ def visits_of(
         raise InputError(
             f"{who}: limits must be (low, high) of each of {d} dimensions.", code="bad-parameter"
         )
+    far = False
     for k in range(d):
         count = check_count(numbers[k], name="bins", who=who, minimum=3)
         low, high = _ends(v[known, k], turns[k], ends[k], k, who)
+        if turns[k] is None and ends[k] is None and not far:
+            far = _say_far(v[known, k], low, high, k, who)
         edge = np.linspace(low, high, count + 1)
         along = np.mod(v[:, k], high) if turns[k] is not None else v[:, k]
         inside = known & (along >= low) & (along <= high)
@@ -212,6 +216,25 @@ def _ends(v: np.ndarray, period: Any, limits: Any, k: int, who: str) -> tuple[fl
         what = "never changes" if limits is None else f"has limits {low:.4g} to {high:.4g}"
         raise InputError(f"{who}: the position {what} in dimension {k}.", code="no-structure")
     return low, high
+
+
+def _say_far(v: np.ndarray, low: float, high: float, k: int, who: str) -> bool:
+    """Warns, and says so, where all but a hundredth of the samples at each end lie within a tenth of the range."""
+    out = int(np.ceil(_TAIL * v.size))
+    if v.size <= 2 * out:
+        return False
+    inner = np.partition(v, [out, v.size - 1 - out])
+    least, most = float(inner[out]), float(inner[v.size - 1 - out])
+    far = most - least < _PART * (high - low)
+    if far:
+        warn(
+            "far-positions",
+            f"{who}: 98 % of the positions in dimension {k} lie from {least:.4g} to {most:.4g}, and a few as far as "
+            f"{low:.4g} and {high:.4g}, so that nearly all time falls into few of the bins.",
+            "Set lost or wrong positions to NaN, or give limits=(low, high) of each dimension.",
+            stacklevel=5,
+        )
+    return far
 
 
 def _least(v: np.ndarray, turns: Sequence[Any]) -> float:

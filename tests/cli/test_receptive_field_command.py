@@ -54,3 +54,19 @@ def test_receptive_field(call, tmp_path):
     done = call("receptive-field", str(tmp_path / "y.npy"), str(tmp_path / "bad.npy"))
     assert done.code == 2
     assert "bad.npy" in done.err
+
+
+def test_the_kind_is_of_the_responses(call, tmp_path):
+    rng = np.random.default_rng(0)
+    signal = rng.normal(size=(400, 1))
+    np.savez(tmp_path / "cnt.npz", values=rng.poisson(np.exp(signal - 1)))
+    np.savez(tmp_path / "sig.npz", values=signal)
+    files = [str(tmp_path / name) for name in ("cnt.npz", "sig.npz")]
+    for kind in ("count", "cnt=count"):
+        done = call("receptive-field", *files, "--lags", "2", "--n-perm", "0", "--kind", kind)
+        assert "kind='count' and values below 0" not in done.err
+        assert "none of the files" not in done.err
+    done = call("receptive-field", *files, "--kind", "sig=count")
+    assert "sig has kind='count' and values below 0" in done.err
+    done = call("receptive-field", *files, "--kind", "other=count")
+    assert "'other' is none of the files" in done.err

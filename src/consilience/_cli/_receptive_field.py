@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from consilience._cli._models import model_given
-from consilience._cli._verb import read_files, run_verb
+from consilience._cli._verb import for_each, names_of, read_files, run_verb
 from consilience._core._errors import InputError
 
 __all__ = ["command", "lags_given"]
@@ -38,8 +38,9 @@ def command(
         raise click.UsageError("--start goes with --step, the seconds of a frame.")
 
     def arguments(_: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        given = _responses(responses, reading)
-        return (given, _stimulus(stimulus, given, step, start, reading)), keyword
+        of_responses, of_stimulus = _reading_of(responses, stimulus, reading)
+        given = _responses(responses, of_responses)
+        return (given, _stimulus(stimulus, given, step, start, of_stimulus)), keyword
 
     return run_verb(
         "receptive_field",
@@ -65,6 +66,25 @@ def lags_given(text: str) -> Any:
             param_hint="--lags",
         )
     return numbers[0] if len(numbers) == 1 else tuple(numbers)
+
+
+def _reading_of(
+    responses: str, stimulus: str, reading: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """How each file is read: values that name a file are of that one, a kind that names none of the responses."""
+    names = names_of([responses, stimulus])
+    out: list[dict[str, Any]] = [dict(reading), dict(reading)]
+    for key in ("ids", "kind", "rdm"):
+        said = for_each(reading.get(key, ()), names, f"--{key}")
+        named = [value for value in reading.get(key, ()) if value.startswith(f"{names[1]}=")]
+        if key == "kind" and not named:
+            said.pop(names[1], None)
+        for name, own in zip(names, out):
+            own[key] = [said[name]] if name in said else []
+    for i, own in enumerate(out):
+        other, mark = f"{names[1 - i]}:", f"{names[i]}:"
+        own["labels"] = [v.removeprefix(mark) for v in reading.get("labels", ()) if not v.startswith(other)]
+    return out[0], out[1]
 
 
 def _responses(path: str, reading: dict[str, Any]) -> Any:

@@ -375,3 +375,49 @@ def test_pictures(shown, found):
     )
     assert colour.space == ("y", "x", "channel")
     colour.plot()
+
+
+def test_single_stimuli_are_never_few(shown):
+    """Relabellings of images shown one by one are exact, however few."""
+    frames, _, _ = shown
+    images = frames[:60]
+    y = images[:, :1, 0] + 0.5 * np.random.default_rng(0).normal(size=(60, 1))
+    given = cs.stimuli(images, ids=[f"im{k}" for k in range(60)])
+    data = cs.responses(y, kind="rate", stimulus=given["stimulus"].values)
+    found = cs.receptive_field(data, given, n_perm=50, rng=0)
+    assert not [one for one in found.warnings if one.code == "few-independent"]
+    # dims of cs.stimuli of an array, the last is x
+    table = found.fit("gaussian", n_null=0)
+    named = cs.receptive_field(data, given.rename(dim_1="y", dim_2="x"), n_perm=0, rng=0)
+    assert np.allclose(table["x"], named.fit("gaussian", n_null=0)["x"])
+
+
+def test_the_very_times_of_the_responses_are_those_of_the_frames():
+    rng = np.random.default_rng(0)
+    recording = cs.Recording(spikes=[np.sort(rng.uniform(0, 20, 400))])
+    counts = recording.bin(0.02)
+    frames = xr.DataArray(
+        rng.normal(size=counts.sizes["time"]), dims="time", coords={"time": counts["time"].values}
+    )
+    found = cs.receptive_field(counts, frames, lags=5, method="sta", n_perm=20, rng=0)
+    assert found.data.sizes["lag"] == 5
+    with pytest.raises(cs.InputError, match="bin both on one grid"):
+        cs.receptive_field(counts, frames.assign_coords(time=frames["time"] + 0.005), lags=5)
+
+
+def test_spikes_in_milliseconds_and_a_stimulus_in_a_part(shown):
+    rng = np.random.default_rng(0)
+    times = np.sort(rng.uniform(0, 60, 1200))
+    frames = xr.DataArray(rng.normal(size=3000), dims="time", coords={"time": 0.02 * np.arange(3000)})
+    with pytest.warns(cs.ConsilienceWarning, match="spikes-outside.*lie outside of the frames"):
+        cs.receptive_field([1000 * times], frames, lags=3, method="sta", n_perm=0, rng=0)
+    cs.receptive_field([times], frames[:600], lags=3, method="sta", n_perm=0, rng=0)  # a fifth of it
+
+
+def test_says_how_many_frames_are_needed():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=200), rng.normal(size=200)
+    with pytest.raises(cs.InputError, match=r"Of the 30 frames .* about 60 frames") as error:
+        cs.receptive_field(y[:30], x[:30], lags=8, n_perm=0, rng=0)
+    assert error.value.code == "too-few"
+    cs.receptive_field(y[:64], x[:64], lags=8, method="ridge", n_perm=0, rng=0)

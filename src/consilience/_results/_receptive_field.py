@@ -97,7 +97,8 @@ class ReceptiveField(Result):
         """Describes the map of each unit by a function: "gabor", "dog" (difference of Gaussians) or "gaussian".
 
         See `cs.units.fit_gabor`, `cs.units.fit_difference_of_gaussians` and `cs.units.fit_gaussian` for what is fitted,
-        to ``spatial()``, and for which parameters a map can tell.
+        to ``spatial()``, and for which parameters a map can tell. Of a stimulus whose two dims of space have other
+        names than y and x, the last is x.
 
         Parameters
         ----------

@@ -155,6 +155,27 @@ def chosen(method: Any, lags: np.ndarray | None, shown: Shown, n_perm: int, seed
 
 def fit_all(method: Method, shown: Shown, cv: int, rng: np.random.Generator) -> Fits:
     """Of all frames, and without each of ``cv`` stretches (of stimuli in no order: groups of them)."""
+    try:
+        return _fits(method, shown, cv, rng)
+    except InputError as error:
+        if error.code != "too-few" or not shown.series:
+            raise
+        raise InputError(f"{error} {_needed(method, shown, cv)}", code="too-few") from None
+
+
+def _needed(method: Method, shown: Shown, cv: int) -> str:
+    """How many frames there must be, where the estimator has 5 runs held out of its own, with gaps of the lags."""
+    span, count = int(np.abs(method.lags).max()), method.lags.size
+    inner = max(10, int(np.ceil((2 + 2 * span) / 0.8)))
+    enough = int(np.ceil((inner + 2 * span + 2 * (count - 1)) / (1 - 1 / cv)))
+    return (
+        f"Of the {len(shown.responses)} frames some are left out: {span} beside each of cv={cv} stretches held out, "
+        f"and after each break those without all {count} lags. With {count} lags about {enough} frames in one stretch "
+        "are needed; more where responses change slowly."
+    )
+
+
+def _fits(method: Method, shown: Shown, cv: int, rng: np.random.Generator) -> Fits:
     n = len(shown.responses)
     estimator = _fit(method.estimator, shown, np.ones(n, dtype=bool))
     value = _coef(estimator)

@@ -15,11 +15,14 @@ from consilience._core._params import shorten
 from consilience._recording import Recording, SpikeTrains
 from consilience._recording._binning import count_in_windows, on_edge
 from consilience._recording._doubts import doubt_spikes
+from consilience._recording._rarely import SLOW
 from consilience._responses import average, check_responses
 from consilience._responses._check import refuse_result
 from consilience.analyses._field_stimulus import WHO, Stimulus, read_stimulus, timeline
 
 __all__ = ["WHO", "Shown", "given"]
+
+_OUTSIDE, _MOST = 0.95, 0.5  # shares of spikes outside of the frames
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def _of_spikes(spikes: SpikeTrains, shown: Stimulus, recording: Recording | None
             "clock.",
             code="outside-recording",
         )
+    _say_outside(spikes, counts, float(shown.start[0]), float(end[-1]), float(end[kept].size * step))
     if not kept.all():
         stretch = np.cumsum(np.r_[0, (np.diff(stretch) > 0) | (kept[1:] != kept[:-1])])
     return Shown(
@@ -129,6 +133,22 @@ def _of_spikes(spikes: SpikeTrains, shown: Stimulus, recording: Recording | None
         stretch=stretch[kept],
         step=step,
     )
+
+
+def _say_outside(spikes: SpikeTrains, counts: np.ndarray, first: float, last: float, seconds: float) -> None:
+    """Warns where nearly all spikes lie outside of the frames, or most of them and units hardly fire within. A stimulus
+    that was shown in a part of a recording leaves many outside, too.
+    """
+    within = counts.sum(axis=0)
+    share = 1 - within.sum() / spikes.times.size
+    if share > _OUTSIDE or (share > _MOST and np.median(within) < SLOW * seconds):
+        warn(
+            "spikes-outside",
+            f"{WHO}: {share:.3g} of the spikes lie outside of the frames, and are not counted: frames from {first:g} "
+            f"to {last:g} s, spikes from {spikes.times.min():g} to {spikes.times.max():g}.",
+            "Look whether both are in seconds (milliseconds divided by 1000) and of one clock; of a stimulus that was "
+            "shown in a small part of a recording it is to be expected.",
+        )
 
 
 def _of_array(responses: Any, shown: Stimulus) -> Shown:
@@ -192,6 +212,8 @@ def _same_times(data: xr.DataArray, shown: Stimulus) -> None:
     start = data["time"].values - float(data.attrs.get("bin", 0.0)) / 2
     step = float(np.median(np.diff(shown.start))) if shown.start.size > 1 else 1.0
     away = np.abs(start - shown.start)
+    if shown.time is not None:  # the very same times, whatever part of a frame they are
+        away = min(away, np.abs(data["time"].values - shown.time), key=np.max)
     if "bin" not in data.attrs:
         away = np.minimum(away, np.abs(start - shown.start - step / 2))  # the middles of the frames
     if away.max() > 0.05 * step:

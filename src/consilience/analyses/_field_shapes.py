@@ -42,29 +42,31 @@ def fit_field(field: ReceptiveField, shape: str, *, unit: Any, n_null: int, rng:
     n_null = check_count(n_null, name="n_null", who=_WHO)
     generator = resolve_seed(rng, who=_WHO).stream("noise maps")
     data = field.data
-    if field.space != ("y", "x"):
+    if len(field.space) != 2:
         raise InputError(
-            f"{_WHO}: the stimulus must have the dims (y, x), got ({', '.join(field.space)}); choose a channel before, "
-            "or fit maps of your own with cs.units.fit_gabor(map).",
+            f"{_WHO}: the stimulus must have two dims of space, (y, x), got ({', '.join(field.space)}); choose a "
+            "channel before, or fit maps of your own with cs.units.fit_gabor(map).",
             code="not-2d",
         )
+    up, right = field.space if set(field.space) != {"x", "y"} else ("y", "x")
     chosen = data["unit"].values if unit is None else np.atleast_1d(np.asarray(unit))
     places = {str(name): i for i, name in enumerate(data["unit"].values.tolist())}
     rows = np.array(
         [places[check_option(str(name), places, name="unit", who=_WHO)] for name in chosen.tolist()],
         dtype=int,
     )
-    maps = data["spatial"].values[rows]
+    maps = data["spatial"].transpose("unit", up, right).values[rows]
     known = np.isfinite(maps).all(axis=(1, 2))
     maps = np.where(known[:, None, None], maps, 0.0)  # a map of 0 has no fit
-    values, grid, _ = as_maps(maps, data["x"].values, data["y"].values, who=_WHO)
+    values, grid, _ = as_maps(maps, data[right].values, data[up].values, who=_WHO)
     params, share = parameters(values, grid)
     found = asdict(named(params, share, grid, single=False))
     found.pop("fitted")
     # the same map of each fit without one stretch: its filter seen through the course of all
     course = data["temporal"].values[rows]
     weight = np.where(known[:, None], course / (course**2).sum(axis=1, keepdims=True), 0.0)
-    folds = np.nan_to_num(np.einsum("kulyx,ul->kuyx", field.folds.values[:, rows], weight))
+    each = field.folds.transpose("fold", "unit", "lag", up, right).values[:, rows]
+    folds = np.nan_to_num(np.einsum("kulyx,ul->kuyx", each, weight))
     k, units = folds.shape[:2]
     start = np.nan_to_num(params)
     parts = []

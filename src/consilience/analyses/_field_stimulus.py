@@ -29,6 +29,7 @@ class Stimulus:
     coords: dict[str, np.ndarray]
     ids: np.ndarray | None = None  # stimuli shown one by one
     start: np.ndarray | None = None  # s at which each frame comes
+    time: np.ndarray | None = None  # s as given, of bins their middles
 
 
 def read_stimulus(given: Any) -> Stimulus:
@@ -75,7 +76,7 @@ def read_stimulus(given: Any) -> Stimulus:
     if dims[0] == "stimulus":
         ids = data["stimulus"].values if "stimulus" in data.coords else None
         return Stimulus(values, space, coords, ids=ids)
-    start = None
+    start = time = None
     if "time" in data.coords:
         if data["time"].dtype.kind not in "iuf":
             raise InputError(
@@ -83,10 +84,10 @@ def read_stimulus(given: Any) -> Stimulus:
                 f"{data['time'].dtype}.",
                 code="bad-time",
             )
-        start = np.asarray(data["time"].values, dtype=np.float64)
+        start = time = np.asarray(data["time"].values, dtype=np.float64)
         if "bin" in data.attrs:  # times of bins are their middles
             start = start - float(data.attrs["bin"]) / 2
-    return Stimulus(values, space, coords, start=start)
+    return Stimulus(values, space, coords, start=start, time=time)
 
 
 def _numbers(stimulus: Any) -> np.ndarray:

@@ -84,7 +84,7 @@ def receptive_field(
     ------
     InputError : ``rows-differ``, ``uneven-frames``, ``ids-differ``, ``outside-recording``, ``bad-time``, ``too-few``.
     ConsilienceWarning : ``silent-units``; ``few-independent``: stimulus and responses change so slowly that p is too
-        small.
+        small; ``spikes-outside``: nearly all spikes lie outside of the frames, as milliseconds do.
 
     References
     ----------
@@ -189,7 +189,7 @@ def _tables(
         rng=seed.child("map_test"),
     )
     slow = test.n_effective[~flat] < _FEW
-    if n_perm and slow.any():
+    if n_perm and shown.series and slow.any():  # relabellings of single stimuli are exact
         warn(
             "few-independent",
             f"{WHO}: for the lags, and for how slowly stimulus and responses change together, the recording is short: "

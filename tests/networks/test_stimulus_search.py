@@ -138,8 +138,10 @@ def test_the_order_and_the_numbers():
         cs.networks.StimulusSearch(shape=(1, 8, 8), norm=1, budget=10)
     with pytest.raises(cs.InputError, match="must return one number per stimulus"):
         cs.synthesize(lambda shown: shown, shape=(1, 8, 8), norm=1)
-    with pytest.raises(cs.InputError, match="are not for method='evolution'"):
+    with pytest.raises(cs.InputError, match="pattern= is not for method='evolution'"):
         cs.synthesize(lambda shown: shown.sum((1, 2, 3)), shape=(1, 8, 8), norm=1, pattern="stretch")
+    with pytest.raises(cs.InputError, match="steps= and transforms= are not for method='evolution'"):
+        cs.synthesize(lambda shown: shown.sum((1, 2, 3)), shape=(1, 8, 8), norm=1, steps=9, transforms=None)
 
 
 def test_a_callback_watches_and_ends():

@@ -84,6 +84,47 @@ def test_bounds_hold_and_are_said():
     assert float(made.data["norm"].max()) <= 8 + 1e-5
 
 
+# -- moves between steps: scaled to what the unit sees, and none at the end
+
+
+def small_filter():
+    y, x = np.mgrid[:7, :7]
+    w = np.cos(1.9 * x) * np.exp(-((x - 3) ** 2 + (y - 3) ** 2) / 6)
+    w -= w.mean()
+    module = nn.Conv2d(1, 1, 7, bias=False)
+    module.weight.data[0, 0] = torch.as_tensor(w / np.linalg.norm(w)).float()
+    net = cs.Network(module, preprocess=lambda block: torch.as_tensor(block).float()[:, None])
+    return net, cs.stimuli(np.random.default_rng(0).normal(size=(40, 64, 64)), ids=range(40))
+
+
+@pytest.mark.filterwarnings("ignore:.*not-converged")  # 2 places are many for a filter of 7
+def test_a_unit_with_a_small_field_is_not_blurred_by_moves():
+    net, images = small_filter()
+    unit = net.unit("output", channel=0)
+    made = cs.synthesize(unit, natural=images, rng=0, n_null=0)
+    norm = float(made.data["norm"].max())
+    assert made.value[0] == pytest.approx(norm, rel=0.01)  # the filter has length 1
+    assert made.settings["transforms"]["jitter"] == 0
+    moved = cs.synthesize(unit, natural=images, rng=0, n_null=0, steps=256, transforms={"jitter": 2})
+    assert moved.value[0] > 0.7 * float(moved.data["norm"].max())  # a last climb without moves
+
+
+def test_a_linear_unit_of_the_whole_image_is_not_moved():
+    net, w = linear(1, 64, 64, k=1)
+    made = cs.synthesize(net.unit("output", 0), shape=(1, 64, 64), norm=3.0, steps=64, n_null=0, rng=0)
+    assert made.value[0] > 0.99 * 3 * np.linalg.norm(w)
+    assert made.settings["transforms"]["jitter"] == 0
+
+
+def test_a_stimulus_below_natural_ones_is_said():
+    net, images = small_filter()
+    values = images.values.copy()
+    values[7, 29:36, 29:36] = 5 * net.module.weight.detach().numpy()[0, 0]  # the best there is
+    unit = net.unit("output", channel=0, y=29, x=29)
+    with pytest.warns(cs.ConsilienceWarning, match=r"below-natural.*the best natural one of its norm"):
+        cs.synthesize(unit, natural=cs.stimuli(values, ids=range(40)), rng=0, n_null=0, n_seeds=1, steps=2)
+
+
 # -- what is reported is what the saved stimuli do
 
 
@@ -415,3 +456,18 @@ def test_no_contrast_is_spent_where_nothing_is_seen():
     assert made.data["natural_same_norm"].values[0] == pytest.approx(
         unit.respond(like.copy(data=matched)).max(), rel=0.05
     )
+
+
+# -- options and networks that are of the other method
+
+
+def test_what_is_of_the_other_method_is_refused():
+    net, _ = linear(1, 8, 8)
+    unit = net.unit("output", 0)
+    with pytest.raises(cs.InputError, match="repeats=, budget= and callback= are not for method='gradient'"):
+        cs.synthesize(unit, shape=(1, 8, 8), norm=1, budget=7, repeats=99, callback=print)
+    with pytest.raises(cs.InputError, match="needs n_seeds=2 or more"):
+        cs.synthesize(unit, shape=(1, 8, 8), norm=1, diversity=1.0, n_seeds=1)
+    black = cs.Network(lambda block: block[:, :2], name="black box")
+    with pytest.raises(cs.InputError, match="is a callable, through which no gradients flow"):
+        cs.synthesize(black.unit("output", 0), shape=8, norm=1, method="gradient")

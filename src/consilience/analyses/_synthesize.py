@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -101,8 +102,10 @@ def synthesize(
     check : the same units of a second, independently trained network (or one unit, for one target).
     parameterization : "fourier" or "pixel" (the values themselves). Default: Fourier for inputs with channels and
         places, pixel for vectors.
-    transforms : between steps, for all images alike: "auto": a shift of up to 1/32 of the side; None; a mapping of
-        jitter (places), rotate (degrees), zoom (fraction); or callables of a batch of inputs (a tensor).
+    transforms : between steps, for all images alike: "auto": a shift of up to 1/32 of the side of what the unit sees
+        (none below 32 places, none for a linear unit); None; a mapping of jitter (places), rotate (degrees), zoom
+        (fraction); or callables of a batch of inputs (a tensor). The last quarter of the steps sees the stimulus as it
+        is, and the best of the last steps is kept.
     total_variation, diversity : weights, in standard deviations of the unit, of the mean difference of neighbours over
         the root mean square, and of the mean cosine with the other images of a target (Cadena 2018), both taken off.
     n_null : stimuli with random phases per target.   n_exemplars : best natural stimuli that are kept.
@@ -118,7 +121,9 @@ def synthesize(
     Raises
     ------
     InputError : no shape is known (``no-shape``); all starts of all targets are dead (``dead-start``); a callable for
-        "gradient"; a module that changes itself in eval mode.
+        "gradient"; options that are of the other method; a module that changes itself in eval mode.
+    ConsilienceWarning ``below-natural`` : what was found drives the unit no more than the best natural stimulus of its
+        norm, or than random phases.
 
     References
     ----------
@@ -135,6 +140,19 @@ def synthesize(
     >>> bool(abs(made.best.values.ravel() @ w / np.linalg.norm(w) - 1) < 1e-3)  # the filter itself
     True
     """
+    of_gradient = {
+        "pattern": pattern,
+        "n_seeds": n_seeds,
+        "steps": steps,
+        "natural": natural,
+        "check": check,
+        "parameterization": parameterization,
+        "transforms": transforms,
+        "total_variation": total_variation,
+        "diversity": diversity,
+        "n_exemplars": n_exemplars,
+    }
+    of_evolution = {"n_components": n_components, "repeats": repeats, "budget": budget, "callback": callback}
     seed = resolve_seed(rng, who=WHO)
     asked = _check(
         target, method, n_seeds, steps, n_null, n_exemplars, total_variation, diversity, parameterization
@@ -142,10 +160,10 @@ def synthesize(
     units = None if callable(target) and not isinstance(target, Unit) else as_units(target, who=WHO)
     if method is None:
         method = "gradient" if units is not None and units[0].network.is_module else "evolution"
+    _refuse_other(method, of_gradient if method == "evolution" else of_evolution)
     if method == "evolution":
         return _evolution(
             target if units is None else units,
-            (pattern, natural, check),
             (shape, bounds, norm, channel_axis, like),
             {"n_components": n_components, "repeats": repeats, "budget": budget, "n_null": n_null},
             callback,
@@ -153,6 +171,16 @@ def synthesize(
             seed,
         )
     units = as_units(target, who=WHO)
+    if not units[0].network.is_module:
+        raise InputError(
+            f"{WHO}: {units[0].network.name} is a callable, through which no gradients flow; use method='evolution'.",
+            code="not-a-module",
+        )
+    if diversity and n_seeds < 2:
+        raise InputError(
+            f"{WHO}: diversity= sets the images of a target apart and needs n_seeds=2 or more, got n_seeds={n_seeds}.",
+            code="bad-parameter",
+        )
     with collect_cautions() as cautions:
         natural = None if natural is None else check_stimuli(natural, who=WHO)
         like = natural if like is None else check_stimuli(like, who=WHO)
@@ -194,22 +222,39 @@ def synthesize(
     )
 
 
+def _refuse_other(method: str, options: Mapping[str, Any]) -> None:
+    """Options of the other method that are not at their default."""
+    defaults = inspect.signature(synthesize).parameters
+    given = [f"{name}=" for name, value in options.items() if not _same(value, defaults[name].default)]
+    if not given:
+        return
+    many = len(given) > 1
+    words = f"{', '.join(given[:-1])} and {given[-1]}" if many else given[0]
+    instead = (
+        "leave them out (like= gives it example stimuli), or use units of a module with 'gradient'"
+        if method == "evolution"
+        else "leave them out, or use method='evolution'"
+    )
+    raise InputError(
+        f"{WHO}: {words} {'are' if many else 'is'} not for method={method!r}; {instead}.",
+        code="bad-parameter",
+    )
+
+
+def _same(value: Any, default: Any) -> bool:
+    if default is None or value is None:
+        return value is default
+    return isinstance(value, (str, int, float, np.integer, np.floating)) and bool(value == default)
+
+
 def _evolution(
     target: Any,
-    not_for_it: tuple[Any, Any, Any],
     given: tuple[Any, ...],
     options: dict[str, Any],
     callback: Any,
     device: str | None,
     seed: Seed,
 ) -> Synthesis:
-    pattern, natural, check = not_for_it
-    if not (isinstance(pattern, str) and pattern == "each") or natural is not None or check is not None:
-        raise InputError(
-            f"{WHO}: pattern=, natural= and check= are not for method='evolution'; leave them out (like= gives it "
-            "example stimuli), or use units of a module with 'gradient'.",
-            code="bad-parameter",
-        )
     shape, bounds, norm, channel_axis, like = given
     with collect_cautions() as cautions:
         net = target[0].network if isinstance(target, list) else None

@@ -155,6 +155,7 @@ class Gradient:
         late = _late(course[np.arange(t), best], climbed.at)
         data["late_gain"] = ("target", late)
         self._doubts(data, late)
+        self._low(data)
         dataset = xr.Dataset(
             data,
             coords={
@@ -179,7 +180,8 @@ class Gradient:
             "norm_from": space.norm_from,
             "bounded": space.bounded,
             "parameterization": self.kind,
-            "transforms": transforms.settings,
+            "transforms": transforms.settings
+            | {"jitter": max(max(one, default=0) for one in climbed.jitter)},
             "total_variation": asked["smooth"],
             "diversity": asked["diversity"],
             "n_null": asked["n_null"],
@@ -309,6 +311,25 @@ class Gradient:
                 f"{slow.size} of {late.size} targets gained more than {UNFINISHED:.0%} of their rise in the last tenth "
                 f"of the steps, first {self.names[int(slow[0])]!r}.",
                 f"Use more than {self.asked['steps']} steps=.",
+            )
+
+    def _low(self, data: dict[str, Any]) -> None:
+        """Says where the ascent found less than there is without it."""
+        value, natural, null = (data[key][1] for key in ("value", "natural_same_norm", "null_mean"))
+        slack = 1e-6 * np.abs(value)
+        low = np.flatnonzero((value < natural - slack) | (value <= null))
+        if low.size:
+            first = int(low[0])
+            beyond = [
+                f"{words} {found[first]:.3g}"
+                for words, found in (("the best natural one of its norm", natural), ("random phases", null))
+                if value[first] <= found[first]
+            ]
+            warn(
+                "below-natural",
+                f"The stimulus of {low.size} of {value.size} targets drives it no more than others of its norm do, "
+                f"first {self.names[first]!r}: {value[first]:.3g}, {' and '.join(beyond)}.",
+                "It is no preferred stimulus: use more steps= or n_seeds=, transforms=None, or smaller weights.",
             )
 
     def _exemplars(self, natural: np.ndarray | None) -> tuple[xr.Dataset | None, xr.DataArray | None]:

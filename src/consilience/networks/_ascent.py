@@ -24,6 +24,7 @@ __all__ = ["Ascent", "Plan", "ascend"]
 _DRAWS = 5  # further starts of an image whose gradient is 0
 _LOOKS = 2  # noise stimuli on which it is looked what a unit sees
 _WARM = 32  # steps with gradients through rectifiers that are off
+_PLAIN = 0.25  # share of the steps, at the end, that see the stimulus as it is
 # bytes of the largest array of a pass on a CPU, for at least 4 images: what is larger leaves its cache (measured: 1.7
 # times slower at 64 images of 64 x 64 than at 16)
 _LARGEST = 3 << 20
@@ -56,7 +57,7 @@ class Plan:
 class Ascent:
     """inputs : (n, *shape) float32.   alive : (n,) whether a gradient was found.   start : (n,) where it was found.
     course : (n, points) of the objective at the steps ``at``.   boxes : along each axis of an input, for each image,
-    what its units see; outside it is background.
+    what its units see; outside it is background.   jitter : along each place, for each image, how far it was moved.
     """
 
     inputs: np.ndarray
@@ -65,6 +66,7 @@ class Ascent:
     course: np.ndarray
     at: np.ndarray
     boxes: list[tuple[slice, ...]]
+    jitter: list[tuple[int, ...]]
 
 
 class _Climb:
@@ -74,6 +76,7 @@ class _Climb:
         self.plan, self.read, self.each = plan, read, each
         self.window: Any = None  # (n, *shape), of all images of the plan
         self.norm: Any = None
+        self.jitter: list[tuple[int, ...]] = []  # of each image of the plan
 
     def inputs(self, z: Any, rows: Any) -> Any:
         """Stimuli of images ``rows``, within what their units see."""
@@ -96,7 +99,7 @@ class _Climb:
             if rng is not None:
                 # the same move for all images of a step, whatever the batches
                 rng.bit_generator.state = state
-                moved = plan.transforms(leaf, rng)
+                moved = plan.transforms(leaf, rng, [self.jitter[int(i)] for i in rows[part]])
             score = plan.objective.rows(rows[part])(self.read(moved.to(plan.precision)).to(leaf.dtype))
             if score.requires_grad:
                 (slope[part],) = torch.autograd.grad(
@@ -149,6 +152,9 @@ def ascend(plan: Plan) -> Ascent:
     before = _versions(plan.units[0])
     with reading(plan.units, example, device=plan.device, who=plan.who) as read:
         climb = _Climb(plan, read, _batch(plan, n))
+        climb.jitter = [
+            plan.transforms.jitter_of([slice(0, size) for size in plan.parameters.space.shape])
+        ] * n
         boxes = _look_through(plan, climb)
         z, alive, start = _start(plan, climb)
         live = torch.tensor(np.flatnonzero(alive), device=like.device)
@@ -169,12 +175,12 @@ def ascend(plan: Plan) -> Ascent:
             "mode, so activations depend on what was shown before; make it keep its state.",
             code="module-changed",
         )
-    return Ascent(inputs, alive, start, course, at, boxes)
+    return Ascent(inputs, alive, start, course, at, boxes, climb.jitter)
 
 
 def _look_through(plan: Plan, climb: _Climb) -> list[tuple[slice, ...]]:
     """Sets the window of each image to the box that its objective depends on (with gradients through rectifiers that
-    are off), so that no contrast is spent where nothing sees it.
+    are off) and the way it is moved, so that no contrast is spent where nothing sees it.
     """
     import torch
 
@@ -197,7 +203,12 @@ def _look_through(plan: Plan, climb: _Climb) -> list[tuple[slice, ...]]:
         size = slope.abs()
         most = size.flatten(1).amax(dim=1).reshape(-1, *(1,) * len(space.shape))
         seen |= torch.isfinite(size) & (size > 1e-6 * most)
-    boxes = [_box(one, space.channel_axis, plan.transforms.jitter, whole) for one in seen.cpu().numpy()]
+    found = [_box(one, space.places, (0,) * len(space.places), whole) for one in seen.cpu().numpy()]
+    climb.jitter = [plan.transforms.jitter_of(box) for box in found]
+    if plan.transforms.auto and any(map(any, climb.jitter)):
+        still = (0,) * len(space.places)
+        climb.jitter = [still if flat else one for flat, one in zip(_linear(plan, climb), climb.jitter)]
+    boxes = [_box(one, space.places, jitter, whole) for one, jitter in zip(seen.cpu().numpy(), climb.jitter)]
     if all(box == whole for box in boxes):
         return boxes
     climb.window = torch.zeros((n, *space.shape), dtype=like.dtype, device=like.device)
@@ -211,11 +222,27 @@ def _look_through(plan: Plan, climb: _Climb) -> list[tuple[slice, ...]]:
     return boxes
 
 
-def _box(seen: np.ndarray, channel_axis: int, margin: int, whole: tuple[slice, ...]) -> tuple[slice, ...]:
+def _linear(plan: Plan, climb: _Climb) -> list[bool]:
+    """Whether each objective has one gradient everywhere: moves then only blur it."""
+    import torch
+
+    parameters, n = plan.parameters, len(plan.image_seed)
+    like = parameters.background
+    rows, slopes = torch.arange(n, device=like.device), []
+    for draw in range(2):
+        z = parameters.draw(plan.seed.stream(f"look:{draw}"))
+        x = parameters.inputs(torch.as_tensor(z, dtype=like.dtype, device=like.device)).detach()
+        slopes.append(climb.slopes(x.expand(n, *parameters.space.shape), rows, None)[1].flatten(1))
+    size = slopes[0].norm(dim=1)
+    return [bool(flat) for flat in (size > 0) & ((slopes[1] - slopes[0]).norm(dim=1) < 1e-3 * size)]
+
+
+def _box(
+    seen: np.ndarray, places: Sequence[int], margins: Sequence[int], whole: tuple[slice, ...]
+) -> tuple[slice, ...]:
     out = list(whole)
-    for axis, size in enumerate(seen.shape):
-        if axis == channel_axis:
-            continue
+    for axis, margin in zip(places, margins):
+        size = seen.shape[axis]
         along = np.flatnonzero(seen.any(axis=tuple(i for i in range(seen.ndim) if i != axis)))
         if along.size:
             out[axis] = slice(max(0, int(along[0]) - margin), min(size, int(along[-1]) + 1 + margin))
@@ -229,24 +256,43 @@ def _points(steps: int) -> np.ndarray:
 def _adam(
     plan: Plan, climb: _Climb, z: Any, rows: Any, sets: list[list[int]], at: np.ndarray
 ) -> tuple[Any, np.ndarray]:
+    """Two climbs, each with a step that falls to 0: with moves, then, for the last quarter, on the stimulus as it is;
+    one where nothing moves. The best of the last steps is kept.
+    """
     import torch
 
+    n = len(z)
     z = z.clone()
-    optimiser = torch.optim.Adam([z], lr=plan.rate)
+    moved = plan.transforms.any or any(map(any, climb.jitter))
+    plain = plan.steps - max(1, math.ceil(_PLAIN * plan.steps)) if moved else 0  # the first of the last steps
     moves = plan.seed.stream("moves")
-    course = np.full((len(z), len(at)), math.nan)
+    course = np.full((n, len(at)), math.nan)
     points = {int(step): k for k, step in enumerate(at)}
-    for step in range(plan.steps):
-        optimiser.param_groups[0]["lr"] = (
-            plan.rate * (0.5 + 0.5 * math.cos(math.pi * step / plan.steps)) + 1e-4
-        )
-        last = step >= plan.steps - plan.steps // 10  # the last steps see the stimulus as it is
-        value, gradient = climb(z, rows, None if last else moves, sets)
-        z.grad = -gradient
-        optimiser.step()
-        if step in points:
-            course[:, points[step]] = value.detach().cpu().numpy()
-    return z.detach(), course
+    best, height = z.detach().clone(), torch.full((n,), -math.inf, dtype=z.dtype, device=z.device)
+    last = max(plain, plan.steps - max(1, plan.steps // 10))
+
+    def keep(value: Any) -> None:
+        better = value > height
+        height[better] = value[better].to(height.dtype)
+        best[better] = z.detach()[better]
+
+    for first, end in ((0, plain), (plain, plan.steps)):
+        optimiser = torch.optim.Adam([z], lr=plan.rate)
+        for step in range(first, end):
+            part = (step - first) / (end - first)
+            optimiser.param_groups[0]["lr"] = plan.rate * (0.5 + 0.5 * math.cos(math.pi * part)) + 1e-4
+            # the first value is that of the start as it is
+            value, gradient = climb(z, rows, moves if 0 < step < plain else None, sets)
+            if step >= last:
+                keep(value.detach())
+            if step in points:
+                course[:, points[step]] = value.detach().cpu().numpy()
+            z.grad = -gradient
+            optimiser.step()
+    value, _ = climb(z, rows, None, sets)
+    keep(value.detach())
+    course[:, -1] = height.cpu().numpy()
+    return best, course
 
 
 def _start(plan: Plan, climb: _Climb) -> tuple[Any, np.ndarray, list[str]]:

@@ -18,20 +18,20 @@ _KNOWN = ("jitter", "rotate", "zoom")
 
 
 class Transforms:
-    """``"auto"``: jitter of 1/32 of the side (none below 32 places). A mapping: jitter (places), rotate (degrees), zoom
-    (fraction), each drawn evenly up to that. Callables: applied to the batch of inputs, a tensor, as they are.
+    """``"auto"``: jitter of 1/32 of the side of what the unit sees (none below 32 places). A mapping: jitter (places),
+    rotate (degrees), zoom (fraction), each drawn evenly up to that. Callables: applied to the batch of inputs, a
+    tensor, as they are.
     """
 
     def __init__(self, given: Any, space: InputSpace, *, who: str) -> None:
         self.space = space
         self.jitter, self.rotate, self.zoom = 0, 0.0, 0.0
+        self.auto = False
         self.own: list[Callable[[Any], Any]] = []
         if given is None:
             return
         if isinstance(given, str) and given == "auto":
-            sides = [space.shape[i] for i in space.places]
-            if space.channel_axis is not None:
-                self.jitter = max(sides) // 32
+            self.auto = space.channel_axis is not None
         elif isinstance(given, Mapping):
             for name in given:
                 if name not in _KNOWN:
@@ -61,14 +61,25 @@ class Transforms:
             self.own = list(own)
 
     @property
+    def any(self) -> bool:
+        """Whether something other than jitter moves stimuli."""
+        return bool(self.rotate or self.zoom or self.own)
+
+    @property
     def settings(self) -> dict[str, Any]:
         return {"jitter": self.jitter, "rotate": self.rotate, "zoom": self.zoom, "own": len(self.own)}
 
-    def __call__(self, x: Any, rng: np.random.Generator) -> Any:
-        if self.jitter:
-            x = shifted(
-                x, self.space, rng.integers(-self.jitter, self.jitter + 1, size=len(self.space.places))
-            )
+    def jitter_of(self, box: Sequence[slice]) -> tuple[int, ...]:
+        """Along each place, how far an image is moved whose unit sees this box."""
+        if not self.auto:
+            return (self.jitter,) * len(self.space.places)
+        return tuple((box[i].stop - box[i].start) // 32 for i in self.space.places)
+
+    def __call__(
+        self, x: Any, rng: np.random.Generator, jitter: Sequence[tuple[int, ...]] | None = None
+    ) -> Any:
+        """``jitter``: of each image, along each place. Images with the same are moved alike, whatever the batch."""
+        x = self._moved(x, rng.random(len(self.space.places)), jitter)
         if self.rotate or self.zoom:
             x = _turned(
                 x,
@@ -78,6 +89,22 @@ class Transforms:
         for own in self.own:
             x = own(x)
         return x
+
+    def _moved(self, x: Any, drawn: np.ndarray, jitter: Sequence[tuple[int, ...]] | None) -> Any:
+        import torch
+
+        each = (
+            [self.jitter_of([slice(0, size) for size in self.space.shape])] * len(x)
+            if jitter is None
+            else jitter
+        )
+        kinds = list(dict.fromkeys(each))
+        if not any(map(any, kinds)):
+            return x
+        by = {kind: np.floor(drawn * (2 * np.array(kind) + 1)).astype(int) - np.array(kind) for kind in kinds}
+        if len(kinds) == 1:
+            return shifted(x, self.space, by[kinds[0]])
+        return torch.cat([shifted(x[i : i + 1], self.space, by[kind]) for i, kind in enumerate(each)])
 
 
 def shifted(x: Any, space: InputSpace, by: Sequence[int] | np.ndarray) -> Any:

@@ -357,3 +357,37 @@ def test_the_guide_lists_every_verb_and_option():
     for name, verb in VERBS.items():
         row = next(line for line in rows if line.startswith(f"| `{name}` |"))
         assert all(f"`{key}`" in row for key in (*verb.sides, *verb.options)), name
+
+
+ALONE = [(name, key) for name, verb in VERBS.items() for key, side in verb.sides.items() if side.alone]
+
+
+@pytest.mark.parametrize(("name", "key"), ALONE)
+def test_no_verb_takes_the_first_of_several(name, key, tmp_path):
+    """A block is handed what a system turned out to hold, such as two layers of a network."""
+    from consilience.study._arrays import write_arrays
+    from consilience.study._blocks import verb_block
+
+    one = cs.responses(np.eye(4), stimulus=range(4))
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    write_arrays(tmp_path / "one", {"one": one}, by_id=True)
+    write_arrays(tmp_path / "two", {"first": one, "second": one}, by_id=True)
+    sides = {side: [[side, int(side == key)]] for side in VERBS[name].sides}
+    settings = {"verb": name, "sides": sides, "options": {}, "seed": 0}
+    with pytest.raises(InputError, match=rf"{name}: {key}: takes one system, and there are 2") as caught:
+        verb_block(settings, [tmp_path / "one", tmp_path / "two"], tmp_path)
+    assert caught.value.code == "one-system"
+
+
+def test_layers_named_one_by_one_are_counted_before_anything_is_recorded(folder, monkeypatch):
+    torch = pytest.importorskip("torch")
+    net = cs.Network(torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU()), name="toy", key="toy")
+    monkeypatch.setattr(cs.networks, "load", lambda name: net)
+    images = cs.stimuli(np.eye(4), ids=range(4)).assign_coords(category=("stimulus", list("aabb")))
+    monkeypatch.setattr("consilience.study._plan.get_stimuli", lambda *_, **__: images)
+    system = '  net: {network: efficientnet_lite0, layers: ["0", "1"], stimuli: objects92}\n'
+    for verb in ("decode: {data: net, target: category}", "unit_report: {data: net, by: category}"):
+        (folder / "study.yaml").write_text(f"{HEAD}{system}analyses:\n  - {verb}\n")
+        with pytest.raises(InputError, match=r"data takes one system, and there are 2 \('net/0', 'net/1'\)"):
+            run(folder / "study.yaml")

@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from consilience._core._errors import InputError
+from consilience._core._params import shorten
 from consilience.study._arrays import read_arrays, write_arrays
 from consilience.study._digest import array_digest
 
@@ -97,10 +98,25 @@ def verb_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path)
         for key, value in settings["options"].items()
     }
     sides = dict(zip(settings["sides"], _sides(settings["sides"], needs, *settings["sides"])))
+    _check_alone(settings["verb"], sides)
     arguments, options = (verb.arguments or _plain_arguments(settings["verb"]))(sides, options)
     if settings["seed"] is not None:
         options["rng"] = settings["seed"]
     call_of(settings["verb"])(*arguments, **options).save(folder / "result.nc")
+
+
+def _check_alone(name: str, sides: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuses several arrays where the verb takes one: here, since a verb's own ``arguments`` would take the first."""
+    from consilience.study._verbs import VERBS
+
+    for key, side in VERBS[name].sides.items():
+        if side.alone and key in sides and len(sides[key]) != 1:
+            listed = ", ".join(shorten(inner, 40) for inner in list(sides[key])[:4])
+            raise InputError(
+                f"{name}: {key}: takes one system, and there are {len(sides[key])} ({listed}); name one layer, or "
+                "select: one.",
+                code="one-system",
+            )
 
 
 def _plain_arguments(name: str) -> Callable[..., tuple[list[Any], dict[str, Any]]]:
@@ -113,10 +129,6 @@ def _plain_arguments(name: str) -> Callable[..., tuple[list[Any], dict[str, Any]
         positional, keyword = [], dict(options)
         for key, side in sides.items():
             how = VERBS[name].sides[key]
-            if how.alone and len(side) != 1:
-                raise InputError(
-                    f"{name}: {key}: takes one system, and there are {len(side)}.", code="one-system"
-                )
             given = next(iter(side.values())) if how.alone or (how.single and len(side) == 1) else side
             if how.keyword:
                 keyword[key] = given

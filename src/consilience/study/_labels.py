@@ -41,7 +41,8 @@ def check_analysis(analysis: Analysis, systems: Mapping[str, Mapping[str, Traits
 
     Parameters
     ----------
-    systems : {system: {name of each array in it: its traits}}; of a network one entry.
+    systems : {system: {name of each array in it: its traits}}; of a network the layers that are named exactly, or one
+        entry.
     """
     verb = VERBS[analysis.verb]
     used = _named(analysis.systems, systems)

@@ -241,7 +241,14 @@ def _plan_network(
             baselines[system.name, kind, seed] = plan.add(
                 label, "record", {**settings, "baseline": [kind, seed]}
             )
-    return {system.name: traits_of_stimuli(stimuli)}
+    traits = traits_of_stimuli(stimuli)
+    # a pattern may match layers that are never called: only those named exactly are known to be recorded
+    exact = [
+        name
+        for name, one in resolve_layers(net, list(system.layers), net.layer_names, who="study").items()
+        if one
+    ]
+    return dict.fromkeys(exact if len(exact) > 1 else [system.name], traits)
 
 
 def _stimuli(system: NetworkSystem, study: Study) -> tuple[xr.DataArray, str, bool]:

@@ -95,3 +95,56 @@ def test_silent_and_noise_free_units_are_counted_alike():
     with pytest.warns(cs.ConsilienceWarning, match="silent-units"):
         sparse = cs.units.lifetime_sparseness(np.stack(rows, axis=1), category, n_perm=0)
     assert np.isnan(sparse.ci_high[2])
+
+
+def shown(angle, name="direction"):
+    rate = 6 * (1 + 0.8 * np.outer(np.cos(2 * np.deg2rad(np.asarray(angle, dtype=float) - 60)), [0, 1]))
+    data = cs.responses(
+        np.random.default_rng(0).poisson(rate),
+        stimulus=np.asarray(angle).astype(str),
+        repeat="count",
+        kind="count",
+    )
+    return data.assign_coords({name: ("trial", angle)})
+
+
+QUICKEST = {"n_perm": 0, "n_floor": 0, "n_splits": 2, "rng": 0}
+EIGHT = np.repeat(np.arange(0, 360, 45), 6)
+
+
+def test_equal_angles_are_one():
+    both = np.repeat(np.arange(0, 361, 45), 6)
+    data = shown(both)
+    found = cs.characterize(data, "direction", **QUICKEST)
+    assert found.curves["condition"].values.tolist() == list(range(0, 360, 45))
+    assert found.curves["n_rows"].values[0] == 12
+    assert {"orientation_selectivity", "direction_selectivity"} <= set(found.data["measure"].values)
+    own = cs.units.orientation_selectivity(data.values, both, n_perm=0, n_floor=0)
+    np.testing.assert_allclose(own.value, found.data["value"].sel(measure="orientation_selectivity"))
+    radians = cs.units.orientation_selectivity(
+        data.values, np.deg2rad(both), period=TURN, n_perm=0, n_floor=0
+    )
+    np.testing.assert_allclose(radians.value, own.value)
+
+
+def test_indices_left_out_are_named():
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[uneven-angles\] .*orientation_selectivity.* left out"):
+        found = cs.characterize(shown(np.repeat([0, 60, 120, 180], 6)), "direction", **QUICKEST)
+    assert "d_prime" in found.data["measure"].values  # what is left: classes
+    for period, match in ((TURN, r"values span 315, 50.1 turns"), (180, "half of what a turn is")):
+        with (
+            pytest.warns(cs.ConsilienceWarning, match=r"\[uneven-angles\]"),
+            pytest.warns(cs.ConsilienceWarning, match=r"\[angle-units\] .*" + match),
+        ):
+            cs.characterize(shown(EIGHT), "direction", period=period, **QUICKEST)
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[text-angles\] .*direction is named as an angle"):
+        cs.characterize(shown(EIGHT.astype(str)), "direction", **QUICKEST)
+
+
+def test_ordinary_angles_are_quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cs.characterize(shown(EIGHT), "direction", **QUICKEST)
+        cs.characterize(shown(EIGHT - 180), "direction", period=360, **QUICKEST)
+        cs.characterize(shown(EIGHT[:24], "orientation"), "orientation", **QUICKEST)
+        cs.characterize(shown(np.tile([-1, 1], 12)), "direction", **QUICKEST)  # left and right

@@ -6,7 +6,7 @@ import numpy as np
 
 from consilience._core._errors import warn
 
-__all__ = ["say_turns"]
+__all__ = ["folded", "say_turns"]
 
 
 def say_turns(values: np.ndarray, period: float, *, who: str, given: str, stacklevel: int = 3) -> None:
@@ -20,3 +20,16 @@ def say_turns(values: np.ndarray, period: float, *, who: str, given: str, stackl
             "period.",
             stacklevel=stacklevel,
         )
+
+
+def folded(angles: np.ndarray, period: float) -> np.ndarray:
+    """Angles (n,) within one turn where that makes labels equal that are the same angle (0 and 360); else as given."""
+    if angles.dtype.kind not in "iuf":
+        return angles
+    labels, number = np.unique(angles, return_inverse=True)
+    place = np.round(np.mod(labels.astype(np.float64), period) / period, 9) % 1.0
+    first, same = np.unique(place, return_index=True, return_inverse=True)[1:]
+    if first.size == labels.size:
+        return angles
+    inside = np.mod(labels, np.asarray(period).astype(labels.dtype) if period == round(period) else period)
+    return np.asarray(inside[first][same][number])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from consilience._core._angles import folded
 from consilience._core._errors import (
     ConsilienceWarning,
     InputError,
@@ -20,7 +21,7 @@ from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import check_responses, recorded_cautions
 from consilience._results import UnitTable
 from consilience.analyses._characterize_measures import CIRCULAR, OF_CLASSES, REFERENCES, measures_of
-from consilience.analyses._characterize_rows import label_of, period_of, rows_of, systems_of
+from consilience.analyses._characterize_rows import label_of, period_of, rows_of, say_left_out, systems_of
 from consilience.analyses._characterize_series import SERIES_REFERENCES, series_table
 from consilience.analyses._matched_noise import as_neurons
 from consilience.stats import fdr, trial_mean_interval
@@ -73,7 +74,7 @@ def characterize(
         series of the same times, as `Recording.bin` with ``of`` gives, an array, or a label on time.
     measures : names; None = all that data and label allow.   bins : of the variable of a series.
     period : of an angle, the whole turn: 360, or 2 pi for radians. Numbers named orientation, direction, heading or
-        angle are taken as angles (in degrees where they go beyond 2 pi), labels and series alike.
+        angle (head_direction too) are taken as angles, in degrees where they go beyond 2 pi, labels and series alike.
     groups : label on trial, such as "run": labels are dealt anew within it (mutual_information has no p then).
     rows : "trials" or "stimuli", where the choice above is not meant.
     matched_noise : neurons to which units of a network are made alike first: counts with repeats, or {"mean": ...,
@@ -90,7 +91,7 @@ def characterize(
     UnknownNameError : no such label on trial.   InputError : a value of ``by`` with a single row (``no-repeats``),
         measures that the data do not allow, angles that are not evenly spaced (``uneven-angles``).
     ConsilienceWarning : ``negative-responses`` (ratios were left out), ``silent-units``, ``no-period`` (a series that
-        jumps as an angle does).
+        jumps as an angle does), ``uneven-angles`` (of indices that were left out), ``angle-units``, ``text-angles``.
 
     References
     ----------
@@ -214,11 +215,13 @@ def _of_system(
     data, what = rows_of(data, by, groups, rows)
     label = label_of(data, by, "by")
     turn = period_of(by, label, period)
+    if turn is not None:
+        label = folded(label, turn)
     x = np.asarray(data.values, dtype=np.float64)
     classes = as_classes(x, label, who=WHO)  # refused here, in the verb's name
     within = None if groups is None else label_of(data, groups, "groups")
     table = measures_of(x, label, within, turn, seed, options)
-    wanted = _wanted(measures, table, bool((x < 0).any()), turn, by)
+    wanted = _wanted(measures, table, bool((x < 0).any()), turn, by, classes.names)
     made: dict[str, Selectivity] = {}
     names = np.asarray(data["unit"].values) if "unit" in data.coords else np.arange(x.shape[1])
     if classes.silent.any():
@@ -289,7 +292,7 @@ def _named(labels: np.ndarray) -> np.ndarray:
 
 
 def _wanted(
-    measures: Any, table: Mapping[str, Any], negative: bool, period: float | None, by: str
+    measures: Any, table: Mapping[str, Any], negative: bool, period: float | None, by: str, labels: np.ndarray
 ) -> list[str]:
     known = [*CIRCULAR, *OF_CLASSES]
     if measures is None:
@@ -301,11 +304,12 @@ def _wanted(
                 "Of such data d_prime, roc_auc and eta_squared are defined; for ratios pass rates, or a layer after "
                 "its rectification.",
             )
+        if period is not None and not negative:
+            say_left_out([name for name in CIRCULAR if name not in table], labels, period, by)
         shown = [name for name in table if name != "circular_variance"]
+        angles = period is not None and (negative or any(name in CIRCULAR for name in shown))
         return [
-            name
-            for name in shown
-            if period is None or name not in ("class_selectivity", "d_prime", "roc_auc")
+            name for name in shown if not angles or name not in ("class_selectivity", "d_prime", "roc_auc")
         ]
     asked = [measures] if isinstance(measures, str) else list(measures)
     if not asked:

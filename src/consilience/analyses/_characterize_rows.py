@@ -15,7 +15,7 @@ from consilience._core._params import shorten
 from consilience._responses import average, check_responses
 from consilience._responses._check import refuse_result
 
-__all__ = ["label_of", "period_of", "rows_of", "systems_of", "turn_of_name"]
+__all__ = ["label_of", "period_of", "rows_of", "say_left_out", "systems_of", "turn_of_name"]
 
 WHO = "cs.characterize"
 _ANGLES = ("orientation", "direction", "heading", "angle")
@@ -95,14 +95,64 @@ def rows_of(data: xr.DataArray, by: str, groups: str | None, rows: str | None) -
 
 
 def period_of(by: str, label: np.ndarray, period: float | None) -> float | None:
-    if period is None and by in _ANGLES and label.dtype.kind in "iuf":
+    """The whole turn of a label of angles; None of classes."""
+    numbers, angle = label.dtype.kind in "iuf", named_as_angle(by)
+    if not numbers:
+        if period is not None:
+            raise InputError(
+                f"{WHO}: period= goes with a label of numbers, and {by} holds {shorten(label[0].item(), 40)}.",
+                code="bad-label",
+            )
+        if angle and label.dtype.kind in "US" and _all_numbers(label):
+            warn(
+                "text-angles",
+                f"{WHO}: {by} is named as an angle and holds text such as {shorten(label[0].item(), 40)}; its values "
+                "are taken as classes.",
+                f"Make numbers of it, {by}.astype(float), for orientation and direction selectivity.",
+            )
+        return None
+    if period is None:
+        if not angle or np.unique(label).size < 3:
+            return None
         return 360.0 if np.abs(label).max() > 2 * np.pi + 1e-9 else 2 * np.pi
-    if period is not None and label.dtype.kind not in "iuf":
-        raise InputError(
-            f"{WHO}: period= goes with a label of numbers, and {by} holds {shorten(label[0].item(), 40)}.",
-            code="bad-label",
+    values = label.astype(np.float64)
+    span, half = float(np.ptp(values)), any(abs(period - one) < 1e-6 * one for one in (180.0, np.pi))
+    if half or span > period * (1 + 1e-6):
+        warn(
+            "angle-units",
+            f"{WHO}: period={period:.4g} is the whole turn of {by}, "
+            + (
+                "half of what a turn is"
+                if half
+                else f"whose values span {span:.4g}, {span / period:.1f} turns"
+            )
+            + ".",
+            "period=360 for degrees, 2 * np.pi for radians; of orientations too (0 to 180, in a turn of 360).",
         )
     return period
+
+
+def _all_numbers(label: np.ndarray) -> bool:
+    try:
+        np.unique(label).astype(np.float64)
+    except ValueError:
+        return False
+    return True
+
+
+def say_left_out(names: list[str], labels: np.ndarray, period: float, by: str) -> None:
+    """Warns of indices of angles that cannot be had; directions are not missed where orientations were shown."""
+    values = np.unique(np.mod(labels.astype(np.float64), period))
+    if not names or (names == ["direction_selectivity"] and np.ptp(values) < period / 2 * (1 - 1e-6)):
+        return
+    what = "directions" if names == ["direction_selectivity"] else "angles"
+    warn(
+        "uneven-angles",
+        f"{WHO}: {', '.join(names)} {'was' if len(names) == 1 else 'were'} left out: {by} has "
+        f"{shorten(labels.tolist(), 60)}, not 3 or more {what} "
+        f"evenly spaced round a turn of {period:.4g} (orientations: round half of it).",
+        "period= the whole turn (360, or 2 * np.pi); 0 and half a turn are one orientation: name both 0.",
+    )
 
 
 def named_as_angle(name: str) -> bool:

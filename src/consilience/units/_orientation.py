@@ -6,9 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from consilience._core._angles import say_turns
+from consilience._core._angles import folded, say_turns
 from consilience._core._arrays import Array
 from consilience._core._errors import InputError
+from consilience._core._labels import plain_labels
 from consilience._core._params import check_number, check_option, shorten
 from consilience.units._classes import Classes, as_classes, refuse_negative
 from consilience.units._selectivity import Selectivity, check_options, scores_of_index
@@ -49,7 +50,7 @@ def orientation_selectivity(
     Parameters
     ----------
     responses : (n_trials, units), counts or rates >= 0.   angle : (n_trials,) orientation (0 to half a period) or
-        direction (0 to a period), evenly spaced, at least 3, with at least 2 trials each.
+        direction (0 to a period), evenly spaced, at least 3, with at least 2 trials each; 0 and a period are one.
     period : a whole turn: 360 for degrees, 2 pi for radians.   groups : (n_trials,) runs: angles are dealt anew within
         them.   n_splits : halves.   n_perm : relabellings; 0 = no p.   n_floor : draws of untuned units; 0 = no floor.
     level : of the interval: of the unbiased square (its variance from that of the means, t), and its root; of the
@@ -245,7 +246,8 @@ def _selectivity(
     options = check_options(n_splits=n_splits, n_perm=n_perm, n_floor=n_floor, level=level, rng=rng, who=who)
     check_option(index, ("vector", "ratio"), name="index", who=who)
     turn = check_number(period, name="period", who=who, low=0.0)
-    classes = as_classes(responses, angle, who=who, groups=groups)
+    shown = folded(plain_labels(angle, name="angle", who=who), turn)
+    classes = as_classes(responses, shown, who=who, groups=groups)
     refuse_negative(classes.x, who=who)
     theta = angles_of(classes.names, turn, harmonic, who=who)
     say_silent(classes.silent, who=who)

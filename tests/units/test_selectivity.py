@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 
@@ -457,3 +458,23 @@ def test_repr_says_both():
         text = repr(cs.units.class_selectivity(x, labels, n_perm=5, n_floor=5))
     assert text.startswith("<Selectivity> 9 of 9 units with a value, median 0.")
     assert "corrected" in text
+
+
+def test_mixed_selectivity_of_named_factors_and_silent_units():
+    rng = np.random.default_rng(0)
+    task, choice = np.tile([0, 1], 20), np.repeat([0, 1], 20)
+    x = np.stack([rng.normal(size=40), np.zeros(40)], axis=1)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        plain = cs.units.mixed_selectivity(x, task, choice, n_perm=20)
+        named = cs.units.mixed_selectivity(x, {"task": task, "choice": choice}, n_perm=20)
+    assert all("silent-units" in str(one.message) for one in heard)
+    assert plain.effects == ("factor 0", "factor 1", "interaction")
+    assert named.effects == ("task", "choice", "interaction")
+    assert named.kind[1] == "silent"
+    np.testing.assert_array_equal(named.value, plain.value)
+    columns = pd.DataFrame({"task": task, "choice": choice})
+    found = cs.units.mixed_selectivity(x[:, :1], columns["task"], columns["choice"], n_perm=0)
+    assert found.effects == named.effects
+    with pytest.raises(cs.InputError, match="choice has one value only"):
+        cs.units.mixed_selectivity(x[:, :1], {"task": task, "choice": 0 * choice})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +25,12 @@ _ROOM = 4_000_000
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MixedSelectivity:
-    """effects : "factor 0", "factor 1" ... and "interaction".   value : (effects, units) share of the variance of
-    single trials, as seen.   corrected : without the noise of means (omega^2).   ci_low, ci_high : its interval.
+    """effects : the names of the factors ("factor 0" where one has none), and "interaction".   value : (effects, units)
+    share of the variance of single trials, as seen.   corrected : without the noise of means (omega^2).   ci_low, ci_high : its interval.
     null_mean, p : of relabelled trials.   interaction_share : (units,) corrected interaction over all effects,
     NaN where their sum is not above 0.   kind : (units,) "none", "pure", "linear" (two or more factors, no
-    interaction) or "nonlinear" (interaction), at p <= 0.05, not corrected over units.   level : of the interval.
+    interaction) or "nonlinear" (interaction), at p <= 0.05, not corrected over units; "silent".   level : of the
+    interval.
     """
 
     effects: tuple[str, ...]
@@ -73,9 +75,9 @@ def mixed_selectivity(
 
     Parameters
     ----------
-    responses : (n_trials, units), any sign.   factors : two or more labels (n_trials,); each combination of their
-        values with at least 2 trials.   n_perm : relabellings; 0 = no p, and kind by the interval.   level : of the
-        interval: jackknife over the trials of each cell in turn (a trial of each left out), t.   rng : seed.
+    responses : (n_trials, units), any sign.   factors : two or more labels (n_trials,), or {name: labels}; each
+        combination of their values with at least 2 trials.   n_perm : relabellings; 0 = no p, and kind by the interval.
+    level : of the interval: jackknife over the trials of each cell in turn (a trial of each left out), t.   rng : seed.
 
     Returns
     -------
@@ -108,7 +110,8 @@ def mixed_selectivity(
     level = check_number(level, name="level", who=who, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=who)
     x = np.asarray(to_numpy(as_matrix(responses, name="responses", who=who, min_rows=2)), dtype=np.float64)
-    cell, sizes, coded = _cells(factors, len(x), who)
+    called, given = _called(factors)
+    cell, sizes, coded = _cells(called, given, len(x), who)
     order = np.argsort(cell, kind="stable")
     x, cell, coded = x[order], cell[order], [one[order] for one in coded]
     silent = np.asarray(constant_columns(x), dtype=bool)
@@ -116,7 +119,6 @@ def mixed_selectivity(
     x = x / powers(x)
     x = x - x.mean(axis=0)
     effects = _projections(sizes)
-    names = (*(f"factor {k}" for k in range(len(sizes))), "interaction")
     found = [
         _of_part(x[:, at : at + width], cell, coded, effects, n_perm, level, seed)
         for width in [max(1, _ROOM // (8 * len(x)))]
@@ -132,20 +134,33 @@ def mixed_selectivity(
         sure = made["p"] <= _ALPHA if n_perm else made["ci_low"] > 0
     many = sure[:-1].sum(axis=0)
     kind = np.where(sure[-1], "nonlinear", np.where(many > 1, "linear", np.where(many == 1, "pure", "none")))
+    kind = np.where(silent, "silent", kind)
+    names = (*called, "interaction")
     return MixedSelectivity(effects=names, interaction_share=share, kind=kind, level=level, **made)
 
 
+def _called(factors: tuple[Any, ...]) -> tuple[list[str], list[Any]]:
+    """Names of factors and their labels: of a mapping, or of pandas columns and labelled arrays."""
+    if len(factors) == 1 and isinstance(factors[0], Mapping):
+        return [str(name) for name in factors[0]], list(factors[0].values())
+    own = [getattr(one, "name", None) for one in factors]
+    names = [one if isinstance(one, str) and one else f"factor {k}" for k, one in enumerate(own)]
+    if len({*names, "interaction"}) <= len(names):  # no two of one name
+        names = [f"factor {k}" for k in range(len(factors))]
+    return names, list(factors)
+
+
 def _cells(
-    factors: tuple[Any, ...], n: int, who: str
+    called: list[str], factors: list[Any], n: int, who: str
 ) -> tuple[np.ndarray, tuple[int, ...], list[np.ndarray]]:
     if len(factors) < 2:
         raise InputError(
             f"{who}: at least two factors are needed after the responses, got {len(factors)}.", code="too-few"
         )
-    coded = [codes(one, n, name=f"factor {k}", who=who) for k, one in enumerate(factors)]
+    coded = [codes(one, n, name=name, who=who) for name, one in zip(called, factors)]
     sizes = tuple(int(one.max()) + 1 for one in coded)
     if min(sizes) < 2:
-        raise InputError(f"{who}: factor {sizes.index(min(sizes))} has one value only.", code="too-few")
+        raise InputError(f"{who}: {called[sizes.index(min(sizes))]} has one value only.", code="too-few")
     cell = np.ravel_multi_index(coded, sizes)
     counts = np.bincount(cell, minlength=int(np.prod(sizes)))
     if counts.min() < 2:
@@ -258,7 +273,11 @@ def _interval(
         m = np.add.reduceat(rows, ends, axis=0) / many[:, None]
         v = np.add.reduceat((rows - np.repeat(m, many, axis=0)) ** 2, ends, axis=0) / (many[:, None] - 1)
         subsets.append(_shares(m, v / many[:, None], v.mean(axis=0), effects)[1])
-    low, high = jackknife_interval(
-        corrected, np.stack(subsets), n=groups, left_out=1, level=level, exhaustive=True
-    )
+    every = np.stack(subsets)
+    known = np.isfinite(corrected).all(axis=0) & np.isfinite(every).any(axis=(0, 1))
+    low, high = np.full(corrected.shape, np.nan), np.full(corrected.shape, np.nan)
+    if known.any():
+        low[:, known], high[:, known] = jackknife_interval(
+            corrected[:, known], every[..., known], n=groups, left_out=1, level=level, exhaustive=True
+        )
     return low, high

@@ -111,6 +111,41 @@ def test_network_is_left_as_it_was_and_the_same_seed_gives_the_same():
     np.testing.assert_array_equal(one.effective, two.effective)
 
 
+def test_one_line_says_what_it_is():
+    net = network(nn.Conv2d(1, 2, 3))
+    found = cs.networks.input_field([net.unit("0", channel=c) for c in range(2)], noise())
+    assert repr(found).startswith("<InputField> ")
+    assert "3 x 3" in repr(found)
+    assert "\n" not in repr(found)
+
+
+def test_halves_without_a_numpy_type():
+    half = nn.Sequential(nn.Conv2d(1, 2, 5)).bfloat16()
+    net = cs.Network(half, preprocess=lambda block: torch.as_tensor(block).bfloat16()[:, None], name="half")
+    assert cs.networks.input_field(net.unit("0", channel=0), noise()).size.tolist() == [[5, 5]]
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_gradients_are_on_whatever_the_caller_set(context):
+    net = network(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3))
+    unit, shown = net.unit("2", channel=0), noise()
+
+    def all_of_it():
+        field = cs.networks.input_field(unit, shown).effective
+        made = cs.synthesize(unit, like=shown, steps=4, n_null=0, rng=0).value
+        concept = cs.networks.concept_sensitivity(
+            unit, "0", {"c": shown.values}, shown.values[::-1] + 1, shown, n_perm=0
+        )
+        return field, made, concept.data["sensitivity"].values
+
+    alone = all_of_it()
+    with context():
+        within = all_of_it()
+        assert not torch.is_grad_enabled()
+    for one, other in zip(alone, within):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_dead_units_and_messages():
     net = network(nn.Conv2d(1, 1, 3), nn.ReLU())
     with torch.no_grad():

@@ -13,9 +13,17 @@ from consilience._core._params import require
 from consilience.networks._tap import differentiable, tapped
 from consilience.networks._unit import Unit, columns_of, spots_of
 
-__all__ = ["activations", "reading"]
+__all__ = ["activations", "reading", "with_gradients"]
 
 _WHO = "Unit.activation"
+
+
+@contextlib.contextmanager
+def with_gradients() -> Iterator[None]:
+    """Gradients are on within, whatever the caller has set (``torch.no_grad``, ``torch.inference_mode``)."""
+    torch = require("torch", extra="torch", purpose="gradients of a network")
+    with torch.inference_mode(mode=False), torch.enable_grad():
+        yield
 
 
 @contextlib.contextmanager

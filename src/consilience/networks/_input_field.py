@@ -15,7 +15,7 @@ from consilience._core._seeds import resolve_seed
 from consilience._stimuli import check_stimuli
 from consilience.networks._controls import _copy
 from consilience.networks._forward import _arguments
-from consilience.networks._gradient import reading
+from consilience.networks._gradient import reading, with_gradients
 from consilience.networks._network import Network, block_of
 from consilience.networks._unit import Unit, as_units
 from consilience.units import fit_gaussian
@@ -26,7 +26,7 @@ _WHO = "cs.networks.input_field"
 _BATCH = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class InputField:
     """Made by `input_field`; over the input of the module (after preprocess), channels taken together.
 
@@ -49,6 +49,12 @@ class InputField:
     sigma_minor: np.ndarray
     fve: np.ndarray
     share: np.ndarray
+
+    def __repr__(self) -> str:
+        sides = [" x ".join(map(str, one)) for one in self.size.tolist()]
+        said = ", ".join(f"{name}: {side}" for name, side in zip(self.names[:3], sides))
+        more = f", and {len(self.names) - 3} more" if len(self.names) > 3 else ""
+        return f"<InputField> {said}{more} (of {' x '.join(map(str, self.support.shape[1:]))} places)"
 
     @property
     def size(self) -> np.ndarray:
@@ -114,13 +120,15 @@ def input_field(
             f"{_WHO}: {net.name} is a callable, through which no gradients flow; wrap the torch module.",
             code="not-a-module",
         )
+    require("torch", extra="torch", purpose=_WHO)
     squares: Any = None
-    for start in range(0, data.shape[0], _BATCH):
-        rows = slice(start, min(start + _BATCH, data.shape[0]))
-        part = (_gradients(mine, _input(net, data, rows)) ** 2).sum(axis=1)
-        squares = part if squares is None else squares + part
-    effective = np.sqrt(_over_channels(squares) / data.shape[0])
-    support = (effective > 0) | _reach(mine, data, n_draws, generator)
+    with with_gradients():
+        for start in range(0, data.shape[0], _BATCH):
+            rows = slice(start, min(start + _BATCH, data.shape[0]))
+            part = (_gradients(mine, _input(net, data, rows)) ** 2).sum(axis=1)
+            squares = part if squares is None else squares + part
+        effective = np.sqrt(_over_channels(squares) / data.shape[0])
+        support = (effective > 0) | _reach(mine, data, n_draws, generator)
     dead = ~(effective > 0).reshape(len(mine), -1).any(axis=1)
     if dead.any():
         warn(
@@ -155,10 +163,11 @@ def crop_of(units: Sequence[Unit], data: Any) -> tuple[slice, ...] | None:
     if not mine[0].network.is_module or not {"y", "x"} <= set(data.dims):
         return None
     try:
-        like = _input(mine[0].network, data, slice(0, 1))
-        if like.ndim != 4 or tuple(like.shape[2:]) != (data.sizes["y"], data.sizes["x"]):
-            return None
-        seen = np.asarray(_reach(mine, data, 4, np.random.default_rng(0)).any(axis=0))
+        with with_gradients():
+            like = _input(mine[0].network, data, slice(0, 1))
+            if like.ndim != 4 or tuple(like.shape[2:]) != (data.sizes["y"], data.sizes["x"]):
+                return None
+            seen = np.asarray(_reach(mine, data, 4, np.random.default_rng(0)).any(axis=0))
     except InputError:
         return None
     edges = [np.flatnonzero(np.any(seen, axis=axis)) for axis in (1, 0)]
@@ -194,7 +203,7 @@ def _gradients(units: list[Unit], inputs: Any) -> np.ndarray:
                 values[k], leaf, retain_graph=k + 1 < len(units), allow_unused=True
             )
             if found is not None:
-                out[k] = found.detach().cpu().numpy()
+                out[k] = found.detach().cpu().double().numpy()  # numpy has no bfloat16
     return out
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import require, shorten
 from consilience.networks._forward import _arguments
-from consilience.networks._gradient import reading
+from consilience.networks._gradient import reading, with_gradients
 from consilience.networks._network import block_of
 from consilience.networks._unit import Unit
 
@@ -36,7 +36,13 @@ def layer_gradients(
             f"{who}: {net.name} is a callable, through which no gradients flow; give a torch module.",
             code="not-a-module",
         )
-    torch = require("torch", extra="torch", purpose=who)
+    require("torch", extra="torch", purpose=who)
+    with with_gradients():
+        return _found(units, layer, stimuli, who=who)
+
+
+def _found(units: Sequence[Unit], layer: str, stimuli: xr.DataArray, *, who: str) -> list[np.ndarray]:
+    torch, net = require("torch", extra="torch", purpose=who), units[0].network
     modules = {name: module for name, module in net.module.named_modules() if name}
     if layer not in modules:
         raise UnknownNameError(

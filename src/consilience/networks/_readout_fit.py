@@ -12,6 +12,7 @@ import xarray as xr
 from consilience._core._errors import InputError
 from consilience._core._seeds import Seed
 from consilience.networks._forward import run_block
+from consilience.networks._gradient import with_gradients
 from consilience.networks._network import Network, block_of
 from consilience.networks._progress import progress_bar
 from consilience.networks._readout_build import (
@@ -43,6 +44,7 @@ class Fitted:
     courses: list[Course]
 
 
+@with_gradients()
 def fit_network(model: Any, data: Shown, loss: str, seed: Seed) -> Fitted:
     """The ensemble, trained. ``model`` : the estimator, whose options are checked."""
     front, preprocess, maps, size = features_of(model, data)

@@ -12,6 +12,7 @@ import xarray as xr
 from consilience._core._params import require
 from consilience._core._seeds import Seed
 from consilience.networks._ascent import Ascent, Plan, ascend
+from consilience.networks._gradient import with_gradients
 from consilience.networks._input_space import InputSpace
 from consilience.networks._network import Network
 from consilience.networks._objective import Objective
@@ -47,6 +48,7 @@ class Search:
     device: str | None
 
 
+@with_gradients()
 def climb(search: Search, seed: Seed, *, who: str) -> Ascent:
     """Images (n, *shape) that make each its objective large."""
     torch = require("torch", extra="torch", purpose=who)

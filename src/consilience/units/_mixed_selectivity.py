@@ -26,11 +26,11 @@ _ROOM = 4_000_000
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MixedSelectivity:
     """effects : the names of the factors ("factor 0" where one has none), and "interaction".   value : (effects, units)
-    share of the variance of single trials, as seen.   corrected : without the noise of means (omega^2).   ci_low, ci_high : its interval.
-    null_mean, p : of relabelled trials.   interaction_share : (units,) corrected interaction over all effects,
-    NaN where their sum is not above 0.   kind : (units,) "none", "pure", "linear" (two or more factors, no
-    interaction) or "nonlinear" (interaction), at p <= 0.05, not corrected over units; "silent".   level : of the
-    interval.
+    share of the variance of single trials, as seen.   corrected : without the noise of means (omega^2).
+    ci_low, ci_high : its interval.   null_mean, p : of relabelled trials.   interaction_share : (units,) corrected
+    interaction over all effects, NaN where their sum is not above 0.   kind : (units,) "none", "pure", "linear" (two or
+    more factors, no interaction) or "nonlinear" (interaction), at p <= 0.05, not corrected over units; "silent".
+    level : of the interval.
     """
 
     effects: tuple[str, ...]

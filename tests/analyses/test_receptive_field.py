@@ -421,3 +421,14 @@ def test_says_how_many_frames_are_needed():
         cs.receptive_field(y[:30], x[:30], lags=8, n_perm=0, rng=0)
     assert error.value.code == "too-few"
     cs.receptive_field(y[:64], x[:64], lags=8, method="ridge", n_perm=0, rng=0)
+
+
+def test_axes_that_are_significant_are_all_drawn():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(4000, 6, 6))
+    counts = rng.poisson(0.3 * (x[:, 2, 3] ** 2 + x[:, 4, 1] ** 2))
+    noise = rng.poisson(0.5, 4000)
+    found = cs.receptive_field(np.c_[counts, noise], x, lags=1, method="stc", n_perm=60, rng=0)
+    assert found.data["n_excitatory"].values.tolist() == [2, 0]
+    titles = [one.get_title("left") for one in found.plot().figure.axes]
+    assert [one for one in titles if "excitatory" in one] == ["0\nexcitatory 1", "0\nexcitatory 2"]

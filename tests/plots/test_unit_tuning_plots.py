@@ -66,3 +66,16 @@ def test_what_does_not_fit_is_refused():
         plots.plot_rate_map(np.ones(4))
     with pytest.raises(cs.InputError, match="edges must be of 4 and 5 values"):
         plots.plot_rate_map(np.ones((3, 4)), edges=([0, 1], [0, 1]))
+
+
+def test_rate_maps_are_drawn_with_their_edges():
+    rng = np.random.default_rng(0)
+    place, counts = rng.uniform(0, 2, (2000, 2)), rng.poisson(0.5, (2000, 2))
+    maps = cs.units.rate_map(counts, place, width=0.1, bins=(10, 12))
+    ax = cs.plots.plot_rate_map(maps, which=1, unit="Hz")
+    assert ax.get_xlim() == pytest.approx((maps.edges[0][0], maps.edges[0][-1]))
+    with pytest.raises(cs.InputError, match="2 units; which=0 to 1"):
+        cs.plots.plot_rate_map(maps)
+    line = cs.units.rate_map(counts[:, :1], place[:, 0], width=0.1)
+    with pytest.raises(cs.InputError, match="1 dimensions of position"):
+        cs.plots.plot_rate_map(line)

@@ -175,3 +175,15 @@ def test_messages():
         cs.units.fit_gabor(gabor(), x=np.arange(20.0) ** 2)
     with pytest.raises(cs.InputError, match="y must be 20 coordinates that rise"):
         cs.units.fit_difference_of_gaussians(gabor(), y=[1, 2])
+
+
+def test_fits_are_told_in_one_line():
+    yy, xx = np.mgrid[:12, :12]
+    bump = np.exp(-((xx - 5) ** 2 + (yy - 6) ** 2) / 8)
+    for fit in (cs.units.fit_gabor, cs.units.fit_difference_of_gaussians, cs.units.fit_gaussian):
+        one, two = repr(fit(bump)), repr(fit(np.stack([bump, 0 * bump])))
+        assert "one map: x 5, y 6, " in one
+        assert "2 maps, 1 with a fit; medians: x 5, y 6, " in two
+        assert max(len(one), len(two)) < 260
+        assert "\n" not in one + two
+        assert "array" not in one + two

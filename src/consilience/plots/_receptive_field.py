@@ -26,6 +26,9 @@ def plot_receptive_field(field: ReceptiveField, ax: Axes | None = None, *, units
     it, and the time course with its band. Of more: the spatial map of each, and its course below. Of a stimulus without
     space: the course; of one dim (sound): lags by that dim. Blue is above 0, brown below, each unit on its own scale.
 
+    Of axes of the spike-triggered covariance: all that are significant, one panel each (their sign is free), without
+    bands but for the leading one; where none is, the leading one.
+
     Bars below a course: lags at which the covariance passes the threshold of the whole map. ``ax`` becomes an empty
     frame around the panels.
 
@@ -39,17 +42,19 @@ def plot_receptive_field(field: ReceptiveField, ax: Axes | None = None, *, units
     shown = shown[:_UNITS] if units is None else shown
     lags, space = field.data.sizes["lag"], field.space
     picture = _is_picture(field.data, space)
-    rows = picture and lags > 1 and len(shown) <= _FEW
+    panels = [one for unit in shown for one in _axes_of(field.data.sel(unit=unit))]
+    panels = panels[:_UNITS] if units is None else panels
+    rows = picture and lags > 1 and len(shown) <= _FEW and len(panels) <= 2 * _FEW
     if rows:
         columns, panel = 1, (1.15 * min(lags, _LAGS) + 2.4, 1.45)
     elif picture:
-        columns, panel = min(6, len(shown)), (1.5, 1.85 if lags == 1 else 2.2)
+        columns, panel = min(6, len(panels)), (1.5, 1.85 if lags == 1 else 2.2)
     else:
-        columns, panel = min(3, len(shown)), (3.0, 2.0)
+        columns, panel = min(3, len(panels)), (3.0, 2.0)
     with style():
         ax, places, below = panel_places(
             ax,
-            len(shown),
+            len(panels),
             columns,
             panel=panel,
             frame=(0.5, 0.6),
@@ -60,9 +65,8 @@ def plot_receptive_field(field: ReceptiveField, ax: Axes | None = None, *, units
         )
         ax.set_subplotspec(below)
         ax.text(0.5, 0.0, _key(field, len(shown)), ha="center", va="bottom", fontsize=8, color=MUTED)
-        for k, (place, unit) in enumerate(zip(places, shown)):
-            data = field.data.sel(unit=unit)
-            last = k + columns >= len(shown)
+        for k, (place, data) in enumerate(zip(places, panels)):
+            last = k + columns >= len(panels)
             if rows:
                 _row(ax, place, data, field, last)
             elif picture:
@@ -72,6 +76,29 @@ def plot_receptive_field(field: ReceptiveField, ax: Axes | None = None, *, units
             else:
                 _course(ax.figure.add_subplot(place), data, field, last, title=_title(data), whole=True)
     return ax
+
+
+def _axes_of(data: Dataset) -> list[Dataset]:
+    """The field of a unit, or one for each significant axis of its spike-triggered covariance."""
+    if "axes" not in data:
+        return [data]
+    names = data["axis"].values.tolist()
+    some = [
+        axis
+        for end in ("excitatory", "suppressive")
+        for axis in [name for name in names if name.startswith(end)][: int(data[f"n_{end}"])]
+    ]
+    plain = data.drop_vars(["axes", "axis_p", "axis"])
+    if not some:
+        return [plain]
+    out = [plain.assign_coords(axis=some[0])]  # the leading one, as value has it
+    for axis in some[1:]:
+        value = data["axes"].sel(axis=axis, drop=True)
+        power = (value**2).sum([dim for dim in value.dims if dim != "lag"])
+        shown = {"value": value, "spatial": value.isel(lag=int(power.values.argmax()), drop=True)}
+        shown |= dict.fromkeys(("se", "ci_low", "ci_high", "z"), value * np.nan)
+        out.append(plain.assign(shown).assign_coords(axis=axis))
+    return out
 
 
 def _is_picture(data: Dataset, space: tuple[str, ...]) -> bool:
@@ -96,8 +123,18 @@ def _key(field: ReceptiveField, shown: int) -> str:
 def _title(data: Dataset, *, short: bool = False) -> str:
     score = float(data["score"])
     name = label(data["unit"].item(), 22 if short else 24)
+    if "axis" in data.coords:
+        kind, number_of = str(data["axis"].item()).split()
+        return (
+            f"{name}\n{kind} {int(number_of) + 1}" if short else f"{name}  {kind} axis {int(number_of) + 1}"
+        )
     apart = "\n" if short and len(name) > 8 else "  "
     return f"{name}{apart}r {number(score, 2)}" if np.isfinite(score) else name
+
+
+def _plain(value: float) -> str:
+    """``8000`` and ``2093``, not 8e+03."""
+    return f"{value:.0f}" if 100 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
 def _seconds(field: ReceptiveField) -> tuple[np.ndarray, str]:
@@ -270,7 +307,7 @@ def _lags_by_space(
         if coord is not None and coord.dtype.kind in "iuf" and coord.size > 1:
             at = np.unique(np.linspace(0, coord.size - 1, 4).round().astype(int))
             ax.set_yticks(at)
-            ax.set_yticklabels([f"{float(coord[i]):.3g}" for i in at])
+            ax.set_yticklabels([_plain(float(coord[i])) for i in at])
         ax.set_xlabel(f"time from the response ({unit})" if last else "", fontsize=8)
         ax.set_ylabel(field.space[0] if left else "", fontsize=8)
     ax.tick_params(labelsize=7)

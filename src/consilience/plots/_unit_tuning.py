@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience._core._errors import InputError
+from consilience._core._params import check_count
 from consilience.plots._labels import label
 from consilience.plots._style import (
     FAINT,
@@ -21,6 +22,7 @@ from consilience.plots._style import (
     tip,
     values_map,
 )
+from consilience.units import RateMaps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -125,12 +127,17 @@ def plot_rate_map(
     ylabel: str = "",
     bar: bool = True,
     unit: str = "spikes/s",
+    which: int | None = None,
 ) -> Axes:
     """Draws a map of rate (a, b), its first dimension to the right and the second upwards; NaN (not visited) is empty.
 
+    rate : (a, b), or `cs.units.RateMaps` of two dimensions, with its edges and ``which`` of its units.
     edges : of the bins in both dimensions, as `cs.units.RateMaps` has them; None = numbers of bins.   largest : top of
     the colours.   outlines : (a, b) numbers of fields, 0 = none: their borders are drawn.   bar : with a colour bar.
     """
+    if isinstance(rate, RateMaps):
+        edges = rate.edges if edges is None else edges
+        rate = _one_of(rate, which)
     values = _numbers(rate, "rate", "plot_rate_map", 2)
     a, b = values.shape
     sides = (
@@ -169,6 +176,23 @@ def plot_rate_map(
             beside.ax.tick_params(color=FAINT, labelcolor=MUTED, labelsize=7, length=2)
             beside.set_label(unit, color=MUTED, fontsize=8)
     return ax
+
+
+def _one_of(maps: RateMaps, which: int | None) -> np.ndarray:
+    units, dims = len(maps.rate), maps.rate.ndim - 1
+    if dims != 2:
+        raise InputError(
+            f"plot_rate_map: the RateMaps has {dims} dimensions of position, and a map has two; draw a curve, "
+            "maps.rate[0] over maps.centres[0], with plot_polar (angles) or matplotlib.",
+            code="bad-parameter",
+        )
+    if which is None and units > 1:
+        raise InputError(
+            f"plot_rate_map: the RateMaps has {units} units; which=0 to {units - 1} says the one to draw.",
+            code="bad-parameter",
+        )
+    number = check_count(0 if which is None else which, name="which", who="plot_rate_map", maximum=units - 1)
+    return np.asarray(maps.rate[number])
 
 
 def _map() -> Any:

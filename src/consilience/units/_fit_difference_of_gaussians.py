@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from consilience.units._least_squares import Model
-from consilience.units._map_fits import Grid, as_maps, guess_centres, search
+from consilience.units._map_fits import Grid, as_maps, fits_in_words, guess_centres, search
 
 __all__ = ["DifferenceOfGaussiansFits", "fit_difference_of_gaussians"]
 
@@ -37,6 +37,9 @@ class DifferenceOfGaussiansFits:
     balance: np.ndarray
     fve: np.ndarray
     fitted: np.ndarray
+
+    def __repr__(self) -> str:
+        return fits_in_words(self, ("x", "y", "sigma_center", "sigma_surround", "balance"))
 
 
 def fit_difference_of_gaussians(maps: Any, /, *, x: Any = None, y: Any = None) -> DifferenceOfGaussiansFits:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.units._map_fits import Grid, as_maps, gabor_model, guess_centres, search
+from consilience.units._map_fits import Grid, as_maps, fits_in_words, gabor_model, guess_centres, search
 
 __all__ = ["GaborFits", "fit_gabor"]
 
@@ -39,6 +39,9 @@ class GaborFits:
     amplitude: np.ndarray
     fve: np.ndarray
     fitted: np.ndarray
+
+    def __repr__(self) -> str:
+        return fits_in_words(self, ("x", "y", "frequency", "sigma_across", "sigma_along"))
 
 
 def fit_gabor(maps: Any, /, *, x: Any = None, y: Any = None) -> GaborFits:

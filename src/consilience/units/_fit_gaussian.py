@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience.units._map_fits import Grid, as_maps, gabor_model, guess_centres, search
+from consilience.units._map_fits import Grid, as_maps, fits_in_words, gabor_model, guess_centres, search
 
 __all__ = ["GaussianFits", "fit_gaussian"]
 
@@ -33,6 +33,9 @@ class GaussianFits:
     amplitude: np.ndarray
     fve: np.ndarray
     fitted: np.ndarray
+
+    def __repr__(self) -> str:
+        return fits_in_words(self, ("x", "y", "sigma_major", "sigma_minor"))
 
 
 def fit_gaussian(maps: Any, /, *, x: Any = None, y: Any = None) -> GaussianFits:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from consilience._core._errors import InputError
 from consilience._core._params import shorten
 from consilience.units._least_squares import Model, solve_batch
 
-__all__ = ["Grid", "as_maps", "gabor_model", "guess_centres", "search"]
+__all__ = ["Grid", "as_maps", "fits_in_words", "gabor_model", "guess_centres", "search"]
 
 _SMALLEST = 4  # pixels along a side
 _FIRST = 12  # steps of all starts; the two best go on
@@ -83,6 +84,22 @@ def _axis(given: Any, n: int, name: str, who: str) -> tuple[float, float]:
             code="bad-parameter",
         )
     return float(found[0]), float(steps.mean())
+
+
+def fits_in_words(found: Any, names: Sequence[str]) -> str:
+    """One line: all parameters of one map, or of several the medians of ``names`` and of the share explained."""
+    shape = np.shape(found.fve)
+    known = np.atleast_1d(np.isfinite(found.fve))
+    if not shape:
+        names = [entry.name for entry in fields(found) if entry.name not in ("fve", "fitted")]
+    said = [
+        f"{name} {np.median(np.atleast_1d(getattr(found, name))[known]):.3g}"
+        if known.any()
+        else f"{name} nan"
+        for name in (*names, "fve")
+    ]
+    what = "one map" if not shape else f"{shape[0]} maps, {int(known.sum())} with a fit; medians"
+    return f"<{type(found).__name__}> {what}: {', '.join(said)}"
 
 
 def guess_centres(maps: np.ndarray, grid: Grid) -> np.ndarray:

@@ -804,3 +804,18 @@ def test_lags_do_not_reach_over_jumps(some):
     assert by_time.n_frames_ == 296
     assert np.array_equal(by_time.coef_, by_label.coef_)
     assert RidgeRF(3).fit(x, y).n_frames_ == 298
+
+
+def test_lnp_with_a_filter_finer_than_splines():
+    """In wide bins a filter changes from lag to lag: the Poisson filter goes without splines, and is no worse."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=6000)
+    drive = 1.2 * np.roll(x, 3) - 0.8 * np.roll(x, 4)
+    y = rng.poisson(np.exp(drive - 2))
+    bits = {
+        kind: LNP(10, filter=kind, nonlinearity="exponential")
+        .fit(x[:4500], y[:4500])
+        .bits_per_spike(x[4500:], y[4500:])[0]
+        for kind in ("ridge", "poisson")
+    }
+    assert bits["poisson"] > 0.97 * bits["ridge"]

@@ -22,7 +22,8 @@ from consilience.stats import check_observed
 __all__ = ["SplineRF"]
 
 _WIDEST = 4000
-_SHARES = (1 / 3, 1 / 2, 2 / 3)
+_SHARES = (1 / 3, 1 / 2, 2 / 3, 1.0)
+_EVERY = 200  # entries of a field, up to which it may go without splines
 
 
 class SplineRF(Interval, FieldBase):
@@ -42,8 +43,9 @@ class SplineRF(Interval, FieldBase):
     ----------
     lags : a number of frames, 15 = lags 0 to 14, or consecutive whole numbers, e.g. range(2, 12).
     n_splines : number of splines on every axis, or one number for each axis, lags first; None = a third, a half or two
-        thirds of the length of every axis, at least 4: the share that predicts held-out runs best, over all units (a
-        half with a single alpha). An axis no longer than its number keeps its own steps.
+        thirds of the length of every axis, at least 4, or of fields of up to 200 entries all of it (no splines, for
+        filters that change from step to step): the share that predicts held-out runs best, over all units (a half with
+        a single alpha). An axis no longer than its number keeps its own steps.
     degree : of the splines, 3 = cubic.   observation : "gaussian" or "poisson" (y at least 0).
     alphas : penalties of `RidgeRF` or, for poisson, of `GLMCV`; None = a grid relative to the data.
     cv : number of consecutive runs of frames, each held out in turn.   gap : frames beside a held-out run that train
@@ -53,7 +55,8 @@ class SplineRF(Interval, FieldBase):
     ----------
     coef_ : (units, lags, *space), always with the axis of units: response (poisson: log rate) per unit of stimulus.
     std_ : the same shape, standard error within the space of the splines, the penalty taken as given; also as
-    `coef_interval`: 95 % intervals held 0.95 of pixels of fields that splines can make, 0.85 to 0.9 of others.
+    `coef_interval`: 95 % intervals held 0.95 of pixels of fields that splines can make, 0.85 to 0.9 of others, but the
+    peak itself of a field in a flat surround in only 0.00 to 0.27: splines and penalty round it off.
     intercept_ : (units,).   alpha_ : (units,).   alphas_ : the grid.   cv_scores_ : (alphas, units) held-out R2, or
     share of deviance.   n_splines_ : of each axis.   lags_ : (lags,).   n_frames_ : frames that count.
 
@@ -115,6 +118,8 @@ class SplineRF(Interval, FieldBase):
             return self
         found: list[tuple[float, float]] = []
         for share in _SHARES:
+            if share == 1.0 and np.prod(shape) > _EVERY:
+                break
             bases = self._bases(shape, share)
             if found and np.prod([b.shape[1] for b in bases]) > _WIDEST // 2:
                 break

@@ -328,3 +328,26 @@ def test_groups_keep_relabellings_inside():
     shown_twice = category_data(repeats=2).assign_coords(run=("trial", np.tile([1, 2], 36)))
     with pytest.raises(cs.InputError, match="some were shown in several runs"):
         cs.characterize(shown_twice, groups="run", **QUICK)
+
+
+def test_a_layer_below_zero_takes_no_ratio_from_the_others():
+    rng = np.random.default_rng(0)
+    label = np.repeat(list("abc"), 10)
+    x = rng.normal(size=(30, 3)) + (label == "a")[:, None]
+
+    def layer(values, name):
+        return cs.responses(values, stimulus=range(30), category=label, system=name)
+
+    layers = {"linear": layer(x, "linear"), "relu": layer(np.maximum(x, 0), "relu")}
+    with pytest.warns(cs.ConsilienceWarning, match=r"of 1 of 2 systems: 'linear'"):
+        made = cs.characterize(layers, n_perm=19, n_floor=2, n_splits=5, rng=0)
+    alone = cs.characterize(layers["relu"], n_perm=19, n_floor=2, n_splits=5, rng=0)
+    assert set(made.data["measure"].values) == set(alone.data["measure"].values)
+    value = made.data["value"].sel(measure="class_selectivity")
+    assert np.isnan(value[made.data["system"] == "linear"]).all()
+    np.testing.assert_array_equal(
+        value[made.data["system"] == "relu"], alone.data["value"].sel(measure="class_selectivity")
+    )
+    assert (made.preferred.sel(measure="class_selectivity")[:3] == "").all()
+    assert np.isfinite(made.data["q"].sel(measure="class_selectivity")[3:]).all()
+    assert "linear" in repr(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import xarray as xr
 
 from consilience._core._angles import folded
 from consilience._core._errors import (
+    Caution,
     ConsilienceWarning,
     InputError,
     collect_cautions,
@@ -69,7 +71,8 @@ def characterize(
     Parameters
     ----------
     data : responses (trial[, time], unit); over time the mean of each trial is taken (of counts the sum). Or a mapping
-        {system: responses}, such as layers: one table, with ``system`` on unit. Or a series (time, unit).
+        {system: responses}, such as layers: one table, with ``system`` on unit, and NaN where one of them allows no
+        such measure. Or a series (time, unit).
     by : label on trial: class, stimulus, or angle. Of a series the variable that was followed (heading, place): a
         series of the same times, as `Recording.bin` with ``of`` gives, an array, or a label on time.
     measures : names; None = all that data and label allow.   bins : of the variable of a series.
@@ -125,15 +128,20 @@ def characterize(
         check_option(rows, ("trials", "stimuli"), name="rows", who=WHO)
     several = isinstance(data, Mapping)
     systems = systems_of(data)
-    with collect_cautions() as cautions:
-        about: dict[str, Any] = {}
-        found, kept = [], [caution for one in systems.values() for caution in recorded_cautions(one)]
-        for name, one in systems.items():
-            own = seed if not several else seed.child(name)
+    about: dict[str, Any] = {}
+    found, kept = [], [caution for one in systems.values() for caution in recorded_cautions(one)]
+    heard: dict[Caution, list[str]] = {}
+    for name, one in systems.items():
+        own = seed if not several else seed.child(name)
+        with collect_cautions() as cautions:
             made, about = _of_system(
                 one, by, measures, period, groups, rows, matched_noise, own, options, about
             )
-            found.append((name, made))
+        for caution in cautions:
+            names = heard.setdefault(caution, [])
+            names += [name] * (name not in names)
+        found.append((name, made))
+    cautions = [_of_which(caution, names, len(systems)) for caution, names in heard.items()]
     said = tuple(dict.fromkeys([*kept, *cautions]))
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
@@ -336,19 +344,29 @@ def _wanted(
     return list(dict.fromkeys(asked))
 
 
+def _of_which(caution: Caution, names: list[str], n: int) -> Caution:
+    """The caution with the systems that it is about, unless it is about all of them."""
+    if len(names) == n:
+        return caution
+    listed = ", ".join(shorten(name, 30) for name in names[:3]) + (", ..." if len(names) > 3 else "")
+    return replace(
+        caution, message=f"{caution.message.rstrip('.')} (of {len(names)} of {n} systems: {listed})."
+    )
+
+
 def _joined(found: list[tuple[str, dict[str, Any]]], *, several: bool) -> dict[str, Any]:
-    """Tables of systems side by side, with q over all units."""
+    """Tables of systems side by side, with q over all units; NaN where a system has no such measure."""
     if several:
-        shared = [
-            name
-            for name in found[0][1]["data"]["measure"].values.tolist()
-            if all(name in made["data"]["measure"].values for _, made in found)
-        ]
+        there = {name for _, made in found for name in made["data"]["measure"].values.tolist()}
+        order = max((made["data"]["measure"].values.tolist() for _, made in found), key=len)
+        every = [*order, *sorted(there - set(order))]
         parts: dict[str, list[Any]] = {}
         for name, made in found:
             told = [f"{name}/{unit}" for unit in made["data"]["unit"].values.tolist()]
             for key, one in made.items():
-                one = one.sel(measure=shared) if "measure" in one.dims else one
+                if "measure" in one.dims:
+                    text = isinstance(one, xr.DataArray) and one.dtype.kind not in "fc"
+                    one = one.reindex(measure=every, fill_value="" if text else np.nan)
                 system = np.full(len(told), name, dtype=object).astype(str)
                 kept = one.assign_coords(unit=("unit", told), system=("unit", system))
                 parts.setdefault(key, []).append(kept)

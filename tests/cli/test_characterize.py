@@ -37,3 +37,19 @@ def test_characterize_one_file_and_several(call, tmp_path):
     done = call("characterize", str(tmp_path / "a.nc"), "--by", "object", *options)
     assert done.code == 2
     assert "--by must be a label on trial" in done.err or "by must be a label on trial" in done.err
+
+
+def test_messages_name_options(call, tmp_path):
+    time = np.arange(200) * 0.05
+    series = cs.responses(
+        np.random.default_rng(0).poisson(1, (200, 2)), time=time, kind="count", dims=["time", "unit"]
+    )
+    series.to_netcdf(tmp_path / "s.nc")
+    done = call("characterize", str(tmp_path / "s.nc"), "--by", "ry")
+    assert done.code == 2
+    assert "unit-report FILE --variable ry" in done.err
+    _data().to_netcdf(tmp_path / "t.nc")
+    done = call("characterize", str(tmp_path / "t.nc"), "-m", "dprime")
+    assert done.code == 2
+    assert "--measures" not in done.err
+    assert "--measure " in done.err

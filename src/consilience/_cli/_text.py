@@ -25,6 +25,10 @@ _OPTIONS = (
     (re.compile(r"as \{part: RDM data\}"), "as further files (--and FILE)"),
     (re.compile(r"\bn_(boot|perm)=(\d+)"), r"--n-\1 \2"),
     (
+        re.compile(r"pass the variable itself, by=rec\.bin\(width, of='(.*?)'\)(, or one of time(?=\.))?"),
+        r"of a signal of a recording: consilience unit-report FILE --variable \1",
+    ),
+    (
         re.compile(
             r"say rdm: correlation \(or its distance\) in the study file, or make it with cs\.rdm_data in Python"
         ),
@@ -45,7 +49,7 @@ def as_options(text: str, names: Sequence[str] = (), measures: Mapping[str, str]
     for pattern, option in _OPTIONS:
         text = pattern.sub(option, text)
     for name in names:
-        option = f"--{name.replace('_', '-')}"
+        option = "--measure" if name == "measures" else f"--{name.replace('_', '-')}"
         text = re.sub(rf"^cs\.\w+: {name}\b", option, text)
         text = re.sub(rf"(?<![\w:(-]){name}=(['\"]?)(\w(?:[\w.]*\w)?)\1", rf"{option} \2", text)
         text = re.sub(rf"(?<![\w:(-]){name}=(?=[\s.,;:]|$)", option, text)

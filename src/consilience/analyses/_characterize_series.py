@@ -152,8 +152,8 @@ def variable_of(data: xr.DataArray, by: Any) -> tuple[np.ndarray, str, str]:
         if by not in data.coords or data.coords[by].dims != ("time",):
             there = [str(key) for key, coord in data.coords.items() if coord.dims == ("time",)]
             raise UnknownNameError(
-                f"{WHO}: no label {by!r} on time; pass the variable itself, by=rec.bin(width, of='{by}'), or one of "
-                f"{', '.join(there)}.{nearest(by, there)}",
+                f"{WHO}: no label {by!r} on time; pass the variable itself, by=rec.bin(width, of='{by}')"
+                f"{', or one of ' + ', '.join(there) if there else ''}.{nearest(by, there)}",
                 code="unknown-label",
             )
         one = data.coords[by]

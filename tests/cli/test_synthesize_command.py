@@ -57,3 +57,23 @@ def test_refusals(call, net, folder):
     assert "there is no such unit" in done.err
     done = call("synthesize", "small", "2")
     assert done.code == 2
+
+
+def test_natural_stimuli_must_be_images(call, net, monkeypatch):
+    done = call("synthesize", "small", "2", "0", "--natural", "nope")
+    assert done.code == 2
+    assert "no such folder of images" in done.err
+    assert "data set with images (objects92)" in done.err
+    monkeypatch.setattr(cs.datasets, "load", lambda name: type("Recording", (), {})())
+    done = call("synthesize", "small", "2", "0", "--natural", "head_direction")
+    assert done.code == 2
+    assert "the data set head_direction has no stimuli" in done.err
+
+
+def test_without_moves(call, net, folder, tmp_path):
+    out = tmp_path / "made.nc"
+    done = call(
+        "synthesize", "small", "2", "0", "--natural", folder, "--steps", "4", "--no-transforms", "-o", out
+    )
+    assert done.code == 0, done.err
+    assert cs.load(out).settings["transforms"]["jitter"] == 0

@@ -471,3 +471,30 @@ def test_what_is_of_the_other_method_is_refused():
     black = cs.Network(lambda block: block[:, :2], name="black box")
     with pytest.raises(cs.InputError, match="is a callable, through which no gradients flow"):
         cs.synthesize(black.unit("output", 0), shape=8, norm=1, method="gradient")
+
+
+# -- what is printed and drawn
+
+
+def test_what_values_are_is_printed():
+    net, _ = linear(1, 16, 16)
+    units = [net.unit("output", i) for i in range(2)]
+    images = cs.stimuli(np.random.default_rng(0).normal(size=(30, 1, 16, 16)), ids=range(30))
+    one_hot = cs.synthesize(units, natural=images, pattern="one-hot", steps=40, n_null=0, rng=0)
+    assert "pattern one-hot: values are z of the unit - log mean exp z of the others" in repr(one_hot)
+    each = cs.synthesize(units, natural=images, steps=40, n_null=0, norm=3, rng=0)
+    assert "pattern" not in repr(each)
+    assert "norm 3\n" in repr(each)
+    assert f"({float(each.data['natural_same_norm'][0]):.3g} at its norm)" in repr(each)
+
+
+def test_a_small_stimulus_is_drawn_large():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    net, images = small_filter()
+    made = cs.synthesize(net.unit("output", channel=0), natural=images, steps=20, n_null=0, rng=0)
+    assert "norm 7.01" in repr(made)  # of what was made, not of a whole image
+    figure = made.plot().figure
+    sides = [abs(float(np.diff(panel.get_xlim())[0])) for panel in figure.axes if panel.images]
+    assert len(sides) == 5
+    assert max(sides) < 12  # of 64, the natural ones too
+    plt.close(figure)

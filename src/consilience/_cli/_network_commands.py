@@ -25,6 +25,12 @@ __all__ = ["synthesize"]
 )
 @click.option("--steps", type=click.IntRange(min=2), help="Of gradient ascent.  [default: 128]")
 @click.option("--n-seeds", type=click.IntRange(min=1), help="Stimuli of each unit.  [default: 2]")
+@click.option(
+    "--no-transforms",
+    "still",
+    is_flag=True,
+    help="Stimuli are not moved between steps (small fields never are).",
+)
 @click.option("--norm", type=click.FloatRange(min=0, min_open=True), help="Of the contrast.")
 @click.option(
     "--picture", type=click.Path(), help="Draw the stimuli to this file, beside the best natural ones."

@@ -7,8 +7,12 @@ from typing import Any
 
 from consilience._cli._target import check_target
 from consilience._cli._verb import run_verb, said_as_options
+from consilience._core._errors import InputError, UnknownNameError
+from consilience._core._params import shorten
 
 __all__ = ["command"]
+
+_WANTED = "give a folder of images, or a data set with images (objects92)"
 
 
 def command(
@@ -19,6 +23,7 @@ def command(
     of: str | None,
     natural: str | None,
     picture: str | None,
+    still: bool,
     output: str | None,
     as_json_text: bool,
     **options: Any,
@@ -48,7 +53,7 @@ def command(
     return run_verb(
         "synthesize",
         [],
-        lambda _systems: ((chosen,), {"natural": shown}),
+        lambda _systems: ((chosen,), {"natural": shown} | ({"transforms": None} if still else {})),
         reading={},
         options=options,
         output=output,
@@ -62,4 +67,18 @@ def _stimuli(natural: str) -> Any:
     from consilience._stimuli import stimuli
 
     folder = Path(natural)
-    return stimuli(folder) if folder.is_dir() else datasets.load(natural).stimuli
+    if folder.is_dir():
+        return stimuli(folder)
+    try:
+        found = datasets.load(natural)
+    except UnknownNameError as error:
+        raise InputError(
+            f"--natural {shorten(natural)}: there is no such folder of images, and no such data set; {_WANTED}.",
+            code="unknown-name",
+        ) from error
+    shown = getattr(found, "stimuli", None)
+    if shown is None:
+        raise InputError(
+            f"--natural {natural}: the data set {natural} has no stimuli; {_WANTED}.", code="bad-stimuli"
+        )
+    return shown

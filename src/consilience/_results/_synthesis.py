@@ -34,6 +34,12 @@ PER_TARGET = (
     "check_p",
 )
 
+_UNITS = {
+    "one-hot": "z of the unit - log mean exp z of the others, in standard deviations",
+    "stretch": "the mean z of the units, in standard deviations",
+    "vector": "- mean squared distance from it in standard deviations (0: reached)",
+}
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Synthesis(Result):
@@ -100,19 +106,33 @@ class Synthesis(Result):
         names = [name for name in self.data.data_vars if self.data[name].dims == ("target",)]
         return self.data[names].to_dataframe().reset_index()
 
+    def _norm(self) -> str:
+        """Of the stimuli that were made; lowest to highest."""
+        made = self.data["norm"].values if "norm" in self.data else np.array([])
+        made = made[np.isfinite(made)]
+        if not made.size:
+            return f"{float(self.settings.get('norm', np.nan)):.3g}"
+        ends = [f"{float(end):.3g}" for end in (made.min(), made.max())]
+        return " to ".join(dict.fromkeys(ends))
+
     def _lines(self) -> list[str]:
         s, d = self.settings, self.data
         per_call = f"{s['steps']} steps" if "steps" in s else f"{s.get('presentations', 0):,} presentations"
         lines = [
             f"  {counted(d.sizes['target'], 'target')} of {cell(s.get('system', ''), 30).strip()}, {s.get('method')}, "
-            f"{per_call}, {counted(d.sizes['seed'], 'seed')}, norm {float(s.get('norm', np.nan)):.3g}"
+            f"{per_call}, {counted(d.sizes['seed'], 'seed')}, norm {self._norm()}"
         ]
+        unit = _UNITS.get(str(s.get("pattern", "each")))
+        if unit is not None:
+            lines.append(f"  pattern {s['pattern']}: values are {unit}, not activations")
         for row in self.to_frame().head(8).to_dict("records"):
             text = f"  {cell(row['target'], 28)} {row['value']:.3g}"
             if np.isfinite(row["ci_low"]):
                 text += f" [{row['ci_low']:.3g}, {row['ci_high']:.3g}]"
             if np.isfinite(row["natural_best"]):
                 text += f"; best natural {row['natural_best']:.3g}"
+                if np.isfinite(row["natural_same_norm"]):
+                    text += f" ({row['natural_same_norm']:.3g} at its norm)"
             if np.isfinite(row["null_mean"]):
                 text += f"; random phases {row['null_mean']:.3g} (p {row['p']:.2g})"
             if np.isfinite(row["agreement"]):

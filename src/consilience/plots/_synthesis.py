@@ -30,7 +30,8 @@ def plot_synthesis(
     """Draws a row per target: its stimuli (the best seed first), then the best natural stimuli, with their values.
 
     Images are drawn with 0 contrast grey and each with its own range; sounds and vectors as lines; of a video the
-    middle frame. ``ax`` becomes an empty frame around the rows.
+    middle frame. A stimulus that fills a small part of its image is drawn from that part, natural ones of the same size
+    too. ``ax`` becomes an empty frame around the rows.
 
     Parameters
     ----------
@@ -59,14 +60,18 @@ def plot_synthesis(
         )
         for row, target in enumerate(shown):
             _words(ax.figure.add_subplot(grid[row, 0]), synthesis, target)
+            cut = _made_part(synthesis, target)
             for column in range(seeds):
                 panel = ax.figure.add_subplot(grid[row, 1 + column])
                 _synthetic(panel, synthesis, target, column)
+                _zoom(panel, cut)
                 if row == 0 and column == 0:
                     _head(panel, "made for it", PALETTE[0])
             for column in range(ranks):
                 panel = ax.figure.add_subplot(grid[row, 1 + seeds + column])
                 _natural(panel, synthesis, target, column)
+                if _alike(synthesis):
+                    _zoom(panel, cut)
                 if row == 0 and column == 0:
                     _head(panel, "best natural stimuli", MUTED)
     return ax
@@ -128,6 +133,39 @@ def _natural(ax: Axes, synthesis: Synthesis, target: Any, column: int) -> None:
     else:
         _draw(ax, picture, MUTED)
     ax.set_title(number(float(at["value"])), fontsize=7.5, pad=2, color=MUTED)
+
+
+def _made_part(synthesis: Synthesis, target: Any) -> tuple[float, float, float, float] | None:
+    """(left, right, top, bottom) of what differs from an even frame; None where that is most of the image."""
+    dims, places = synthesis.stimuli.dims, ("y", "x")
+    if len(dims) == 3 and "y" not in dims:  # arrays (n, y, x)
+        places = (str(dims[1]), str(dims[2]))
+    mine = np.flatnonzero(synthesis.stimuli["target"].values == target)
+    if not set(places) <= set(dims) or not mine.size:
+        return None
+    image = np.asarray(
+        synthesis.stimuli.transpose("stimulus", *places, ...).values[mine[0]], dtype=np.float64
+    )
+    image = image.reshape(*image.shape[:2], -1)
+    span = np.ptp(image)
+    away = np.abs(image - image[0, 0]).max(axis=2) > 0.02 * (span or 1.0)
+    rows, columns = np.flatnonzero(away.any(axis=1)), np.flatnonzero(away.any(axis=0))
+    if not rows.size or max(np.ptp(rows) / image.shape[0], np.ptp(columns) / image.shape[1]) > 0.5:
+        return None
+    half = 0.7 * max(int(rows[-1] - rows[0]), int(columns[-1] - columns[0]), 4)
+    y, x = float(rows[0] + rows[-1]) / 2, float(columns[0] + columns[-1]) / 2
+    return x - half, x + half, y + half, y - half
+
+
+def _zoom(ax: Axes, cut: tuple[float, float, float, float] | None) -> None:
+    if cut is not None and ax.images:
+        ax.set_xlim(cut[0], cut[1])
+        ax.set_ylim(cut[2], cut[3])
+
+
+def _alike(synthesis: Synthesis) -> bool:
+    """Whether natural stimuli have the size of those that were made, so that they are cut alike."""
+    return synthesis.pictures is not None and synthesis.pictures.shape[1:3] == synthesis.stimuli.shape[1:3]
 
 
 def _blank(ax: Axes, words: str) -> None:

@@ -26,7 +26,7 @@ from consilience.plots._style import (
     tip,
     values_map,
 )
-from consilience.plots._synthesis import _draw, _natural, _synthetic
+from consilience.plots._synthesis import _alike, _draw, _made_part, _natural, _synthetic, _zoom
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -325,41 +325,18 @@ def _preferred(frame: Axes, place: SubplotSpec, synthesis: Any) -> None:
     grid = place.subgridspec(1, 1 + few, width_ratios=[2.0] + [1.1] * few, wspace=0.08)
     large = frame.figure.add_subplot(grid[0])
     _synthetic(large, synthesis, target, 0)
-    cut = _made_part(synthesis)
+    cut = _made_part(synthesis, target)
     _zoom(large, cut)
     value = float(synthesis.data["value"].values[0])
     large.set_title(f"made for it: {_short(value, 3)}", fontsize=8.5, pad=4, color=PALETTE[0])
     for k in range(few):
         panel = frame.figure.add_subplot(grid[1 + k])
         _natural(panel, synthesis, target, k)
-        if synthesis.pictures.shape[1:3] == synthesis.stimuli.shape[1:3]:
+        if _alike(synthesis):
             _zoom(panel, cut)
         best = float(synthesis.exemplars["value"].isel(target=0, rank=k))
         head = f"best natural: {_short(best, 3)}" if k == 0 else _short(best, 3)
         panel.set_title(head, fontsize=7.5, pad=3, color=MUTED, fontweight="normal")
-
-
-def _made_part(synthesis: Any) -> tuple[float, float, float, float] | None:
-    """(left, right, top, bottom) of what differs from an even frame; None where that is most of the image."""
-    dims = synthesis.stimuli.dims
-    if "y" not in dims or "x" not in dims or not synthesis.stimuli.sizes["stimulus"]:
-        return None
-    image = np.asarray(synthesis.stimuli.transpose("stimulus", "y", "x", ...).values[0], dtype=np.float64)
-    image = image.reshape(*image.shape[:2], -1)
-    span = np.ptp(image)
-    away = np.abs(image - image[0, 0]).max(axis=2) > 0.02 * (span or 1.0)
-    rows, columns = np.flatnonzero(away.any(axis=1)), np.flatnonzero(away.any(axis=0))
-    if not rows.size or max(np.ptp(rows) / image.shape[0], np.ptp(columns) / image.shape[1]) > 0.5:
-        return None
-    half = 0.7 * max(int(rows[-1] - rows[0]), int(columns[-1] - columns[0]), 4)
-    y, x = float(rows[0] + rows[-1]) / 2, float(columns[0] + columns[-1]) / 2
-    return x - half, x + half, y + half, y - half
-
-
-def _zoom(ax: Axes, cut: tuple[float, float, float, float] | None) -> None:
-    if cut is not None and ax.images:
-        ax.set_xlim(cut[0], cut[1])
-        ax.set_ylim(cut[2], cut[3])
 
 
 def _exemplars(frame: Axes, place: SubplotSpec, report: UnitReport) -> None:

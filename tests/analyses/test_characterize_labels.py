@@ -148,3 +148,18 @@ def test_ordinary_angles_are_quiet():
         cs.characterize(shown(EIGHT - 180), "direction", period=360, **QUICKEST)
         cs.characterize(shown(EIGHT[:24], "orientation"), "orientation", **QUICKEST)
         cs.characterize(shown(np.tile([-1, 1], 12)), "direction", **QUICKEST)  # left and right
+
+
+def test_too_few_relabellings_for_q_are_said():
+    rng = np.random.default_rng(0)
+    category = np.repeat(["a", "b"], 20)
+    x = rng.poisson(3, size=(40, 15))
+    x[:, :4] += 5 * (category == "b")[:, None]
+    data = cs.responses(x, stimulus=np.arange(40), kind="count").assign_coords(category=("trial", category))
+    how = {"measures": "eta_squared", "n_floor": 0, "n_splits": 1, "rng": 0}
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[few-draws\] .*needs 15 of 15 units .*; 5 are"):
+        cs.characterize(data, n_perm=20, **how)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (cs.characterize(data, n_perm=200, **how).data["q"].values[0, :4] <= 0.05).all()
+        cs.characterize(data[:, :1], n_perm=20, **how)

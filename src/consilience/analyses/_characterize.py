@@ -33,6 +33,8 @@ from consilience.units._classes import as_classes
 __all__ = ["characterize"]
 
 WHO = "cs.characterize"
+_USUAL = 1000  # relabellings
+_ALPHA = 0.05
 _FIELDS = ("value", "corrected", "ci_low", "ci_high", "null_mean", "floor", "p", "stability")
 
 
@@ -94,7 +96,8 @@ def characterize(
     UnknownNameError : no such label on trial.   InputError : a value of ``by`` with a single row (``no-repeats``),
         measures that the data do not allow, angles that are not evenly spaced (``uneven-angles``).
     ConsilienceWarning : ``negative-responses`` (ratios were left out), ``silent-units``, ``no-period`` (a series that
-        jumps as an angle does), ``uneven-angles`` (of indices that were left out), ``angle-units``, ``text-angles``.
+        jumps as an angle does), ``uneven-angles`` (of indices that were left out), ``angle-units``, ``text-angles``,
+        ``few-draws`` (``n_perm`` is too small for q of so many units).
 
     References
     ----------
@@ -142,10 +145,13 @@ def characterize(
             names += [name] * (name not in names)
         found.append((name, made))
     cautions = [_of_which(caution, names, len(systems)) for caution, names in heard.items()]
+    table = _joined(found, several=several)
+    with collect_cautions() as few:
+        _say_few(table["data"], int(options["n_perm"]))
+    cautions = [*cautions, *few]
     said = tuple(dict.fromkeys([*kept, *cautions]))
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
-    table = _joined(found, several=several)
     wanted = table["data"]["measure"].values.tolist()
     return UnitTable(
         **table,
@@ -177,10 +183,11 @@ def _of_series(
         made, about = series_table(
             data, by, measures=measures, period=period, bins=bins, seed=seed, options=options
         )
+        name = str(data.attrs.get("system") or "data")
+        table = _joined([(name, made)], several=False)
+        _say_few(table["data"], int(options["n_perm"]))
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=3)
-    name = str(data.attrs.get("system") or "data")
-    table = _joined([(name, made)], several=False)
     wanted = table["data"]["measure"].values.tolist()
     said = f"Tuning of units to {about['by']} was characterized over {about['n_rows']} bins of time"
     if options["n_perm"]:
@@ -383,6 +390,23 @@ def _joined(found: list[tuple[str, dict[str, Any]]], *, several: bool) -> dict[s
     q = np.stack([fdr(row) if np.isfinite(row).any() else row for row in p])
     table["data"] = table["data"].assign(q=(("measure", "unit"), q))
     return table
+
+
+def _say_few(data: xr.Dataset, n_perm: int) -> None:
+    """Warns where no unit is told from chance, some of them beyond all relabellings: more of these may tell them."""
+    if not n_perm or n_perm >= _USUAL:
+        return
+    least = (1 + 1e-9) / (n_perm + 1)
+    for p, q in zip(data["p"].values, data["q"].values):
+        at_end, known = int((p <= least).sum()), int(np.isfinite(p).sum())
+        if known * least > _ALPHA and at_end > 2 * known * least and not (q <= _ALPHA).any():
+            warn(
+                "few-draws",
+                f"{WHO}: with n_perm={n_perm} q <= {_ALPHA:g} needs {int(np.ceil(known * least / _ALPHA))} of "
+                f"{known} units beyond all draws; {at_end} are.",
+                f"n_perm={_USUAL}, or more.",
+            )
+            return
 
 
 def _methods(by: str, about: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -122,6 +122,7 @@ def _units(ax: Axes, table: UnitTable, name: str) -> None:
         ax.scatter(x, value, s=size, color=fill.tolist(), edgecolor=PALETTE[0], linewidth=0.3, zorder=3)
     if np.isfinite(of["floor"]).any():
         ax.axhline(float(np.nanmean(of["floor"])), color=BEST, linewidth=0.9, linestyle="--", zorder=4)
+    ax.set_xlim(-0.5 - 0.02 * order.size, order.size - 0.5 + 0.02 * order.size)
     _limits(ax, value, raw, low, high)
 
 

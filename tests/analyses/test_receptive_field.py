@@ -432,3 +432,23 @@ def test_axes_that_are_significant_are_all_drawn():
     assert found.data["n_excitatory"].values.tolist() == [2, 0]
     titles = [one.get_title("left") for one in found.plot().figure.axes]
     assert [one for one in titles if "excitatory" in one] == ["0\nexcitatory 1", "0\nexcitatory 2"]
+
+
+def test_a_field_in_one_channel_is_fitted_there():
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:9, :9]
+    frames = rng.normal(size=(1500, 3, 9, 9))
+    blob = np.exp(-((x - 4) ** 2 + (y - 5) ** 2) / 5)
+    responses = np.einsum("ncyx,yx->nc", frames[:, 1:], blob) + rng.normal(size=(1500, 2))
+    field = cs.receptive_field(responses, frames, lags=1, n_perm=0, rng=0)
+    found = field.fit("gaussian", n_null=19)
+    assert found["channel"].tolist() == [1, 2]  # that with the most power, of each unit
+    np.testing.assert_allclose(found[["x", "y"]], [[4, 5], [4, 5]], atol=0.2)
+    other = field.fit("gaussian", channel=0, n_null=19)
+    assert other["channel"].tolist() == [0, 0]
+    assert (other["fve"] < found["fve"]).all()
+    with pytest.raises(cs.InputError, match="channel"):
+        field.fit("gaussian", channel="red")
+    plain = cs.receptive_field(responses, frames[:, 0], lags=1, n_perm=0, rng=0)
+    with pytest.raises(cs.InputError, match=r"channel=0 is for stimuli with channels; this one has \(y, x\)"):
+        plain.fit("gaussian", channel=0)

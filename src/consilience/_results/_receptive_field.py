@@ -93,7 +93,9 @@ class ReceptiveField(Result):
         with np.errstate(invalid="ignore"):
             return np.asarray(self.data["unit"].values[found <= q])
 
-    def fit(self, shape: str = "gabor", *, unit: Any = None, n_null: int = 100, rng: Any = 0) -> pd.DataFrame:
+    def fit(
+        self, shape: str = "gabor", *, unit: Any = None, channel: Any = None, n_null: int = 100, rng: Any = 0
+    ) -> pd.DataFrame:
         """Describes the map of each unit by a function: "gabor", "dog" (difference of Gaussians) or "gaussian".
 
         See `cs.units.fit_gabor`, `cs.units.fit_difference_of_gaussians` and `cs.units.fit_gaussian` for what is fitted,
@@ -103,6 +105,8 @@ class ReceptiveField(Result):
         Parameters
         ----------
         shape : which.   unit : one name, or a list; None = all.
+        channel : of stimuli (channel, y, x), the one that is fitted; None = of each unit the one with the largest sum
+            of squares in its map. The column ``channel`` says which.
         n_null : noise maps for p; 0 = none.   rng : seed of them.
 
         Returns
@@ -114,9 +118,9 @@ class ReceptiveField(Result):
 
         Raises
         ------
-        InputError : ``not-2d``: the stimulus has no two dims of space.
+        InputError : ``not-2d``: the stimulus has no two dims of space; no such channel.
         """
-        return resolve(METHODS, "fit_field")(self, shape, unit=unit, n_null=n_null, rng=rng)
+        return resolve(METHODS, "fit_field")(self, shape, unit=unit, channel=channel, n_null=n_null, rng=rng)
 
     def _lines(self) -> list[str]:
         d, said = self.data, self.settings

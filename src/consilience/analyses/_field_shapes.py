@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 from scipy import stats as distributions
 
 from consilience._core._errors import InputError
-from consilience._core._params import check_count, check_option
+from consilience._core._params import check_count, check_option, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.stats import p_value
 from consilience.units._fit_difference_of_gaussians import dog_fits, dog_parameters
@@ -34,7 +35,9 @@ _SHAPES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 _TURNS = {"orientation": np.pi, "phase": 2 * np.pi}  # parameters on a circle, and its length
 
 
-def fit_field(field: ReceptiveField, shape: str, *, unit: Any, n_null: int, rng: Any) -> pd.DataFrame:
+def fit_field(
+    field: ReceptiveField, shape: str, *, unit: Any, channel: Any, n_null: int, rng: Any
+) -> pd.DataFrame:
     """See `ReceptiveField.fit`."""
     import pandas as pd
 
@@ -42,20 +45,16 @@ def fit_field(field: ReceptiveField, shape: str, *, unit: Any, n_null: int, rng:
     n_null = check_count(n_null, name="n_null", who=_WHO)
     generator = resolve_seed(rng, who=_WHO).stream("noise maps")
     data = field.data
-    if len(field.space) != 2:
-        raise InputError(
-            f"{_WHO}: the stimulus must have two dims of space, (y, x), got ({', '.join(field.space)}); choose a "
-            "channel before, or fit maps of your own with cs.units.fit_gabor(map).",
-            code="not-2d",
-        )
-    up, right = field.space if set(field.space) != {"x", "y"} else ("y", "x")
+    spatial, filters, picked = _of_channel(field, channel)
+    places_of = tuple(str(dim) for dim in spatial.dims if dim != "unit")
+    up, right = places_of if set(places_of) != {"x", "y"} else ("y", "x")
     chosen = data["unit"].values if unit is None else np.atleast_1d(np.asarray(unit))
     places = {str(name): i for i, name in enumerate(data["unit"].values.tolist())}
     rows = np.array(
         [places[check_option(str(name), places, name="unit", who=_WHO)] for name in chosen.tolist()],
         dtype=int,
     )
-    maps = data["spatial"].transpose("unit", up, right).values[rows]
+    maps = spatial.transpose("unit", up, right).values[rows]
     known = np.isfinite(maps).all(axis=(1, 2))
     maps = np.where(known[:, None, None], maps, 0.0)  # a map of 0 has no fit
     values, grid, _ = as_maps(maps, data[right].values, data[up].values, who=_WHO)
@@ -65,7 +64,7 @@ def fit_field(field: ReceptiveField, shape: str, *, unit: Any, n_null: int, rng:
     # the same map of each fit without one stretch: its filter seen through the course of all
     course = data["temporal"].values[rows]
     weight = np.where(known[:, None], course / (course**2).sum(axis=1, keepdims=True), 0.0)
-    each = field.folds.transpose("fold", "unit", "lag", up, right).values[:, rows]
+    each = filters.transpose("fold", "unit", "lag", up, right).values[:, rows]
     folds = np.nan_to_num(np.einsum("kulyx,ul->kuyx", each, weight))
     k, units = folds.shape[:2]
     start = np.nan_to_num(params)
@@ -84,7 +83,42 @@ def fit_field(field: ReceptiveField, shape: str, *, unit: Any, n_null: int, rng:
         noise = _noise(folds, n_null, generator)  # (units, n_null, y, x)
         null = parameters(noise.reshape(units * n_null, -1), grid)[1].reshape(units, n_null).T
         columns["p"] = p_value(share, np.nan_to_num(null))
-    return pd.DataFrame({"unit": data["unit"].values[rows], **columns})
+    which = {} if picked is None else {"channel": picked[rows]}
+    return pd.DataFrame({"unit": data["unit"].values[rows], **which, **columns})
+
+
+def _of_channel(field: ReceptiveField, channel: Any) -> tuple[xr.DataArray, xr.DataArray, np.ndarray | None]:
+    """Maps and filters over two dims of space; of three, in one channel of each unit, and which it is."""
+    spatial, filters, space = field.data["spatial"], field.folds, field.space
+    if len(space) == 2:
+        if channel is not None:
+            raise InputError(
+                f"{_WHO}: channel={shorten(channel)} is for stimuli with channels; this one has ({', '.join(space)}).",
+                code="bad-parameter",
+            )
+        return spatial, filters, None
+    colour = [dim for dim in space if dim == "channel"] or [dim for dim in space if dim not in ("x", "y")]
+    if len(space) != 3 or len(colour) != 1:
+        raise InputError(
+            f"{_WHO}: the stimulus must have two dims of space, (y, x), and at most a channel beside them, got "
+            f"({', '.join(space)}); fit maps of your own with cs.units.fit_gabor(map).",
+            code="not-2d",
+        )
+    (dim,) = colour
+    names = spatial[dim].values if dim in spatial.coords else np.arange(spatial.sizes[dim])
+    if channel is None:
+        power = (spatial**2).sum([one for one in space if one != dim])
+        at = power.transpose("unit", dim).values.argmax(axis=1)
+    else:
+        known = {str(name): i for i, name in enumerate(names.tolist())}
+        at = np.full(
+            spatial.sizes["unit"], known[check_option(str(channel), known, name="channel", who=_WHO)]
+        )
+    index: Any = {
+        "unit": xr.DataArray(np.arange(at.size), dims="unit"),
+        dim: xr.DataArray(at, dims="unit"),
+    }
+    return spatial.isel(index), filters.isel(index), names[at]
 
 
 def _jackknife(values: np.ndarray, turn: float | None) -> np.ndarray:

@@ -114,8 +114,7 @@ def mean_map(
         least=width,
         who=who,
     )
-    kept = visits.place >= 0
-    where = visits.stretch[kept] * visits.size + visits.place[kept]
+    where = visits.stretch * visits.size + visits.place
     length = STRETCHES * visits.size
     number = np.bincount(where, minlength=length).reshape(STRETCHES, -1).astype(np.float64)
     total = number.sum(axis=0)
@@ -124,7 +123,7 @@ def mean_map(
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.where(visited > 1, visited / np.maximum(visited - 1, 1), np.nan)
         half = student.ppf((1 + level) / 2, np.maximum(visited - 1, 1))
-        for u, column in enumerate(x[kept].T):
+        for u, column in enumerate(x[visits.known].T):
             middle = column.mean()  # sums around it, so that an offset costs no digits
             sums = np.bincount(where, weights=column - middle, minlength=length).reshape(STRETCHES, -1)
             mean[u] = sums.sum(axis=0) / total

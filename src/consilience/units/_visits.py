@@ -29,7 +29,8 @@ _TAIL, _PART = 0.01, 0.1  # of the samples at each end, beyond which all lie wit
 class Visits:
     """counts : (n, units) float64, of the samples with a known position alone, joined.   place : (n,) number of the bin
     (last dimension fastest).   edges : of each dimension.   period : of each dimension, or None.   width : s.
-    stretch : (n,) number of the stretch of time.   least : the smallest shift in steps.
+    stretch : (n,) number of the stretch of time.   least : the smallest shift in steps.   known : which of all samples
+    given these are.
     """
 
     counts: np.ndarray
@@ -39,6 +40,7 @@ class Visits:
     width: float
     stretch: np.ndarray
     least: int
+    known: np.ndarray
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -141,7 +143,7 @@ def visits_of(
         steps = _least(v, turns)
     else:
         steps = check_number(least, name="least", who=who, low=0.0) / width
-    return Visits(x, place, tuple(edges), tuple(turns), width, stretch, max(1, int(np.ceil(steps))))
+    return Visits(x, place, tuple(edges), tuple(turns), width, stretch, max(1, int(np.ceil(steps))), known)
 
 
 def shifts_of(visits: Visits, n_shift: int, rng: np.random.Generator) -> np.ndarray:

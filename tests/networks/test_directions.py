@@ -358,3 +358,47 @@ def test_concepts_refuse(planted):
         with pytest.raises(cs.InputError, match=text) as caught:
             call()
         assert caught.value.code == code
+
+
+def test_intervals_of_sensitivity_lie_within_cosines_and_hold_none():
+    """Small layers: on the cosine's own scale the interval went beyond 1 and held 0 in 0.90."""
+    net = cs.Network(torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(5, 1)), name="small")
+    rng = np.random.default_rng(0)
+    shown = rng.normal(size=(10, 5))
+    groups = {str(k): rng.normal(size=(20, 5)) for k in range(40)}
+    held = []
+    for name, group in groups.items():
+        found = cs.networks.concept_sensitivity(
+            net.unit("output", 0), "0", {name: group}, rng.normal(size=(20, 5)), shown, n_perm=0
+        )
+        value, low, high = (float(found.data[key][0, 0]) for key in ("sensitivity", "ci_low", "ci_high"))
+        assert -1 <= low <= value <= high <= 1
+        held.append(low < 0 < high)
+    assert np.mean(held) > 0.9
+
+
+def test_a_layer_of_one_feature_has_an_interval():
+    net = cs.Network(torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(1, 1)), name="one")
+    rng = np.random.default_rng(0)
+    found = cs.networks.concept_sensitivity(
+        net.unit("output", 0),
+        "0",
+        {"c": rng.normal(size=(20, 1)) + 3},
+        rng.normal(size=(20, 1)),
+        rng.normal(size=(10, 1)),
+        n_perm=0,
+    )
+    value, low, high = (float(found.data[key][0, 0]) for key in ("sensitivity", "ci_low", "ci_high"))
+    assert abs(value) == pytest.approx(1)
+    assert -1 <= low <= value <= high <= 1
+
+
+def test_numbers_of_a_probe_are_one_row():
+    rng = np.random.default_rng(0)
+    label = np.repeat([0, 1], 20)
+    acts = cs.responses(rng.normal(size=(40, 4)) + label[:, None], stimulus=range(40), system="layer")
+    probe = cs.networks.linear_probe(acts, label, n_control=9)
+    (row,) = probe.to_frame().to_dict("records")
+    assert row["value"] == probe.value
+    assert row["n_rows"] == 40
+    assert not {"coef_", "predicted"} & set(row)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,9 @@ from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import check_responses
 from consilience.models._ridge import RidgeCV
 from consilience.stats import p_value, stratified_folds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["LinearProbe", "linear_probe"]
 
@@ -31,6 +34,8 @@ class LinearProbe:
     coef_ (k, p), intercept_ (k,), classes_ (k,) : the probe fitted to all rows, so that
     ``cs.networks.directions(net, layer, probe)`` gives its classes as units.
     predicted, actual : (n,) labels of the rows, predicted held out.   n_rows, n_types : how many.   seed : recorded.
+
+    It holds a fitted probe and is not written by `cs.load`'s format: keep its numbers with ``to_frame().to_csv(path)``.
     """
 
     value: float
@@ -52,6 +57,13 @@ class LinearProbe:
     n_types: int
     level: float
     seed: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row: the numbers above, without the arrays."""
+        import pandas as pd
+
+        row = {one.name: getattr(self, one.name) for one in fields(self)}
+        return pd.DataFrame([{key: value for key, value in row.items() if not isinstance(value, np.ndarray)}])
 
     def __repr__(self) -> str:
         lines = [

@@ -157,7 +157,7 @@ def test_too_few_relabellings_for_q_are_said():
     x[:, :4] += 5 * (category == "b")[:, None]
     data = cs.responses(x, stimulus=np.arange(40), kind="count").assign_coords(category=("trial", category))
     how = {"measures": "eta_squared", "n_floor": 0, "n_splits": 1, "rng": 0}
-    with pytest.warns(cs.ConsilienceWarning, match=r"\[few-draws\] .*needs 15 of 15 units .*; 5 are"):
+    with pytest.warns(cs.ConsilienceWarning, match=r"\[few-draws\] .*needs 15 of 15 units .*, not 5"):
         cs.characterize(data, n_perm=20, **how)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

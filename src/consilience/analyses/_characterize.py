@@ -403,7 +403,7 @@ def _say_few(data: xr.Dataset, n_perm: int) -> None:
             warn(
                 "few-draws",
                 f"{WHO}: with n_perm={n_perm} q <= {_ALPHA:g} needs {int(np.ceil(known * least / _ALPHA))} of "
-                f"{known} units beyond all draws; {at_end} are.",
+                f"{known} units beyond all draws, not {at_end}.",
                 f"n_perm={_USUAL}, or more.",
             )
             return

@@ -41,6 +41,17 @@ _UNITS = {
 }
 
 
+def _wrapped(text: str) -> list[str]:
+    """In lines of at most 118 columns, broken between its parts."""
+    out: list[str] = []
+    for part in text.split("; "):
+        if out and len(out[-1]) + 2 + len(part) <= 118:
+            out[-1] += f"; {part}"
+        else:
+            out.append(f"      {part}" if out else part)
+    return out
+
+
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Synthesis(Result):
     """Stimuli made to drive units of a network, or a neuron. Made by `cs.synthesize`.
@@ -139,7 +150,7 @@ class Synthesis(Result):
                 text += f"; seeds agree {row['agreement']:.2f}"
             if np.isfinite(row["check"]):
                 text += f"; other network {row['check']:.3g}"
-            lines.append(text)
+            lines += _wrapped(text)
         if d.sizes["target"] > 8:
             lines.append(f"  and {d.sizes['target'] - 8} more targets")
         return lines

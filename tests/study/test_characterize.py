@@ -51,7 +51,11 @@ def test_a_variable_that_was_followed(tmp_path):
     rec = cs.Recording(
         name="adn",
         spikes=spikes,
-        signals={"heading": cs.Signal(heading[:, None], 0.05 + 0.1 * np.arange(2000), kind="behaviour")},
+        signals={
+            "heading": cs.Signal(
+                heading[:, None], 0.05 + 0.1 * np.arange(2000), kind="behaviour", unit="degree"
+            )
+        },
         observed=cs.Intervals([0], [200]),
     )
     cs.write_nwb(rec, tmp_path / "day.nwb", session_start=datetime(2020, 1, 1, tzinfo=UTC))

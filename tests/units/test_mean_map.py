@@ -19,7 +19,8 @@ def test_means_of_bins_and_their_time():
     direct = np.stack([x[place == k].mean(axis=0) for k in range(8)], axis=1)
     assert maps.mean == pytest.approx(direct, abs=1e-6)
     assert maps.occupancy == pytest.approx(0.05 * np.bincount(place, minlength=8))
-    assert (maps.low < maps.mean).all() and (maps.mean < maps.high).all()
+    assert (maps.low < maps.mean).all()
+    assert (maps.mean < maps.high).all()
     assert "2 units, 8 bins" in repr(maps)
 
 

@@ -29,7 +29,9 @@ def command(
 ) -> int:
     from consilience.sources._door import find_source
 
-    cut: dict[str, Any] = {key: value for key, value in zip(_CUT, (on, window, stimulus)) if value is not None}
+    cut: dict[str, Any] = {
+        key: value for key, value in zip(_CUT, (on, window, stimulus)) if value is not None
+    }
     if cut and on is None:
         raise click.UsageError(f"--{next(iter(cut))} says how trials are cut, and needs --on TABLE.COLUMN.")
     place = Path(file)

@@ -72,6 +72,9 @@ CALLS = {
     },
     "decode": {"data": lambda r: cs.decode(r, target="stimulus")},
     "exemplars": {"data": cs.exemplars},
+    "characterize": {"data": cs.characterize},
+    "receptive_field": {"responses": lambda r: cs.receptive_field(r, np.zeros((12, 3)))},
+    "unit_report": {"system": cs.unit_report},
     "quality": {"data": cs.quality, "trials": lambda r: cs.quality(RECORDING, trials=r)},
     "select_units": {"data": lambda r: cs.select_units(r, by={"reliability": 0.1})},
     "influence": {"a": lambda r: cs.influence(r, A), "b['q']": lambda r: cs.influence(A, {"q": r})},
@@ -95,6 +98,9 @@ OF_RESPONSES = {
     ("decode", "data"),
     ("psth", "data"),
     ("exemplars", "data"),
+    ("characterize", "data"),
+    ("receptive_field", "responses"),
+    ("unit_report", "system"),
     ("rdm_movie", "data"),
 } | {("searchlight", "data")}
 # takes units of a network, and no data

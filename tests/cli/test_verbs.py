@@ -425,7 +425,11 @@ def test_equivalence_with_the_subjects_of_one_file(call, files):
 
 def test_every_verb_is_a_command(call):
     listed = call("--help").out
-    verbs = {name.replace("_", "-") for name in cs.analyses.__all__} - {"deciding-stimuli", "select-units"}
+    verbs = {name.replace("_", "-") for name in cs.analyses.__all__} - {
+        "deciding-stimuli",
+        "select-units",
+        "exemplars",
+    }
     for name in verbs:
         assert f"\n  {name} " in listed
         assert call(name, "--help").out.startswith(f"Usage: consilience {name} ")

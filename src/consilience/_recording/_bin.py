@@ -64,7 +64,7 @@ def bin_recording(
         if rule == "rate":
             out /= np.float32(width)
     else:
-        rule = signal_rule(source, reduce, who)
+        rule = signal_rule(source, reduce, who, width=width)
         for begin, first, m in zip(start, at, many):
             one = np.array([begin]), np.array([m]), np.array([width])
             out[first : first + m] = sampled(source, *one, rule, who)[0]

@@ -73,7 +73,8 @@ def sampled(
     return out
 
 
-def signal_rule(source: Signal, reduce: str | None, who: str) -> str:
+def signal_rule(source: Signal, reduce: str | None, who: str, *, width: float | None = None) -> str:
+    """``width`` of the bins, s: bins that hold one sample each join nothing."""
     angles = wraps(source)
     rule = str(
         check_option(
@@ -90,7 +91,10 @@ def signal_rule(source: Signal, reduce: str | None, who: str) -> str:
             "reduce='circular_mean' does not.",
             stacklevel=5,
         )
-    turn = looks_like_a_turn(source) if rule in ("mean", "interpolate", "std") else None
+    alone = (
+        width is not None and source.time.size > 1 and width <= 1.01 * float(np.median(np.diff(source.time)))
+    )
+    turn = looks_like_a_turn(source) if not alone and rule in ("mean", "interpolate", "std") else None
     if turn is not None:
         warn(
             "mean-of-angles",

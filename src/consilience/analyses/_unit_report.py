@@ -18,6 +18,7 @@ from consilience._core._errors import (
 from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import resolve_seed
 from consilience._recording import Recording
+from consilience._responses._check import refuse_result
 from consilience._results import Result, UnitReport
 from consilience.analyses._unit_parts import Asked, are_units, of_network, of_recording, of_responses
 from consilience.analyses._unit_quantities import PART, further, of_units, table_of
@@ -115,6 +116,7 @@ def unit_report(
     >>> found.card("a").units
     ['a']
     """
+    refuse_result(system, who=WHO, name="system", expected="responses")
     seed = resolve_seed(rng, who=WHO)
     n_perm = check_count(n_perm, name="n_perm", who=WHO)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)

@@ -6,6 +6,12 @@ from pathlib import Path
 
 import pytest
 
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # workers share the cores: more threads each would wait for one another
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
+
 _PEERS = Path(os.environ.get("CONSILIENCE_PEERS") or Path(__file__).resolve().parents[1] / ".peers")
 if _PEERS.is_dir() and str(_PEERS) not in sys.path:
     sys.path.append(str(_PEERS))  # last, so that nothing of the environment is shadowed

@@ -144,10 +144,13 @@ def test_indices_left_out_are_named():
 def test_ordinary_angles_are_quiet():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        cs.characterize(shown(EIGHT), "direction", **QUICKEST)
-        cs.characterize(shown(EIGHT - 180), "direction", period=360, **QUICKEST)
-        cs.characterize(shown(EIGHT[:24], "orientation"), "orientation", **QUICKEST)
-        cs.characterize(shown(np.tile([-1, 1], 12)), "direction", **QUICKEST)  # left and right
+        quiet = (
+            cs.characterize(shown(EIGHT), "direction", **QUICKEST),
+            cs.characterize(shown(EIGHT - 180), "direction", period=360, **QUICKEST),
+            cs.characterize(shown(EIGHT[:24], "orientation"), "orientation", **QUICKEST),
+            cs.characterize(shown(np.tile([-1, 1], 12)), "direction", **QUICKEST),  # left and right
+        )
+    assert [found.warnings for found in quiet] == [()] * 4
 
 
 def test_too_few_relabellings_for_q_are_said():

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import click
-
+from consilience._cli._cut import cut_of
 from consilience._cli._verb import run_verb
 
 __all__ = ["command"]
-
-_CUT = ("on", "window", "stimulus")
 
 
 def command(
@@ -26,20 +22,8 @@ def command(
     as_json_text: bool,
     **options: Any,
 ) -> int:
-    from consilience.sources._door import find_source
-
-    cut: dict[str, Any] = {
-        key: value for key, value in zip(_CUT, (on, window, stimulus)) if value is not None
-    }
-    if cut and on is None:
-        raise click.UsageError(f"--{next(iter(cut))} says how trials are cut, and needs --on TABLE.COLUMN.")
+    cut, recording = cut_of(file, on, window, stimulus, command="quality")
     options["measures"] = list(measures) or None
-    place = Path(file)
-    recording = place.exists() and find_source(place, None, {}, "quality").name != "array"
-    if cut and place.exists() and not recording:
-        raise click.UsageError(
-            f"--on cuts trials from a recording, and {place.name} holds responses already."
-        )
 
     def of_recording(_: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         from consilience._recording import Recording

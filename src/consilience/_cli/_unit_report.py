@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
+from consilience._cli._cut import cut_of
 from consilience._cli._verb import run_verb
 
 __all__ = ["command"]
-
-_CUT = ("on", "window", "stimulus")
 
 
 def command(
@@ -27,19 +26,8 @@ def command(
     as_json_text: bool,
     **options: Any,
 ) -> int:
-    from consilience.sources._door import find_source
-
-    cut: dict[str, Any] = {
-        key: value for key, value in zip(_CUT, (on, window, stimulus)) if value is not None
-    }
-    if cut and on is None:
-        raise click.UsageError(f"--{next(iter(cut))} says how trials are cut, and needs --on TABLE.COLUMN.")
+    cut, recording = cut_of(file, on, window, stimulus, command="unit-report")
     place = Path(file)
-    recording = place.exists() and find_source(place, None, {}, "unit-report").name != "array"
-    if cut and place.exists() and not recording:
-        raise click.UsageError(
-            f"--on cuts trials from a recording, and {place.name} holds responses already."
-        )
     if variables and place.exists() and not recording:
         raise click.UsageError(
             f"--variable names a signal of a recording, and {place.name} holds responses; in Python, "

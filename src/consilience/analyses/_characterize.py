@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,16 +24,15 @@ from consilience._results import UnitTable
 from consilience.analyses._characterize_measures import CIRCULAR, OF_CLASSES, REFERENCES, measures_of
 from consilience.analyses._characterize_rows import label_of, period_of, rows_of, say_left_out, systems_of
 from consilience.analyses._characterize_series import SERIES_REFERENCES, series_table
+from consilience.analyses._characterize_tables import joined, methods, of_which, say_few
 from consilience.analyses._matched_noise import as_neurons
-from consilience.stats import fdr, trial_mean_interval
+from consilience.stats import trial_mean_interval
 from consilience.units import Selectivity
 from consilience.units._classes import as_classes
 
 __all__ = ["characterize"]
 
 WHO = "cs.characterize"
-_USUAL = 1000  # relabellings
-_ALPHA = 0.05
 _FIELDS = ("value", "corrected", "ci_low", "ci_high", "null_mean", "floor", "p", "stability")
 
 
@@ -144,10 +142,10 @@ def characterize(
             names = heard.setdefault(caution, [])
             names += [name] * (name not in names)
         found.append((name, made))
-    cautions = [_of_which(caution, names, len(systems)) for caution, names in heard.items()]
-    table = _joined(found, several=several)
+    cautions = [of_which(caution, names, len(systems)) for caution, names in heard.items()]
+    table = joined(found, several=several)
     with collect_cautions() as few:
-        _say_few(table["data"], int(options["n_perm"]))
+        say_few(table["data"], int(options["n_perm"]))
     cautions = [*cautions, *few]
     said = tuple(dict.fromkeys([*kept, *cautions]))
     for caution in cautions:
@@ -170,7 +168,7 @@ def characterize(
             *dict.fromkeys(key for name in wanted for key in REFERENCES.get(name, ())),
             "benjamini1995controlling",
         ),
-        methods=_methods(by, about, options),
+        methods=methods(by, about, options),
     )
 
 
@@ -184,8 +182,8 @@ def _of_series(
             data, by, measures=measures, period=period, bins=bins, seed=seed, options=options
         )
         name = str(data.attrs.get("system") or "data")
-        table = _joined([(name, made)], several=False)
-        _say_few(table["data"], int(options["n_perm"]))
+        table = joined([(name, made)], several=False)
+        say_few(table["data"], int(options["n_perm"]))
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=3)
     wanted = table["data"]["measure"].values.tolist()
@@ -271,16 +269,10 @@ def _of_system(
         )
     preferred = np.stack([_named(made[name].preferred) for name in wanted])
     preferred[:, classes.silent] = np.nan if preferred.dtype.kind == "f" else ""
-    means, variances = classes.moments()
-    means, variances = means * classes.scale, variances * classes.scale**2
+    means, variances, middle, fano = classes.described()
     low, high = trial_mean_interval(
         means, variances, classes.counts[:, None], level=options["level"], counts=classes.whole
     )
-    free = (classes.counts - 1)[:, None]
-    middle = means.mean(axis=0)
-    pooled = (variances * free).sum(axis=0) / free.sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fano = np.where((middle > 0) & ~(x < 0).any(axis=0), pooled / middle, np.nan)
     coords = {"measure": wanted, "unit": names}
     both = ("condition", "unit")
     return {
@@ -349,83 +341,3 @@ def _wanted(
             code="uneven-angles",
         )
     return list(dict.fromkeys(asked))
-
-
-def _of_which(caution: Caution, names: list[str], n: int) -> Caution:
-    """The caution with the systems that it is about, unless it is about all of them."""
-    if len(names) == n:
-        return caution
-    listed = ", ".join(shorten(name, 30) for name in names[:3]) + (", ..." if len(names) > 3 else "")
-    return replace(
-        caution, message=f"{caution.message.rstrip('.')} (of {len(names)} of {n} systems: {listed})."
-    )
-
-
-def _joined(found: list[tuple[str, dict[str, Any]]], *, several: bool) -> dict[str, Any]:
-    """Tables of systems side by side, with q over all units; NaN where a system has no such measure."""
-    if several:
-        there = {name for _, made in found for name in made["data"]["measure"].values.tolist()}
-        order = max((made["data"]["measure"].values.tolist() for _, made in found), key=len)
-        every = [*order, *sorted(there - set(order))]
-        parts: dict[str, list[Any]] = {}
-        for name, made in found:
-            told = [f"{name}/{unit}" for unit in made["data"]["unit"].values.tolist()]
-            for key, one in made.items():
-                if "measure" in one.dims:
-                    text = isinstance(one, xr.DataArray) and one.dtype.kind not in "fc"
-                    one = one.reindex(measure=every, fill_value="" if text else np.nan)
-                system = np.full(len(told), name, dtype=object).astype(str)
-                kept = one.assign_coords(unit=("unit", told), system=("unit", system))
-                parts.setdefault(key, []).append(kept)
-        options: dict[str, Any] = {"dim": "unit", "join": "exact", "combine_attrs": "drop"}
-        table = {
-            key: xr.concat(ones, **options, data_vars="minimal", coords="minimal", compat="equals")
-            if isinstance(ones[0], xr.Dataset)
-            else xr.concat(ones, **options)
-            for key, ones in parts.items()
-        }
-    else:
-        table = dict(found[0][1])
-    p = table["data"]["p"].values
-    q = np.stack([fdr(row) if np.isfinite(row).any() else row for row in p])
-    table["data"] = table["data"].assign(q=(("measure", "unit"), q))
-    return table
-
-
-def _say_few(data: xr.Dataset, n_perm: int) -> None:
-    """Warns where no unit is told from chance, some of them beyond all relabellings: more of these may tell them."""
-    if not n_perm or n_perm >= _USUAL:
-        return
-    least = (1 + 1e-9) / (n_perm + 1)
-    for p, q in zip(data["p"].values, data["q"].values):
-        at_end, known = int((p <= least).sum()), int(np.isfinite(p).sum())
-        if known * least > _ALPHA and at_end > 2 * known * least and not (q <= _ALPHA).any():
-            warn(
-                "few-draws",
-                f"{WHO}: with n_perm={n_perm} q <= {_ALPHA:g} needs {int(np.ceil(known * least / _ALPHA))} of "
-                f"{known} units beyond all draws, not {at_end}.",
-                f"n_perm={_USUAL}, or more.",
-            )
-            return
-
-
-def _methods(by: str, about: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[str, ...]:
-    said = (
-        f"Tuning of units to {by} was characterized from {about['n_rows']} {about['rows']}"
-        + (" (means over repeats)" if about["rows"] == "stimuli" else "")
-        + ". Indices were corrected for their bias by choosing what is preferred on one half and scoring it on the "
-        f"other ({options['n_splits']} splits), or by taking the variance of means off squares."
-    )
-    if options["n_perm"]:
-        said += f" p-values are from {options['n_perm']} relabellings"
-        said += ", with the false discovery rate over units." if options["n_perm"] else "."
-    if options["n_floor"]:
-        said += (
-            " Untuned units with the mean, spread and number of trials of each unit were drawn for the floor."
-        )
-    if about.get("matched_noise"):
-        said += (
-            " Units were first given trials and noise of neurons: counts with the neurons' mean, Fano factor and "
-            f"{about['matched_noise']['n_trials']} trials of each stimulus."
-        )
-    return (said,)

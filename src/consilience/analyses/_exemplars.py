@@ -13,6 +13,7 @@ from consilience._core._seeds import resolve_seed
 from consilience._responses._check import check_responses, refuse_result
 from consilience.networks import Unit, record_units
 from consilience.networks._unit import as_units
+from consilience.units._highest import held_out_highest, label_means
 
 __all__ = ["exemplars"]
 
@@ -94,7 +95,7 @@ def exemplars(
     ids, number, counts = np.unique(data[by].values, return_inverse=True, return_counts=True)
     x = data.values.astype(np.float64)
     names = data["unit"].values if "unit" in data.coords else np.arange(x.shape[1])
-    mean = _means(x, number, counts, np.ones(len(x), dtype=bool))
+    mean = label_means(x, number, counts, np.ones(len(x), dtype=bool))
     exact = exact or (data.attrs.get("kind") == "activation" and int(counts.max()) == 1)
     m = len(ids)
     n = min(n, m)
@@ -104,7 +105,7 @@ def exemplars(
     if exact:
         held_out, share = top.copy(), np.ones_like(top)
     elif counts.min() >= 2:
-        held_out, share = _scored(x, number, counts, order, n_splits, seed.stream("halves"))
+        held_out, share = held_out_highest(x, number, counts, order, n_splits, seed.stream("halves"))
     else:
         warn(
             "too-few-trials",
@@ -123,32 +124,3 @@ def exemplars(
         coords={"unit": names, "rank": np.arange(n)},
         attrs={"system": str(data.attrs.get("system", "")), "seed": str(seed)},
     )
-
-
-def _means(x: np.ndarray, number: np.ndarray, counts: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """(stimuli, units) means over the trials that are used."""
-    total = np.zeros((len(counts), x.shape[1]))
-    np.add.at(total, number[used], x[used])
-    return total / np.bincount(number[used], minlength=len(counts))[:, None]
-
-
-def _scored(
-    x: np.ndarray,
-    number: np.ndarray,
-    counts: np.ndarray,
-    order: np.ndarray,
-    n_splits: int,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Held-out means (n, units) by rank, and how often each stimulus of ``order`` is among the first n."""
-    n, total, often = len(order), np.zeros(order.shape), np.zeros(order.shape)
-    first = np.repeat(np.cumsum(counts) - counts, counts)
-    rank = np.empty(len(x), dtype=np.int64)
-    for _ in range(n_splits):
-        rank[np.lexsort((rng.random(len(x)), number))] = np.arange(len(x)) - first
-        half = rank < (counts // 2)[number]
-        for chooses in (half, ~half):
-            chosen = np.argsort(-_means(x, number, counts, chooses), axis=0, kind="stable")[:n]
-            total += np.take_along_axis(_means(x, number, counts, ~chooses), chosen, axis=0)
-            often += (order[:, None] == chosen[None]).any(axis=1)
-    return total / (2 * n_splits), often / (2 * n_splits)

@@ -22,10 +22,11 @@ from consilience.plots._style import (
     tip,
     values_map,
 )
-from consilience.units import RateMaps
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+    from consilience.units import RateMaps
 
 _TURN = 2 * np.pi
 
@@ -135,6 +136,8 @@ def plot_rate_map(
     edges : of the bins in both dimensions, as `cs.units.RateMaps` has them; None = numbers of bins.   largest : top of
     the colours.   outlines : (a, b) numbers of fields, 0 = none: their borders are drawn.   bar : with a colour bar.
     """
+    from consilience.units import RateMaps  # loads scipy.stats
+
     if isinstance(rate, RateMaps):
         edges = rate.edges if edges is None else edges
         rate = _one_of(rate, which)

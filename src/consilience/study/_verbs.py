@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
-import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from consilience._core._errors import InputError, nearest
-from consilience._core._params import shorten
 from consilience.study._compare import COMPARE
 from consilience.study._decode import check_decode, decode_arguments
 from consilience.study._evaluate import evaluation_arguments, read_fitted, sides_of_fitted
-from consilience.study._measure import check_measures, read_measure
 from consilience.study._readers import (
     Key,
-    Reader,
     between,
     many,
     one_of,
     plain,
     read_draws,
     read_flag,
-    read_mapping,
     read_name,
-    refused,
-    wanted,
     whole,
 )
 from consilience.study._verb import Analysis, Side, Verb
+from consilience.study._verb_readers import (
+    make_field_method,
+    make_measure,
+    make_model,
+    or_none,
+    read_condition,
+    read_field_method,
+    read_gap,
+    read_groups,
+    read_lags,
+    read_model,
+    read_noise,
+    read_one_measure,
+    read_whole,
+)
 from consilience.study._yaml import Node
 
 if TYPE_CHECKING:
@@ -87,133 +93,6 @@ def lay_out_one(analysis: Analysis, layout: Layout) -> None:
     layout.plan.promise(analysis.name, key)
 
 
-# -- readers and makers of what is more than a plain value: what is stored is plain, and made when the block runs
-
-
-def _read_one_measure(node: Node) -> Any:
-    (measure,) = check_measures((read_measure(node),), held_out=True)
-    return {"name": measure.name, **measure.options} if measure.options else measure.name
-
-
-def _make_measure(stored: Any) -> Any:
-    from consilience import measures
-
-    if isinstance(stored, str):
-        return stored
-    options = {key: value for key, value in stored.items() if key != "name"}
-    return functools.partial(getattr(measures, stored["name"]), **options)
-
-
-def _read_model(node: Node) -> Any:
-    """An estimator of `cs.models`: a name, or a mapping with name: and options."""
-    from consilience import models
-
-    if isinstance(node.value, str):
-        name, options = node, {}
-    elif isinstance(node.value, dict) and "name" in node.value:
-        name = node.value["name"]
-        options = {key: entry for key, entry in node.value.items() if key != "name"}
-    else:
-        raise wanted(node, "a model: a name, or a mapping with name: and options")
-    known = [e for e in models.__all__ if hasattr(getattr(models, e), "fit") and not e.endswith("RDM")]
-    if name.value not in known:
-        begin = str(name.value).partition(":")[0]
-        hint = nearest(str(name.value), known)
-        if begin in known:
-            hint = f" Options go into a mapping: {{name: {begin}, option: value}}."
-        raise name.error(f"{shorten(name.value)} is not a model.{hint}", code="unknown-model")
-    allowed = list(inspect.signature(getattr(models, name.value)).parameters)
-    for option, entry in options.items():
-        if option not in allowed:
-            raise entry.error(
-                f"is not an option of {name.value}.{nearest(option, allowed)}", code="unknown-option"
-            )
-    stored = {"name": name.value, **{key: plain(entry) for key, entry in options.items()}}
-    try:
-        _make_model(stored)
-    except InputError as error:
-        raise refused(node, error) from None
-    return stored
-
-
-def _make_model(stored: Any) -> Any:
-    from consilience import models
-
-    options = {key: value for key, value in stored.items() if key != "name"}
-    return getattr(models, stored["name"])(**options)
-
-
-def _read_whole(node: Node) -> int:
-    if not isinstance(node.value, int) or isinstance(node.value, bool):
-        raise wanted(node, "a whole number")
-    return node.value
-
-
-def _read_gap(node: Node) -> int | float | str:
-    """Steps (a whole number), seconds (any other number), or ``auto``."""
-    number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool) and node.value >= 0
-    if node.value != "auto" and not number:
-        raise wanted(node, "auto, a number of steps, or seconds (with a decimal point)")
-    return node.value
-
-
-def _read_groups(node: Node) -> dict[str, str]:
-    """{system: label}."""
-    return {name: read_name(child) for name, child in read_mapping(node).value.items()}
-
-
-def _read_condition(node: Node) -> dict[str, Any]:
-    """{label: value, or list of values}."""
-    return {name: plain(child) for name, child in read_mapping(node).value.items()}
-
-
-def _read_noise(node: Node) -> dict[str, Any]:
-    """{mean: number, fano: number, n_trials: whole number}."""
-    known = {
-        "mean": between(0, float("inf")),
-        "fano": between(0, float("inf")),
-        "n_trials": whole(1, 100_000),
-    }
-    entries = read_mapping(node).value
-    for name, child in entries.items():
-        if name not in known:
-            raise child.error(f"is not a key of matched_noise.{nearest(name, known)}", code="unknown-option")
-    if "mean" not in entries:
-        raise wanted(node, "a mapping with mean, and fano and n_trials")
-    return {name: known[name](child) for name, child in entries.items()}
-
-
-def _read_lags(node: Node) -> Any:
-    """A number of frames, seconds (with a decimal point), or a list of two of them."""
-    entries = node.value if isinstance(node.value, list) else [node]
-    numbers = [plain(entry) for entry in entries]
-    if len(numbers) not in (1, 2) or not all(
-        isinstance(one, (int, float)) and not isinstance(one, bool) for one in numbers
-    ):
-        raise wanted(node, "a number of frames, seconds (with a decimal point), or [from, to]")
-    return numbers if isinstance(node.value, list) else numbers[0]
-
-
-def _read_field_method(node: Node) -> Any:
-    """The name of a method, or an estimator of `cs.models`."""
-    from consilience.analyses._field_fit import METHODS
-
-    return node.value if isinstance(node.value, str) and node.value in METHODS else _read_model(node)
-
-
-def _make_field_method(stored: Any) -> Any:
-    return stored if isinstance(stored, str) else _make_model(stored)
-
-
-def _or_none(read: Reader) -> Reader:
-    """What ``read`` takes, or ``none``."""
-
-    def read_or_none(node: Node) -> Any:
-        return None if node.value is None or node.value == "none" else read(node)
-
-    return read_or_none
-
-
 def _of_units(sides: dict[str, dict[str, Any]], options: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     """The data, the units asked for, and the series that they are tuned to."""
     keyword = dict(options)
@@ -256,7 +135,7 @@ VERBS: dict[str, Verb] = {
         options={
             "distance": Key(one_of(*_DISTANCES)),
             "folds": Key(read_name),
-            "noise": Key(_or_none(one_of(*_NOISE))),
+            "noise": Key(or_none(one_of(*_NOISE))),
             "n_splits": Key(whole(0, 10_000)),
             "n_boot": Key(read_draws),
             "level": Key(between(0, 1)),
@@ -283,7 +162,7 @@ VERBS: dict[str, Verb] = {
         options={
             "distance": Key(one_of(*_DISTANCES)),
             "folds": Key(read_name),
-            "noise": Key(_or_none(one_of(*_NOISE))),
+            "noise": Key(or_none(one_of(*_NOISE))),
             "window": Key(between(0, float("inf"))),
             "step": Key(between(0, float("inf"))),
             "method": Key(one_of("spearman", "pearson", "cosine")),
@@ -297,14 +176,14 @@ VERBS: dict[str, Verb] = {
         function="consilience.analyses:shape_space",
         sides={"systems": Side()},
         options={
-            "measure": Key(_read_one_measure),
+            "measure": Key(read_one_measure),
             "held_out": Key(read_flag),
-            "labels": Key(_read_groups),
+            "labels": Key(read_groups),
             **_MATCHED,
             **_INFERENCE,
         },
         labels=("by",),
-        made={"measure": _make_measure},
+        made={"measure": make_measure},
         lay_out=lay_out_one,
     ),
     "evaluate_models": Verb(
@@ -327,17 +206,17 @@ VERBS: dict[str, Verb] = {
         function="consilience.analyses:encode",
         sides={"x": Side(single=True, responses=True), "y": Side(alone=True, responses=True)},
         options={
-            "model": Key(_read_model),
+            "model": Key(read_model),
             "cv": Key(whole(2, 1000)),
             "groups": Key(read_name),
-            "gap": Key(_read_gap),
-            "delays": Key(many(_read_whole)),
+            "gap": Key(read_gap),
+            "delays": Key(many(read_whole)),
             "n_deals": Key(whole(0, 1000)),
             **_MATCHED,
             **_INFERENCE,
         },
         labels=("by", "groups"),
-        made={"model": _make_model},
+        made={"model": make_model},
         lay_out=lay_out_one,
     ),
     "decode": Verb(
@@ -353,15 +232,15 @@ VERBS: dict[str, Verb] = {
             "by": Key(many(read_name)),
             "session": Key(read_name),
             "n_draws": Key(whole(1, 10_000)),
-            "gap": Key(_read_gap),
-            "model": Key(_read_model),
+            "gap": Key(read_gap),
+            "model": Key(read_model),
             "cv": Key(whole(2, 1000)),
             "groups": Key(read_name),
             "folds": Key(read_name),
-            "time": Key(_or_none(one_of("each", "mean"))),
+            "time": Key(or_none(one_of("each", "mean"))),
             "generalise_time": Key(read_flag),
-            "train_on": Key(_read_condition),
-            "test_on": Key(_read_condition),
+            "train_on": Key(read_condition),
+            "test_on": Key(read_condition),
             "circular": Key(read_flag),
             "score": Key(
                 one_of("balanced_accuracy", "accuracy", "auc", "log_loss", "r", "r2", "circular_error")
@@ -371,7 +250,7 @@ VERBS: dict[str, Verb] = {
             **_INFERENCE,
         },
         labels=("target", "folds", "by", "session"),
-        made={"model": _make_model},
+        made={"model": make_model},
         read=check_decode,
         arguments=decode_arguments,
         lay_out=lay_out_one,
@@ -385,7 +264,7 @@ VERBS: dict[str, Verb] = {
             "coordinates": Key(many(read_name)),
             "distance": Key(one_of("crossnobis", "euclidean", "correlation")),
             "folds": Key(read_name),
-            "noise": Key(_or_none(one_of("diagonal"))),
+            "noise": Key(or_none(one_of("diagonal"))),
             "method": Key(one_of("spearman", "pearson", "cosine")),
             **_INFERENCE,
         },
@@ -396,19 +275,19 @@ VERBS: dict[str, Verb] = {
         function="consilience.analyses:equivalence",
         sides={"models": Side(), "animals": Side()},
         options={
-            "measure": Key(_read_one_measure),
+            "measure": Key(read_one_measure),
             "margin": Key(between(0, float("inf")), required=True),
             "n_boot": Key(read_draws),
             "level": Key(between(0, 1)),
             "held_out": Key(read_flag),
         },
-        made={"measure": _make_measure},
+        made={"measure": make_measure},
         lay_out=lay_out_one,
     ),
     "psth": Verb(
         function="consilience.analyses:psth",
         sides={"data": Side(alone=True, responses=True)},
-        options={"by": Key(_or_none(read_name)), "level": _INFERENCE["level"]},
+        options={"by": Key(or_none(read_name)), "level": _INFERENCE["level"]},
         labels=("by",),
         lay_out=lay_out_one,
         seeded=False,
@@ -440,7 +319,7 @@ VERBS: dict[str, Verb] = {
             "bins": Key(whole(2, 10_000)),
             "groups": Key(read_name),
             "rows": Key(one_of("trials", "stimuli")),
-            "matched_noise": Key(_read_noise),
+            "matched_noise": Key(read_noise),
             "n_splits": Key(whole(1, 10_000)),
             "n_floor": Key(read_draws),
             "n_perm": _INFERENCE["n_perm"],
@@ -458,15 +337,15 @@ VERBS: dict[str, Verb] = {
             "stimulus": Side(alone=True, responses=True),
         },
         options={
-            "lags": Key(_read_lags),
-            "method": Key(_read_field_method),
+            "lags": Key(read_lags),
+            "method": Key(read_field_method),
             "cv": Key(whole(2, 1000)),
             "n_perm": _INFERENCE["n_perm"],
             "level": _INFERENCE["level"],
         },
         made={
             "lags": lambda stored: tuple(stored) if isinstance(stored, list) else stored,
-            "method": _make_field_method,
+            "method": make_field_method,
         },
         lay_out=lay_out_one,
     ),
@@ -491,28 +370,28 @@ VERBS: dict[str, Verb] = {
         function="consilience.analyses:influence",
         sides={"a": Side(), "b": Side()},
         options={
-            "measure": Key(many(_read_one_measure)),
+            "measure": Key(many(read_one_measure)),
             "held_out": Key(read_flag),
             "threshold": Key(between(0, float("inf"))),
             "smallest": Key(between(0, float("inf"))),
             **_MATCHED,
         },
         labels=("by",),
-        made={"measure": lambda stored: [_make_measure(one) for one in stored]},
+        made={"measure": lambda stored: [make_measure(one) for one in stored]},
         lay_out=lay_out_one,
     ),
     "deciding_stimuli": Verb(
         function="consilience.analyses:deciding_stimuli",
         sides={"first": Side(alone=True), "second": Side(alone=True), "b": Side(alone=True)},
         options={
-            "measure": Key(_read_one_measure),
+            "measure": Key(read_one_measure),
             "held_out": Key(read_flag),
             "correction": Key(one_of("holm", "fdr", "none")),
             "level": Key(between(0, 1)),
             **_MATCHED,
         },
         labels=("by",),
-        made={"measure": _make_measure},
+        made={"measure": make_measure},
         lay_out=lay_out_one,
     ),
 }

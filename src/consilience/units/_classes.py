@@ -70,6 +70,19 @@ class Classes:
         away = self.x - np.repeat(means, self.counts, axis=0)
         return means, np.add.reduceat(away * away, self.starts, axis=0) / (n - 1)
 
+    def described(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """In the units of the data: means and variances (k, units), mean over classes and Fano factor (units,), the
+        variance within classes, pooled, over that mean; NaN for values below 0.
+        """
+        means, variances = self.moments()
+        means, variances = means * self.scale, variances * self.scale**2
+        free = (self.counts - 1)[:, None]
+        middle = means.mean(axis=0)
+        pooled = (variances * free).sum(axis=0) / free.sum()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fano = np.where((middle > 0) & ~(self.x < 0).any(axis=0), pooled / middle, np.nan)
+        return means, variances, middle, fano
+
     def means_of(self, orders: np.ndarray, take: np.ndarray, x: np.ndarray | None = None) -> np.ndarray:
         """(m, k, units) means over the first ``take`` (k,) rows of each class, when rows stand in ``orders`` (m, n)."""
         x = self.x if x is None else x

@@ -1,0 +1,146 @@
+"""Readers and makers of what is more than a plain value: what is stored is plain, and made when the block runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+from consilience._core._errors import InputError, nearest
+from consilience._core._params import shorten
+from consilience.study._measure import check_measures, read_measure
+from consilience.study._readers import (
+    Reader,
+    between,
+    plain,
+    read_mapping,
+    read_name,
+    refused,
+    wanted,
+    whole,
+)
+from consilience.study._yaml import Node
+
+
+def read_one_measure(node: Node) -> Any:
+    (measure,) = check_measures((read_measure(node),), held_out=True)
+    return {"name": measure.name, **measure.options} if measure.options else measure.name
+
+
+def make_measure(stored: Any) -> Any:
+    from consilience import measures
+
+    if isinstance(stored, str):
+        return stored
+    options = {key: value for key, value in stored.items() if key != "name"}
+    return functools.partial(getattr(measures, stored["name"]), **options)
+
+
+def read_model(node: Node) -> Any:
+    """An estimator of `cs.models`: a name, or a mapping with name: and options."""
+    from consilience import models
+
+    if isinstance(node.value, str):
+        name, options = node, {}
+    elif isinstance(node.value, dict) and "name" in node.value:
+        name = node.value["name"]
+        options = {key: entry for key, entry in node.value.items() if key != "name"}
+    else:
+        raise wanted(node, "a model: a name, or a mapping with name: and options")
+    known = [e for e in models.__all__ if hasattr(getattr(models, e), "fit") and not e.endswith("RDM")]
+    if name.value not in known:
+        begin = str(name.value).partition(":")[0]
+        hint = nearest(str(name.value), known)
+        if begin in known:
+            hint = f" Options go into a mapping: {{name: {begin}, option: value}}."
+        raise name.error(f"{shorten(name.value)} is not a model.{hint}", code="unknown-model")
+    allowed = list(inspect.signature(getattr(models, name.value)).parameters)
+    for option, entry in options.items():
+        if option not in allowed:
+            raise entry.error(
+                f"is not an option of {name.value}.{nearest(option, allowed)}", code="unknown-option"
+            )
+    stored = {"name": name.value, **{key: plain(entry) for key, entry in options.items()}}
+    try:
+        make_model(stored)
+    except InputError as error:
+        raise refused(node, error) from None
+    return stored
+
+
+def make_model(stored: Any) -> Any:
+    from consilience import models
+
+    options = {key: value for key, value in stored.items() if key != "name"}
+    return getattr(models, stored["name"])(**options)
+
+
+def read_whole(node: Node) -> int:
+    if not isinstance(node.value, int) or isinstance(node.value, bool):
+        raise wanted(node, "a whole number")
+    return node.value
+
+
+def read_gap(node: Node) -> int | float | str:
+    """Steps (a whole number), seconds (any other number), or ``auto``."""
+    number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool) and node.value >= 0
+    if node.value != "auto" and not number:
+        raise wanted(node, "auto, a number of steps, or seconds (with a decimal point)")
+    return node.value
+
+
+def read_groups(node: Node) -> dict[str, str]:
+    """{system: label}."""
+    return {name: read_name(child) for name, child in read_mapping(node).value.items()}
+
+
+def read_condition(node: Node) -> dict[str, Any]:
+    """{label: value, or list of values}."""
+    return {name: plain(child) for name, child in read_mapping(node).value.items()}
+
+
+def read_noise(node: Node) -> dict[str, Any]:
+    """{mean: number, fano: number, n_trials: whole number}."""
+    known = {
+        "mean": between(0, float("inf")),
+        "fano": between(0, float("inf")),
+        "n_trials": whole(1, 100_000),
+    }
+    entries = read_mapping(node).value
+    for name, child in entries.items():
+        if name not in known:
+            raise child.error(f"is not a key of matched_noise.{nearest(name, known)}", code="unknown-option")
+    if "mean" not in entries:
+        raise wanted(node, "a mapping with mean, and fano and n_trials")
+    return {name: known[name](child) for name, child in entries.items()}
+
+
+def read_lags(node: Node) -> Any:
+    """A number of frames, seconds (with a decimal point), or a list of two of them."""
+    entries = node.value if isinstance(node.value, list) else [node]
+    numbers = [plain(entry) for entry in entries]
+    if len(numbers) not in (1, 2) or not all(
+        isinstance(one, (int, float)) and not isinstance(one, bool) for one in numbers
+    ):
+        raise wanted(node, "a number of frames, seconds (with a decimal point), or [from, to]")
+    return numbers if isinstance(node.value, list) else numbers[0]
+
+
+def read_field_method(node: Node) -> Any:
+    """The name of a method, or an estimator of `cs.models`."""
+    from consilience.analyses._field_fit import METHODS
+
+    return node.value if isinstance(node.value, str) and node.value in METHODS else read_model(node)
+
+
+def make_field_method(stored: Any) -> Any:
+    return stored if isinstance(stored, str) else make_model(stored)
+
+
+def or_none(read: Reader) -> Reader:
+    """What ``read`` takes, or ``none``."""
+
+    def read_or_none(node: Node) -> Any:
+        return None if node.value is None or node.value == "none" else read(node)
+
+    return read_or_none

@@ -24,7 +24,8 @@ from consilience.networks import Unit
 from consilience.networks._input_space import InputSpace
 from consilience.networks._synthesis import Search, climb, respond_to_inputs
 from consilience.networks._transforms import Transforms
-from consilience.networks._unit import as_units, respond
+from consilience.networks._unit import as_units
+from consilience.networks._unit_respond import respond
 
 __all__ = ["Gradient"]
 

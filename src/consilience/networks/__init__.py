@@ -12,7 +12,8 @@ from consilience.networks._nearest_tokens import nearest_tokens
 from consilience.networks._network import Network
 from consilience.networks._record import record
 from consilience.networks._stimulus_search import StimulusSearch
-from consilience.networks._unit import Unit, record_units, respond
+from consilience.networks._unit import Unit
+from consilience.networks._unit_respond import record_units, respond
 
 __all__ = [
     "ConceptSensitivity",

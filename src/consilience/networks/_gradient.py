@@ -11,7 +11,8 @@ import numpy as np
 from consilience._core._errors import ConsilienceError, InputError
 from consilience._core._params import require
 from consilience.networks._tap import differentiable, tapped
-from consilience.networks._unit import Unit, columns_of, spots_of
+from consilience.networks._unit import Unit
+from consilience.networks._unit_columns import columns_of, spots_of
 
 __all__ = ["activations", "reading", "with_gradients"]
 

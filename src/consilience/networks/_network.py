@@ -220,13 +220,13 @@ class Network:
         >>> net.unit("output", 1).respond(cs.stimuli(np.eye(3), ids=["a", "b", "c"]))
         array([0., 2., 0.])
         """
-        from consilience.networks._unit import make_unit
+        from consilience.networks._unit_make import make_unit
 
         return make_unit(self, layer, index, channel, {"z": z, "y": y, "x": x, "token": token}, name)
 
     def channel(self, layer: str, channel: int, *, name: str | None = None) -> Unit:
         """The mean over places of one channel (or feature) of a layer, as a unit; see `unit`."""
-        from consilience.networks._unit import make_channel
+        from consilience.networks._unit_make import make_channel
 
         return make_channel(self, layer, channel, name)
 
@@ -257,7 +257,7 @@ class Network:
         UnknownNameError : no such layer.   InputError : weights that are not finite, all 0, or not as many as the layer
             has units (``bad-vector``).
         """
-        from consilience.networks._unit import make_direction
+        from consilience.networks._unit_make import make_direction
 
         return make_direction(self, layer, vector, bias, name, spatial)
 

@@ -18,7 +18,8 @@ from consilience.networks._network import Network
 from consilience.networks._objective import Objective
 from consilience.networks._parameters import Parameters
 from consilience.networks._transforms import Transforms
-from consilience.networks._unit import Unit, respond
+from consilience.networks._unit import Unit
+from consilience.networks._unit_respond import respond
 
 __all__ = ["Search", "climb", "respond_to_inputs"]
 

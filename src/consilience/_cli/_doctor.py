@@ -123,11 +123,10 @@ def _data() -> tuple[list[tuple[str, str]], int]:
         )
     ]
     for what, listed in (("data set", datasets.list()), ("network", networks.list())):
-        for name, cached in zip(listed["name"], listed["cached"]):
-            rows.append(
-                (
-                    f"{what} {name}",
-                    "cached" if cached == "yes" else "not cached; fetched with pip on first use",
-                )
+        for name, source, cached in zip(listed["name"], listed["source"], listed["cached"]):
+            installed = source.endswith("(system package)")
+            lacking = (
+                f"not there; install {source}" if installed else "not cached; fetched with pip on first use"
             )
+            rows.append((f"{what} {name}", "cached" if cached == "yes" else lacking))
     return rows, int(not writable)

@@ -9,10 +9,11 @@ from types import ModuleType
 
 from consilience._core._errors import UnknownNameError, nearest
 from consilience._core._fetch import PackageFile, cached
+from consilience._core._installed import InstalledFiles
 from consilience._core._params import shorten
 from consilience._core._table import Table
 
-__all__ = ["Entry", "catalogue_table", "entry_module"]
+__all__ = ["Entry", "catalogue_table", "entry_module", "package_file"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Entry:
     module: str
     what: str
     licence: str
-    source: PackageFile
+    source: PackageFile | InstalledFiles
     name: str = ""
 
 
@@ -36,9 +37,19 @@ def entry_module(entries: Mapping[str, Entry], name: object, *, who: str, what: 
     return importlib.import_module(entries[name].module)
 
 
+def package_file(entry: Entry) -> PackageFile:
+    """The source of an entry whose files are fetched."""
+    assert isinstance(entry.source, PackageFile)
+    return entry.source
+
+
+def _there(source: PackageFile | InstalledFiles) -> bool:
+    return source.find() is not None if isinstance(source, InstalledFiles) else cached(source)
+
+
 def catalogue_table(entries: Mapping[str, Entry]) -> Table:
     rows = [
-        (name, entry.what, entry.licence, str(entry.source), "yes" if cached(entry.source) else "no")
+        (name, entry.what, entry.licence, str(entry.source), "yes" if _there(entry.source) else "no")
         for name, entry in entries.items()
     ]
     return Table(["name", "what", "licence", "source", "cached"], rows)

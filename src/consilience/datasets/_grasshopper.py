@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from consilience._core._catalogue import Entry
+from consilience._core._catalogue import Entry, package_file
 from consilience._core._fetch import fetch
 from consilience._recording import Intervals, Recording, Signal, SpikeTrains
 from consilience.datasets._dataset import Dataset
@@ -27,7 +27,7 @@ _STEP = 50e-6  # s
 
 def load(entry: Entry) -> Dataset:
     """Two recordings of one neuron; times in the files are whole microseconds."""
-    places = {PurePosixPath(member).name: path for member, path in fetch(entry.source).items()}
+    places = {PurePosixPath(member).name: path for member, path in fetch(package_file(entry)).items()}
     made = {
         name: _recording(
             name, places[f"grasshopper_stimulus{i}.txt"], places[f"grasshopper_spike_times{i}.txt"]

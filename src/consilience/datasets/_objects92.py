@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from consilience._core._catalogue import Entry
+from consilience._core._catalogue import Entry, package_file
 from consilience._core._fetch import fetch
 from consilience._responses import rdm_data
 from consilience._stimuli import stimuli
@@ -66,7 +66,7 @@ def _ids(categories: list[str]) -> np.ndarray:
 
 def load(entry: Entry) -> Dataset:
     """The data set from the four MATLAB files of the package."""
-    paths = {path.name: path for path in fetch(entry.source).values()}
+    paths = {path.name: path for path in fetch(package_file(entry)).values()}
     objects = _mat(paths["Kriegeskorte_Neuron2008_supplementalData.mat"], "stimuli_92objs").ravel()
     category = [_text(row["category"]) for row in objects]
     labels: dict[str, Any] = {"category": np.array(category)}

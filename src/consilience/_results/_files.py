@@ -16,6 +16,7 @@ import xarray as xr
 from consilience._core._errors import InputError, cautions_from_json, cautions_to_json
 from consilience._core._params import shorten
 from consilience._core._whole_file import plain_path, whole_file
+from consilience._results._ablation import Ablation
 from consilience._results._agreement import Agreement
 from consilience._results._base import Result
 from consilience._results._best import Best
@@ -57,6 +58,7 @@ CLASSES: dict[str, type[Result]] = {
     "VariancePartition": VariancePartition,
     "ShapeSpace": ShapeSpace,
     "Synthesis": Synthesis,
+    "Ablation": Ablation,
     "Agreement": Agreement,
     "DecidingStimuli": DecidingStimuli,
     "Decoding": Decoding,

@@ -33,7 +33,15 @@ from consilience.stats._intervals import (
     percentile_interval,
     two_factor_interval,
 )
+from consilience.stats._item_changes import above_controls_p, sign_flip_p
 from consilience.stats._label_permutations import label_permutations, stretches
+from consilience.stats._lesion_effects import (
+    AgainstRandom,
+    area_under_curve,
+    order_against_random,
+    paired_effect,
+    sign_flip_p,
+)
 from consilience.stats._likelihood import (
     DISCRETE,
     OBSERVATIONS,
@@ -43,9 +51,11 @@ from consilience.stats._likelihood import (
 )
 from consilience.stats._multiple import adjust, fdr, holm, max_statistic
 from consilience.stats._neighbours import in_stretches, neighbours_alike, order_matters
+from consilience.stats._off_distribution import OffDistribution
 from consilience.stats._paired import cross_validated_variance, equivalence_p, t_test, two_factor_variance
 from consilience.stats._pairs import permuted_cosines, weighted_cosines
 from consilience.stats._permutation import max_statistic_p, p_value, permutations
+from consilience.stats._ratio import ratio_interval
 from consilience.stats._relabellings import distinct_relabellings
 from consilience.stats._series import autocorrelation_time, block_weights, circular_shifts
 from consilience.stats._slow import slow_changes
@@ -54,6 +64,14 @@ from consilience.stats._trial_mean import trial_mean_interval
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "above_controls_p",
+    "sign_flip_p",
+    "AgainstRandom",
+    "OffDistribution",
+    "area_under_curve",
+    "order_against_random",
+    "paired_effect",
+    "sign_flip_p",
     "LinearFisherInformation",
     "GoodnessOfFit",
     "DISCRETE",
@@ -105,6 +123,7 @@ __all__ = [
     "permuted_cosines",
     "placements",
     "proportion_interval",
+    "ratio_interval",
     "repeats_ceiling",
     "slow_changes",
     "spearman_brown",

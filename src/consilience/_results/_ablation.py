@@ -42,8 +42,8 @@ class Ablation(Result):
         - (how, part) score, impact with ci_low and ci_high (over stimuli, paired), p of no impact (sign flips over
           stimuli) and q (false discovery rate over the parts of a ``how``); off_distribution with off_low, off_high:
           how far activations downstream lie from intact ones (`cs.stats.OffDistribution`; 1 = as intact);
-          loss_impact with loss_low, loss_high: of the cross-entropy, where targets are classes; unchanged: no stimulus's
-          activation was changed by removing the part.
+          loss_impact with loss_low, loss_high: of the cross-entropy, where targets are classes; unchanged: removing
+          the part changed no stimulus's activation.
         - (how, part, class) class_impact with class_low, class_high: of the stimuli of one class.
         - intact, intact_low, intact_high: the score with nothing removed. Coordinates layer and unit on part.
     curves : Dataset, parts removed one after the other; None with ``curves=False``:

@@ -40,7 +40,6 @@ from consilience.stats._lesion_effects import (
     area_under_curve,
     order_against_random,
     paired_effect,
-    sign_flip_p,
 )
 from consilience.stats._likelihood import (
     DISCRETE,
@@ -71,7 +70,6 @@ __all__ = [
     "area_under_curve",
     "order_against_random",
     "paired_effect",
-    "sign_flip_p",
     "LinearFisherInformation",
     "GoodnessOfFit",
     "DISCRETE",

@@ -1,4 +1,4 @@
-"""Effects of lesions from paired scores: intervals, sign flips, areas under curves, one order against random ones."""
+"""Effects of lesions from paired scores: intervals, areas under curves, one order against random ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-__all__ = ["AgainstRandom", "area_under_curve", "order_against_random", "paired_effect", "sign_flip_p"]
+__all__ = ["AgainstRandom", "area_under_curve", "order_against_random", "paired_effect"]
 
 
 def paired_effect(
@@ -54,27 +54,6 @@ def paired_effect(
         return value, np.fmin(middle - away, value), np.fmax(middle + away, value)
     away = stats.t.ppf((1 + level) / 2, n - 1) * d.std(axis=-1, ddof=1) / np.sqrt(n)
     return value, value - away, value + away
-
-
-def sign_flip_p(differences: np.ndarray, n_perm: int, rng: np.random.Generator) -> np.ndarray:
-    """Two-sided p (m,) of a mean difference of 0, by flips of the signs of whole stimuli, the same for all rows.
-
-    p = (1 + number of flips with |mean| at least as large) / (1 + n_perm). The null says that intact and lesioned
-    scores of a stimulus could change places; differences of exactly 0 stay 0 (for right and wrong answers this is
-    McNemar's exact test, by simulation). Rows without any difference have p = 1.
-
-    differences : (m, n).   n_perm : flips.
-    """
-    d = np.asarray(differences, dtype=np.float64)
-    m, n = d.shape
-    observed = np.abs(d.sum(axis=1))
-    tie = 1e-10 * np.maximum(np.abs(d).sum(axis=1), 1e-300)
-    count = np.zeros(m)
-    size = max(1, min(n_perm, 2**22 // max(m, n)))
-    for start in range(0, n_perm, size):
-        signs = rng.integers(0, 2, size=(min(size, n_perm - start), n), dtype=np.int8) * 2.0 - 1.0
-        count += (np.abs(signs @ d.T) >= observed - tie).sum(axis=0)
-    return np.asarray((count + 1) / (n_perm + 1))
 
 
 def area_under_curve(scores: np.ndarray, fraction: np.ndarray, axis: int = -1) -> np.ndarray:

@@ -15,19 +15,21 @@ from consilience._core._errors import ConsilienceError, InputError
 from consilience._core._memory import available_memory
 from consilience._core._params import check_count, require, shorten
 from consilience._stimuli import check_stimuli
-from consilience.networks._forward import _arguments, evaluation, shorten_text
+from consilience.networks._forward import _arguments, evaluation, shorten_text, without_statistics
 from consilience.networks._lesion_hooks import acting, not_fired
 from consilience.networks._lesion_parts import Parts, Place, Site, make_parts, seen_of
 from consilience.networks._lesion_replace import Replacement, Summary, check_how, lesioned_values
+from consilience.networks._lesion_resume import Changed, Remembered
 from consilience.networks._lesion_unchanged import Unchanged
 from consilience.networks._network import OUTPUT, Network, block_of
 from consilience.networks._progress import progress_bar
-from consilience.networks._tap import Spot, locate, tapped
+from consilience.networks._tap import Spot, _can_stop, locate, tapped
 
 __all__ = ["Cost", "Lesions", "Parts", "lesioned", "make_parts"]
 
 _LARGEST_BATCH = 256
 _LARGEST_OUTPUT = 32 << 20  # bytes of the largest array in a batch, as when layers are recorded
+_LARGEST_ROWS = 16384  # stimuli times lesions in one pass
 _HELD = 256 << 20  # bytes of outputs of several lesions that are held at once
 
 
@@ -61,7 +63,7 @@ class Lesions:
     rng : numpy Generator for resample and noise.
     batch_size : stimuli per pass. Default: by memory.   device : where to run.
     watch : label of a layer whose activations `watched` gives.   output : label of the array that is the output.
-    progress : a bar with the time left; default: none.
+    progress : a bar with the time left; default: none.   resume : False runs every lesion as a full pass.
 
     Raises
     ------
@@ -82,6 +84,7 @@ class Lesions:
         watch: str | None = None,
         output: str = OUTPUT,
         progress: bool | None = False,
+        resume: bool = True,
         who: str,
     ) -> None:
         require("torch", extra="torch", purpose=who)
@@ -103,6 +106,7 @@ class Lesions:
         if batch_size is not None:
             batch_size = check_count(batch_size, name="batch_size", who=who, minimum=1)
         self.batch_size, self.watch, self.output, self.progress = batch_size, watch, output, progress
+        self.resume = resume
         self.fired = np.zeros(len(parts), dtype=np.int64)
         self.unchanged = np.zeros(len(parts), dtype=bool)
         self._stack = contextlib.ExitStack()
@@ -142,7 +146,7 @@ class Lesions:
         found: np.ndarray | None = None
         with progress_bar("lesions", len(masks) * len(self._blocks), self.progress) as advance:
             for rows in self._blocks:
-                for i, came in enumerate(self._passes(rows, masks, draw, ("output",))):
+                for i, came in self._passes(rows, masks, draw, ("output",)):
                     values = np.asarray(score(came["output"], rows), dtype=np.float64)
                     if found is None:
                         found = np.empty((len(masks), self.n, *values.shape[1:]))
@@ -152,25 +156,28 @@ class Lesions:
 
     def cost(self, m: int) -> Cost:
         """Measured on one lesion of one block of stimuli."""
+        rows = self._blocks[0]
         if self._seconds is None:
-            rows = self._blocks[0]
-            masks = np.zeros((1, len(self.parts)), dtype=bool)
-            masks[0, 0] = True
             fired = self.fired.copy()
-            times = []
-            for one in (masks, masks, masks[:0]):
-                start = time.perf_counter()
-                if len(one):
-                    for _ in self._passes(rows, one, 0, ("output",)):
-                        pass
-                else:
-                    self._pass(rows, None, 0, ("output",))
-                times.append(time.perf_counter() - start)
+            start = time.perf_counter()
+            self._pass(rows, None, 0, ("output",))
+            full = time.perf_counter() - start
+            number = self._order[0]
+            masks = np.zeros((3, len(self.parts)), dtype=bool)
+            masks[:, self.sites[number].members[0]] = True
+            resumed = self._remember(number, rows, masks, 0, ("output",)) if self._may else None
+            size = self._sizes[number, ("output",)] if resumed is not None else 1
+            masks = np.resize(masks, (size, len(self.parts)))
+            start = time.perf_counter()
+            self._lesion(rows, masks, 0, ("output",), resumed)
+            each = (time.perf_counter() - start) / size
             self.fired = fired
-            self._seconds = min(times[:2]), times[2]
+            self._seconds = each, full
         each, full = self._seconds
-        scale = self.n / (self._blocks[0].stop - self._blocks[0].start)
-        return Cost(each * scale * m, min(1.0, each / full), "full")
+        route = "resumed" if self._sizes.get((self._order[0], ("output",)), 0) else "full"
+        scale = self.n / (rows.stop - rows.start)
+        before = 2 * full if route == "resumed" else 0.0  # what is remembered
+        return Cost((each * m + before) * scale, min(1.0, each / full), route)
 
     # How it runs
 
@@ -188,11 +195,23 @@ class Lesions:
         if getattr(self._target, "type", "cpu") == "cpu":
             budget = min(budget, _LARGEST_OUTPUT)
         size = self.batch_size or max(1, min(budget // each, _LARGEST_BATCH, self.n))
+        self._budget = budget
         self._blocks = [slice(start, min(start + size, self.n)) for start in range(0, self.n, size)]
         self._masks: np.ndarray | None = None
         self._rows = np.zeros(0, dtype=np.intp)
         self._draw = 0
         self._acted = np.zeros(len(self.sites), dtype=bool)
+        self._same = False  # a trial: every lesion puts back what is there
+        self._order: list[int] = []  # places, in the order in which they act
+        self._seen, self._modules = seen, dict(self.net.module.named_modules(remove_duplicate=False))
+        self._labels = {module: name for name, module in reversed(self._modules.items())}
+        self._labels = {module: name or OUTPUT for module, name in self._labels.items()}
+        # (first place, what is wanted) -> lesions that run at a time from there on; 0: full passes
+        self._sizes: dict[tuple[int, tuple[str, ...]], int] = {}
+        self._copied: set[tuple[Any, int]] = set()
+        self._by_batch = bool(without_statistics(self.net))
+        self._may = self.resume and _can_stop(self.net)
+        self._eps = _rounding(self.net)
         self._look()
 
     def _look(self) -> None:
@@ -203,6 +222,8 @@ class Lesions:
         def into(kept: dict[tuple[int, int], Summary], n: int, check: bool) -> Callable[..., Any]:
             def touch(number: int, call: int, x: Any, given: tuple[Any, ...]) -> Any:
                 self._acted[number] = True
+                if number not in self._order:
+                    self._order.append(number)
                 key = number, call
                 if key not in kept:
                     self.replacement.check_memory(number, n)
@@ -263,24 +284,144 @@ class Lesions:
                 chunk = masks[start : start + size]
                 held = np.empty((len(chunk), self.n, *shape))
                 for rows in self._blocks:
-                    for i, came in enumerate(self._passes(rows, chunk, draw, (what,))):
+                    for i, came in self._passes(rows, chunk, draw, (what,)):
                         held[i, rows] = came[what]
                         advance(1)
                 yield from held
 
     def _passes(
         self, rows: slice, masks: np.ndarray, draw: int, wanted: tuple[str, ...]
-    ) -> Iterator[dict[str, np.ndarray]]:
-        """What is ``wanted`` (b, ...) of a block of stimuli under each mask."""
-        for mask in masks:
-            yield self._lesion(rows, mask[None], draw, wanted)
+    ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """(number of the mask, what is ``wanted`` (b, ...)) of a block of stimuli, in any order of masks."""
+        first = np.full(len(masks), -1)
+        for number in reversed(self._order):
+            first[masks[:, self.sites[number].members].any(axis=1)] = number
+        for i in np.flatnonzero(first < 0):
+            yield (
+                int(i),
+                {"output": self.intact[rows]}
+                if wanted == ("output",)
+                else self._pass(rows, None, draw, wanted),
+            )
+        for number in self._order:
+            mine = np.flatnonzero(first == number)
+            if mine.size:
+                yield from self._from(number, mine, rows, masks, draw, wanted)
+
+    def _from(
+        self,
+        number: int,
+        mine: np.ndarray,
+        rows: slice,
+        masks: np.ndarray,
+        draw: int,
+        wanted: tuple[str, ...],
+    ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+        """Lesions of which place ``number`` is the first, all from what was there before it."""
+        resumed = None
+        if self._may and mine.size > 2 and self._sizes.get((number, wanted), 1) > 0:
+            resumed = self._remember(number, rows, masks[mine], draw, wanted)
+        done = 0
+        if resumed is not None:
+            size = self._sizes[number, wanted]
+            for start in range(0, mine.size, size):
+                some = mine[start : start + size]
+                try:
+                    came = self._lesion(rows, masks[some], draw, wanted, resumed)
+                except Changed:
+                    self._sizes[number, wanted] = 0
+                    break
+                done += some.size
+                b = rows.stop - rows.start
+                for k, i in enumerate(some):
+                    yield int(i), {what: v[k * b : (k + 1) * b] for what, v in came.items()}
+        for i in mine[done:]:
+            yield int(i), self._lesion(rows, masks[i][None], draw, wanted)
+
+    def _remember(
+        self, number: int, rows: slice, masks: np.ndarray, draw: int, wanted: tuple[str, ...]
+    ) -> Remembered | None:
+        """What was there before place ``number`` acts, for a block; None where passes cannot begin there."""
+        modules = self._modules
+        later = self._order[self._order.index(number) :]
+        kept = {modules.get(self.places[i].base, self.net.module) for i in later}
+        kept |= {modules.get(self._spots[what][0][0], self.net.module) for what in wanted}
+        place = self.places[number]
+        skips = any(
+            isinstance(self.replacement.name(i), str) and self.replacement.name(i) == "skip" for i in later
+        )
+        bare = place.mode == "output" and not skips
+        lesioned = {modules.get(place.base, self.net.module)} if bare else set()
+        memory = Remembered(
+            self.net.module, self._fed(rows), kept, lesioned, self._axis, rows.stop - rows.start, self._copied
+        )
+
+        def run(args: tuple[Any, ...], kwargs: dict[str, Any], masks: np.ndarray | None = None) -> None:
+            self._pass(rows, masks, draw, wanted, (args, kwargs))
+
+        def note(which: int, call: int, x: Any, given: tuple[Any, ...]) -> None:
+            memory.touched = memory.touched or which == number
+
+        try:
+            with acting(self.net, self.places, note):
+                memory.record(run)
+            if not memory.touched or not memory.useful:
+                raise Changed
+            if not skips:
+                with acting(self.net, self.places, self._touch):
+                    memory.find_used(lambda args, kwargs: run(args, kwargs, masks[:1]))
+            if (number, wanted) not in self._sizes:
+                self._sizes[number, wanted] = self._tried(memory, rows, masks, draw, wanted)
+        except Changed:
+            self._sizes[number, wanted] = 0
+        return memory if self._sizes[number, wanted] else None
+
+    def _tried(
+        self, memory: Remembered, rows: slice, masks: np.ndarray, draw: int, wanted: tuple[str, ...]
+    ) -> int:
+        """How many lesions run at a time, once it is proven that they give what full passes give; 0: they do not."""
+        b = rows.stop - rows.start
+        most = max(1, min(self._budget // max(1, memory.largest), _LARGEST_ROWS // b, len(masks)))
+        fired = self.fired.copy()
+        full = self._lesion(rows, masks[:1], draw, wanted)
+        intact = (
+            {"output": self.intact[rows]} if wanted == ("output",) else self._pass(rows, None, draw, wanted)
+        )
+        for size in dict.fromkeys((1 if self._by_batch else int(most), 1)):
+            some = np.resize(masks[:1], (size, masks.shape[1]))
+            try:
+                self._same = True
+                same = self._lesion(rows, some, draw, wanted, memory)
+                self._same = False
+                real = self._lesion(rows, some, draw, wanted, memory)
+            except (Changed, InputError, RuntimeError):
+                continue
+            finally:
+                self._same = False
+                self.fired = fired.copy()
+            if _agree(same, intact, size, self._eps) and _agree(real, full, size, self._eps):
+                return size
+        return 0
+
+    def _axis(self, module: Any, call: int, suffix: str) -> int | None:
+        name = self._labels.get(module)
+        return None if name is None else self._seen.axes.get((name, call, suffix))
 
     def _lesion(
-        self, rows: slice, masks: np.ndarray, draw: int, wanted: tuple[str, ...]
+        self,
+        rows: slice,
+        masks: np.ndarray,
+        draw: int,
+        wanted: tuple[str, ...],
+        memory: Remembered | None = None,
     ) -> dict[str, np.ndarray]:
         self._acted[:] = False
         with acting(self.net, self.places, self._touch):
-            came = self._pass(rows, masks, draw, wanted)
+            if memory is None:
+                came = self._pass(rows, masks, draw, wanted)
+            else:
+                with memory.handing_back(len(masks)) as inputs:
+                    came = self._pass(rows, masks, draw, wanted, inputs)
         self._count(masks)
         return came
 
@@ -298,46 +439,80 @@ class Lesions:
         if not masks[:, site.members].any():
             return None
         m, b = len(masks), len(self._rows)
-        wide = x.reshape(m, b, *x.shape[1:])
+        # before anything was lesioned all lesions share one array
+        wide = x.reshape(x.shape[0] // b, b, *x.shape[1:])
+        if self._same:
+            return wide.expand(m, *wide.shape[1:]).reshape(m * b, *x.shape[1:]).clone()
         if isinstance(self.replacement.name(number), str) and self.replacement.name(number) == "skip":
             r = skipped(site.place, x, given, who=self.who).reshape(wide.shape)
         else:
             r = self.replacement(number, call, wide, self._rows, self._draw, self.n)
-        return lesioned_values(site, wide, r, masks).reshape(x.shape)
+        return lesioned_values(site, wide, r, masks).reshape(m * b, *x.shape[1:])
 
     def _pass(
-        self, rows: slice, masks: np.ndarray | None, draw: int, wanted: tuple[str, ...]
+        self,
+        rows: slice,
+        masks: np.ndarray | None,
+        draw: int,
+        wanted: tuple[str, ...],
+        inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None,
     ) -> dict[str, np.ndarray]:
-        """One forward pass of a block of stimuli."""
+        """One forward pass of a block of stimuli, or of as many times the block as there are masks."""
         self._masks, self._draw = masks, draw
         self._rows = np.arange(rows.start, rows.stop)
         came: dict[str, np.ndarray] = {}
 
         def use(what: str, values: Any) -> None:
-            came[what] = (
-                values.detach().cpu().numpy().astype(np.float64) if hasattr(values, "detach") else values
-            )
+            came[what] = values.detach().cpu().numpy().astype(np.float64)
 
         spots = {what: self._spots[what] for what in wanted}
-        tapped(self.net, lambda: self._forward(rows), spots, len(self._rows), use, who=self.who)
+        n = len(self._rows) * (1 if masks is None or inputs is None else len(masks))
+        args, kwargs = self._fed(rows) if inputs is None else inputs
+        tapped(self.net, lambda: self._forward(args, kwargs), spots, n, use, who=self.who)
         return came
 
-    def _forward(self, rows: slice) -> Any:
+    def _fed(self, rows: slice) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What the module gets for a block of stimuli."""
         block = block_of(self.data, rows)
         kind = str(self.data.attrs.get("kind", "array"))
         try:
             fed = self.net.preprocess(block) if self.net.preprocess is not None else block
-            args, kwargs = _arguments(self.net, fed, kind, self._target)
+            return _arguments(self.net, fed, kind, self._target)
+        except Exception as error:
+            raise self._failed(error, "preprocess") from error
+
+    def _forward(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
             return self.net.module(*args, **kwargs)
-        except ConsilienceError:
+        except (ConsilienceError, Changed):
             raise
         except Exception as error:
-            said = shorten_text(str(error).strip().rstrip("."))
-            raise InputError(
-                f"{self.who}: the forward pass of {self.net.name} failed under a lesion: "
-                f"{type(error).__name__}: {said}",
-                code="forward-failed",
-            ) from error
+            raise self._failed(error, "forward pass") from error
+
+    def _failed(self, error: Exception, stage: str) -> InputError:
+        said = shorten_text(str(error).strip().rstrip("."))
+        return InputError(
+            f"{self.who}: the {stage} of {self.net.name} failed in a run with lesions: "
+            f"{type(error).__name__}: {said}",
+            code="forward-failed",
+        )
+
+
+def _rounding(net: Network) -> float:
+    """The rounding error of the network's numbers."""
+    import torch
+
+    kinds = {p.dtype for p in net.module.parameters() if p.is_floating_point()}
+    return max((torch.finfo(kind).eps for kind in kinds), default=torch.finfo(torch.float32).eps)
+
+
+def _agree(came: dict[str, np.ndarray], there: dict[str, np.ndarray], times: int, eps: float) -> bool:
+    """Whether ``came`` holds ``there`` that many times, up to rounding."""
+    for what, values in there.items():
+        found = came[what].reshape(times, *values.shape)
+        if not np.abs(found - values).max(initial=0.0) <= 100 * eps * np.abs(values).max(initial=0.0):
+            return False
+    return True
 
 
 def skipped(place: Place, x: Any, given: tuple[Any, ...], *, who: str) -> Any:

@@ -206,7 +206,9 @@ class Replacement:
 
 
 def lesioned_values(site: Site, x: Any, r: Any, masks: np.ndarray) -> Any:
-    """x' = x + Pi (r - x) for each mask: ``x`` (m, b, *shape), ``r`` broadcastable to it, ``masks`` (m, P)."""
+    """x' = x + Pi (r - x) for each mask (m, P): (m, b, *shape). ``x`` is that, or (1, b, *shape), shared by all masks;
+    ``r`` is broadcastable to it.
+    """
     import torch
 
     if site.bases is None:
@@ -220,9 +222,10 @@ def lesioned_values(site: Site, x: Any, r: Any, masks: np.ndarray) -> Any:
         if site.times is not None:
             chosen = chosen & _on_times(site, x.device)
         return torch.where(chosen, r.to(x.dtype), x)
+    x = x.expand(len(masks), *x.shape[1:])
     r = r.to(x.dtype).expand(x.shape)
     axis = site.place.channel_axis + 2
-    new = torch.empty_like(x)
+    new = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     for i, mask in enumerate(masks):
         basis = torch.as_tensor(site.span(mask), dtype=x.dtype, device=x.device)
         if site.space == "channels":

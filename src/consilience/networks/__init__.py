@@ -12,6 +12,7 @@ from consilience.networks._nearest_tokens import nearest_tokens
 from consilience.networks._network import Network
 from consilience.networks._record import record
 from consilience.networks._stimulus_search import StimulusSearch
+from consilience.networks._text_windows import text_windows
 from consilience.networks._unit import Unit
 from consilience.networks._unit_respond import record_units, respond
 
@@ -32,4 +33,5 @@ __all__ = [
     "record",
     "record_units",
     "respond",
+    "text_windows",
 ]

@@ -26,6 +26,25 @@ ENTRIES = {
             },
         ),
     ),
+    "char_lstm": Entry(
+        module="consilience.networks._char_lstm",
+        what="two LSTM layers of 128 and attention, trained on posts of Reddit; from texts, the next of 465 characters",
+        licence="MIT",
+        source=PackageFile(
+            package="textgenrnn",
+            version="2.0.0",
+            sdist=True,
+            megabytes=2,
+            members={
+                "textgenrnn-2.0.0/textgenrnn/textgenrnn_vocab.json": (
+                    "f9c6c0db9b07fb57da023d32df66e16a488d086c138e15706307bb5177c2be74"
+                ),
+                "textgenrnn-2.0.0/textgenrnn/textgenrnn_weights.hdf5": (
+                    "6a89ca4235ed9f00be7b2acd65d5fe4a099967d676bfe20afb696106286ffbca"
+                ),
+            },
+        ),
+    ),
 }
 
 
@@ -66,6 +85,6 @@ def list_networks() -> Table:
     --------
     >>> import consilience as cs
     >>> cs.networks.list()["name"]
-    ['efficientnet_lite0']
+    ['efficientnet_lite0', 'char_lstm']
     """
     return catalogue_table(ENTRIES)

@@ -59,6 +59,7 @@ from consilience.units._trace_snr import trace_snr
 from consilience.units._tuning_curve import TuningCurves, tuning_curve
 from consilience.units._tuning_fits import TuningFits
 from consilience.units._tuning_snr import tuning_snr
+from consilience.units._tuning_strength import tuning_strength
 
 __all__ = [
     "class_selectivity",
@@ -140,4 +141,5 @@ __all__ = [
     "trace_snr",
     "tuning_curve",
     "tuning_snr",
+    "tuning_strength",
 ]

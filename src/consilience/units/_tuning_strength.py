@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from consilience._core._errors import InputError
+
 __all__ = ["MEASURES", "tuning_strength"]
+
+WHO = "tuning_strength"
 
 MEASURES = {
     "classes": "share of variance between classes (eta squared)",
@@ -28,8 +32,34 @@ def tuning_strength(
     Classes ``codes`` (n,): sum_c n_c (m_c - m)^2 / sum_i (x_i - m)^2. Numbers ``values`` (n, k): R2 of the unit
     regressed on them. Angles ``values`` (n, k), rad: |sum_b r_b exp(i theta_b)| / sum_b r_b over visited bins b of 15
     degrees, the largest over columns; of units with negative responses R2 on cosine and sine.
+
+    Raises
+    ------
+    InputError : neither codes nor values, other lengths, NaN.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> codes = np.repeat([0, 1], 50)
+    >>> x = np.random.default_rng(0).normal(size=(100, 2)) + np.outer(codes, [2.0, 0.0])
+    >>> cs.units.tuning_strength(x, codes=codes).round(1)
+    array([0.5, 0. ])
     """
+    if codes is None and values is None:
+        raise InputError(
+            f"{WHO}: give codes= of classes, or values= of numbers or angles.", code="bad-parameter"
+        )
     x = np.asarray(x, dtype=np.float64)
+    given = np.asarray(codes if codes is not None else values)
+    if x.ndim != 2 or given.shape[:1] != (len(x),):
+        raise InputError(
+            f"{WHO}: x must be (n, units), and codes or values have n rows; got shapes {x.shape} and {given.shape}.",
+            code="rows-differ",
+        )
+    if not np.isfinite(x).all() or (values is not None and not np.isfinite(given).all()):
+        raise InputError(f"{WHO}: NaN or infinity; leave those rows out.", code="nan-values")
+    values = None if values is None else given.reshape(len(x), -1).astype(np.float64)
+    codes = None if codes is None else given
     centred = x - x.mean(axis=0)
     total = np.sum(centred**2, axis=0)
     safe = np.where(total > 0, total, 1.0)

@@ -1,0 +1,266 @@
+"""From scores of lesions of recorded data to the tables of `Ablation`: intervals, p, areas, distance from the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from scipy.stats import rankdata
+
+from consilience.analyses._ablate_recorded_runs import Plan, Run
+from consilience.analyses._recorded_fits import Fit, Task
+from consilience.models._removed_units import replacements
+from consilience.stats import OffDistribution, fdr
+from consilience.stats._held_out_change import area_under, held_out_change
+
+__all__ = ["Numbers", "agreement_of", "curves_table", "off_scores", "parts_table"]
+
+_ROWS = 600  # whose distance from the others is measured
+_ORDERS = 5  # random orders of which it is
+
+
+class Numbers:
+    """Values of all lesions of one ``how`` with bootstrap draws and other deals, as differences are made of them."""
+
+    def __init__(
+        self,
+        run: Run,
+        again: list[Run],
+        weights: np.ndarray | None,
+        blocks: int,
+        level: float,
+        rng: np.random.Generator,
+        *,
+        higher: bool,
+    ) -> None:
+        self.run, self.again, self.weights, self.blocks, self.level = run, again, weights, blocks, level
+        self.sign = 1.0 if higher else -1.0
+        self.value = run.split(run.values()[0])
+        self.draws = None if weights is None else run.split(run.values(weights))
+        self.deals = [r.split(r.values()[0]) for r in again]
+        self.chosen = None  # how often each random order comes in each draw
+        if weights is not None and run.n_random:
+            n = run.n_random
+            self.chosen = rng.multinomial(n, np.full(n, 1 / n), size=len(weights)) / n
+
+    def change(self, of: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(value, low, high, p) of what ``of`` makes of the values of lesions."""
+        point = np.asarray(of(self.value, None))
+        if self.draws is None:
+            return (point, *(np.full(point.shape, np.nan),) * 3)
+        more = np.stack([of(d, None) for d in self.deals]) if self.deals else None
+        drawn = of(self.draws, self.chosen)
+        return (point, *held_out_change(drawn, point, level=self.level, blocks=self.blocks, deals=more))
+
+    def impacts(self) -> np.ndarray | None:
+        """(draws, P) of bootstrap draws."""
+        return None if self.draws is None else self.lost(self.draws)
+
+    def lost(self, v: Any, _chosen: Any = None) -> np.ndarray:
+        return np.asarray(self.sign * (np.asarray(v["intact"])[..., None] - v["single"]))
+
+    def each(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(value, low, high) (P, k) of the impact on each class, column or unit."""
+
+        def lost(e: np.ndarray) -> np.ndarray:
+            return np.asarray(self.sign * (e[:, :1] - e[:, 1:]))
+
+        point = lost(self.run.each())[0]
+        if self.weights is None:
+            return point, np.full(point.shape, np.nan), np.full(point.shape, np.nan)
+        more = np.stack([lost(r.each())[0] for r in self.again]) if self.again else None
+        drawn = lost(self.run.each(self.weights))
+        kept = np.isfinite(drawn).all(axis=(1, 2))  # a draw may leave a class out
+        low, high, _ = held_out_change(drawn[kept], point, level=self.level, blocks=self.blocks, deals=more)
+        return point, low, high
+
+
+def line_of(name: str) -> Any:
+    """Curve (..., S) of an order; of random ones the mean, of those ``chosen`` (draws, orders)."""
+
+    def line(v: Any, chosen: np.ndarray | None) -> np.ndarray:
+        if name != "random":
+            return np.asarray(v[name])
+        return np.asarray(
+            v[name].mean(axis=-2) if chosen is None else np.einsum("bos,bo->bs", v[name], chosen)
+        )
+
+    return line
+
+
+def parts_table(
+    numbers: dict[str, Numbers], task: Task, parts: list[str], off: dict[str, Any], *, single: bool
+) -> xr.Dataset:
+    first = next(iter(numbers.values()))
+    hows = list(numbers)
+    names = parts if single else []
+    size = len(names)
+    made: dict[str, list[Any]] = {
+        k: [] for k in ("score", "impact", "ci_low", "ci_high", "p", "q", "unchanged")
+    }
+    classes: list[Any] = []
+    for one in numbers.values() if single else ():
+        impact, low, high, p = one.change(one.lost)
+        same = np.all(
+            [(t.top[:, 1 : 1 + size] == t.top[:, :1]).all(axis=(0, 2)) for t in one.run.terms], axis=0
+        )
+        q = fdr(p) if np.isfinite(p).all() else np.full(size, np.nan)
+        for key, value in zip(made, (one.value["single"], impact, low, high, p, q, same)):
+            made[key].append(value)
+        classes.append(one.each())
+    dims = ("how", "part")
+    table = {k: (dims, np.stack(v) if v else np.empty((len(hows), 0))) for k, v in made.items()}
+    for k, key in enumerate(("off_distribution", "off_low", "off_high")):
+        found = [off[h][k][1 : 1 + size] if h in off else np.full(size, np.nan) for h in hows]
+        table[key] = (dims, np.stack(found))
+    data = xr.Dataset(table, coords={"how": hows, "part": np.array(names, dtype=str)})
+    if classes and len(task.names) > 1:
+        keys = ("class_impact", "class_low", "class_high")
+        data = data.assign(
+            {k: ((*dims, "class"), np.stack([c[i] for c in classes])) for i, k in enumerate(keys)}
+        ).assign_coords({"class": np.array(task.names, dtype=str)})
+    value, low, high, _ = first.change(lambda v, _c: v["intact"])
+    return data.assign(intact=value, intact_low=low, intact_high=high)
+
+
+def curves_table(
+    numbers: dict[str, Numbers], plan: Plan, sequences: dict[str, np.ndarray], off: dict[str, Any]
+) -> xr.Dataset:
+    """``sequences`` : {order: (P,) parts in order} of the orders that are the same in every fold."""
+    hows, orders = list(numbers), ["random", *plan.orders.named]
+    size, many = len(plan.columns), plan.steps.size
+    fraction = plan.steps / size
+    shape = len(hows), len(orders)
+    curve = {k: np.full((*shape, many), np.nan) for k in ("score", "ci_low", "ci_high", "off_distribution")}
+    keys = (
+        "area",
+        "area_low",
+        "area_high",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "p",
+        "placement",
+    )
+    area = {k: np.full(shape, np.nan) for k in keys}
+    most = max(one.run.n_random for one in numbers.values())
+    random_area = np.full((len(hows), most), np.nan)
+    band = np.full((2, len(hows), many), np.nan)
+    for h, (how, one) in enumerate(numbers.items()):
+        every = one.value["random"]
+        random_area[h, : len(every)] = area_under(every, fraction)
+        band[:, h] = np.quantile(every, [0.025, 0.975], axis=0)
+        for o, name in enumerate(orders):
+            line = line_of(name)
+            found = one.change(line)
+            for key, v in zip(("score", "ci_low", "ci_high"), found):
+                curve[key][h, o] = v
+            if how in off:
+                curve["off_distribution"][h, o] = off[how][3][name]
+            found = one.change(lambda v, c, line=line: area_under(line(v, c), fraction))
+            for key, v in zip(keys[:3], found):
+                area[key][h, o] = v
+            if name == "random":
+                continue
+            middle = line_of("random")
+            found = one.change(
+                lambda v, c, line=line, middle=middle: area_under(line(v, c) - middle(v, c), fraction)
+            )
+            for key, v in zip(keys[3:7], found):
+                area[key][h, o] = v
+            own = area["area"][h, o]
+            known = random_area[h, : len(every)]
+            area["placement"][h, o] = np.mean((known < own - 1e-12) + 0.5 * (np.abs(known - own) <= 1e-12))
+    sequence = np.stack([sequences.get(name, np.full(size, -1)) for name in orders])
+    return xr.Dataset(
+        {
+            **{k: (("how", "order", "step"), v) for k, v in curve.items()},
+            "random_low": (("how", "step"), band[0]),
+            "random_high": (("how", "step"), band[1]),
+            **{k: (("how", "order"), v) for k, v in area.items()},
+            "random_area": (("how", "draw"), random_area),
+            "sequence": (("order", "place"), sequence),
+        },
+        coords={
+            "how": hows,
+            "order": orders,
+            "n_removed": ("step", plan.steps),
+            "fraction": ("step", fraction),
+        },
+    )
+
+
+def off_scores(
+    task: Task, fits: list[Fit], plan: Plan, how: Any, level: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """How far inputs under a lesion lie from intact ones (`OffDistribution`): (value, low, high) (1 + P,) of single
+    parts, none first, and {order: (S,)}. Fitted to the rows of one half of the folds, scored on the others.
+    """
+    most = max(8, _ROWS // len(fits))
+    places = [np.unique(np.linspace(0, f.test.size - 1, min(most, f.test.size)).astype(int)) for f in fits]
+    x, instead, masks = [], [], []
+    n_random = min(_ORDERS, len(plan.orders.random)) if plan.steps.size else 0
+    for fit, at in zip(fits, places):
+        x.append(np.asarray(fit.x[at], np.float64))
+        instead.append(np.asarray(replacements(how, x[-1], fit.inside, rng), np.float64))
+        masks.append(plan.masks(fit, n_random))
+    values, given = np.concatenate(x), np.concatenate(instead)
+    owner = np.repeat(np.arange(len(fits)), [len(v) for v in x])
+    off = OffDistribution(values, owner < (len(fits) + 1) // 2)
+    distances = np.empty((len(masks[0]), len(values)))
+    for m in range(len(masks[0])):
+        gone = np.stack([each[m] @ plan.columns for each in masks])[owner]
+        distances[m] = off.distances(np.where(gone, given, values))
+    found = off.ratio(distances, level=level)
+    single = 1 + len(plan.columns) * plan.single
+    size = plan.steps.size
+    out: dict[str, np.ndarray] = {}
+    if size:
+        rest = found[0][single:].reshape(-1, size)
+        out["random"] = rest[:n_random].mean(axis=0)
+        out |= {name: rest[n_random + k] for k, name in enumerate(plan.orders.named)}
+    return found[0][:single], found[1][:single], found[2][:single], out
+
+
+def agreement_of(numbers: dict[str, Numbers], data: xr.Dataset, level: float) -> xr.Dataset | None:
+    """Pairs of choices of what stands in place of a unit; refitted models answer another question and are left out."""
+    hows = [h for h in numbers if h != "refit"]
+    if len(hows) < 2 or data.sizes["part"] < 3:
+        return None
+    rows: list[tuple[Any, ...]] = []
+    for i, a in enumerate(hows):
+        for b in hows[i + 1 :]:
+            one, two = numbers[a], numbers[b]
+            value = _spearman(one.lost(one.value)[None], two.lost(two.value)[None])[0]
+            low = high = np.nan
+            n_apart = 0
+            ends: tuple[Any, ...] = (
+                float(np.mean(one.lost(one.value) - two.lost(two.value))),
+                np.nan,
+                np.nan,
+            )
+            if one.draws is not None and two.draws is not None:
+                drawn = _spearman(one.lost(one.draws), two.lost(two.draws))
+                low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+                point = one.lost(one.value) - two.lost(two.value)
+                gap = one.lost(one.draws) - two.lost(two.draws)
+                _, _, p = held_out_change(gap, point, level=level, blocks=one.blocks)
+                larger = np.maximum(np.abs(one.lost(one.value)), np.abs(two.lost(two.value)))
+                n_apart = int(((fdr(p) < 0.05) & (np.abs(point) > 0.5 * larger)).sum())
+                d_low, d_high, _ = held_out_change(
+                    gap.mean(axis=1), np.asarray(point.mean()), level=level, blocks=one.blocks
+                )
+                ends = (float(point.mean()), float(d_low), float(d_high))
+            rows.append((a, b, value, low, high, data.sizes["part"], n_apart, *ends))
+    keys = ("a", "b", "correlation", "ci_low", "ci_high", "n_parts", "n_apart")
+    keys += ("difference", "difference_low", "difference_high")  # type: ignore[assignment]
+    return xr.Dataset({k: ("pair", np.array([r[i] for r in rows])) for i, k in enumerate(keys)})
+
+
+def _spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(m,) of the rows of two arrays (m, P)."""
+    one, two = (rankdata(v, axis=1) for v in (x, y))
+    one, two = one - one.mean(axis=1, keepdims=True), two - two.mean(axis=1, keepdims=True)
+    size = np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1))
+    return np.asarray(np.where(size > 0, (one * two).sum(axis=1) / np.where(size > 0, size, 1.0), np.nan))

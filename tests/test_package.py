@@ -65,6 +65,7 @@ WITHOUT_EXAMPLE = {
     "cs.Influence",
     "cs.ModelEvaluation",
     "cs.PSTH",
+    "cs.Patching",
     "cs.RDMMovie",
     "cs.Searchlight",
     "cs.Synthesis",

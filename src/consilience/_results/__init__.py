@@ -2,6 +2,7 @@
 
 from consilience._results._ablation import Ablation
 from consilience._results._agreement import Agreement
+from consilience._results._attribution import Attribution
 from consilience._results._base import PLOTS, SECTIONS, Result, resolve, versions
 from consilience._results._best import Best
 from consilience._results._comparison import Comparison
@@ -14,6 +15,7 @@ from consilience._results._evaluation import ModelEvaluation
 from consilience._results._files import CLASSES, load, result_hash, save
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
+from consilience._results._patching import Patching
 from consilience._results._psth import PSTH
 from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
@@ -21,6 +23,7 @@ from consilience._results._rdms import RDMs
 from consilience._results._receptive_field import ReceptiveField
 from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
+from consilience._results._shapley import Shapley
 from consilience._results._synthesis import Synthesis
 from consilience._results._unit_report import UnitReport
 from consilience._results._unit_table import UnitTable
@@ -28,10 +31,12 @@ from consilience._results._unit_table import UnitTable
 __all__ = [
     "Ablation",
     "PSTH",
+    "Patching",
     "CLASSES",
     "PLOTS",
     "SECTIONS",
     "Agreement",
+    "Attribution",
     "Best",
     "Comparison",
     "Contrasts",
@@ -48,6 +53,7 @@ __all__ = [
     "Result",
     "Searchlight",
     "ShapeSpace",
+    "Shapley",
     "Synthesis",
     "UnitReport",
     "UnitTable",

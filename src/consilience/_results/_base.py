@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # result -> "module:function" that draws it on an axis, and that renders its report section; a test resolves
 # every entry
 PLOTS = {
+    "Attribution": "consilience.plots:plot_attribution",
     "Comparison": "consilience.plots:plot_comparison",
     "Best": "consilience.plots:plot_best",
     "RDMs": "consilience.plots:plot_rdms",
@@ -35,6 +36,7 @@ PLOTS = {
     "Encoding": "consilience.plots:plot_encoding",
     "Quality": "consilience.plots:plot_quality",
     "ReceptiveField": "consilience.plots:plot_receptive_field",
+    "Patching": "consilience.plots:plot_patching",
     "PSTH": "consilience.plots:plot_psth",
     "UnitTable": "consilience.plots:plot_unit_table",
     "UnitReport": "consilience.plots:plot_unit_report",

@@ -18,6 +18,7 @@ from consilience._core._params import shorten
 from consilience._core._whole_file import plain_path, whole_file
 from consilience._results._ablation import Ablation
 from consilience._results._agreement import Agreement
+from consilience._results._attribution import Attribution
 from consilience._results._base import Result
 from consilience._results._best import Best
 from consilience._results._comparison import Comparison
@@ -29,6 +30,7 @@ from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
+from consilience._results._patching import Patching
 from consilience._results._psth import PSTH
 from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
@@ -36,11 +38,14 @@ from consilience._results._rdms import RDMs
 from consilience._results._receptive_field import ReceptiveField
 from consilience._results._searchlight import Searchlight
 from consilience._results._shape_space import ShapeSpace
+from consilience._results._shapley import Shapley
 from consilience._results._synthesis import Synthesis
 from consilience._results._unit_report import UnitReport
 from consilience._results._unit_table import UnitTable
 
 CLASSES: dict[str, type[Result]] = {
+    "Attribution": Attribution,
+    "Patching": Patching,
     "Comparison": Comparison,
     "Contrasts": Contrasts,
     "Equivalence": Equivalence,
@@ -57,6 +62,7 @@ CLASSES: dict[str, type[Result]] = {
     "Searchlight": Searchlight,
     "VariancePartition": VariancePartition,
     "ShapeSpace": ShapeSpace,
+    "Shapley": Shapley,
     "Synthesis": Synthesis,
     "Ablation": Ablation,
     "Agreement": Agreement,

@@ -10,6 +10,7 @@ from consilience.analyses._evaluate_models import evaluate_models
 from consilience.analyses._exemplars import exemplars
 from consilience.analyses._influence import influence
 from consilience.analyses._partition import partition
+from consilience.analyses._patch import patch
 from consilience.analyses._psth import psth
 from consilience.analyses._quality import quality
 from consilience.analyses._rdm_movie import rdm_movie
@@ -32,6 +33,7 @@ __all__ = [
     "exemplars",
     "influence",
     "partition",
+    "patch",
     "psth",
     "quality",
     "rdm_movie",

@@ -9,6 +9,7 @@ systems stand in the order of the data.
 from __future__ import annotations
 
 from consilience.plots._agreement import plot_agreement
+from consilience.plots._attribution import plot_attribution
 from consilience.plots._best import plot_best
 from consilience.plots._comparison import plot_comparison
 from consilience.plots._contrasts import plot_contrasts
@@ -22,6 +23,7 @@ from consilience.plots._glm import plot_filter, plot_time_rescaling
 from consilience.plots._influence import plot_influence
 from consilience.plots._map import plot_map
 from consilience.plots._partition import plot_partition
+from consilience.plots._patching import plot_patching
 from consilience.plots._profile import plot_profile
 from consilience.plots._psth import plot_psth
 from consilience.plots._quality import plot_quality
@@ -39,6 +41,7 @@ from consilience.plots._unit_tuning import plot_polar, plot_rate_map
 
 __all__ = [
     "plot_agreement",
+    "plot_attribution",
     "plot_best",
     "plot_comparison",
     "plot_deciding",
@@ -52,6 +55,7 @@ __all__ = [
     "plot_evaluation",
     "plot_map",
     "plot_partition",
+    "plot_patching",
     "plot_polar",
     "plot_profile",
     "plot_psth",

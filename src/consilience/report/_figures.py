@@ -152,6 +152,12 @@ FIGURES: Mapping[str, Figure] = {
         "two halves of the trials agree. Matrix: the RDM of one half at one time with that of the other half at "
         "another.",
     ),
+    "Patching": Figure(
+        title="What goes through each place",
+        caption="Effect: the share of the difference between clean and corrupted runs that a patch carries (1: all, 0: "
+        "none); ratios of means over pairs, lines are Fieller's intervals. Filled or framed: p over all patches at most "
+        "0.05. Diamonds: patches from other runs of the same condition.",
+    ),
     "Searchlight": Figure(
         title="Where the model fits",
         caption="Likeness of the model to the units around each unit, at its place; ringed: told from chance "
@@ -161,6 +167,13 @@ FIGURES: Mapping[str, Figure] = {
         title="The systems among each other",
         caption="Distances in the order of the tree (darker is nearer), the tree above them (filled dot: a cluster of "
         "at least 95 % of the draws over stimuli), and the map of the systems by classical scaling.",
+    ),
+    "Attribution": Figure(
+        title="What activations hang on",
+        caption="Red places raise the activation, blue ones lower it; each map on its own scale. Below: areas under "
+        "deletion and insertion curves, less those of random orders (0: no better than random), and the rank correlation "
+        "of maps with those of a network with shuffled weights (high: the map shows the stimulus and not the network; "
+        "bar: maps of different stimuli). Lines: intervals over stimuli.",
     ),
     "Synthesis": Figure(
         title="Stimuli made for each unit, beside the best natural ones",

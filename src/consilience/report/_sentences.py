@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from consilience._results import Result
+from consilience.report._attribution_words import of_attribution
 from consilience.report._card_words import of_unit_report
 from consilience.report._decoding_words import decoding_sentences
 from consilience.report._model_words import of_equivalence, of_evaluation, of_movie, of_partition, of_rdms
+from consilience.report._patching_words import of_patching
 from consilience.report._synthesis_words import of_synthesis
 from consilience.report._system_words import (
     of_agreement,
@@ -46,6 +48,7 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Encoding": of_encoding,
     "Influence": of_influence,
     "PSTH": of_psth,
+    "Patching": of_patching,
     "Quality": of_quality,
     "ModelEvaluation": of_evaluation,
     "RDMMovie": of_movie,
@@ -56,5 +59,6 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "UnitTable": of_unit_table,
     "UnitReport": of_unit_report,
     "Synthesis": of_synthesis,
+    "Attribution": of_attribution,
     "VariancePartition": of_partition,
 }

@@ -20,6 +20,7 @@ from consilience.stats._decoding import (
     placements,
     proportion_interval,
 )
+from consilience.stats._effect_agreement import EffectAgreement, effect_agreement
 from consilience.stats._explainable import explainable, signal_ratio_interval, weighted_reliability
 from consilience.stats._fisher_information import LinearFisherInformation, linear_fisher_information
 from consilience.stats._folds import blocked_folds, group_folds, half_splits, stratified_folds
@@ -63,6 +64,8 @@ from consilience.stats._trial_mean import trial_mean_interval
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "EffectAgreement",
+    "effect_agreement",
     "above_controls_p",
     "sign_flip_p",
     "AgainstRandom",

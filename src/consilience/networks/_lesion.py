@@ -16,6 +16,7 @@ from consilience._core._memory import available_memory
 from consilience._core._params import check_count, require, shorten
 from consilience._stimuli import check_stimuli
 from consilience.networks._forward import _arguments, evaluation, shorten_text, without_statistics
+from consilience.networks._lesion_closed import Closed
 from consilience.networks._lesion_hooks import acting, not_fired
 from consilience.networks._lesion_parts import Parts, Place, Site, make_parts, seen_of
 from consilience.networks._lesion_replace import Replacement, Summary, check_how, lesioned_values
@@ -30,6 +31,7 @@ __all__ = ["Cost", "Lesions", "Parts", "lesioned", "make_parts"]
 _LARGEST_BATCH = 256
 _LARGEST_OUTPUT = 32 << 20  # bytes of the largest array in a batch, as when layers are recorded
 _LARGEST_ROWS = 16384  # stimuli times lesions in one pass
+_FEW = 8  # lesions of a block for which no closed form is looked for
 _HELD = 256 << 20  # bytes of outputs of several lesions that are held at once
 
 
@@ -111,7 +113,8 @@ class Lesions:
         self.unchanged = np.zeros(len(parts), dtype=bool)
         self._stack = contextlib.ExitStack()
         self._open = False
-        self._seconds: tuple[float, float] | None = None  # of one lesion and one intact pass of a block
+        # seconds of a block: for one lesion, once before all, for an intact pass; the route
+        self._measured: tuple[float, float, float, str] | None = None
 
     def __enter__(self) -> Lesions:
         try:
@@ -157,7 +160,7 @@ class Lesions:
     def cost(self, m: int) -> Cost:
         """Measured on one lesion of one block of stimuli."""
         rows = self._blocks[0]
-        if self._seconds is None:
+        if self._measured is None:
             fired = self.fired.copy()
             start = time.perf_counter()
             self._pass(rows, None, 0, ("output",))
@@ -165,18 +168,29 @@ class Lesions:
             number = self._order[0]
             masks = np.zeros((3, len(self.parts)), dtype=bool)
             masks[:, self.sites[number].members[0]] = True
-            resumed = self._remember(number, rows, masks, 0, ("output",)) if self._may else None
-            size = self._sizes[number, ("output",)] if resumed is not None else 1
-            masks = np.resize(masks, (size, len(self.parts)))
-            start = time.perf_counter()
-            self._lesion(rows, masks, 0, ("output",), resumed)
-            each = (time.perf_counter() - start) / size
+            closed = self._closed_at(number, rows, m, masks, 0, ("output",))
+            if closed is not None:
+                start = time.perf_counter()
+                for _ in closed.lesions(rows, np.eye(len(self.parts), dtype=bool)[:m], 0):
+                    pass
+                spent = time.perf_counter() - start
+                each, before, route = (
+                    max(0.0, spent - 2 * full) / min(m, len(self.parts)),
+                    2 * full,
+                    "closed form",
+                )
+            else:
+                resumed = self._remember(number, rows, masks, 0, ("output",)) if self._may else None
+                size = self._sizes[number, ("output",)] if resumed is not None else 1
+                masks = np.resize(masks, (size, len(self.parts)))
+                start = time.perf_counter()
+                self._lesion(rows, masks, 0, ("output",), resumed)
+                each = (time.perf_counter() - start) / size
+                before, route = (2 * full, "resumed") if resumed is not None else (0.0, "full")
             self.fired = fired
-            self._seconds = each, full
-        each, full = self._seconds
-        route = "resumed" if self._sizes.get((self._order[0], ("output",)), 0) else "full"
+            self._measured = each, before, full, route
+        each, before, full, route = self._measured
         scale = self.n / (rows.stop - rows.start)
-        before = 2 * full if route == "resumed" else 0.0  # what is remembered
         return Cost((each * m + before) * scale, min(1.0, each / full), route)
 
     # How it runs
@@ -209,6 +223,7 @@ class Lesions:
         # (first place, what is wanted) -> lesions that run at a time from there on; 0: full passes
         self._sizes: dict[tuple[int, tuple[str, ...]], int] = {}
         self._copied: set[tuple[Any, int]] = set()
+        self._closed: dict[int, Closed] = {}
         self._by_batch = bool(without_statistics(self.net))
         self._may = self.resume and _can_stop(self.net)
         self._eps = _rounding(self.net)
@@ -318,6 +333,12 @@ class Lesions:
         wanted: tuple[str, ...],
     ) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
         """Lesions of which place ``number`` is the first, all from what was there before it."""
+        closed = self._closed_at(number, rows, mine.size, masks[mine], draw, wanted)
+        if closed is not None:
+            for k, out in closed.lesions(rows, masks[mine], draw):
+                yield int(mine[k]), {"output": out}
+            self.fired += masks[mine].sum(axis=0)
+            return
         resumed = None
         if self._may and mine.size > 2 and self._sizes.get((number, wanted), 1) > 0:
             resumed = self._remember(number, rows, masks[mine], draw, wanted)
@@ -337,6 +358,21 @@ class Lesions:
                     yield int(i), {what: v[k * b : (k + 1) * b] for what, v in came.items()}
         for i in mine[done:]:
             yield int(i), self._lesion(rows, masks[i][None], draw, wanted)
+
+    def _closed_at(
+        self, number: int, rows: slice, count: int, masks: np.ndarray, draw: int, wanted: tuple[str, ...]
+    ) -> Closed | None:
+        """The closed form of lesions at one place, where there is one and it pays."""
+        if not self._may or self._by_batch or count <= _FEW or wanted != ("output",):
+            return None
+        other = np.ones(len(self.parts), dtype=bool)
+        other[self.sites[number].members] = False
+        if masks[:, other].any():
+            return None
+        if number not in self._closed:
+            self._closed[number] = Closed(self, number, rows, draw)
+        found = self._closed[number]
+        return found if found.ok else None
 
     def _remember(
         self, number: int, rows: slice, masks: np.ndarray, draw: int, wanted: tuple[str, ...]

@@ -10,7 +10,9 @@ from typing import Any
 
 from consilience._core._errors import InputError
 from consilience.networks._forward import _walk, is_array
+from consilience.networks._lesion_heads import act_heads, without_fast_attention
 from consilience.networks._lesion_parts import Place
+from consilience.networks._lesion_recurrent import act_recurrent
 from consilience.networks._network import Network
 
 __all__ = ["acting", "not_fired", "replaced"]
@@ -79,15 +81,21 @@ def acting(net: Network, places: Sequence[Place], touch: Touch) -> Iterator[None
     whatever happens.
     """
     modules = dict(net.module.named_modules(remove_duplicate=False))
+    recurrent: dict[str, list[tuple[int, Place, Callable[[], int]]]] = {}
     with contextlib.ExitStack() as stack:
+        stack.enter_context(without_fast_attention(net.module))
         for number, place in enumerate(places):
             module = modules.get(place.base, net.module)
-            if place.mode == "output":
-                _on_output(stack, net, module, number, place, touch)
+            if place.mode == "recurrent":
+                recurrent.setdefault(place.base, []).append((number, place, counter(stack, net)))
+            elif place.mode == "heads":
+                _on_heads(stack, net, module, number, place, touch)
+            elif place.mode == "input":
+                _on_input(stack, net, module, number, place, touch)
             else:
-                from consilience.networks._lesion_inside import act_inside
-
-                act_inside(stack, net, module, number, place, touch)
+                _on_output(stack, net, module, number, place, touch)
+        for base, mine in recurrent.items():
+            act_recurrent(stack, modules[base], mine, touch)
         yield
 
 
@@ -129,3 +137,45 @@ def _on_output(
 
     handle = module.register_forward_hook(hook, with_kwargs=True)
     stack.callback(handle.remove)
+
+
+def _on_input(
+    stack: contextlib.ExitStack, net: Network, module: Any, number: int, place: Place, touch: Touch
+) -> None:
+    next_call = counter(stack, net)
+
+    def hook(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        call = next_call()
+        if place.calls is not None and call not in place.calls:
+            return None
+        first = bool(args) and is_array(args[0])
+        name = next((name for name, entry in kwargs.items() if is_array(entry)), "")
+        if not first and not name:
+            return None
+        value = args[0] if first else kwargs[name]
+        new = touch(number, call, value.movedim(place.leaf.stimulus_axis, 0), (*args, *kwargs.values()))
+        if new is None:
+            return None
+        new, named = changed(place, value, new), dict(kwargs)
+        if first:
+            return (new, *args[1:]), named
+        named[name] = new
+        return args, named
+
+    handle = module.register_forward_pre_hook(hook, with_kwargs=True)
+    stack.callback(handle.remove)
+
+
+def _on_heads(
+    stack: contextlib.ExitStack, net: Network, module: Any, number: int, place: Place, touch: Touch
+) -> None:
+    next_call = counter(stack, net)
+
+    def change(context: Any, given: tuple[Any, ...]) -> Any:
+        call = next_call()
+        if place.calls is not None and call not in place.calls:
+            return None
+        new = touch(number, call, context.movedim(place.leaf.stimulus_axis, 0), given)
+        return None if new is None else changed(place, context, new)
+
+    act_heads(stack, module, change)

@@ -21,7 +21,7 @@ from consilience.networks._network import Network, block_of
 from consilience.networks._tap import Seen, base_of, locate, look
 from consilience.networks._unit import Unit, as_units, channel_axis, check_width
 
-__all__ = ["Parts", "Place", "Site", "make_parts", "seen_of"]
+__all__ = ["Parts", "Place", "Site", "chosen_steps", "make_parts", "seen_of"]
 
 _LABEL = re.compile(r"(?P<base>.+?)(?P<call>#\d+)?(?P<suffix>\[.*\])?")
 _SHAPES = {"units", "channels", "layer", "heads", "components"}
@@ -40,6 +40,7 @@ class Place:
     leaf: Leaf
     mode: str = "output"
     level: int = 0  # of a recurrent module: which of its layers
+    stepped: bool = False  # its calls are the steps of a sequence
 
     @property
     def channel_axis(self) -> int:
@@ -260,7 +261,7 @@ def _place(
     """The array that ``label`` names."""
     from consilience.networks._lesion_inside import inside
 
-    place = inside(net, label, parts, n_heads, data, target, who=who)
+    place = inside(net, seen, label, parts, n_heads, times, data, target, who=who)
     if place is not None:
         return place
     base = base_of(net, label, who=who)
@@ -288,9 +289,13 @@ def _place(
         assert axis is not None
         sizes = sizes[:axis] + sizes[axis + 1 :]
         calls = np.array(sorted(key[1] for key in mine))
-        chosen = calls if times is None else calls[_steps(times, len(calls), label, who=who)]
+        chosen = calls if times is None else calls[chosen_steps(times, len(calls), label, who=who)]
         leaf = Leaf(label, axis, sizes, axis_names(sizes, ""), "flatten")
-        return Place(label, base, suffix, frozenset(chosen.tolist()), leaf)
+        return Place(label, base, suffix, frozenset(chosen.tolist()), leaf, stepped=True)
+    if base in seen.calls and not seen.calls[base]:
+        from consilience.networks._lesion_hooks import not_fired
+
+        raise not_fired(net, label, who=who)
     key, leaf = locate(net, seen, label, who=who)
     return Place(label, base, key[2], frozenset([key[1]]), leaf)
 
@@ -302,7 +307,7 @@ def _is_cell(net: Network, base: str) -> bool:
     return isinstance(module, torch.nn.RNNCellBase)
 
 
-def _steps(times: Any, n: int, label: str, *, who: str) -> np.ndarray:
+def chosen_steps(times: Any, n: int, label: str, *, who: str) -> np.ndarray:
     """``times`` as numbers of steps, counted from the end where negative."""
     found = np.atleast_1d(to_numpy(range(n)[times] if isinstance(times, slice) else times))
     good = found.ndim == 1 and found.size > 0
@@ -369,18 +374,16 @@ class _Made:
         )
 
     def _times(self, place: Place) -> np.ndarray | None:
-        if self.times is None or (place.calls is not None and len(place.calls) > 1):
+        if self.times is None or place.stepped:
             return None
-        if place.mode == "output" and place.calls is not None and "token" not in place.leaf.axes:
-            if len(place.calls) == 1 and "#" not in place.label and len(np.atleast_1d(self.times)) == 1:
-                return None  # a cell, at one of its calls
+        if "token" not in place.leaf.axes:
             raise InputError(
                 f"{self.who}: layer {place.label!r} has no steps (its shape per stimulus is {place.leaf.shape}); "
                 "times= is for sequences and for modules that are called again and again.",
                 code="bad-times",
             )
         n = place.leaf.shape[place.leaf.axes.index("token")]
-        return _steps(self.times, n, place.label, who=self.who)
+        return chosen_steps(self.times, n, place.label, who=self.who)
 
     def of_kind(self, kind: str | None, place: Place, n_heads: int | None) -> None:
         shape, label = place.leaf.shape, place.label
@@ -389,6 +392,10 @@ class _Made:
             self._add(place, "layer", [label], [-1], "channels", np.zeros_like(width), width)
             return
         if kind == "heads":
+            if place.mode == "heads":
+                n_heads = dict(self.net.module.named_modules(remove_duplicate=False))[place.base].num_heads
+            if n_heads is not None:
+                n_heads = check_count(n_heads, name="n_heads", who=self.who, minimum=1)
             if n_heads is None or place.n_channels % n_heads:
                 raise InputError(
                     f"{self.who}: n_heads must divide the {place.n_channels} features of layer {label!r}; got "

@@ -139,11 +139,14 @@ class Ablation(Result):
             lines.append(text)
         if self.curves is not None:
             at = self.curves.sel(how=how)
-            said = []
-            for order in at["order"].values.tolist()[:5]:
-                text = f"{order} {float(at['area'].sel(order=order)):.3g}"
+            line = f"  {how}: area under the curve"
+            for order in at["order"].values.tolist()[:6]:
+                text = f" {cell(order, 14).strip()} {float(at['area'].sel(order=order)):.3g}"
                 if np.isfinite(float(at["p"].sel(order=order))):
-                    text += f" (p {float(at['p'].sel(order=order)):.2g} against random)"
-                said.append(text)
-            lines.append(f"  {how}: area under the curve: " + "; ".join(said))
+                    text += f" (p {float(at['p'].sel(order=order)):.1g})"
+                if len(line) + len(text) > 115:
+                    lines.append(line)
+                    line = "     "
+                line += text + ","
+            lines.append(line.rstrip(","))
         return [line if len(line) <= 118 else line[:117] + "…" for line in lines]

@@ -1,5 +1,7 @@
 """The verbs: labelled data in, results out. They do the bookkeeping and hold no formula of a measure."""
 
+from consilience.analyses._ablate import ablate
+from consilience.analyses._attribute import attribute
 from consilience.analyses._characterize import characterize
 from consilience.analyses._compare import compare
 from consilience.analyses._deciding import deciding_stimuli
@@ -16,13 +18,18 @@ from consilience.analyses._quality import quality
 from consilience.analyses._rdm_movie import rdm_movie
 from consilience.analyses._rdms import rdms
 from consilience.analyses._receptive_field import receptive_field
+from consilience.analyses._robustness import robustness
 from consilience.analyses._searchlight import searchlight
 from consilience.analyses._select_units import select_units
+from consilience.analyses._selectivity_impact import selectivity_impact
 from consilience.analyses._shape_space import shape_space
+from consilience.analyses._shapley import shapley
 from consilience.analyses._synthesize import synthesize
 from consilience.analyses._unit_report import unit_report
 
 __all__ = [
+    "ablate",
+    "attribute",
     "characterize",
     "compare",
     "deciding_stimuli",
@@ -39,9 +46,12 @@ __all__ = [
     "rdm_movie",
     "rdms",
     "receptive_field",
+    "robustness",
     "searchlight",
     "select_units",
+    "selectivity_impact",
     "shape_space",
+    "shapley",
     "synthesize",
     "unit_report",
 ]

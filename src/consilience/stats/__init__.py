@@ -27,6 +27,7 @@ from consilience.stats._folds import blocked_folds, group_folds, half_splits, st
 from consilience.stats._goodness import GoodnessOfFit, goodness_of_fit
 from consilience.stats._grams import weighted_grams
 from consilience.stats._grouped import group_permutations, group_weights
+from consilience.stats._half_height import area_under, falling, half_height
 from consilience.stats._intervals import (
     cross_validated_draws,
     held_out_interval,
@@ -58,12 +59,16 @@ from consilience.stats._permutation import max_statistic_p, p_value, permutation
 from consilience.stats._ratio import ratio_interval
 from consilience.stats._relabellings import distinct_relabellings
 from consilience.stats._series import autocorrelation_time, block_weights, circular_shifts
+from consilience.stats._shapley import all_coalitions, shapley_interactions, shapley_values
 from consilience.stats._slow import slow_changes
 from consilience.stats._time_rescaling import TimeRescaling, time_rescaling
 from consilience.stats._trial_mean import trial_mean_interval
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "area_under",
+    "falling",
+    "half_height",
     "EffectAgreement",
     "effect_agreement",
     "above_controls_p",
@@ -126,6 +131,9 @@ __all__ = [
     "proportion_interval",
     "ratio_interval",
     "repeats_ceiling",
+    "all_coalitions",
+    "shapley_interactions",
+    "shapley_values",
     "slow_changes",
     "spearman_brown",
     "split_half_rows",

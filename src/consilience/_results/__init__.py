@@ -16,12 +16,16 @@ from consilience._results._files import CLASSES, load, result_hash, save
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
 from consilience._results._patching import Patching
+from consilience._results._perturbation_score import PerturbationScore
+from consilience._results._predicted_perturbation import PredictedPerturbation
 from consilience._results._psth import PSTH
 from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
 from consilience._results._receptive_field import ReceptiveField
+from consilience._results._robustness import Robustness
 from consilience._results._searchlight import Searchlight
+from consilience._results._selectivity_impact import SelectivityImpact
 from consilience._results._shape_space import ShapeSpace
 from consilience._results._shapley import Shapley
 from consilience._results._synthesis import Synthesis
@@ -31,6 +35,8 @@ from consilience._results._unit_table import UnitTable
 __all__ = [
     "Ablation",
     "PSTH",
+    "PerturbationScore",
+    "PredictedPerturbation",
     "Patching",
     "CLASSES",
     "PLOTS",
@@ -51,7 +57,9 @@ __all__ = [
     "RDMs",
     "ReceptiveField",
     "Result",
+    "Robustness",
     "Searchlight",
+    "SelectivityImpact",
     "ShapeSpace",
     "Shapley",
     "Synthesis",

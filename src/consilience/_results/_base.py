@@ -41,13 +41,18 @@ PLOTS = {
     "UnitTable": "consilience.plots:plot_unit_table",
     "UnitReport": "consilience.plots:plot_unit_report",
     "RDMMovie": "consilience.plots:plot_rdm_movie",
+    "Robustness": "consilience.plots:plot_robustness",
     "Searchlight": "consilience.plots:plot_searchlight",
+    "SelectivityImpact": "consilience.plots:plot_selectivity_impact",
     "Agreement": "consilience.plots:plot_agreement",
     "DecidingStimuli": "consilience.plots:plot_deciding",
     "Decoding": "consilience.plots:plot_decoding",
     "Influence": "consilience.plots:plot_influence",
     "ShapeSpace": "consilience.plots:plot_shape_space",
+    "Shapley": "consilience.plots:plot_shapley",
     "Synthesis": "consilience.plots:plot_synthesis",
+    "PredictedPerturbation": "consilience.plots:plot_predicted_perturbation",
+    "PerturbationScore": "consilience.plots:plot_perturbation_score",
     "VariancePartition": "consilience.plots:plot_partition",
 }
 SECTIONS = {
@@ -59,6 +64,7 @@ SECTIONS = {
 METHODS = {
     "agreement": "consilience.analyses._agreement:agreement",
     "contrasts": "consilience.analyses._contrasts:contrasts",
+    "score_perturbation": "consilience.analyses._score_perturbation:score_perturbation",
     "fit_field": "consilience.analyses._field_shapes:fit_field",
 }
 

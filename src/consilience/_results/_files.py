@@ -31,12 +31,16 @@ from consilience._results._evaluation import ModelEvaluation
 from consilience._results._influence import Influence
 from consilience._results._partition import VariancePartition
 from consilience._results._patching import Patching
+from consilience._results._perturbation_score import PerturbationScore
+from consilience._results._predicted_perturbation import PredictedPerturbation
 from consilience._results._psth import PSTH
 from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
 from consilience._results._receptive_field import ReceptiveField
+from consilience._results._robustness import Robustness
 from consilience._results._searchlight import Searchlight
+from consilience._results._selectivity_impact import SelectivityImpact
 from consilience._results._shape_space import ShapeSpace
 from consilience._results._shapley import Shapley
 from consilience._results._synthesis import Synthesis
@@ -44,6 +48,7 @@ from consilience._results._unit_report import UnitReport
 from consilience._results._unit_table import UnitTable
 
 CLASSES: dict[str, type[Result]] = {
+    "Robustness": Robustness,
     "Attribution": Attribution,
     "Patching": Patching,
     "Comparison": Comparison,
@@ -60,10 +65,13 @@ CLASSES: dict[str, type[Result]] = {
     "RDMMovie": RDMMovie,
     "ReceptiveField": ReceptiveField,
     "Searchlight": Searchlight,
+    "SelectivityImpact": SelectivityImpact,
     "VariancePartition": VariancePartition,
     "ShapeSpace": ShapeSpace,
     "Shapley": Shapley,
     "Synthesis": Synthesis,
+    "PredictedPerturbation": PredictedPerturbation,
+    "PerturbationScore": PerturbationScore,
     "Ablation": Ablation,
     "Agreement": Agreement,
     "DecidingStimuli": DecidingStimuli,

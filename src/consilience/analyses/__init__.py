@@ -13,12 +13,14 @@ from consilience.analyses._exemplars import exemplars
 from consilience.analyses._influence import influence
 from consilience.analyses._partition import partition
 from consilience.analyses._patch import patch
+from consilience.analyses._predict_perturbation import predict_perturbation
 from consilience.analyses._psth import psth
 from consilience.analyses._quality import quality
 from consilience.analyses._rdm_movie import rdm_movie
 from consilience.analyses._rdms import rdms
 from consilience.analyses._receptive_field import receptive_field
 from consilience.analyses._robustness import robustness
+from consilience.analyses._score_perturbation import score_perturbation
 from consilience.analyses._searchlight import searchlight
 from consilience.analyses._select_units import select_units
 from consilience.analyses._selectivity_impact import selectivity_impact
@@ -41,12 +43,14 @@ __all__ = [
     "influence",
     "partition",
     "patch",
+    "predict_perturbation",
     "psth",
     "quality",
     "rdm_movie",
     "rdms",
     "receptive_field",
     "robustness",
+    "score_perturbation",
     "searchlight",
     "select_units",
     "selectivity_impact",

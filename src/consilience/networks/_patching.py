@@ -193,6 +193,14 @@ class Interventions:
             raise not_fired(self.net, self.places[number].label, who=self.who)
         return found
 
+    def outputs(self, n: int) -> np.ndarray:
+        """(n, *out) of the first ``n`` stimuli, nothing changed."""
+        parts = []
+        for start in range(0, n, self.size):
+            rows = np.arange(start, min(start + self.size, n))
+            parts.append(self._run(rows, np.full(len(rows), -1), lambda *_: None))
+        return np.concatenate(parts)
+
     def spread(self, n: int) -> list[dict[int, Spread]]:
         """Of each place, by call, over the first ``n`` stimuli."""
         found: list[dict[int, Spread]] = [{} for _ in self.places]

@@ -24,14 +24,18 @@ from consilience.plots._influence import plot_influence
 from consilience.plots._map import plot_map
 from consilience.plots._partition import plot_partition
 from consilience.plots._patching import plot_patching
+from consilience.plots._predicted_perturbation import plot_perturbation_score, plot_predicted_perturbation
 from consilience.plots._profile import plot_profile
 from consilience.plots._psth import plot_psth
 from consilience.plots._quality import plot_quality
 from consilience.plots._rdm_movie import plot_rdm_movie
 from consilience.plots._rdms import plot_rdms
 from consilience.plots._receptive_field import plot_receptive_field
+from consilience.plots._robustness import plot_robustness
 from consilience.plots._searchlight import plot_searchlight
+from consilience.plots._selectivity_impact import plot_selectivity_impact
 from consilience.plots._shape_space import plot_shape_space
+from consilience.plots._shapley import plot_shapley
 from consilience.plots._stimulus_map import plot_stimulus_map
 from consilience.plots._synthesis import plot_synthesis
 from consilience.plots._systems_map import plot_systems_map
@@ -55,8 +59,12 @@ __all__ = [
     "plot_evaluation",
     "plot_map",
     "plot_partition",
+    "plot_perturbation_score",
+    "plot_predicted_perturbation",
     "plot_patching",
+    "plot_robustness",
     "plot_polar",
+    "plot_selectivity_impact",
     "plot_profile",
     "plot_psth",
     "plot_quality",
@@ -69,6 +77,7 @@ __all__ = [
     "plot_searchlight",
     "plot_shape_space",
     "plot_synthesis",
+    "plot_shapley",
     "plot_stimulus_map",
     "plot_systems_map",
     "plot_time_rescaling",

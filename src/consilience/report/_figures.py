@@ -91,6 +91,13 @@ def _unit_table(result: Any) -> str:
     return said + ". Below: mean responses of the highest, each over its own highest."
 
 
+def _shapley(result: Any) -> str:
+    said = "Shapley values, highest first: what each player adds to the score, over all orders in which they may come"
+    said += ", with intervals" if _there(result.data["ci_low"]) else ""
+    said += "; open: q above 0.05" if _there(result.data["q"]) else ""
+    return said + ". Grey bars: what removing it alone costs, all others being there."
+
+
 _BAND = " Grey band: interval of the median (dashed), over units and what was held out together."
 
 
@@ -158,10 +165,21 @@ FIGURES: Mapping[str, Figure] = {
         "none); ratios of means over pairs, lines are Fieller's intervals. Filled or framed: p over all patches at most "
         "0.05. Diamonds: patches from other runs of the same condition.",
     ),
+    "Robustness": Figure(
+        title="Scores over noise in each layer",
+        caption="Bands: intervals over stimuli, each with noise of its own. Crosses: where half of what is above chance "
+        "is lost. Levels are evenly spaced, whatever lies between them.",
+    ),
     "Searchlight": Figure(
         title="Where the model fits",
         caption="Likeness of the model to the units around each unit, at its place; ringed: told from chance "
         "(corrected over centres). Neighbours share units, so a value belongs to its surroundings.",
+    ),
+    "SelectivityImpact": Figure(
+        title="Selective units, and units that are needed",
+        caption="One dot for each unit: its selectivity, and what is lost without it on all stimuli (left) and on those "
+        "of its preferred class (right). Darker: a higher mean activation. r: of disjoint halves of the stimuli, with "
+        "its interval over units and stimuli; ceiling: of numbers with this noise. Crosses: units that never change.",
     ),
     "ShapeSpace": Figure(
         title="The systems among each other",
@@ -175,6 +193,7 @@ FIGURES: Mapping[str, Figure] = {
         "of maps with those of a network with shuffled weights (high: the map shows the stimulus and not the network; "
         "bar: maps of different stimuli). Lines: intervals over stimuli.",
     ),
+    "Shapley": Figure(title="What each player adds", caption=_shapley),
     "Synthesis": Figure(
         title="Stimuli made for each unit, beside the best natural ones",
         caption="Number above a picture: the activation, measured again for the stimuli as they are saved. p: against "

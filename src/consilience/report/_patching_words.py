@@ -10,7 +10,7 @@ from consilience.plots._labels import number
 from consilience.report._phrases import ALPHA, name_of, percent, span
 from consilience.report._words import plural
 
-__all__ = ["of_patching"]
+__all__ = ["of_patching", "of_robustness"]
 
 
 def of_patching(result: Any) -> tuple[str, ...]:
@@ -41,4 +41,34 @@ def of_patching(result: Any) -> tuple[str, ...]:
             f"patches from other runs of the same condition (p over all at most {ALPHA:g})."
         )
     said.append("Effects of patches need not add up to 1.")
+    return tuple(said)
+
+
+def of_robustness(result: Any) -> tuple[str, ...]:
+    s, layers = result.settings, result.layers
+    chance = s.get("chance")
+    known = f", chance is {number(float(chance))}" if chance is not None else ""
+    said = [
+        f"Noise was put into {plural(layers.sizes['layer'], 'layer')} of {name_of(s.get('system'))}, one at a time; "
+        f"the intact network scores {number(float(s.get('intact', np.nan)))} ({name_of(s.get('score'))}){known}."
+    ]
+    half = layers["half_level"].values
+    names = layers["layer"].values.tolist()
+    if np.isfinite(half).any():
+        least = int(np.nanargmin(half))
+        said.append(
+            f"Half of what is above chance is lost first in {name_of(names[least])}, at level "
+            f"{number(float(half[least]))}"
+            f"{span(layers['half_low'].values[least], layers['half_high'].values[least], percent(result))}."
+        )
+    if np.isinf(half).any():
+        never = int(np.isinf(half).sum())
+        said.append(f"In {plural(never, 'layer')} half is not lost within the levels.")
+    p = result.differences["p_family"].values
+    p = p[np.triu_indices(len(p), 1)]
+    if np.isfinite(p).any():
+        said.append(
+            f"{int((p <= ALPHA).sum())} of {int(np.isfinite(p).sum())} pairs of layers differ in area (p over "
+            f"all at most {ALPHA:g})."
+        )
     return tuple(said)

@@ -10,7 +10,9 @@ from consilience.report._attribution_words import of_attribution
 from consilience.report._card_words import of_unit_report
 from consilience.report._decoding_words import decoding_sentences
 from consilience.report._model_words import of_equivalence, of_evaluation, of_movie, of_partition, of_rdms
-from consilience.report._patching_words import of_patching
+from consilience.report._patching_words import of_patching, of_robustness
+from consilience.report._selectivity_impact_words import of_selectivity_impact
+from consilience.report._shapley_words import of_shapley
 from consilience.report._synthesis_words import of_synthesis
 from consilience.report._system_words import (
     of_agreement,
@@ -54,10 +56,13 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "RDMMovie": of_movie,
     "RDMs": of_rdms,
     "ReceptiveField": of_receptive_field,
+    "Robustness": of_robustness,
     "Searchlight": of_searchlight,
+    "SelectivityImpact": of_selectivity_impact,
     "ShapeSpace": of_shape_space,
     "UnitTable": of_unit_table,
     "UnitReport": of_unit_report,
+    "Shapley": of_shapley,
     "Synthesis": of_synthesis,
     "Attribution": of_attribution,
     "VariancePartition": of_partition,

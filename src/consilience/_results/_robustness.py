@@ -1,0 +1,67 @@
+"""`Robustness`: what noise in a layer costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import xarray as xr
+
+from consilience._results._base import Result, cell, counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Robustness(Result):
+    """The score of a network with noise in one layer at a time. Made by `cs.robustness`.
+
+    data : Dataset (layer, level): value, ci_low, ci_high; level 0 is the intact network. Intervals over stimuli, each
+        with noise of its own.
+    layers : Dataset (layer): half_level, the level at which half of what is above chance is lost (infinite: beyond the
+        levels; NaN: chance is not known, or the intact network is not above it), half_low, half_high; area, the mean
+        score over the range of levels, area_low, area_high: bootstrap over stimuli; rms_sd, the root mean square of the
+        units' standard deviations, in the units of the layer.
+    differences : Dataset (layer, layer_): area of the first less that of the second, over the same stimuli, with
+        interval; p_family: flips of the stimuli's signs, over all pairs of layers.
+
+    settings hold chance and the intact score.
+    """
+
+    data: xr.Dataset
+    layers: xr.Dataset
+    differences: xr.Dataset
+
+    title: ClassVar[str] = "what noise in a layer costs"
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each layer and level."""
+        return self.data.to_dataframe().reset_index()
+
+    def _lines(self) -> list[str]:
+        s, d = self.settings, self.layers
+        chance = s.get("chance")
+        lines = [
+            f"  {counted(d.sizes['layer'], 'layer')} of {cell(s.get('system', ''), 30).strip()}, {s.get('noise')} "
+            f"noise at {self.data.sizes['level'] - 1} levels, {s.get('n_stimuli')} stimuli, "
+            f"{counted(s.get('n_draws'), 'draw')} each",
+            f"  {s.get('score')}: intact {s.get('intact', np.nan):.3g}"
+            + (f", chance {chance:.3g}" if chance is not None else ", chance not known"),
+        ]
+        for row in d.to_dataframe().reset_index().head(12).to_dict("records"):
+            half = row["half_level"]
+            if np.isnan(half):
+                text = "half level unknown"
+            elif np.isinf(half):
+                text = (
+                    f"half is not lost up to {float(self.data['level'].max()):g} [{row['half_low']:.3g}, ...]"
+                )
+            else:
+                text = f"half lost at {half:.3g} [{row['half_low']:.3g}, {row['half_high']:.3g}]"
+            area = f"area {row['area']:.3f} [{row['area_low']:.3f}, {row['area_high']:.3f}]"
+            lines.append(f"  {cell(row['layer'], 28)} {text}; {area}")
+        if d.sizes["layer"] > 12:
+            lines.append(f"  and {d.sizes['layer'] - 12} more layers")
+        return lines

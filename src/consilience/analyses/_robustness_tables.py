@@ -1,0 +1,107 @@
+"""Curves of scores over levels of noise: intervals, half levels, areas, differences of layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._seeds import Seed
+from consilience.stats import (
+    area_under,
+    half_height,
+    multinomial_weights,
+    proportion_interval,
+    sign_flip_p,
+    t_test,
+)
+
+__all__ = ["robustness_tables"]
+
+
+def robustness_tables(
+    scores: np.ndarray,
+    levels: np.ndarray,
+    labels: list[str],
+    spreads: np.ndarray,
+    *,
+    sign: int,
+    chance: float | None,
+    proportion: bool,
+    seed: Seed,
+    n_boot: int,
+    n_perm: int,
+    level: float,
+) -> dict[str, xr.Dataset]:
+    """``scores`` (layers, levels, n), means over draws; ``sign`` -1: lower is better."""
+    n = scores.shape[-1]
+    value, variance = scores.mean(axis=-1), scores.var(axis=-1, ddof=1) / n
+    if proportion:
+        low, high = proportion_interval(value, variance, items=n, level=level, df=n - 1)
+    else:
+        test = t_test(value, variance, df=n - 1, level=level)
+        low, high = test.low, test.high
+    layers = {"layer": np.array(labels, dtype=object)}
+    data = xr.Dataset(
+        {
+            name: (("layer", "level"), found)
+            for name, found in zip(("value", "ci_low", "ci_high"), (value, low, high))
+        },
+        coords={**layers, "level": levels},
+    )
+    weights = multinomial_weights(n, n_boot, seed.stream("bootstrap")) / n
+    draws = np.einsum("bi,lki->blk", weights, scores, optimize=True)
+    area, areas = area_under(levels, value), area_under(levels, draws)
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    between = np.quantile(areas, ends, axis=0)
+    if chance is None:
+        half, half_low, half_high = (np.full(len(labels), np.nan) for _ in range(3))
+    else:
+        half = half_height(levels, sign * value, sign * chance)
+        halves = half_height(levels, sign * draws, sign * chance)
+        halves = np.where(np.isnan(halves), 0.0, halves)  # nothing above chance was there to lose
+        half_low, half_high = np.quantile(halves, ends, axis=0, method="inverted_cdf")
+        half_low, half_high = (np.where(np.isnan(half), np.nan, end) for end in (half_low, half_high))
+    each = area_under(levels, np.swapaxes(scores, 1, 2))  # (layers, n)
+    return {
+        "data": data,
+        "layers": xr.Dataset(
+            {
+                "half_level": ("layer", half),
+                "half_low": ("layer", half_low),
+                "half_high": ("layer", half_high),
+                "area": ("layer", area),
+                "area_low": ("layer", between[0]),
+                "area_high": ("layer", between[1]),
+                "rms_sd": ("layer", spreads),
+            },
+            coords=layers,
+        ),
+        "differences": _differences(each, areas, labels, seed, n_perm=n_perm, ends=ends),
+    }
+
+
+def _differences(
+    each: np.ndarray, areas: np.ndarray, labels: list[str], seed: Seed, *, n_perm: int, ends: list[float]
+) -> xr.Dataset:
+    """Areas of each layer less those of the others, over the same stimuli: (layer, layer_)."""
+    count = len(labels)
+    fields: dict[str, Any] = {
+        name: np.full((count, count), np.nan) for name in ("value", "ci_low", "ci_high", "p_family")
+    }
+    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
+    if pairs:
+        family = sign_flip_p(np.stack([each[i] - each[j] for i, j in pairs]), n_perm, seed.stream("signs"))[1]
+        for (i, j), p in zip(pairs, family):
+            low, high = np.quantile(areas[:, i] - areas[:, j], ends)
+            mean = float((each[i] - each[j]).mean())
+            fields["value"][i, j], fields["value"][j, i] = mean, -mean
+            fields["ci_low"][i, j], fields["ci_high"][i, j] = low, high
+            fields["ci_low"][j, i], fields["ci_high"][j, i] = -high, -low
+            fields["p_family"][i, j] = fields["p_family"][j, i] = p
+    names = np.array(labels, dtype=object)
+    return xr.Dataset(
+        {name: (("layer", "layer_"), found) for name, found in fields.items()},
+        coords={"layer": names, "layer_": names},
+    )

@@ -1,0 +1,298 @@
+"""Plays a game: all coalitions, or random orders until the intervals are narrow enough."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError, warn
+from consilience._core._seeds import Seed
+from consilience.analyses._shapley_game import HELD, WHO, Game
+from consilience.networks._progress import progress_bar
+from consilience.stats import fdr, t_test
+from consilience.stats._shapley import all_coalitions, shapley_interactions, shapley_values
+from consilience.stats._shapley_sampling import (
+    FIRST,
+    ORDERS,
+    Estimate,
+    ShapleySums,
+    chains,
+    contributions,
+    look_sizes,
+    pair_coalitions,
+    pair_effects,
+    random_orders,
+)
+
+__all__ = ["Played", "play"]
+
+EXACT = 14  # players of which all coalitions are played, where the budget holds them
+LONG = 10.0  # seconds from which a run says what it will cost
+KEPT = 2_000_000  # values per player and stimulus that a result holds
+PAIR_SETS = 64
+
+
+@dataclass
+class Played:
+    """data, interactions as in `Shapley`; settings: what was done."""
+
+    data: xr.Dataset
+    interactions: xr.Dataset | None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def play(
+    game: Game,
+    *,
+    exact: bool | None,
+    precision: float | None,
+    budget: int,
+    interactions: int,
+    level: float,
+    progress: bool | None,
+    seed: Seed,
+) -> Played:
+    p = len(game.names)
+    fits = 2**p <= budget and 2**p * game.n <= 50 * HELD if p <= EXACT else False
+    if exact is None:
+        exact = p <= 3 or (fits and not game.random)
+    if exact and p > 20:
+        raise InputError(
+            f"{WHO}: exact=True plays all 2^{p} coalitions, for at most 20 players; leave it out, or group the parts.",
+            code="too-many",
+        )
+    if exact and 2**p * game.n > 50 * HELD:
+        raise InputError(
+            f"{WHO}: exact=True would hold 2^{p} coalitions x {game.n} stimuli; leave it out, or show fewer stimuli.",
+            code="too-many",
+        )
+    most = 2**p if exact else budget
+    seconds = game.seconds(most)
+    shown = progress or (progress is None and sys.stderr is not None and sys.stderr.isatty())
+    if seconds > LONG and shown:
+        words = "all" if exact else "at most"
+        sys.stderr.write(f"{WHO}: {words} {most:,} coalitions, about {seconds:,.0f} s\n")
+    about: dict[str, Any] = {**game.about, "seconds_expected": float(seconds), "budget": int(budget)}
+    if exact:
+        return _exact(game, interactions, level, progress, about)
+    return _sampled(game, precision, budget, interactions, level, progress, seed, about)
+
+
+def _exact(
+    game: Game, interactions: int, level: float, progress: bool | None, about: dict[str, Any]
+) -> Played:
+    p = len(game.names)
+    masks = all_coalitions(p)
+    values = np.empty((len(masks), game.n))
+    step = max(1, min(HELD // game.n, 512))
+    with progress_bar("coalitions", len(masks), progress) as advance:
+        for i in range(0, len(masks), step):
+            values[i : i + step] = game.values(masks[i : i + step])
+            advance(len(masks[i : i + step]))
+    each = shapley_values(values)
+    full = len(masks) - 1
+    single = values[full].mean() - values[full ^ (1 << np.arange(p))].mean(axis=1)
+    alone = values[1 << np.arange(p)].mean(axis=1) - values[0].mean()
+    data = _table(game, _of_exact(each, game.members, level), each, single, alone, level)
+    found = None
+    if interactions and p > 1:
+        chosen = _pairs(data["value"].values, interactions)
+        if p <= 10 and values.size * 4 < 50 * HELD:
+            both = shapley_interactions(values)
+            pair = np.stack([both[i, j] for i, j in chosen])
+        else:
+            pair = np.stack([_one_pair(values, p, i, j) for i, j in chosen])
+        found = _pair_table(game, chosen, _of_exact(pair, game.members[:1], level), level)
+    about |= _ends(values[full].mean(), values[0].mean()) | {"method": "exact", "n_coalitions": game.played}
+    return Played(data, found, about)
+
+
+def _one_pair(values: np.ndarray, p: int, i: int, j: int) -> np.ndarray:
+    """The interaction of two players is the change of one's value in the game of P - 1 players where the other is
+    always there, from that where it never is.
+    """
+    rows = np.arange(len(values))
+    there = (rows >> j) & 1 == 1
+    left = i - (i > j)
+    return np.asarray(shapley_values(values[there])[left] - shapley_values(values[~there])[left])
+
+
+def _sampled(
+    game: Game,
+    precision: float | None,
+    budget: int,
+    interactions: int,
+    level: float,
+    progress: bool | None,
+    seed: Seed,
+    about: dict[str, Any],
+) -> Played:
+    p = len(game.names)
+    per_set = ORDERS * (p - 1) + (1 if game.random else 0)
+    sets = (budget - 2 - 2 * p) // per_set
+    if sets < FIRST // 2:
+        need = per_set * FIRST // 2 + 2 + 2 * p
+        raise InputError(
+            f"{WHO}: budget={budget} is too small for {p} players: {FIRST // 2} sets of {ORDERS} orders, the fewest "
+            f"that have an interval, play {need} coalitions.",
+            code="small-budget",
+        )
+    rng = seed.stream("orders")
+    eye = np.eye(p, dtype=bool)
+    nobody, everybody = np.zeros((1, p), dtype=bool), np.ones((1, p), dtype=bool)
+    none, whole = game.values(nobody), game.values(everybody)
+    single = whole.mean() - game.values(~eye).mean(axis=1)
+    alone = game.values(eye).mean(axis=1) - none.mean()
+    total = float(whole.mean() - none.mean())
+    wanted = 0.02 * abs(total) if precision is None else precision
+    sums = ShapleySums(p, game.members)
+    looks = look_sizes(sets)
+    stopping = len(looks) > 1
+    step = 1 if game.random else max(1, min(HELD // (ORDERS * (p + 1) * game.n), 64))
+    floor, draws = np.zeros(game.n), 0
+    with progress_bar("sets of orders", sets, progress) as advance:
+        for size in looks:
+            while sums.sets < size:
+                count = min(step, size - sums.sets)
+                orders = random_orders(p, count, rng).reshape(-1, p)
+                draws += 1
+                if game.random:
+                    none = game.values(nobody, draws)
+                    floor += none[0]
+                grown = game.values(chains(orders).reshape(-1, p), draws if game.random else 0)
+                grown = grown.reshape(len(orders), p - 1, game.n)
+                ends = [np.broadcast_to(v, (len(orders), 1, game.n)) for v in (none[0], whole[0])]
+                added = contributions(np.concatenate([ends[0], grown, ends[1]], axis=1), orders)
+                sums.add(added.reshape(count, ORDERS, p, game.n).mean(axis=1))
+                advance(count)
+            found = sums.estimate(level, stopped=stopping)
+            if found.half_sampling[:, 0].max() <= wanted:
+                break
+    widest = float(found.half_sampling[:, 0].max())
+    if widest > wanted:
+        more = game.played * (widest / wanted) ** 2 if wanted > 0 else np.inf
+        warn(
+            "precision-not-reached",
+            f"{WHO}: after {game.played:,} coalitions the widest interval over orders is +- {widest:.3g}, not "
+            f"{wanted:.3g}.",
+            f"Give budget={more:,.0f}, or a larger precision=." if np.isfinite(more) else "Give precision=.",
+        )
+    if game.random:
+        none = (floor / sums.sets)[None]
+    data = _table(game, found, sums.each, single, alone, level)
+    orders_played = game.played
+    table = None
+    if interactions and p > 2:
+        table = _sampled_pairs(game, _pairs(found.value[:, 0], interactions), level, seed, progress)
+    about |= _ends(whole.mean(), none.mean()) | {
+        "method": "random orders",
+        "n_orders": int(sums.sets * ORDERS),
+        "n_coalitions": int(orders_played),
+        "n_coalitions_of_pairs": int(game.played - orders_played),
+        "precision": float(wanted),
+        "half_widest": widest,
+        "reached": bool(widest <= wanted),
+    }
+    return Played(data, table, about)
+
+
+def _sampled_pairs(
+    game: Game, chosen: list[tuple[int, int]], level: float, seed: Seed, progress: bool | None
+) -> xr.Dataset:
+    p, rng = len(game.names), seed.stream("pairs")
+    sums = ShapleySums(len(chosen), game.members[:1])
+    with progress_bar("pairs", len(chosen) * PAIR_SETS, progress) as advance:
+        step = 1 if game.random else max(1, min(HELD // (8 * len(chosen) * game.n), PAIR_SETS))
+        while sums.sets < PAIR_SETS:
+            count = min(step, PAIR_SETS - sums.sets)
+            masks = np.stack([pair_coalitions(p, i, j, count, rng) for i, j in chosen], axis=1)
+            draw = 10**6 + sums.sets if game.random else 0
+            values = game.values(masks.reshape(-1, p), draw).reshape(-1, 2, 4, game.n)
+            sums.add(pair_effects(values).reshape(count, len(chosen), game.n))
+            advance(count * len(chosen))
+    return _pair_table(game, chosen, sums.estimate(level), level)
+
+
+def _pairs(value: np.ndarray, top: int) -> list[tuple[int, int]]:
+    """All pairs of the ``top`` players of largest absolute value, in their order."""
+    order = np.sort(np.argsort(-np.abs(value), kind="stable")[:top])
+    return [(int(i), int(j)) for i, j in itertools.combinations(order, 2)]
+
+
+def _of_exact(each: np.ndarray, members: np.ndarray, level: float) -> Estimate:
+    """Without an error of sampling. each : (P, n)"""
+    sums = ShapleySums(len(each), members)
+    sums.add(each[None])
+    return sums.estimate(level)
+
+
+def _ends(everybody: float, nobody: float) -> dict[str, Any]:
+    return {"v_all": float(everybody), "v_nobody": float(nobody)}
+
+
+def _tested(game: Game, found: Estimate, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """p of the value being 0 over stimuli, and q over players; NaN without stimuli."""
+    if not game.per_stimulus:
+        blank = np.full_like(found.value, np.nan)
+        return blank, blank
+    p = np.where(
+        np.isfinite(found.se_stimuli), t_test(found.value, found.se**2, df=found.df, level=level).p, np.nan
+    )
+    return p, np.stack([fdr(column) for column in p.T], axis=1)
+
+
+def _ends_of(game: Game, found: Estimate) -> tuple[np.ndarray, np.ndarray]:
+    known = np.isfinite(found.se_stimuli) if game.per_stimulus else found.half > 0
+    half = np.where(known, found.half, np.nan)
+    return found.value - half, found.value + half
+
+
+def _table(
+    game: Game, found: Estimate, each: np.ndarray, single: np.ndarray, alone: np.ndarray, level: float
+) -> xr.Dataset:
+    p, q = _tested(game, found, level)
+    low, high = _ends_of(game, found)
+    columns = {
+        "value": found.value,
+        "ci_low": low,
+        "ci_high": high,
+        "se_sampling": found.se_sampling,
+        "half_sampling": found.half_sampling,
+        "se_stimuli": found.se_stimuli,
+        "p": p,
+        "q": q,
+    }
+    data = xr.Dataset({name: ("player", values[:, 0]) for name, values in columns.items()})
+    data["single"], data["alone"] = ("player", single), ("player", alone)
+    data = data.assign_coords(player=np.asarray(game.names, dtype=object).astype(str))
+    if game.classes:
+        data = data.assign_coords({"class": np.asarray(game.classes)})
+        for name, key in (("value", "value"), ("ci_low", "low"), ("ci_high", "high"), ("p", "p"), ("q", "q")):
+            data[f"class_{key}"] = (("player", "class"), columns[name][:, 1:])
+    if game.per_stimulus and game.n > 1 and each.size <= KEPT:
+        data["each"] = (("player", "stimulus"), each)
+        data = data.assign_coords(stimulus=game.stimuli)
+    return data
+
+
+def _pair_table(game: Game, chosen: list[tuple[int, int]], found: Estimate, level: float) -> xr.Dataset:
+    p, q = _tested(game, found, level)
+    low, high = _ends_of(game, found)
+    columns = {
+        "value": found.value,
+        "ci_low": low,
+        "ci_high": high,
+        "se_sampling": found.se_sampling,
+        "se_stimuli": found.se_stimuli,
+        "p": p,
+        "q": q,
+    }
+    out = xr.Dataset({name: ("pair", values[:, 0]) for name, values in columns.items()})
+    first, second = ([game.names[k] for k in side] for side in zip(*chosen))
+    out["first"], out["second"] = ("pair", np.asarray(first)), ("pair", np.asarray(second))
+    return out.assign_coords(pair=[f"{a}, {b}" for a, b in zip(first, second)])

@@ -126,7 +126,8 @@ class Lesions:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open = False
+        self._open, self._memory = False, None
+        self._closed = {}
         self._stack.close()
 
     # What callers ask for
@@ -222,8 +223,10 @@ class Lesions:
         self._labels = {module: name or OUTPUT for module, name in self._labels.items()}
         # (first place, what is wanted) -> lesions that run at a time from there on; 0: full passes
         self._sizes: dict[tuple[int, tuple[str, ...]], int] = {}
+        self._memory: tuple[Any, Remembered] | None = None  # of the last block and place
         self._copied: set[tuple[Any, int]] = set()
         self._closed: dict[int, Closed] = {}
+        self._closed_found: set[int] = set()  # places where it has one
         self._by_batch = bool(without_statistics(self.net))
         self._may = self.resume and _can_stop(self.net)
         self._eps = _rounding(self.net)
@@ -340,8 +343,14 @@ class Lesions:
             self.fired += masks[mine].sum(axis=0)
             return
         resumed = None
-        if self._may and mine.size > 2 and self._sizes.get((number, wanted), 1) > 0:
-            resumed = self._remember(number, rows, masks[mine], draw, wanted)
+        key = number, wanted, rows.start
+        if self._may and self._sizes.get((number, wanted), 1) > 0:
+            if self._memory is not None and self._memory[0] == key:
+                resumed = self._memory[1]
+            elif mine.size > 3:
+                self._memory = None
+                resumed = self._remember(number, rows, masks[mine], draw, wanted)
+                self._memory = None if resumed is None else (key, resumed)
         done = 0
         if resumed is not None:
             size = self._sizes[number, wanted]
@@ -350,7 +359,7 @@ class Lesions:
                 try:
                     came = self._lesion(rows, masks[some], draw, wanted, resumed)
                 except Changed:
-                    self._sizes[number, wanted] = 0
+                    self._sizes[number, wanted], self._memory = 0, None
                     break
                 done += some.size
                 b = rows.stop - rows.start
@@ -372,6 +381,8 @@ class Lesions:
         if number not in self._closed:
             self._closed[number] = Closed(self, number, rows, draw)
         found = self._closed[number]
+        if found.ok:
+            self._closed_found.add(number)
         return found if found.ok else None
 
     def _remember(
@@ -424,7 +435,8 @@ class Lesions:
             {"output": self.intact[rows]} if wanted == ("output",) else self._pass(rows, None, draw, wanted)
         )
         for size in dict.fromkeys((1 if self._by_batch else int(most), 1)):
-            some = np.resize(masks[:1], (size, masks.shape[1]))
+            tried = min(size, 2)
+            some = np.resize(masks[:1], (tried, masks.shape[1]))
             try:
                 self._same = True
                 same = self._lesion(rows, some, draw, wanted, memory)
@@ -435,7 +447,7 @@ class Lesions:
             finally:
                 self._same = False
                 self.fired = fired.copy()
-            if _agree(same, intact, size, self._eps) and _agree(real, full, size, self._eps):
+            if _agree(same, intact, tried, self._eps) and _agree(real, full, tried, self._eps):
                 return size
         return 0
 

@@ -41,7 +41,7 @@ def inside(
     recurrent = re.fullmatch(r"(?P<base>.+?)(\[0\]|\.(?P<level>[0-9]+))?", label)
     if recurrent is not None and isinstance(modules.get(recurrent["base"]), torch.nn.RNNBase):
         return _state(net, seen, label, recurrent["base"], recurrent["level"], times, who=who)
-    if label in modules and parts == "heads" and isinstance(parts, str):
+    if label in modules and isinstance(parts, str) and parts == "heads":
         module = modules[label]
         if isinstance(module, torch.nn.MultiheadAttention):
             _heads(module, n_heads, label, who=who)

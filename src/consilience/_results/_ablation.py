@@ -82,9 +82,11 @@ class Ablation(Result):
     def to_frame(self) -> pd.DataFrame:
         """One row per (how, part) that was removed alone; without single lesions one per (how, order, step)."""
         if self.data.sizes["part"] or self.curves is None:
-            names = [name for name in ROWS if name in self.data and self.data[name].dims == ("how", "part")]
+            names: list[str] = [
+                name for name in ROWS if name in self.data and self.data[name].dims == ("how", "part")
+            ]
             return self.data[names].to_dataframe(dim_order=["how", "part"]).reset_index()
-        names = [n for n in self.curves.data_vars if self.curves[n].dims == ("how", "order", "step")]
+        names = [str(n) for n in self.curves.data_vars if self.curves[n].dims == ("how", "order", "step")]
         return self.curves[names].to_dataframe(dim_order=["how", "order", "step"]).reset_index()
 
     def to_curves_frame(self) -> pd.DataFrame:
@@ -93,7 +95,7 @@ class Ablation(Result):
             raise InputError(
                 "Ablation.to_curves_frame: there are no curves; use curves=True.", code="no-curves"
             )
-        names = [n for n in self.curves.data_vars if self.curves[n].dims == ("how", "order")]
+        names = [str(n) for n in self.curves.data_vars if self.curves[n].dims == ("how", "order")]
         return self.curves[names].to_dataframe(dim_order=["how", "order"]).reset_index()
 
     def _lines(self) -> list[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # result -> "module:function" that draws it on an axis, and that renders its report section; a test resolves
 # every entry
 PLOTS = {
+    "Ablation": "consilience.plots:plot_ablation",
     "Attribution": "consilience.plots:plot_attribution",
     "Comparison": "consilience.plots:plot_comparison",
     "Best": "consilience.plots:plot_best",
@@ -48,6 +49,7 @@ PLOTS = {
     "DecidingStimuli": "consilience.plots:plot_deciding",
     "Decoding": "consilience.plots:plot_decoding",
     "Influence": "consilience.plots:plot_influence",
+    "Interchange": "consilience.plots:plot_interchange",
     "ShapeSpace": "consilience.plots:plot_shape_space",
     "Shapley": "consilience.plots:plot_shapley",
     "Synthesis": "consilience.plots:plot_synthesis",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -141,11 +142,7 @@ def ablate(
     True
     """
     if not (isinstance(net, Network) or callable(net)):
-        from consilience.analyses._ablate_recorded import ablate_recorded
-
-        given = {"evaluate": evaluate, "how": how, "order": order, "n_orders": n_orders, "steps": steps}
-        given |= {"curves": curves, "single": single, "parts": parts, "n_boot": n_boot, "n_perm": n_perm}
-        return ablate_recorded(net, target, **given, level=level, rng=rng, **of_recorded)  # type: ignore[no-any-return]
+        return _recorded(net, layer, target, {**locals()}, of_recorded)
     if of_recorded:
         raise UnknownNameError(
             f"{WHO}: {', '.join(f'{name}=' for name in sorted(of_recorded))} is no option for networks.",
@@ -175,11 +172,11 @@ def ablate(
             f"{shorten(network.layer_names, 200)}.",
             code="no-layer",
         )
-    counts = {
+    counts: dict[str, Any] = {
         "n_orders": check_count(n_orders, name="n_orders", who=WHO),
         "n_draws": check_count(n_draws, name="n_draws", who=WHO, minimum=1),
     }
-    same = {
+    same: dict[str, Any] = {
         "watch": watch,
         "output": output,
         "device": device,
@@ -204,7 +201,7 @@ def ablate(
                 seed=seed,
                 who=WHO,
                 **counts,
-                **same,  # type: ignore[arg-type]
+                **same,
             )
             wanted = _with_selection(wanted, job, select)
             made = ablate_network(job, wanted)
@@ -236,6 +233,32 @@ def ablate(
     )
 
 
+def _recorded(data: Any, layer: Any, target: Any, given: dict[str, Any], more: dict[str, Any]) -> Ablation:
+    """Units taken out of a model of recorded data, with the options that were given."""
+    from consilience.analyses._ablate_recorded import ablate_recorded
+
+    defaults = {
+        k: p.default for k, p in inspect.signature(ablate).parameters.items() if p.kind == p.KEYWORD_ONLY
+    }
+    chosen = {k: given[k] for k, usual in defaults.items() if k != "target" and not _same(given[k], usual)}
+    known = inspect.signature(ablate_recorded).parameters
+    unknown = sorted(name for name in {**chosen, **more} if name not in known)
+    if layer is not None or unknown:
+        what = "a layer" if layer is not None else ", ".join(f"{name}=" for name in unknown)
+        raise UnknownNameError(
+            f"{WHO}: {what} is not for {type(data).__name__}; recorded responses take target= and the options of "
+            "cs.decode or cs.encode; a network is a torch module or a cs.Network.",
+            code="unknown-option",
+        )
+    return ablate_recorded(data, target, **{**chosen, **more, "rng": given["rng"]})
+
+
+def _same(value: Any, usual: Any) -> bool:
+    if value is None or usual is None:
+        return value is usual
+    return isinstance(value, (str, int, float)) and bool(value == usual)
+
+
 def _by_function(
     given: Any,
     network: Network,
@@ -244,7 +267,7 @@ def _by_function(
     reference: Any,
     shape: dict[str, Any],
     wanted: Wanted,
-    counts: dict[str, int],
+    counts: dict[str, Any],
     same: dict[str, Any],
     seed: Seed,
 ) -> tuple[Made, Job, str]:

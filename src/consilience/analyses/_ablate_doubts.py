@@ -130,8 +130,8 @@ def _say_far(data: xr.Dataset, curves: xr.Dataset | None) -> None:
             warn(
                 "off-distribution",
                 f"how={how!r}: activations downstream are where intact ones never are.",
-                f"Their distance is {' and '.join(reasons)} that of intact ones. A loss may then be that of a network out "
-                "of its range, not of the part; compare with how='resample'.",
+                f"Their distance is {' and '.join(reasons)} that of intact ones. A loss may then be that of a network "
+                "out of its range, not of the part; compare with how='resample'.",
             )
 
 

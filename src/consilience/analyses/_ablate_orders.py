@@ -166,7 +166,7 @@ def scores_by_name(
         stimuli,
         index,
         per=parts.kind,
-        baseline="mean" if baseline == "mean" else "zero",  # type: ignore[arg-type]
+        baseline="mean" if baseline == "mean" else "zero",
         batch_size=batch_size,
         device=device,
         who=WHO,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from consilience._core._errors import warn
 from consilience.analyses._ablate_runs import Curves
 from consilience.analyses._ablate_scores import Scores, effects
 from consilience.analyses._evaluate_outputs import Labels
@@ -25,6 +26,7 @@ from consilience.stats import (
 __all__ = ["agreement_table", "curve_table", "part_table"]
 
 _MOST_CLASSES = 1000
+ALPHA = 0.05
 
 
 def part_table(
@@ -62,6 +64,7 @@ def part_table(
             ("unchanged", unchanged[how][:count]),
         ):
             put(name, values)
+        _say_few(p, n_perm)
         away = (blank,) * 3 if off is None or one.distance is None else off.ratio(one.distance, level=level)
         for name, values in zip(("off_distribution", "off_low", "off_high"), away):
             put(name, values)
@@ -71,8 +74,8 @@ def part_table(
             ):
                 put(name, values)
     variables: dict[str, Any] = {name: (("how", "part"), np.stack(values)) for name, values in found.items()}
-    value, low, high = (float(v[0]) for v in intact.level_of(level))
-    variables |= {"intact": value, "intact_low": low, "intact_high": high}
+    ends = (float(v[0]) for v in intact.level_of(level))
+    variables |= dict(zip(("intact", "intact_low", "intact_high"), ends))
     coords: dict[str, Any] = {
         "how": hows,
         "part": np.array(parts.names[:count], dtype=str),
@@ -103,6 +106,20 @@ def _p_of(
         return sign_flip_p(lost, n_perm, rng)[0]
     variance = lost.var(axis=1, ddof=1) / lost.shape[1]  # pseudo-values of groups of stimuli
     return t_test(impact, variance, df=lost.shape[1] - 1).p
+
+
+def _say_few(p: np.ndarray, n_perm: int) -> None:
+    """Warns where parts lie beyond all flips, and more flips might tell them from chance."""
+    least = (1 + 1e-9) / (n_perm + 1)
+    known = p[np.isfinite(p)]
+    if not known.size or not (known <= least).any() or (fdr(known) <= ALPHA).any():
+        return
+    warn(
+        "few-draws",
+        f"With n_perm={n_perm} no q of {known.size} parts can reach {ALPHA:g}: {int((known <= least).sum())} lie beyond "
+        "all draws.",
+        f"n_perm={int(np.ceil(2 * known.size / ALPHA / 1000)) * 1000}, or fewer parts.",
+    )
 
 
 def _by_class(intact: Scores, singles: list[Scores], labels: Labels, level: float) -> dict[str, Any]:

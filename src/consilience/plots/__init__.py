@@ -8,6 +8,7 @@ systems stand in the order of the data.
 
 from __future__ import annotations
 
+from consilience.plots._ablation import plot_ablation
 from consilience.plots._agreement import plot_agreement
 from consilience.plots._attribution import plot_attribution
 from consilience.plots._best import plot_best
@@ -21,6 +22,7 @@ from consilience.plots._equivalence import plot_equivalence
 from consilience.plots._evaluation import plot_evaluation
 from consilience.plots._glm import plot_filter, plot_time_rescaling
 from consilience.plots._influence import plot_influence
+from consilience.plots._interchange import plot_interchange
 from consilience.plots._map import plot_map
 from consilience.plots._partition import plot_partition
 from consilience.plots._patching import plot_patching
@@ -44,6 +46,7 @@ from consilience.plots._unit_table import plot_unit_table
 from consilience.plots._unit_tuning import plot_polar, plot_rate_map
 
 __all__ = [
+    "plot_ablation",
     "plot_agreement",
     "plot_attribution",
     "plot_best",
@@ -55,6 +58,7 @@ __all__ = [
     "plot_encoding",
     "plot_filter",
     "plot_influence",
+    "plot_interchange",
     "plot_equivalence",
     "plot_evaluation",
     "plot_map",

@@ -150,6 +150,12 @@ FIGURES: Mapping[str, Figure] = {
         caption="Mean over trials at each time, one colour per condition; band: its interval over trials, of each time "
         "by itself. Dotted: time 0.",
     ),
+    "Ablation": Figure(
+        title="What is lost without parts",
+        caption="Left: the score as parts are removed one after the other; bands are intervals over stimuli, grey is the "
+        "mean of random orders and the middle 95 % of single ones. Middle: what is lost without each part alone, sorted, "
+        "with intervals; filled: q at most 0.05. Right: by class (positive: lost).",
+    ),
     "Quality": Figure(title="Each unit", caption=_quality),
     "ReceptiveField": Figure(title="Receptive fields", caption=_field),
     "RDMMovie": Figure(
@@ -158,6 +164,11 @@ FIGURES: Mapping[str, Figure] = {
         "permutations of the stimuli; bars below: told from chance (corrected over times); dashed: how well RDMs of "
         "two halves of the trials agree. Matrix: the RDM of one half at one time with that of the other half at "
         "another.",
+    ),
+    "Interchange": Figure(
+        title="Answers as the causal model expects",
+        caption="Dots: units of each variable set to their values for another stimulus, with Wilson's intervals over "
+        "pairs. Grey: the middle 95 % of random parts of the same size. Bar: no patch.",
     ),
     "Patching": Figure(
         title="What goes through each place",

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from consilience._results import Result
+from consilience.report._ablation_words import of_ablation
 from consilience.report._attribution_words import of_attribution
 from consilience.report._card_words import of_unit_report
 from consilience.report._decoding_words import decoding_sentences
 from consilience.report._model_words import of_equivalence, of_evaluation, of_movie, of_partition, of_rdms
-from consilience.report._patching_words import of_patching, of_robustness
+from consilience.report._patching_words import of_interchange, of_patching, of_robustness
 from consilience.report._selectivity_impact_words import of_selectivity_impact
 from consilience.report._shapley_words import of_shapley
 from consilience.report._synthesis_words import of_synthesis
@@ -41,6 +42,7 @@ def sentences(result: Result) -> tuple[str, ...]:
 
 
 SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
+    "Ablation": of_ablation,
     "Best": of_best,
     "Agreement": of_agreement,
     "Contrasts": of_contrasts,
@@ -49,6 +51,7 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Decoding": decoding_sentences,
     "Encoding": of_encoding,
     "Influence": of_influence,
+    "Interchange": of_interchange,
     "PSTH": of_psth,
     "Patching": of_patching,
     "Quality": of_quality,

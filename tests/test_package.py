@@ -66,6 +66,7 @@ WITHOUT_EXAMPLE = {
     "cs.ModelEvaluation",
     "cs.PSTH",
     "cs.Patching",
+    "cs.Interchange",
     "cs.Robustness",
     "cs.RDMMovie",
     "cs.Searchlight",

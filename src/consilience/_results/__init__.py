@@ -14,6 +14,7 @@ from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
 from consilience._results._files import CLASSES, load, result_hash, save
 from consilience._results._influence import Influence
+from consilience._results._interchange import Interchange
 from consilience._results._partition import VariancePartition
 from consilience._results._patching import Patching
 from consilience._results._perturbation_score import PerturbationScore
@@ -50,6 +51,7 @@ __all__ = [
     "Decoding",
     "Encoding",
     "Influence",
+    "Interchange",
     "Quality",
     "RDMMovie",
     "Equivalence",

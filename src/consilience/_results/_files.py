@@ -29,6 +29,7 @@ from consilience._results._encoding import Encoding
 from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
 from consilience._results._influence import Influence
+from consilience._results._interchange import Interchange
 from consilience._results._partition import VariancePartition
 from consilience._results._patching import Patching
 from consilience._results._perturbation_score import PerturbationScore
@@ -48,6 +49,7 @@ from consilience._results._unit_report import UnitReport
 from consilience._results._unit_table import UnitTable
 
 CLASSES: dict[str, type[Result]] = {
+    "Interchange": Interchange,
     "Robustness": Robustness,
     "Attribution": Attribution,
     "Patching": Patching,

@@ -11,6 +11,7 @@ from consilience.analyses._equivalence import equivalence
 from consilience.analyses._evaluate_models import evaluate_models
 from consilience.analyses._exemplars import exemplars
 from consilience.analyses._influence import influence
+from consilience.analyses._interchange import interchange
 from consilience.analyses._partition import partition
 from consilience.analyses._patch import patch
 from consilience.analyses._predict_perturbation import predict_perturbation
@@ -41,6 +42,7 @@ __all__ = [
     "evaluate_models",
     "exemplars",
     "influence",
+    "interchange",
     "partition",
     "patch",
     "predict_perturbation",

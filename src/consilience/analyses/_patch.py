@@ -109,7 +109,7 @@ def patch(
     ------
     InputError : stimuli without partner (``unpaired-stimuli``), fewer than 2 pairs, a layer whose hook never fires.
     ConsilienceWarning ``weak-contrast`` : clean and corrupted scores are not apart, so that effects have no
-        denominator; read ``change``.
+        denominator; read ``change``. ``shared-stimuli`` : pairs that are not independent.
 
     References
     ----------
@@ -259,6 +259,12 @@ def _stimuli(
         return one, _enough(runs), names, (one, None), noise
     two = check_stimuli(corrupted, who=WHO)
     first, second, names = paired(one, two, pairs, names=SIDES, who=WHO)
+    if min(np.unique(first).size, np.unique(second).size) < len(names):
+        warn(
+            "shared-stimuli",
+            "A stimulus is in several pairs, which are then not independent.",
+            "Intervals and p take pairs as independent and are too narrow; put each stimulus into one pair.",
+        )
     data = both(one, two, names=SIDES, who=WHO)
     runs = Runs(first, second + one.shape[0], noisy=False, seed=seed, **_runs(asked))
     sides = (one.isel({one.dims[0]: first}), two.isel({two.dims[0]: second}))

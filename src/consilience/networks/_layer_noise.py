@@ -92,8 +92,8 @@ def _of_function(noise: Callable[..., Any], wide: Any, levels: np.ndarray, key: 
         new = np.asarray(noise(values, level, np.random.default_rng(list(key))))
         if new.shape != values.shape:
             raise InputError(
-                f"cs.robustness: noise(activations, level, rng) must return an array of the same shape, {values.shape}; "
-                f"got {new.shape}.",
+                f"cs.robustness: noise(activations, level, rng) must return an array of the same shape, "
+                f"{values.shape}; got {new.shape}.",
                 code="bad-how",
             )
         parts.append(torch.as_tensor(new, dtype=wide.dtype, device=wide.device))

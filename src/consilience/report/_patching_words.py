@@ -10,7 +10,7 @@ from consilience.plots._labels import number
 from consilience.report._phrases import ALPHA, name_of, percent, span
 from consilience.report._words import plural
 
-__all__ = ["of_patching", "of_robustness"]
+__all__ = ["of_interchange", "of_patching", "of_robustness"]
 
 
 def of_patching(result: Any) -> tuple[str, ...]:
@@ -70,5 +70,25 @@ def of_robustness(result: Any) -> tuple[str, ...]:
         said.append(
             f"{int((p <= ALPHA).sum())} of {int(np.isfinite(p).sum())} pairs of layers differ in area (p over "
             f"all at most {ALPHA:g})."
+        )
+    return tuple(said)
+
+
+def of_interchange(result: Any) -> tuple[str, ...]:
+    s, frame = result.settings, result.to_frame()
+    said = [
+        f"Units of layer {name_of(s.get('layer'))} of {name_of(s.get('system'))} that stand for "
+        f"{plural(len(frame), 'variable')} were set to their values for another stimulus, in "
+        f"{plural(int(s.get('n_pairs', 0)), 'pair')}."
+    ]
+    for row in frame.head(6).to_dict("records"):
+        chance = (
+            f", random parts {number(row['random_mean'])} (p {number(row['p'])})"
+            if np.isfinite(row["p"])
+            else ""
+        )
+        said.append(
+            f"{name_of(row['variable'])}: {100 * row['accuracy']:.0f} % of answers are as expected"
+            f"{span(row['ci_low'], row['ci_high'], percent(result))}; without patch {number(row['unpatched'])}{chance}."
         )
     return tuple(said)

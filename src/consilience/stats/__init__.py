@@ -6,6 +6,7 @@ from consilience.stats._ceilings import (
     spearman_brown,
     split_half_rows,
 )
+from consilience.stats._clustered import crossed_mean_variance
 from consilience.stats._concordance import permuted_concordance, weighted_concordance
 from consilience.stats._crossed import (
     crossed_components,
@@ -66,6 +67,7 @@ from consilience.stats._trial_mean import trial_mean_interval
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "crossed_mean_variance",
     "area_under",
     "falling",
     "half_height",

@@ -50,8 +50,9 @@ _REFITTED = 20  # random orders at most, of models that are fitted anew
 def ablate_recorded(
     data: Any,
     /,
-    *,
     target: Any,
+    *,
+    evaluate: str = "accuracy",
     model: Any = None,
     parts: Any = None,
     how: Any = "mean",
@@ -70,13 +71,32 @@ def ablate_recorded(
     n_orders: int = 100,
     n_draws: int = 5,
     n_boot: int = 1000,
+    n_perm: int = 0,
     n_deals: int = 3,
     single: bool = True,
     curves: bool = True,
     level: float = 0.95,
     rng: Any = None,
 ) -> Ablation:
-    """See `cs.ablate`."""
+    """See `cs.ablate`: here of a model that is fitted to responses, as `decode` and `encode` fit it.
+
+    how : what stands in place of a removed unit on test rows: "mean" of training rows, "zero", "resample" (another
+    training row), "noise", a number, a function of (rows, units); or "refit" (also ``refit=True``): the model is fitted
+    anew without the unit, so that what is lost is what no other unit knows. order : "selectivity" by
+    `cs.units.tuning_strength` and "impact" are found on training rows of each fold. score : "balanced_accuracy" or
+    "accuracy" of classes; r of numbers and encoders; "circular_error" of angles (impact = what it grows by).
+
+    Intervals of impacts are of models fitted to this many rows: bootstrap of test rows (blocks of a series), variance
+    doubled for the training rows' part, with that over deals of the folds; p is of t with the blocks' degrees of
+    freedom.
+    """
+    if evaluate != "accuracy":
+        raise InputError(
+            f"{WHO}: evaluate= is for networks; of recorded data score= names the score, such as 'balanced_accuracy', "
+            "'r' or 'circular_error'.",
+            code="bad-parameter",
+        )
+    check_count(n_perm, name="n_perm", who=WHO)
     seed = resolve_seed(rng, who=WHO)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     n_orders = check_count(n_orders, name="n_orders", who=WHO, minimum=2)

@@ -173,7 +173,7 @@ def reseeded(model: Any, state: int) -> Any:
 def half_changes(
     task: Task,
     outcomes: Outcomes,
-    masks: list[np.ndarray],
+    masks: np.ndarray,
     acts: list[Act],
     count: int,
     rng: np.random.Generator,
@@ -184,7 +184,7 @@ def half_changes(
         own = replace(task, model=reseeded(task.model, int(rng.integers(2**31 - 1))))
         fits = fits_of(own, splits)
         made = []
-        for act, each in zip(acts, masks):
-            mean, _ = family_changes(fits, outcomes, each, act, np.arange(len(task.x)))
+        for act in acts:
+            mean, _ = family_changes(fits, outcomes, masks, act, np.arange(len(task.x)))
             made.append(mean[1:] - mean[0])
         yield made

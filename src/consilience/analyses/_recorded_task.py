@@ -37,7 +37,7 @@ def read_task(
     """What is fitted, as in `cs.decode` or, where ``target`` are responses of units, as in `cs.encode`."""
     cv = check_count(cv, name="cv", who=who, minimum=2)
     with in_words_of(who):
-        if is_encoder(target):
+        if is_encoder(target) and not circular:
             return _encoder(data, target, model, cv=cv, groups=groups, gap=gap, delays=delays, seed=seed)
         if delays is not None:
             raise InputError(
@@ -83,8 +83,10 @@ def read_task(
 
 
 def is_encoder(target: Any) -> bool:
-    """Are targets the responses of units, and not labels or numbers?"""
-    return isinstance(target, xr.DataArray) and target.dims[-1:] == ("unit",) and "kind" in target.attrs
+    """Are targets the responses of units, and not labels, numbers or a signal of behaviour?"""
+    if not isinstance(target, xr.DataArray) or target.dims[-1:] != ("unit",):
+        return False
+    return target.attrs.get("kind", "behaviour") != "behaviour"
 
 
 def task_settings(task: Task, data: xr.DataArray) -> dict[str, Any]:

@@ -205,6 +205,17 @@ FIGURES: Mapping[str, Figure] = {
         "bar: maps of different stimuli). Lines: intervals over stimuli.",
     ),
     "Shapley": Figure(title="What each player adds", caption=_shapley),
+    "PredictedPerturbation": Figure(
+        title="What perturbing units should change",
+        caption="Predicted change of the first outcome, a dot with its interval for each family of models; grey: the "
+        "middle 95 % of random sets matched in mean response. Right: trials in each of two arms by which the change is "
+        "found. Models were fitted to undisturbed activity and assume that the readout is causal.",
+    ),
+    "PerturbationScore": Figure(
+        title="Predictions against the experiment",
+        caption="Observed against predicted changes, in standard deviations from trial to trial, one colour for each "
+        "family of models; bars: intervals of predictions, standard errors of what was observed. Dashed: equal.",
+    ),
     "Synthesis": Figure(
         title="Stimuli made for each unit, beside the best natural ones",
         caption="Number above a picture: the activation, measured again for the stimuli as they are saved. p: against "

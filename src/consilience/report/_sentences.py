@@ -10,6 +10,7 @@ from consilience.report._ablation_words import of_ablation
 from consilience.report._attribution_words import of_attribution
 from consilience.report._card_words import of_unit_report
 from consilience.report._decoding_words import decoding_sentences
+from consilience.report._perturbation_words import of_perturbation_score, of_predicted_perturbation
 from consilience.report._model_words import of_equivalence, of_evaluation, of_movie, of_partition, of_rdms
 from consilience.report._patching_words import of_interchange, of_patching, of_robustness
 from consilience.report._selectivity_impact_words import of_selectivity_impact
@@ -67,6 +68,8 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "UnitReport": of_unit_report,
     "Shapley": of_shapley,
     "Synthesis": of_synthesis,
+    "PredictedPerturbation": of_predicted_perturbation,
+    "PerturbationScore": of_perturbation_score,
     "Attribution": of_attribution,
     "VariancePartition": of_partition,
 }

@@ -49,6 +49,7 @@ from consilience.units._rate_map import RateMaps, rate_map
 from consilience.units._roc_auc import roc_auc
 from consilience.units._scores import UnitScores
 from consilience.units._selectivity import Selectivity
+from consilience.units._selectivity_and_impact import ImpactScores, selectivity_and_impact
 from consilience.units._separability import SeparableParts, separability
 from consilience.units._signal_correlations import signal_correlations
 from consilience.units._skewness import skewness
@@ -76,6 +77,8 @@ __all__ = [
     "orientation_selectivity",
     "roc_auc",
     "Selectivity",
+    "ImpactScores",
+    "selectivity_and_impact",
     "lifetime_sparseness",
     "population_sparseness",
     "Correlogram",

@@ -86,7 +86,8 @@ def shapley(
     scores : of a table: (animals,) or the name of its column; higher = better.   groups : of a table: (rows,) or the
         name of a column, which rows are of one animal.
     exact : play all coalitions (True, up to 20 players), or never (False).
-    precision : half of the interval over orders, in units of the score. Default: a fiftieth of v(all) - v(nobody).
+    precision : half of the interval over orders, in units of the score. Default: a fiftieth of v(all) - v(nobody),
+        or of the largest change that a single player makes, if that is larger.
     budget : most coalitions that are played; what they will cost is said before a run of more than 10 s.
     interactions : k: also all pairs of the k players of largest absolute value (64 sets of 8 coalitions each where
         not exact). Of a table: any number above 0 gives all pairs, without a penalty.

@@ -149,7 +149,9 @@ def _sampled(
     single = whole.mean() - game.values(~eye).mean(axis=1)
     alone = game.values(eye).mean(axis=1) - none.mean()
     total = float(whole.mean() - none.mean())
-    wanted = 0.02 * abs(total) if precision is None else precision
+    largest = max(abs(total), float(np.abs(single).max()), float(np.abs(alone).max()))
+    wanted = 0.02 * largest if precision is None else precision
+    wanted = max(wanted, 1e-12 * float(max(np.abs(none).max(), np.abs(whole).max())))  # rounding
     sums = ShapleySums(p, game.members)
     looks = look_sizes(sets)
     stopping = len(looks) > 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from consilience.analyses._evaluate_outputs import Score
-from consilience.stats import OffDistribution, paired_effect
+from consilience.stats import OffDistribution, paired_effect, proportion_interval
 
 __all__ = ["Scores", "effects", "scores_of"]
 
@@ -50,7 +50,11 @@ class Scores:
         return self.sign * (intact.each - self.each)
 
     def level_of(self, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The scores themselves with their interval over stimuli."""
+        """The scores themselves with their interval over stimuli; of accuracy Wilson's."""
+        if self.bounded and self.each is not None and self.each.shape[-1] > 1:
+            n = self.each.shape[-1]
+            variance = self.each.var(axis=-1, ddof=1) / n
+            return self.value, *proportion_interval(self.value, variance, items=n, level=level, df=n - 1)
         return _around(self.value, self.each, level)
 
 

@@ -116,8 +116,8 @@ def _say_few(p: np.ndarray, n_perm: int) -> None:
         return
     warn(
         "few-draws",
-        f"With n_perm={n_perm} no q of {known.size} parts can reach {ALPHA:g}: {int((known <= least).sum())} lie beyond "
-        "all draws.",
+        f"With n_perm={n_perm} no q of {known.size} parts can reach {ALPHA:g}: {int((known <= least).sum())} lie "
+        "beyond all draws.",
         f"n_perm={int(np.ceil(2 * known.size / ALPHA / 1000)) * 1000}, or fewer parts.",
     )
 

@@ -32,8 +32,8 @@ def plot_ablation(
     most: int = 30,
 ) -> Axes:
     """Draws for each choice of ``how`` the curves (one colour per order, band: interval; grey: mean of random orders
-    and the middle of single ones), the impacts of single parts, sorted, with intervals (filled: q at most 0.05), and the
-    impacts by class of the parts with the largest.
+    and the middle of single ones), the impacts of single parts, sorted, with intervals (filled: q at most 0.05), and
+    the impacts by class of the parts with the largest.
 
     Parameters
     ----------

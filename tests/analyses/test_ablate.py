@@ -1,0 +1,304 @@
+"""`cs.ablate` of networks: planted units whose loss is known exactly."""
+
+import numpy as np
+import pytest
+
+import consilience as cs
+from consilience._core._errors import ConsilienceWarning, InputError
+
+torch = pytest.importorskip("torch")
+
+CLASSES, EACH = 4, 12
+LABELS = np.repeat(np.arange(CLASSES), EACH)
+BIAS = 0.1  # of class 0, which wins where nothing else speaks
+
+
+def planted(copies=1):
+    """A network in which unit k (and its copies) alone carries class k; without it class 0 is answered."""
+    module = torch.nn.Sequential(
+        torch.nn.Linear(CLASSES, CLASSES * copies, bias=False), torch.nn.Linear(1, 1)
+    )
+    module[1] = torch.nn.Linear(CLASSES * copies, CLASSES)
+    eye = torch.eye(CLASSES)
+    with torch.no_grad():
+        module[0].weight.copy_(eye.repeat(copies, 1))
+        module[1].weight.copy_(eye.repeat(1, copies))
+        module[1].bias.copy_(torch.tensor([BIAS] + [0.0] * (CLASSES - 1)))
+    return cs.Network(module, name="planted")
+
+
+def shown(noise=0.0, each=EACH):
+    labels = np.repeat(np.arange(CLASSES), each)
+    x = np.eye(CLASSES)[labels] + noise * np.random.default_rng(1).normal(size=(labels.size, CLASSES))
+    stimuli = cs.stimuli(x, ids=np.arange(labels.size))
+    return stimuli.assign_coords(category=("stimulus", labels))
+
+
+def lesions(net=None, **options):
+    options = {
+        "how": "zero",
+        "stimuli": shown(),
+        "target": "category",
+        "check_how": False,
+        "rng": 0,
+    } | options
+    return cs.ablate(net or planted(), "0", **options)
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*off-distribution.*:UserWarning")
+
+
+def test_impacts_of_planted_units_are_exact():
+    lost = lesions()
+    # class 0 is answered anyway; without unit k > 0 the stimuli of class k, a quarter of all, are wrong
+    assert np.allclose(lost.impact, [0, 0.25, 0.25, 0.25])
+    by_class = lost.data["class_impact"].sel(how="zero").values
+    assert np.allclose(by_class, np.diag([0.0, 1, 1, 1]))
+    assert (lost.data["p"].values[0] < [1.1, 0.01, 0.01, 0.01]).all()
+    assert lost.data["p"].values[0, 0] == 1
+    inside = (lost.data["ci_low"] <= lost.impact.values) & (lost.data["ci_high"] >= lost.impact.values)
+    assert bool(inside.all())
+    assert float(lost.data["intact"]) == 1
+    assert float(lost.data["intact_low"]) < 1
+
+
+def test_loss_beside_accuracy_is_exact():
+    lost = lesions()
+
+    def cost(logits, k):
+        return -logits[k] + np.log(np.exp(logits).sum())
+
+    bias = np.array([BIAS, 0, 0, 0])
+    expected = []
+    for unit in range(CLASSES):
+        change = 0.0
+        for k in range(CLASSES):
+            x = np.eye(CLASSES)[k]
+            change += cost(np.where(np.arange(CLASSES) == unit, 0, x) + bias, k) - cost(x + bias, k)
+        expected.append(change / CLASSES)
+    assert np.allclose(lost.data["loss_impact"].values[0], expected, atol=1e-6)
+    alone = lesions(evaluate="loss", curves=False)
+    assert np.allclose(alone.impact, expected, atol=1e-6)
+
+
+def test_a_copy_covers_for_the_other():
+    lost = lesions(planted(copies=2), order=[np.r_[1:8, 0]], n_orders=0)
+    assert np.allclose(lost.impact, 0)
+    # parts 1, 2, 3 go first, whose copies remain; then a quarter is lost with each of 5, 6 and 7
+    expected = np.array([1, 1, 1, 1, 1, 0.75, 0.5, 0.25, 0.25])
+    curve = lost.curves["score"].values[0, 0]
+    assert np.allclose(curve, expected)
+    assert float(lost.curves["area"][0, 0]) == pytest.approx(np.trapezoid(expected, np.arange(9) / 8))
+    assert np.isnan(lost.curves["p"]).all()  # no random orders, no null
+    both = lesions(planted(copies=2), parts={"class 1": [1, 5], "class 2": [2, 6]}, curves=False)
+    assert np.allclose(both.impact, 0.25)
+    assert both.data["part"].values.tolist() == ["class 1", "class 2"]
+
+
+def test_orders_and_their_places_among_random_ones():
+    lost = lesions(
+        stimuli=shown(noise=0.02, each=20),
+        order=["random", "impact", "-impact", {"mine": [0.0, 1, 2, 3]}],
+        n_orders=30,
+    )
+    fraction = np.arange(5) / 4
+    of = lost.curves.sel(how="zero")
+    best, worst = [1, 1, 0.75, 0.5, 0.25], [1, 0.75, 0.5, 0.25, 0.25]
+    assert float(of["area"].sel(order="-impact")) == pytest.approx(np.trapezoid(best, fraction))
+    assert float(of["area"].sel(order="impact")) == pytest.approx(np.trapezoid(worst, fraction))
+    assert of["sequence"].sel(order="mine").values.tolist() == [3, 2, 1, 0]
+    assert float(of["placement"].sel(order="impact")) < 0.5 < float(of["placement"].sel(order="-impact"))
+    assert float(of["difference"].sel(order="impact")) < 0 < float(of["difference"].sel(order="-impact"))
+    # mean over all orders: unit 0 is free, at each of 4 places with the same chance
+    mean = np.mean(
+        [np.trapezoid(np.insert(worst[:4], k, worst[k]) if k < 4 else worst, fraction) for k in range(4)]
+    )
+    assert float(of["area"].sel(order="random")) == pytest.approx(mean, abs=0.03)
+    assert lost.settings["n_chosen"] + lost.settings["n_scored"] == 80
+
+
+def test_greedy_keeps_what_is_needed():
+    lost = lesions(planted(copies=2), order=["greedy", "-greedy"], n_orders=2)
+    of = lost.curves["score"].sel(how="zero")
+    assert np.allclose(of.sel(order="greedy"), [1, 1, 1, 1, 1, 1, 0.75, 0.5, 0.25])
+    assert np.allclose(of.sel(order="-greedy").values[[1, 8]], [1, 0.25])
+    with pytest.raises(InputError, match=r"45,150 lesions for 300 parts; it is limited to 256"):
+        lesions(planted(copies=75), order="greedy")
+
+
+def test_selectivity_and_attribution_find_the_planted_order():
+    net = planted()
+    with torch.no_grad():  # unit 1 answers to its class most purely, unit 3 least
+        net.module[0].weight.copy_(torch.tensor(np.eye(4) + np.array([0.5, 0.0, 0.2, 0.4])[:, None]))
+    lost = lesions(net, order=["selectivity", "-selectivity"], n_orders=2)
+    assert lost.curves["sequence"].sel(order="selectivity").values[0].tolist() == [1, 2, 3, 0]
+    assert lost.curves["sequence"].sel(order="-selectivity").values[0].tolist() == [0, 3, 2, 1]
+    with torch.no_grad():
+        net.module[0].weight.copy_(torch.diag(torch.tensor([1.0, 4.0, 2.0, 3.0])))
+    lost = lesions(net, order="attribution", n_orders=2)
+    assert lost.curves["sequence"].sel(order="attribution").values[0].tolist() == [1, 3, 2, 0]
+
+
+def test_zero_and_mean_that_disagree_are_warned_of():
+    net = planted()
+    with torch.no_grad():
+        net.module[0].bias = torch.nn.Parameter(
+            torch.full((4,), 5.0)
+        )  # always on: zero is a value it never has
+    stimuli = shown(noise=0.05, each=20)
+    with pytest.warns(ConsilienceWarning) as seen:
+        lost = cs.ablate(net, "0", stimuli=stimuli, target="category", how=["zero", "mean"], rng=0)
+    codes = [one.message.code for one in seen]
+    assert "lesions-disagree" in codes
+    assert "off-distribution" in codes
+    impact = lost.data["impact"]
+    assert (impact.sel(how="zero") > 0.2).all()
+    assert (impact.sel(how="mean") < 0.1).all()
+    assert int(lost.agreement["n_apart"][0]) >= 2
+    assert lost.data["off_distribution"].sel(how="zero").min() > 5
+    assert lost.data["off_distribution"].sel(how="mean").max() < 2
+    with pytest.warns(ConsilienceWarning, match="lesions-disagree.*mean and resample, on a sample of parts"):
+        cs.ablate(net, "0", stimuli=stimuli, target="category", how="mean", curves=False, rng=0)
+    with pytest.raises(InputError, match="exists for one choice of how"):
+        _ = lost.impact
+
+
+def test_choices_that_agree_are_not_warned_of():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 6))
+    module = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(6, 1, bias=False))
+    weight = np.array([3.0, 2, 1, 0.5, 0.2, 0.1])
+    module[1].weight.data = torch.tensor(weight[None], dtype=torch.float32)
+    lost = cs.ablate(
+        module,
+        "0",
+        stimuli=cs.stimuli(x, ids=np.arange(200)),
+        target=x @ weight,
+        evaluate="loss",
+        how=["zero", "mean"],
+        single=True,
+        curves=False,
+        rng=0,
+    )
+    assert float(lost.agreement["correlation"][0]) > 0.9
+    # squared error without input j: w_j^2 mean x_j^2 (zero), w_j^2 var x_j (mean)
+    assert np.allclose(lost.data["impact"].sel(how="zero"), weight**2 * (x**2).mean(0), rtol=1e-4)
+    assert np.allclose(lost.data["impact"].sel(how="mean"), weight**2 * x.var(0), rtol=1e-4)
+
+
+def test_resample_and_noise_cost_what_they_should():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 3))
+    module = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(3, 1, bias=False))
+    module[1].weight.data = torch.tensor([[2.0, 1.0, 0.5]])
+    weight = np.array([2.0, 1, 0.5])
+    lost = cs.ablate(
+        module,
+        "0",
+        stimuli=cs.stimuli(x, ids=np.arange(400)),
+        target=x @ weight,
+        evaluate="loss",
+        how=["resample", "noise"],
+        curves=False,
+        check_how=False,
+        n_draws=5,
+        rng=0,
+    )
+    # the difference of two independent draws has twice the variance
+    assert np.allclose(lost.data["impact"].sel(how="resample"), 2 * weight**2 * x.var(0), rtol=0.2)
+    assert np.allclose(lost.data["impact"].sel(how="noise"), 2 * weight**2 * x.var(0), rtol=0.2)
+
+
+def test_a_function_that_runs_the_network():
+    net, stimuli = planted(), shown(noise=0.01)
+    x = torch.tensor(stimuli.values, dtype=torch.float32)
+
+    def accuracy(given):
+        assert given is net
+        with torch.no_grad():
+            return float((given.module(x).argmax(1).numpy() == LABELS).mean())
+
+    with pytest.warns(ConsilienceWarning, match="no-interval"):
+        lost = cs.ablate(net, "0", evaluate=accuracy, order="random", how="zero", n_orders=5, rng=0)
+    assert np.allclose(lost.impact, [0, 0.25, 0.25, 0.25])
+    assert np.isnan(lost.data["p"]).all()
+    assert lost.settings["n_reference"] == 48
+    with pytest.warns(ConsilienceWarning, match="no-interval"):
+        mean = cs.ablate(net, "0", evaluate=accuracy, curves=False, rng=0)
+    assert np.allclose(mean.impact, 0)  # the mean of what the function shows, a quarter, is above the bias
+
+    def each(given):
+        with torch.no_grad():
+            return (given.module(x).argmax(1).numpy() == LABELS).astype(float)
+
+    paired = cs.ablate(net, "0", evaluate=each, how="zero", n_orders=5, rng=0)
+    assert np.allclose(paired.impact, [0, 0.25, 0.25, 0.25])
+    assert paired.data["q"].values[0, 1] < 0.05
+    with pytest.raises(InputError, match="evaluate did not run planted"):
+        cs.ablate(net, "0", evaluate=lambda given: 1.0, rng=0)
+
+
+def test_a_function_of_all_outputs_has_a_jackknife_interval():
+    def spread(outputs):
+        return outputs.std()
+
+    lost = lesions(evaluate=spread, curves=False, stimuli=shown(noise=0.1))
+    assert np.isfinite(lost.data["ci_low"]).all()
+    assert (lost.data["ci_low"] < lost.data["impact"]).all()
+    assert (lost.data["impact"] > 0).all()
+
+
+def test_same_seed_same_result_and_inputs_unchanged():
+    stimuli, net = shown(noise=0.3), planted()
+    before, weights = stimuli.copy(deep=True), net.fingerprint
+    options = {"how": "resample", "stimuli": stimuli, "n_orders": 3, "check_how": False, "target": "category"}
+    one, two = (cs.ablate(net, "0", rng=3, **options) for _ in range(2))
+    assert one.data.equals(two.data)
+    assert one.curves.equals(two.curves)
+    assert stimuli.identical(before)
+    assert net.fingerprint == weights
+    assert not one.curves.equals(cs.ablate(net, "0", rng=4, **options).curves)
+
+
+def test_the_result_passes_the_suite_of_results(tmp_path):
+    with pytest.warns(ConsilienceWarning, match="lesions-disagree"):
+        lost = lesions(order=["random", "impact"], how=["zero", "mean"])
+    cs.testing.check_result(lost)
+    frame = lost.to_frame()
+    assert list(frame.columns[:3]) == ["how", "part", "layer"] or {"how", "part", "impact"} <= set(
+        frame.columns
+    )
+    assert len(frame) == 8
+    assert len(lost.to_curves_frame()) == 4
+    again = cs.load(lost.save(tmp_path / "lost.nc"))
+    assert again.data.equals(lost.data)
+    assert lost.plot() is not None
+    assert lesions(single=False).plot() is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"order": "selective"}, "order must be one of"),
+        ({"order": [0.5, 1.0]}, "4 finite scores"),
+        ({"target": None}, "needs target="),
+        ({"steps": [0, 9]}, "steps go to 9, and there are 4 parts"),
+        ({"curves": False, "single": False}, "leave nothing to do"),
+        ({"how": "median"}, "how must be one of"),
+        ({"how": ["zero", "zero"]}, "name each choice once"),
+        ({"select": shown()[:4], "target": LABELS}, "select must be"),
+        ({"cv": 5}, "is no option for networks"),
+    ],
+)
+def test_refusals_say_what_to_do(options, words):
+    with pytest.raises(InputError, match=words):
+        lesions(**options)
+
+
+def test_a_layer_and_a_module_are_needed():
+    with pytest.raises(InputError, match="name the layer"):
+        cs.ablate(planted(), stimuli=shown(), target="category")
+    with pytest.raises(InputError, match="needs the layers of a torch module"):
+        cs.ablate(cs.Network(lambda x: x, name="f"), "output", stimuli=shown(), target="category")
+    with pytest.raises(InputError, match="needs stimuli= and target="):
+        cs.ablate(planted(), "0", evaluate="accuracy")

@@ -83,7 +83,7 @@ class _Half:
         self.mean = x.mean(axis=0)
         covariance, _ = ledoit_wolf(x - self.mean)
         size, axes = np.linalg.eigh(covariance)
-        floor = 1e-9 * max(float(size.max(initial=0.0)), 1e-300)  # units that never vary
+        floor = 1e-9 * float(size.max(initial=0.0)) or 1.0  # units that never vary
         self.axes, self.scale = axes, 1.0 / np.maximum(size, floor)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:

@@ -48,6 +48,9 @@ NAMES = (
     "synthesis-core",
     "information",
     "tuning-fits",
+    "lesions-middle",
+    "lesions-last",
+    "shapley",
 )
 
 
@@ -62,6 +65,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _families,
         _glm,
         _layers,
+        _lesions,
         _map_fits,
         _rdm_comparison,
         _rdms,
@@ -69,6 +73,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _resampling,
         _selectivity,
         _shapes,
+        _shapley,
         _startup,
         _stochastic,
         _streaming,
@@ -98,6 +103,8 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _map_fits: ("gabors", "field-null"),
         _synthesis: ("synthesis", "synthesis-core"),
         _unit_information: ("information", "tuning-fits"),
+        _lesions: ("lesions-middle", "lesions-last"),
+        _shapley: ("shapley",),
     }
     made = [
         row for module, names in sources.items() if set(names) & set(wanted) for row in module.rows(threads)

@@ -583,3 +583,48 @@ def test_other_refusals():
     assert error.value.code == "not-a-module"
     with pytest.raises(cs.InputError, match="another network"):
         make_parts(net, None, data, parts=[network(Ends).unit("conv", 0)], who=WHO)
+
+
+# Few changed channels
+
+
+class Chain(nn.Module):
+    """Convolutions of every kind of padding and step after the lesioned layer, then linear layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 16, 3)
+        self.norm = nn.BatchNorm2d(16)
+        self.second = nn.Conv2d(16, 9, 3, stride=2, padding="valid", dilation=1)
+        self.fc = nn.Sequential(nn.Linear(36, 20), nn.ReLU(), nn.Linear(20, 3))
+
+    def forward(self, x):
+        return self.fc(self.second(torch.tanh(self.norm(self.first(x)))).flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "kwargs"), [("first", {}), ("second", {}), ("norm", {"parts": "units"})], ids=str
+)
+@pytest.mark.parametrize("how", ["zero", "resample", "noise"])
+def test_few_changed_channels_are_added(layer, kwargs, how, monkeypatch):
+    from consilience.networks import _lesion_few
+
+    monkeypatch.setattr(_lesion_few, "_WORTH", 0.0)
+    came = []
+    given = _lesion_few.Few._given
+
+    def spied(self, x):
+        out = given(self, x)
+        came.append(out is not None)
+        return out
+
+    monkeypatch.setattr(_lesion_few.Few, "_given", spied)
+    net, data = network(Chain), images()
+    parts = make_parts(net, layer, data, who=WHO, **kwargs)
+    masks = np.eye(len(parts), dtype=bool)[:14]
+    masks[3, 5] = True
+    masks[4] = True  # of all: the layer simply runs
+    new, _ = outputs(net, data, parts, masks, how=how, batch_size=8)
+    old, _ = outputs(net, data, parts, masks, how=how, resume=False)
+    np.testing.assert_allclose(new, old, rtol=0, atol=5e-6 * np.abs(old).max())
+    assert any(came)

@@ -111,6 +111,8 @@ class Lesions:
         self.resume = resume
         self.fired = np.zeros(len(parts), dtype=np.int64)
         self.unchanged = np.zeros(len(parts), dtype=bool)
+        self._memory: tuple[Any, Remembered] | None = None  # of the last block and place
+        self._closed: dict[int, Closed] = {}
         self._stack = contextlib.ExitStack()
         self._open = False
         # seconds of a block: for one lesion, once before all, for an intact pass; the route
@@ -127,7 +129,7 @@ class Lesions:
 
     def __exit__(self, *_: object) -> None:
         self._open, self._memory = False, None
-        self._closed = {}
+        self._closed.clear()
         self._stack.close()
 
     # What callers ask for
@@ -223,9 +225,7 @@ class Lesions:
         self._labels = {module: name or OUTPUT for module, name in self._labels.items()}
         # (first place, what is wanted) -> lesions that run at a time from there on; 0: full passes
         self._sizes: dict[tuple[int, tuple[str, ...]], int] = {}
-        self._memory: tuple[Any, Remembered] | None = None  # of the last block and place
         self._copied: set[tuple[Any, int]] = set()
-        self._closed: dict[int, Closed] = {}
         self._closed_found: set[int] = set()  # places where it has one
         self._by_batch = bool(without_statistics(self.net))
         self._may = self.resume and _can_stop(self.net)

@@ -12,9 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from consilience.networks._forward import _walk, leaves
+from consilience.networks._lesion_few import Few
 from consilience.networks._lesion_hooks import replaced
 
 __all__ = ["Changed", "Remembered"]
+
+
+_FEW = 2  # linear layers after the lesion whose input may change in few channels only
 
 
 class Changed(Exception):
@@ -85,6 +89,7 @@ class Remembered:
         self._nodes: list[_Node] = []
         self._counts: dict[Any, int] = {}
         self._repeats: dict[tuple[int, int], Any] = {}
+        self._few: list[Few] = []  # the first linear layers after the lesion
 
     # The intact pass
 
@@ -98,11 +103,11 @@ class Remembered:
     def _record(self, run: Callable[..., Any]) -> bool:
         top = _Node(None, 0)
         stack, calls = [top], dict.fromkeys(self._modules(), 0)
-        self.touched, self.largest = False, 0
+        self.touched, self.largest, self._few = False, 0, []
 
         def recording(module: Any, original: Callable[..., Any]) -> Callable[..., Any]:
             def forward(*args: Any, **kwargs: Any) -> Any:
-                node = _Node(module, calls[module])
+                node, after = _Node(module, calls[module]), self.touched
                 calls[module] += 1
                 stack[-1].children.append(node)
                 stack.append(node)
@@ -117,6 +122,8 @@ class Remembered:
                     node.copied = (module, node.call) in self.copied
                     node.value = _copied(out) if node.copied else out
                     node.versions = [value._version for _, value in leaves(node.value)]
+                if after and len(self._few) < _FEW and Few.fits(module, args, kwargs, out):
+                    self._few.append(Few(module, args[0], out))
                 if self.touched or module in self.lesioned:
                     sizes = [v.numel() * v.element_size() for _, v in leaves(out)]
                     self.largest = max([self.largest, *sizes])
@@ -130,6 +137,7 @@ class Remembered:
             run(args, kwargs)
         if [value._version for value in self._given()] != versions:
             raise Changed  # the input itself is changed in place
+        self._few = [few for few in self._few if calls[few.module] == 1]
         self._schedule, self._nodes = {}, []
         self._plan(top)
         if self._nodes:  # the last module that finished may be the lesioned one
@@ -193,7 +201,9 @@ class Remembered:
         owners = [module for module, entries in self._schedule.items() if any(entries)]
         counts = dict.fromkeys(owners, 0)
         before = self._versions()
-        with _forwards([(module, handing(module, module.forward)) for module in owners]):
+        patched = [(module, handing(module, module.forward)) for module in owners]
+        patched += [(few.module, few.forward(few.module.forward)) for few in self._few]
+        with _forwards(patched):
             yield self._inputs(m)
         if self._versions() != before:
             raise Changed

@@ -21,10 +21,10 @@ class Robustness(Result):
     data : Dataset (layer, level): value, ci_low, ci_high; level 0 is the intact network. Intervals over stimuli, each
         with noise of its own.
     layers : Dataset (layer): half_level, the level at which half of what is above chance is lost (infinite: beyond the
-        levels; NaN: chance is not known, or the intact network is not above it), half_low, half_high; area, the mean
-        score over the range of levels, area_low, area_high: bootstrap over stimuli; rms_sd, the root mean square of the
-        units' standard deviations, in the units of the layer.
-    differences : Dataset (layer, layer_): area of the first less that of the second, over the same stimuli, with
+        levels; NaN: chance is not known, or the intact network is not above it), half_low, half_high (bootstrap over
+        stimuli); area, the mean score over the range of levels, area_low, area_high (t over stimuli); rms_sd, the root
+        mean square of the units' standard deviations, in the units of the layer.
+    differences : Dataset (layer, layer_): area of the first less that of the second, over the same stimuli, with t
         interval; p_family: flips of the stimuli's signs, over all pairs of layers.
 
     settings hold chance and the intact score.

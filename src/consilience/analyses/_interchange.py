@@ -57,8 +57,8 @@ def interchange(
 
     Pairs in which the exchange does not change the expected answer are right without any patch; ``changed`` counts the
     others, and ``accuracy_changed`` is theirs. Chance: no patch at all (``unpatched``), and as many random units of the
-    layer, or a random subspace of as many dimensions (``random``); p = (1 + number of random ones at or above) /
-    (1 + n_random). Intervals (Wilson's) are over pairs, and pairs that share a stimulus count as dependent.
+    rest of the layer, or a random subspace of as many dimensions (``random``); p = (1 + number of random ones at or
+    above) / (1 + n_random). Intervals (Wilson's) are over pairs, and pairs that share a stimulus count as dependent.
 
     Where the parts were found by search (the best units, a learned rotation), give pairs of stimuli that the search did
     not see: an alignment that is fitted to the pairs on which it is scored finds any variable in a large layer. No
@@ -177,7 +177,7 @@ def interchange(
         methods=(
             f"In layer {layer}, the units of each variable were set to their values for the source stimulus in "
             f"{len(names)} pairs, and the answers compared with those of the causal model under the same exchange; "
-            f"chance: {n_random} random parts of equal size. Intervals are Wilson's, over pairs, clustered by stimulus.",
+            f"chance: {n_random} random parts of equal size. Intervals are Wilson's over pairs, clustered by stimulus.",
         ),
     )
 
@@ -221,7 +221,10 @@ def _random_like(cell: Cell, size: int, shape: tuple[int, ...], rng: np.random.G
     width = int(np.prod(shape, dtype=np.int64))
     if cell.entries:
         on = np.zeros(width, dtype=bool)
-        on[rng.choice(width, size, replace=False)] = True
+        others = np.flatnonzero(
+            ~cell.entries[0].reshape(-1)
+        )  # of the rest of the layer, where that is enough
+        on[rng.choice(others if others.size >= size else width, size, replace=False)] = True
         return Cell({0: on.reshape(shape)}, {})
     return Cell({}, {0: np.linalg.qr(rng.normal(size=(width, size)))[0]})
 

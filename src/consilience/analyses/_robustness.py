@@ -83,7 +83,7 @@ def robustness(
     n_draws : of noise, for each stimulus, the same for all levels.
     chance : score of a network that knows nothing of the stimulus. Default: for accuracy and probability the score of
         the intact outputs with the targets of other stimuli; else unknown, and no half_level.
-    n_boot : draws over stimuli for half_level, areas and their differences.   n_perm : flips for p of differences.
+    n_boot : draws over stimuli for half_level.   n_perm : flips for p of differences.
 
     Returns
     -------
@@ -216,7 +216,7 @@ def robustness(
         methods=(
             f"{words[:1].upper()}{words[1:]} was added to the outputs of {len(labels)} layers, at {len(grid) - 1} "
             f"levels in units of {_unit(kind, scale)}, in {counts['n_draws']} draws for each of {n} stimuli.",
-            "Intervals are over stimuli, of which each has draws of its own; half levels and areas by bootstrap.",
+            "Intervals are over stimuli, of which each has draws of its own; those of half levels by bootstrap.",
         ),
     )
 

@@ -52,9 +52,12 @@ def robustness_tables(
     )
     weights = multinomial_weights(n, n_boot, seed.stream("bootstrap")) / n
     draws = np.einsum("bi,lki->blk", weights, scores, optimize=True)
-    area, areas = area_under(levels, value), area_under(levels, draws)
     ends = [(1 - level) / 2, (1 + level) / 2]
-    between = np.quantile(areas, ends, axis=0)
+    each = area_under(
+        levels, np.swapaxes(scores, 1, 2)
+    )  # (layers, n); their mean is the area of the mean curve
+    area = each.mean(axis=1)
+    between = t_test(area, each.var(axis=1, ddof=1) / n, df=n - 1, level=level)
     if chance is None:
         half, half_low, half_high = (np.full(len(labels), np.nan) for _ in range(3))
     else:
@@ -63,7 +66,6 @@ def robustness_tables(
         halves = np.where(np.isnan(halves), 0.0, halves)  # nothing above chance was there to lose
         half_low, half_high = np.quantile(halves, ends, axis=0, method="inverted_cdf")
         half_low, half_high = (np.where(np.isnan(half), np.nan, end) for end in (half_low, half_high))
-    each = area_under(levels, np.swapaxes(scores, 1, 2))  # (layers, n)
     return {
         "data": data,
         "layers": xr.Dataset(
@@ -72,19 +74,17 @@ def robustness_tables(
                 "half_low": ("layer", half_low),
                 "half_high": ("layer", half_high),
                 "area": ("layer", area),
-                "area_low": ("layer", between[0]),
-                "area_high": ("layer", between[1]),
+                "area_low": ("layer", between.low),
+                "area_high": ("layer", between.high),
                 "rms_sd": ("layer", spreads),
             },
             coords=layers,
         ),
-        "differences": _differences(each, areas, labels, seed, n_perm=n_perm, ends=ends),
+        "differences": _differences(each, labels, seed, n_perm=n_perm, level=level),
     }
 
 
-def _differences(
-    each: np.ndarray, areas: np.ndarray, labels: list[str], seed: Seed, *, n_perm: int, ends: list[float]
-) -> xr.Dataset:
+def _differences(each: np.ndarray, labels: list[str], seed: Seed, *, n_perm: int, level: float) -> xr.Dataset:
     """Areas of each layer less those of the others, over the same stimuli: (layer, layer_)."""
     count = len(labels)
     fields: dict[str, Any] = {
@@ -94,8 +94,10 @@ def _differences(
     if pairs:
         family = sign_flip_p(np.stack([each[i] - each[j] for i, j in pairs]), n_perm, seed.stream("signs"))[1]
         for (i, j), p in zip(pairs, family):
-            low, high = np.quantile(areas[:, i] - areas[:, j], ends)
-            mean = float((each[i] - each[j]).mean())
+            away = each[i] - each[j]
+            mean = float(away.mean())
+            test = t_test(mean, away.var(ddof=1) / away.size, df=away.size - 1, level=level)
+            low, high = float(test.low), float(test.high)
             fields["value"][i, j], fields["value"][j, i] = mean, -mean
             fields["ci_low"][i, j], fields["ci_high"][i, j] = low, high
             fields["ci_low"][j, i], fields["ci_high"][j, i] = -high, -low

@@ -99,7 +99,7 @@ def _bar(ax: Axes, image: Any) -> None:
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02, aspect=25)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=MUTED, labelsize=7, length=2)
-    bar.set_label("effect (1: all of the difference)", fontsize=8, color=MUTED)
+    bar.set_label("effect", fontsize=8, color=MUTED)
 
 
 def _matrix(ax: Axes, data: Any, rows: str, columns: str, title: str) -> Axes:
@@ -111,11 +111,10 @@ def _matrix(ax: Axes, data: Any, rows: str, columns: str, title: str) -> Axes:
     places, words = axis_labels(data[rows].values.tolist())
     ax.set_yticks(places, words)
     name_columns(ax, data[columns].values.tolist(), max(3.6, 2.0 + 0.34 * values.shape[1]) - 1.6)
-    ax.set_xlabel("place or token" if columns == "place" else "part")
+    ax.set_xlabel(_framed("place or token" if columns == "place" else "part", p))
     ax.set_ylabel("layer" if rows == "layer" else "place or token")
     ax.set_title(title)
     _bar(ax, image)
-    _foot(ax, p)
     return ax
 
 
@@ -132,10 +131,9 @@ def _map(result: Patching, ax: Axes | None) -> Axes:
     dress(ax, grid="", spines=())
     image = ax.imshow(values, interpolation="nearest", **_colours(values))
     _frames(ax, p)
-    ax.set(xlabel="x of the layer", ylabel="y of the layer", xticks=[], yticks=[])
+    ax.set(xlabel=_framed("x of the layer", p), ylabel="y of the layer", xticks=[], yticks=[])
     ax.set_title(f"{_title(result)}, {label(result.data['layer'].values[0], 24)}")
     _bar(ax, image)
-    _foot(ax, p)
     return ax
 
 
@@ -148,19 +146,9 @@ def _frames(ax: Axes, p: np.ndarray) -> None:
         ax.add_patch(box)
 
 
-def _foot(ax: Axes, p: np.ndarray) -> None:
-    if (p <= 0.05).any():
-        ax.annotate(
-            "framed: p over all patches at most 0.05",
-            (1, 0),
-            xytext=(0, -26),
-            xycoords="axes fraction",
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=7,
-            color=MUTED,
-        )
+def _framed(words: str, p: np.ndarray) -> str:
+    """The words of an axis, with what frames mean."""
+    return f"{words}\nframed: p over all patches at most 0.05" if (p <= 0.05).any() else words
 
 
 def _dots(result: Patching, ax: Axes | None) -> Axes:

@@ -74,11 +74,10 @@ def plot_robustness(result: Robustness, ax: Axes | None = None, *, layers: objec
             ax.axhline(float(chance), color=MUTED, linewidth=0.9, linestyle="--")
             ax.annotate(
                 "chance",
-                (1, float(chance)),
-                xytext=(-2, 3),
+                (0, float(chance)),
+                xytext=(3, 3),
                 xycoords=("axes fraction", "data"),
                 textcoords="offset points",
-                ha="right",
                 fontsize=7.5,
                 color=MUTED,
             )

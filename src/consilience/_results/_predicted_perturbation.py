@@ -50,7 +50,7 @@ class PredictedPerturbation(Result):
 
     def score(self, observed: Any, *, level: float = 0.95) -> PerturbationScore:
         """How well the predictions met the later experiment: see `cs.score_perturbation`."""
-        return resolve(METHODS, "score_perturbation")(self, observed, level=level)  # type: ignore[no-any-return]
+        return resolve(METHODS, "score_perturbation")(self, observed, level=level)
 
     def _lines(self) -> list[str]:
         s, f = self.settings, self.families

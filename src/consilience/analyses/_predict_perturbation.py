@@ -105,9 +105,12 @@ def predict_perturbation(
     >>> rates = rng.poisson(5, size=(300, 20)).astype(float)
     >>> speed = rates[:, :5].sum(axis=1) + rng.normal(size=300)
     >>> m1 = cs.responses(rates, stimulus=np.arange(300), kind="count", system="M1")
+    >>> models = {"ridge": cs.models.RidgeCV(), "PLS": cs.models.PLSCV()}
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", cs.ConsilienceWarning)
-    ...     found = cs.predict_perturbation(m1, speed, sets={"first": range(5)}, n_controls=20, n_refits=10, rng=0)
+    ...     found = cs.predict_perturbation(
+    ...         m1, speed, sets={"first": range(5)}, families=models, n_controls=20, n_refits=10, rng=0
+    ...     )
     >>> change = found.families["change"].sel(perturbation="silence first", outcome="target")
     >>> bool(-27 < change < -20)  # 5 units of 5 spikes each
     True

@@ -56,10 +56,15 @@ def score_perturbation(
     >>> rates = rng.poisson(5, size=(300, 20)).astype(float)
     >>> speed = rates[:, :5].sum(axis=1) + rng.normal(size=300)
     >>> m1 = cs.responses(rates, stimulus=np.arange(300), kind="count", system="M1")
+    >>> models = {"ridge": cs.models.RidgeCV(), "PLS": cs.models.PLSCV()}
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("ignore", cs.ConsilienceWarning)
-    ...     said = cs.predict_perturbation(m1, speed, sets={"first": range(5)}, n_controls=20, n_refits=10, rng=0)
-    >>> later = pd.DataFrame({"perturbation": ["silence first"], "outcome": ["target"], "change": [-24.0], "se": [1.0]})
+    ...     said = cs.predict_perturbation(
+    ...         m1, speed, sets={"first": range(5)}, families=models, n_controls=20, n_refits=10, rng=0
+    ...     )
+    >>> later = pd.DataFrame(
+    ...     {"perturbation": ["silence first"], "outcome": ["target"], "change": [-24.0], "se": [1.0]}
+    ... )
     >>> bool(said.score(later).data["inside"].sel(family="ridge") == 1)
     True
     """

@@ -17,8 +17,8 @@ def of_predicted_perturbation(result: Any) -> tuple[str, ...]:
     s, joined = result.settings, result.families
     first = joined["outcome"].values[0]
     said = [
-        f"{name_of(s.get('target'))} was told from {plural(s.get('n_units', 0), 'unit')} of {name_of(s.get('system'))} by "
-        f"{plural(result.data.sizes['family'], 'family')} of models, of which units were then perturbed."
+        f"{name_of(s.get('target'))} was told from {plural(s.get('n_units', 0), 'unit')} of {name_of(s.get('system'))} "
+        f"by {plural(result.data.sizes['family'], 'family')} of models, of which units were then perturbed."
     ]
     for name in joined["perturbation"].values.tolist()[:6]:
         row = joined.sel(perturbation=name, outcome=first)
@@ -32,10 +32,12 @@ def of_predicted_perturbation(result: Any) -> tuple[str, ...]:
             else f"{trials:,.0f}"
         )
         said.append(
-            f"{name_of(name)}: {name_of(first)} changes by {number(float(row['change']))}{ends}; trials in each arm: {many}."
+            f"{name_of(name)}: {name_of(first)} changes by {number(float(row['change']))}{ends}; trials in "
+            f"each arm: {many}."
         )
     said.append(
-        "These are predictions of models that were fitted to undisturbed activity; they assume that the readout is causal."
+        "These are predictions of models that were fitted to undisturbed activity; they assume that the readout is "
+        "causal."
     )
     return tuple(said)
 
@@ -45,8 +47,8 @@ def of_perturbation_score(result: Any) -> tuple[str, ...]:
     for row in result.to_frame().head(6).to_dict("records"):
         text = (
             f"{name_of(row['family'])}: the sign was right in {row['sign_agreement']:.0%}, the change inside the "
-            f"predicted interval in {row['inside']:.0%}; error {number(row['error'])} standard deviations from trial to "
-            f"trial, {number(row['error_no_change'])} for no change at all"
+            f"predicted interval in {row['inside']:.0%}; error {number(row['error'])} standard deviations from trial "
+            f"to trial, {number(row['error_no_change'])} for no change at all"
         )
         if np.isfinite(row["error_controls"]):
             text += f", {number(row['error_controls'])} for matched controls"

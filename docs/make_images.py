@@ -220,9 +220,71 @@ def unit_cards() -> Figure:
     return cards
 
 
+def shapley_values() -> Figure:
+    """The channels of a small network on digits: what each adds, and to which digits."""
+    import torch
+    from sklearn.datasets import load_digits
+
+    pixels, digit = load_digits(return_X_y=True)
+    pixels = (pixels / 16).reshape(-1, 1, 8, 8).astype(np.float32)
+    order = np.random.default_rng(0).permutation(len(pixels))
+    train, test = order[:1200], order[1200:]
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 8, 3, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.Conv2d(8, 12, 3, stride=2, padding=1),
+        torch.nn.ReLU(),
+        torch.nn.Flatten(),
+        torch.nn.Linear(192, 10),
+    )
+    adam = torch.optim.Adam(module.parameters(), 1e-2)
+    for step in range(200):
+        rows = np.random.default_rng(step).choice(train, 100)
+        loss = torch.nn.functional.cross_entropy(
+            module(torch.from_numpy(pixels[rows])), torch.from_numpy(digit[rows])
+        )
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    net = cs.Network(module, preprocess=lambda block: torch.from_numpy(np.array(block)), name="digits")
+    images = cs.stimuli(pixels[test], ids=[f"digit{i:03d}" for i in range(len(test))])
+    parts = {f"channel {i}": [i] for i in range(12)}
+    made = cs.shapley(
+        net, "3", stimuli=images, target=digit[test], parts=parts, parts_of="channels", progress=False, rng=0
+    )
+    figure = Figure(figsize=(11.5, 4.2), layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2)
+    made.plot(left)
+    left.set_title("channels of the second layer")
+    made.plot(right, kind="classes")
+    return figure
+
+
+def lesions() -> Figure:
+    """The first block of the page on lesions, drawn."""
+    page = (Path(__file__).parent / "howto" / "lesions.md").read_text(encoding="utf-8")
+    space: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], space)
+    return space["lost"].plot().figure
+
+
+def selectivity_and_impact() -> Figure:
+    """The first block of the page on selectivity and impact, drawn."""
+    page = (Path(__file__).parent / "howto" / "selectivity-and-impact.md").read_text(encoding="utf-8")
+    space: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], space)
+    return space["found"].plot().figure
+
+
 def main(results: Path) -> None:
     IMAGES.mkdir(exist_ok=True)
-    made = {"choosing_a_measure": choosing_a_measure()}
+    made = {
+        "choosing_a_measure": choosing_a_measure(),
+        "shapley_values": shapley_values(),
+        "lesions": lesions(),
+        "selectivity_and_impact": selectivity_and_impact(),
+    }
     demo = results / "effnet_IT.nc"
     if demo.is_file():
         made["layer_profile"] = layer_profile(cs.load(demo))

@@ -16,7 +16,7 @@ from consilience.stats import EffectAgreement, effect_agreement
 __all__ = ["agreements", "check_other_hows", "compared_with", "say_doubts"]
 
 ALIKE = 0.7  # a rank correlation below it is disagreement
-APART = 0.2  # so is a larger share of parts whose impacts differ
+APART = 0.5  # so is a larger share of parts whose impacts differ
 FAR = 2.0  # distance of activations from intact ones, as a multiple
 _SAMPLE_PARTS, _SAMPLE_STIMULI = 16, 256
 _OTHERS = ("zero", "mean", "resample")
@@ -120,18 +120,18 @@ def _say_far(data: xr.Dataset, curves: xr.Dataset | None) -> None:
                 else np.nan
             )
             if middle > FAR:
-                reasons.append(f"{middle:.1f} times as far for half of the parts alone")
+                reasons.append(f"{middle:.1f} times as far out as intact ones for half of the parts alone")
         if curves is not None:
             at = curves["off_distribution"].sel(how=how)
             half = at.isel(step=int(np.argmin(np.abs(curves["fraction"].values - 0.5)))).values
             if np.isfinite(half).any() and np.nanmax(half) > FAR:
-                reasons.append(f"{np.nanmax(half):.1f} times as far with half of the parts removed")
+                reasons.append(f"{np.nanmax(half):.1f} times with half of the parts removed")
         if reasons:
             warn(
                 "off-distribution",
                 f"how={how!r}: activations downstream are where intact ones never are.",
-                f"Their distance is {' and '.join(reasons)} that of intact ones. A loss may then be that of a network "
-                "out of its range, not of the part; compare with how='resample'.",
+                f"They lie {' and '.join(reasons)} (intact: 1). A loss may then be that of a network out of its range, "
+                " not of the part; compare with how='resample'.",
             )
 
 

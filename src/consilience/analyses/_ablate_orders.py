@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._arrays import to_numpy
-from consilience._core._errors import InputError, nearest
+from consilience._core._errors import InputError, collect_cautions, nearest
 from consilience._core._params import shorten
 from consilience.analyses._evaluate_outputs import Labels
 from consilience.networks import record
@@ -149,7 +149,8 @@ def scores_by_name(
         x = part_activations(net, parts, stimuli, kind, device)
         fewest = np.bincount(labels.codes).min()
         if (x >= 0).all() and fewest >= 2:
-            found = class_selectivity(x, labels.codes, n_perm=0, n_floor=0, n_splits=20)
+            with collect_cautions():  # silent units have no index and go last
+                found = class_selectivity(x, labels.codes, n_perm=0, n_floor=0, n_splits=20)
             return np.nan_to_num(found.corrected, nan=0.0), "class selectivity, held out"
         return tuning_strength(x, codes=labels.codes), "share of variance between classes"
     layers = list(dict.fromkeys(parts.layers))

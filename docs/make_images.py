@@ -256,7 +256,7 @@ def shapley_values() -> Figure:
     figure = Figure(figsize=(11.5, 4.2), layout="constrained", facecolor="white")
     left, right = figure.subplots(1, 2)
     made.plot(left)
-    left.set_title("channels of the second layer")
+    left.set_title("channels of the second layer", loc="left")
     made.plot(right, kind="classes")
     return figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -98,12 +98,16 @@ class SelectivityImpact(Result):
                     break
                 shown += 1
                 lines.append(
-                    f"  {cell(name, 30).strip()}, how={cell(how, 20).strip()}: {int(at['n_units'])} units, intact "
+                    f"  {cell(name, 30).strip()}, how={cell(how, 20).strip()}: {self._counted(name)}, intact "
                     f"{float(at['intact']):.3g}"
                 )
                 lines += [f"    {self._row(at.sel(impact=impact))}" for impact in ("overall", "preferred")]
         left = d.sizes["network"] * d.sizes["how"] - shown
         return lines + ([f"  and {left} more in .to_frame()"] if left else [])
+
+    def _counted(self, name: Any) -> str:
+        used, every = int(self.data["n_units"].sel(network=name)), self.of(str(name)).sizes["unit"]
+        return f"{every} units" if used == every else f"{used} of {every} units (others silent)"
 
     def _row(self, at: xr.Dataset) -> str:
         v = {key: float(at[key]) for key in ("value", "ci_low", "ci_high", "p", "partial", "ceiling")}

@@ -216,7 +216,7 @@ def test_intervals_over_stimuli_hold_the_population():
         (majority, {"names": ["a", "a"]}, "bad-parameter"),
         (majority, {"names": ["a", "b"], "n_players": 3}, "shape-mismatch"),
         (majority, {"n_players": 3, "scores": [1.0]}, "bad-parameter"),
-        (majority, {"n_players": 3, "layer": "0"}, "bad-parameter"),
+        (majority, {"n_players": 3, "target": [0, 1]}, "bad-parameter"),
         (majority, {"n_players": 3, "interactions": 1}, "bad-parameter"),
         (majority, {"n_players": 3, "exact": 1}, "bad-parameter"),
         (majority, {"n_players": 3, "level": 1.5}, "bad-parameter"),

@@ -28,13 +28,14 @@ REFERENCES = ("shapley1953value", "castro2009polynomial", "mitchell2022sampling"
 
 def shapley(
     game: Network | Callable[[np.ndarray], Any] | pd.DataFrame | np.ndarray | Any,
-    /,
     layer: str | Sequence[str] | None = None,
+    /,
     *,
     stimuli: xr.DataArray | Any = None,
     target: Any = None,
     evaluate: Literal["accuracy", "loss", "probability"] | Callable[..., Any] = "accuracy",
     parts: Any = None,
+    parts_of: Literal["units", "channels"] = "units",
     how: Any = "mean",
     reference: xr.DataArray | Any = None,
     n_heads: int | None = None,
@@ -52,7 +53,7 @@ def shapley(
     batch_size: int | None = None,
     device: str | None = None,
     progress: bool | None = None,
-    rng: int | str | np.random.Generator | np.random.SeedSequence | Seed | None = None,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | Seed | None = 0,
 ) -> Shapley:
     """What each player adds to a score, over all orders in which the players could come: the Shapley value.
 
@@ -80,8 +81,8 @@ def shapley(
         - a Network: the parts of ``layer`` are the players, and absent ones are lesioned as in `cs.ablate`;
         - a function v(present (m, P) bool) -> (m,), or (m, n) with a value for each of n stimuli;
         - lesions (animals, regions), 0 intact to 1 destroyed: a DataFrame, or an array with ``names=``.
-    layer, parts, n_heads, times, how, reference, stimuli, target, evaluate, output : of a Network, as in `cs.ablate`.
-        Losses are turned round, so that a positive value is always a part that is needed.
+    layer, stimuli, target, evaluate, parts, parts_of, how, reference, n_heads, times, output : of a Network, as in
+        `cs.ablate`. Losses are turned round, so that a positive value is always a part that is needed.
     names, n_players : players of a function, regions of an array.
     scores : of a table: (animals,) or the name of its column; higher = better.   groups : of a table: (rows,) or the
         name of a column, which rows are of one animal.
@@ -153,7 +154,7 @@ def shapley(
             _refuse(of_table | {"names": names, "n_players": n_players}, "a network")
             played, made = _of_network(
                 game,
-                of_network | {"evaluate": evaluate, "how": how, "output": output},
+                of_network | {"evaluate": evaluate, "how": how, "output": output, "parts_of": parts_of},
                 {"batch_size": batch_size, "device": device},
                 options,
                 progress,
@@ -206,6 +207,7 @@ def _of_network(
         given["layer"],
         given["stimuli"],
         parts=given["parts"],
+        parts_of=given["parts_of"],
         n_heads=given["n_heads"],
         times=given["times"],
         device=running["device"],

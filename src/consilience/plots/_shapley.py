@@ -69,6 +69,7 @@ def _values(shapley: Shapley, ax: Axes | None, most: int) -> Axes:
     ax = own_axes(ax, 6.2, 1.2 + 0.24 * len(rows))
     single = data["single"].values
     at = _places(len(rows), cut)
+    ax.use_sticky_edges = False
     if np.isfinite(single).any():
         ax.barh(at, single, height=0.6, color=FAINT, alpha=0.45, zorder=1, label="removed alone")
     names = told_apart(data["player"].values.tolist())

@@ -1,4 +1,4 @@
-"""The commands of verbs about networks: stimuli made for their units."""
+"""The commands of verbs about networks: lesions, and stimuli made for their units."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from consilience._cli._options import call
-from consilience._cli._verb_options import DRAWN_BY, WRITTEN
+from consilience._cli._verb_options import DRAWN_BY, INFERENCE, WRITTEN
 
-__all__ = ["synthesize"]
+__all__ = ["ablate", "synthesize"]
 
 
 @click.command()
@@ -40,3 +40,41 @@ __all__ = ["synthesize"]
 def synthesize(**options: Any) -> int:
     """Stimuli that drive UNITS of LAYER of NETWORK most (efficientnet_lite0), and what they are worth."""
     return call("_synthesize", **options)
+
+
+@click.command()
+@click.argument("network")
+@click.argument("layer")
+@click.option(
+    "--stimuli", "shown", required=True, help="A data set (objects92, mnist) or a folder of images."
+)
+@click.option(
+    "--target",
+    help="Labels of the stimuli: one of theirs by name, or a file (.txt, .json, .yaml or .npy) of output numbers.  "
+    "[default: what the intact network answers]",
+)
+@click.option(
+    "--evaluate", type=click.Choice(["accuracy", "loss", "probability"]), help="[default: accuracy]"
+)
+@click.option(
+    "--how", multiple=True, help="zero, mean, resample, noise; may be given several times.  [default: mean]"
+)
+@click.option(
+    "--order",
+    multiple=True,
+    help="random, selectivity, -selectivity, attribution, impact, greedy; may be given several times.  "
+    "[default: random]",
+)
+@click.option(
+    "--parts", type=click.Choice(["units", "channels", "layer", "components"]), help="What is removed."
+)
+@click.option("--n-orders", type=click.IntRange(min=0), help="Random orders.  [default: 20]")
+@click.option("--most", type=click.IntRange(min=4), help="Use the first so many stimuli.")
+@click.option("--alone", is_flag=True, help="Parts one by one only, no curves.")
+@click.option("--unchecked", is_flag=True, help="Do not compare the choice of --how with others.")
+@click.option("--picture", type=click.Path(), help="Draw the result to this file.")
+@INFERENCE
+@WRITTEN
+def ablate(**options: Any) -> int:
+    """What NETWORK loses without each part of LAYER, and as parts go one after the other."""
+    return call("_ablate", **options)

@@ -10,7 +10,7 @@ from consilience._cli._verb import run_verb, said_as_options
 from consilience._core._errors import InputError, UnknownNameError
 from consilience._core._params import shorten
 
-__all__ = ["command"]
+__all__ = ["command", "stimuli_of"]
 
 _WANTED = "give a folder of images, or a data set with images (objects92)"
 
@@ -33,7 +33,7 @@ def command(
     place = None if picture is None else check_target(Path(picture), who="--picture")
     with said_as_options([*options, "natural"], ()):
         net = networks.load(network)
-        shown = None if natural is None else _stimuli(natural)
+        shown = None if natural is None else stimuli_of(natural, "--natural")
         numbers = list(dict.fromkeys(units))
         chosen = [
             net.channel(layer, i)
@@ -62,7 +62,8 @@ def command(
     )
 
 
-def _stimuli(natural: str) -> Any:
+def stimuli_of(natural: str, option: str) -> Any:
+    """A folder of images, or the stimuli of a data set."""
     from consilience import datasets
     from consilience._stimuli import stimuli
 
@@ -73,12 +74,12 @@ def _stimuli(natural: str) -> Any:
         found = datasets.load(natural)
     except UnknownNameError as error:
         raise InputError(
-            f"--natural {shorten(natural)}: there is no such folder of images, and no such data set; {_WANTED}.",
+            f"{option} {shorten(natural)}: there is no such folder of images, and no such data set; {_WANTED}.",
             code="unknown-name",
         ) from error
     shown = getattr(found, "stimuli", None)
     if shown is None:
         raise InputError(
-            f"--natural {natural}: the data set {natural} has no stimuli; {_WANTED}.", code="bad-stimuli"
+            f"{option} {natural}: the data set {natural} has no stimuli; {_WANTED}.", code="bad-stimuli"
         )
     return shown

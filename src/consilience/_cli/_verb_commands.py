@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from consilience._cli._network_commands import synthesize
-from consilience._cli._options import MEASURES
+from consilience._cli._network_commands import ablate, synthesize
+from consilience._cli._options import MEASURES, call
 from consilience._cli._unit_commands import (
     characterize,
     decode,
@@ -235,6 +235,24 @@ def equivalence(**options: Any) -> int:
     return run_verb("_equivalence", options)
 
 
+@click.command()
+@click.argument("table", type=click.Path())
+@click.option("--scores", required=True, help="The column of scores; higher is better.")
+@click.option("--groups", help="The column that says which rows are of one animal.")
+@click.option(
+    "--interactions", type=click.IntRange(min=2), help="2: also the interactions of all pairs of regions."
+)
+@click.option("--picture", type=click.Path(), help="Draw the values to this file.")
+@LEVEL
+@DRAWN_BY
+@WRITTEN
+def shapley(**options: Any) -> int:
+    """What each region adds to a score, from TABLE (.csv) of lesions: a row for each animal or patient, a column for
+    each region, 0 intact to 1 destroyed.
+    """
+    return call("_shapley", **options)
+
+
 COMMANDS = (
     rdms,
     rdm_movie,
@@ -252,4 +270,6 @@ COMMANDS = (
     receptive_field,
     unit_report,
     synthesize,
+    ablate,
+    shapley,
 )

@@ -131,7 +131,7 @@ def _say_far(data: xr.Dataset, curves: xr.Dataset | None) -> None:
                 "off-distribution",
                 f"how={how!r}: activations downstream are where intact ones never are.",
                 f"They lie {' and '.join(reasons)} (intact: 1). A loss may then be that of a network out of its range, "
-                " not of the part; compare with how='resample'.",
+                "not of the part; compare with how='resample'.",
             )
 
 

@@ -272,3 +272,37 @@ def test_a_callable_and_one_pair_are_refused():
     one = clean.isel(stimulus=[0]), corrupted.isel(stimulus=[0])
     with pytest.raises(cs.InputError, match="at least 2 pairs"):
         cs.patch(deep(), *one, "1", evaluate=first)
+
+
+def test_passes_that_begin_at_the_patch_give_what_full_passes_give(monkeypatch):
+    import consilience.networks._patching as engine
+
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 3),
+        torch.nn.ReLU(inplace=True),
+        torch.nn.Conv2d(4, 4, 3),
+        torch.nn.ReLU(inplace=True),
+        torch.nn.Flatten(),
+        torch.nn.Linear(16, 3),
+    )
+    rng = np.random.default_rng(0)
+    clean, corrupted = (
+        cs.stimuli((rng.normal(size=(8, 1, 6, 6)) + shift).astype(np.float32), ids=IDS[:8])
+        for shift in (1, -1)
+    )
+    asked = {"parts": "channels", "evaluate": first, "window": 2, **FAST}
+    calls = []
+    before = engine.Memories.outputs
+    monkeypatch.setattr(engine.Memories, "outputs", lambda *a: calls.append(before(*a)) or calls[-1])
+    resumed = cs.patch(module, clean, corrupted, ["1", "2", "3"], **asked)
+    assert calls
+    assert all(found is not None for found in calls)
+    monkeypatch.setattr(engine, "_can_stop", lambda net: False)
+    full = cs.patch(module, clean, corrupted, ["1", "2", "3"], **asked)
+    np.testing.assert_allclose(resumed.data["change"], full.data["change"], atol=1e-6)
+    noise = {"layer": "0", "sd": 1.0}
+    full = cs.patch(module, clean, noise, ["1", "3"], **asked)
+    monkeypatch.undo()
+    resumed = cs.patch(module, clean, noise, ["1", "3"], **asked)
+    np.testing.assert_allclose(resumed.data["change"], full.data["change"], atol=1e-6)

@@ -267,7 +267,7 @@ def _answers(
         none = np.full(len(pairs), -1)
         plain[pairs] = _read(engine.capture(base[pairs], none)[1], predict)
         donor = engine.capture(source[pairs], none)[0]
-        for i, outputs in enumerate(engine.patched(base[pairs], none, donor, cells)):
+        for i, outputs in engine.patched(base[pairs], none, donor, cells):
             found[i, pairs] = _read(outputs, predict)
             advance(len(pairs))
     return plain, found

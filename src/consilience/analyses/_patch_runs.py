@@ -92,7 +92,7 @@ class Runs:
                     total[pairs] += score(outputs, pairs) / self.draws
                 rows, draws = self._side(self.base, pairs, draw)
                 for k, donor in enumerate(self._donors(engine, pairs, draw)):
-                    for i, outputs in enumerate(engine.patched(rows, draws, donor, cells)):
+                    for i, outputs in engine.patched(rows, draws, donor, cells):
                         patched[i, k, pairs] += score(outputs, pairs) / self.draws
                         advance(len(pairs))
         return PairScores(clean=sides["clean"], corrupted=sides["corrupted"], patched=patched)

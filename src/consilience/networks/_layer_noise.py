@@ -33,17 +33,19 @@ def noise_scores(
     spreads = engine.spread(n)
     loud = levels[1:]
     found = np.zeros((len(engine.places), levels.size, n))
-    block = max(1, min(n, engine.size // loud.size))  # stimuli that go through at all levels in one pass
+    # levels that go through in one pass; one where batches are normalised by themselves
+    parts = [[k] for k in range(loud.size)] if engine.by_batch else [list(range(loud.size))]
+    block = max(1, min(n, engine.size // len(parts[0])))
     for number in range(len(engine.places)):
         for start in range(0, n, block):
             rows = np.arange(start, min(start + block, n))
             for draw in range(n_draws):
-                change = _change(noise, scale, loud, rows, spreads[number], (entropy, draw, number))
-                outputs = engine.changed(np.tile(rows, loud.size), number, change)
-                wide = outputs.reshape(loud.size, rows.size, *outputs.shape[1:])
-                for k in range(loud.size):
-                    found[number, 1 + k, rows] += np.asarray(score(wide[k], rows)) / n_draws
-                advance(rows.size * loud.size)
+                for part in parts:
+                    change = _change(noise, scale, loud[part], rows, spreads[number], (entropy, draw, number))
+                    outputs = engine.changed(rows, number, len(part), change)
+                    for k, came in zip(part, outputs):
+                        found[number, 1 + k, rows] += np.asarray(score(came, rows)) / n_draws
+                    advance(rows.size * len(part))
     rms = [math.sqrt(np.mean([s.rms**2 for s in spread.values()])) for spread in spreads]
     return found, np.array(rms)
 

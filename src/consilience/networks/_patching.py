@@ -14,11 +14,12 @@ import xarray as xr
 from consilience._core._errors import InputError
 from consilience._core._memory import available_memory
 from consilience._core._params import require
-from consilience.networks._forward import evaluation, run_block
+from consilience.networks._forward import _arguments, evaluation, run_block, without_statistics
 from consilience.networks._lesion_hooks import acting, not_fired
 from consilience.networks._lesion_parts import Place, make_parts, seen_of
 from consilience.networks._network import OUTPUT, Network, block_of
-from consilience.networks._tap import Spot, locate, tapped
+from consilience.networks._patch_resume import Memories
+from consilience.networks._tap import Spot, _can_stop, locate, tapped
 
 __all__ = ["Cell", "Corruption", "Interventions", "Spread", "places_of"]
 
@@ -95,13 +96,14 @@ class Interventions:
         batch_size: int | None = None,
         device: str | None = None,
         output: str = OUTPUT,
+        resume: bool = True,
         who: str,
     ) -> None:
         require("torch", extra="torch", purpose=who)
         self.net, self.data, self.places, self.who = net, data, list(places), who
         self.corruption, self.device, self.output = corruption, device, output
         self.kind = str(data.attrs.get("kind", "array"))
-        self.batch_size = batch_size
+        self.batch_size, self.resume = batch_size, resume
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Interventions:
@@ -114,6 +116,17 @@ class Interventions:
             if getattr(self._target, "type", "cpu") == "cpu":
                 budget = min(budget, _LARGEST_OUTPUT)
             self.size = self.batch_size or int(max(1, min(budget // each, _LARGEST_BATCH)))
+            self.by_batch = bool(without_statistics(self.net))  # each batch is normalised by itself
+            self._memories = Memories(
+                self.net.module,
+                self._run,
+                self._fed,
+                [place.base for place in self.places],
+                seen.axes,
+                self._spot[0][0],
+                budget,
+            )
+            self._may = self.resume and _can_stop(self.net) and not self.by_batch
         except BaseException:
             self._stack.close()
             raise
@@ -140,46 +153,36 @@ class Interventions:
 
     def patched(
         self, rows: np.ndarray, draws: np.ndarray, donor: Donor, cells: Sequence[Cell]
-    ) -> Iterator[np.ndarray]:
-        """Outputs (b, *out) of the stimuli ``rows`` with what each cell says taken from ``donor``, cell by cell."""
-        import torch
-
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """(number of the cell, outputs (b, *out) of the stimuli ``rows`` with what it says taken from ``donor``), in
+        any order of cells.
+        """
+        order = {number: i for i, number in enumerate(dict.fromkeys(key[0] for key in donor))}
+        groups: dict[tuple[int, frozenset[int]], list[int]] = {}
+        for i, cell in enumerate(cells):
+            first = min(cell.numbers, key=lambda number: order[number])
+            groups.setdefault((first, frozenset(cell.numbers)), []).append(i)
         b = len(rows)
-        each = max(1, self.size // b)  # cells that go through in one pass
-        for start in range(0, len(cells), each):
-            some = cells[start : start + each]
-            m = len(some)
-            acted: set[int] = set()
+        for (first, numbers), mine in groups.items():
+            each = self._memories.largest(numbers, first, rows, draws) if self._may and len(mine) > 2 else 0
+            resumed = each > 0
+            each = each or (1 if self.by_batch else max(1, self.size // b))
+            for start in range(0, len(mine), each):
+                some = mine[start : start + each]
+                touch, acted = _replacing([cells[i] for i in some], donor, b)
+                came = None
+                if resumed:
+                    came = self._memories.outputs(numbers, first, rows, draws, len(some), touch)
+                if came is None:
+                    came = self._run(np.tile(rows, len(some)), np.tile(draws, len(some)), touch)
+                if numbers - acted:
+                    raise not_fired(self.net, self.places[min(numbers - acted)].label, who=self.who)
+                yield from zip(some, came.reshape(len(some), b, *came.shape[1:]))
 
-            def touch(
-                number: int, call: int, x: Any, _given: Any, some: Any = some, acted: Any = acted
-            ) -> Any:
-                mine = [i for i, cell in enumerate(some) if number in cell.entries or number in cell.bases]
-                if not mine:
-                    return None
-                acted.add(number)
-                wide = x.reshape(len(some), b, *x.shape[1:])
-                r = donor[number, call].to(x.dtype)
-                new = wide.clone()
-                for i in mine:
-                    cell = some[i]
-                    if number in cell.entries:
-                        on = torch.from_numpy(cell.entries[number]).to(x.device)
-                        new[i] = torch.where(on, r, wide[i])
-                    else:
-                        basis = torch.as_tensor(cell.bases[number], dtype=x.dtype, device=x.device)
-                        away = (r - wide[i]).flatten(1)
-                        new[i] = wide[i] + ((away @ basis) @ basis.T).reshape(r.shape)
-                return new.reshape(x.shape)
-
-            came = self._run(np.tile(rows, m), np.tile(draws, m), touch)
-            wanted = {number for cell in some for number in cell.numbers}
-            if wanted - acted:
-                raise not_fired(self.net, self.places[min(wanted - acted)].label, who=self.who)
-            yield from came.reshape(m, b, *came.shape[1:])
-
-    def changed(self, rows: np.ndarray, number: int, change: Callable[[int, Any], Any]) -> np.ndarray:
-        """Outputs (b, *out) with place ``number`` changed by ``change(call, activations (b, *shape))``."""
+    def changed(self, rows: np.ndarray, number: int, m: int, change: Callable[[int, Any], Any]) -> np.ndarray:
+        """Outputs (m, b, *out) of the stimuli ``rows`` (b,), m times, with place ``number`` changed by ``change(call,
+        activations (m * b, *shape))``.
+        """
         acted = [False]
 
         def touch(at: int, call: int, x: Any, _given: Any) -> Any:
@@ -188,10 +191,14 @@ class Interventions:
             acted[0] = True
             return change(call, x)
 
-        found = self._run(rows, np.full(len(rows), -1), touch)
+        none, found = np.full(len(rows), -1), None
+        if self._may:
+            found = self._memories.outputs(frozenset([number]), number, rows, none, m, touch)
+        if found is None:
+            found = self._run(np.tile(rows, m), np.tile(none, m), touch)
         if not acted[0]:
             raise not_fired(self.net, self.places[number].label, who=self.who)
-        return found
+        return found.reshape(m, len(rows), *found.shape[1:])
 
     def outputs(self, n: int) -> np.ndarray:
         """(n, *out) of the first ``n`` stimuli, nothing changed."""
@@ -239,11 +246,27 @@ class Interventions:
                 raise not_fired(self.net, place.label, who=self.who)
         return found
 
+    def _fed(self, rows: np.ndarray) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What the module gets for the stimuli ``rows``."""
+        block = block_of(self.data, rows)  # type: ignore[arg-type]
+        fed = self.net.preprocess(block) if self.net.preprocess is not None else block
+        return _arguments(self.net, fed, self.kind, self._target)
+
     def _run(
-        self, rows: np.ndarray, draws: np.ndarray, touch: Callable[[int, int, Any, Any], Any]
+        self,
+        rows: np.ndarray,
+        draws: np.ndarray,
+        touch: Callable[[int, int, Any, Any], Any],
+        inputs: tuple[tuple[Any, ...], dict[str, Any]] | None = None,
     ) -> np.ndarray:
-        """One forward pass of the stimuli ``rows``."""
+        """One forward pass of the stimuli ``rows``; ``inputs``: what the module gets, where that is known."""
         came: list[np.ndarray] = []
+
+        def forward() -> Any:
+            if inputs is not None:
+                return self.net.module(*inputs[0], **inputs[1])
+            block = block_of(self.data, rows)  # type: ignore[arg-type]
+            return run_block(self.net, block, self.kind, self._target, who=self.who)
 
         def use(_label: str, values: Any) -> None:
             came.append(values.detach().double().cpu().numpy())
@@ -254,7 +277,7 @@ class Interventions:
             stack.enter_context(acting(self.net, self.places, touch))
             tapped(
                 self.net,
-                lambda: run_block(self.net, block_of(self.data, rows), self.kind, self._target, who=self.who),  # type: ignore[arg-type]
+                forward,
                 {"output": self._spot},
                 len(rows),
                 use,
@@ -275,8 +298,9 @@ class Interventions:
         assert noise is not None
 
         def touch(_number: int, call: int, x: Any, _given: Any) -> Any:
-            drawn = np.zeros((len(rows), *noise.place.leaf.shape), dtype=np.float32)
-            for i, (row, draw) in enumerate(zip(rows.tolist(), draws.tolist())):
+            drawn = np.zeros((x.shape[0], *noise.place.leaf.shape), dtype=np.float32)
+            # fewer than rows where the value is remembered and read by nothing
+            for i, (row, draw) in enumerate(zip(rows[: x.shape[0]].tolist(), draws.tolist())):
                 if draw >= 0:  # one stream for each stimulus and draw: the same noise whatever the batches
                     rng = np.random.default_rng([noise.entropy, draw, row, call])
                     drawn[i] = rng.standard_normal(drawn.shape[1:], dtype=np.float32)
@@ -284,3 +308,34 @@ class Interventions:
             return x + torch.from_numpy(drawn).to(device=x.device, dtype=x.dtype)
 
         return touch
+
+
+def _replacing(
+    cells: Sequence[Cell], donor: Donor, b: int
+) -> tuple[Callable[[int, int, Any, Any], Any], set[int]]:
+    """What puts the donor's activations into the cells, one after another b stimuli each; and the places at which it
+    has acted.
+    """
+    import torch
+
+    acted: set[int] = set()
+
+    def touch(number: int, call: int, x: Any, _given: Any) -> Any:
+        mine = [i for i, cell in enumerate(cells) if number in cell.entries or number in cell.bases]
+        if not mine:
+            return None
+        acted.add(number)
+        wide = x.reshape(len(cells), b, *x.shape[1:])
+        r = donor[number, call].to(x.dtype)
+        new = wide.clone()
+        for i in mine:
+            if number in cells[i].entries:
+                on = torch.from_numpy(cells[i].entries[number]).to(x.device)
+                new[i] = torch.where(on, r, wide[i])
+            else:
+                basis = torch.as_tensor(cells[i].bases[number], dtype=x.dtype, device=x.device)
+                away = (r - wide[i]).flatten(1)
+                new[i] = wide[i] + ((away @ basis) @ basis.T).reshape(r.shape)
+        return new.reshape(x.shape)
+
+    return touch, acted

@@ -66,12 +66,10 @@ def command(
 def _target(net: Any, stimuli: Any, target: str | None) -> Any:
     """Labels from a file, the name of a label of the stimuli, or, without either, what the intact network answers."""
     from consilience.sources._labels import read_label
+    from consilience.study._lesions import answers_of
 
     if target is None:
-        from consilience.networks import record
-
-        answers = record(net, stimuli, layers="output", progress=False)
-        return next(iter(answers.values())).values.argmax(axis=1)
+        return answers_of(net, stimuli)
     if target not in stimuli.coords and Path(target).suffix:
         return read_label(target, "target", who="--target")
     return target

@@ -193,6 +193,7 @@ CODE: dict[str, tuple[str, ...]] = {
         *_COMMON,
         "study/_verbs",
         "study/_decode",
+        "study/_lesions",
         "study/_evaluate",
         "analyses",
         "models",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.study._compare import COMPARE
 from consilience.study._decode import check_decode, decode_arguments
 from consilience.study._evaluate import evaluation_arguments, read_fitted, sides_of_fitted
+from consilience.study._lesions import lay_out_lesions
 from consilience.study._readers import (
     Key,
     between,
@@ -305,6 +306,32 @@ VERBS: dict[str, Verb] = {
         },
         labels=("by", "groups"),
         lay_out=lay_out_one,
+    ),
+    "ablate": Verb(
+        function="consilience.study._lesions:ablate",
+        sides={"data": Side(alone=True, responses=True)},
+        options={
+            "target": Key(read_name),
+            "evaluate": Key(one_of("accuracy", "loss", "probability")),
+            "how": Key(many(one_of("zero", "mean", "resample", "noise"))),
+            "order": Key(
+                many(
+                    one_of(
+                        "random",
+                        *(
+                            f"{sign}{one}"
+                            for one in ("selectivity", "attribution", "impact", "greedy")
+                            for sign in ("", "-")
+                        ),
+                    )
+                )
+            ),
+            "parts": Key(one_of("units", "channels", "layer", "components")),
+            "n_orders": Key(whole(0, 10_000)),
+            **_INFERENCE,
+        },
+        labels=("target",),
+        lay_out=lay_out_lesions,
     ),
     "characterize": Verb(
         function="consilience.analyses:characterize",

@@ -139,6 +139,18 @@ def test_classes_other_than_the_target(stimuli):
     assert found.settings["by"] == "name"
 
 
+def test_without_target_the_network_answers(stimuli):
+    net = built(shares())
+    with torch.no_grad():
+        answers = net.module(torch.tensor(stimuli.values)).argmax(dim=1).numpy()
+    options = {"stimuli": stimuli, "by": "label", "evaluate": "loss", **FAST}
+    own = cs.selectivity_impact(net, "1", **options)
+    given = cs.selectivity_impact(net, "1", target=answers, **options)
+    np.testing.assert_array_equal(own.data["value"], given.data["value"])
+    with pytest.raises(cs.InputError, match="a class of each of 64 stimuli"):
+        cs.selectivity_impact(net, "1", stimuli=stimuli)
+
+
 def test_channels_are_means_over_places():
     label = np.repeat(np.arange(2), 8)
     images = np.random.default_rng(0).uniform(0, 1, (16, 1, 6, 6)).astype(np.float32)

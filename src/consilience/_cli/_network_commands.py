@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from consilience._cli._options import call
-from consilience._cli._verb_options import DRAWN_BY, INFERENCE, WRITTEN
+from consilience._cli._options import DRAWS, call
+from consilience._cli._verb_options import DRAWN_BY, INFERENCE, LEVEL, PERM, WRITTEN
 
-__all__ = ["ablate", "synthesize"]
+__all__ = ["ablate", "robustness", "selectivity_impact", "synthesize"]
 
 
 @click.command()
@@ -78,3 +78,80 @@ def synthesize(**options: Any) -> int:
 def ablate(**options: Any) -> int:
     """What NETWORK loses without each part of LAYER, and as parts go one after the other."""
     return call("_ablate", **options)
+
+
+@click.command()
+@click.argument("network")
+@click.argument("layer")
+@click.option(
+    "--stimuli", "shown", required=True, help="A data set (objects92, mnist) or a folder of images."
+)
+@click.option(
+    "--by", required=True, help="Classes of the stimuli: one of their labels (category), or a file of labels."
+)
+@click.option(
+    "--target",
+    help="The right outputs: a label of the stimuli, or a file of output numbers.  [default: what the intact network "
+    "answers]",
+)
+@click.option(
+    "--evaluate", type=click.Choice(["accuracy", "loss", "probability"]), help="[default: accuracy]"
+)
+@click.option(
+    "--selectivity",
+    type=click.Choice(["class_selectivity", "d_prime", "eta_squared", "lifetime_sparseness"]),
+    help="[default: class_selectivity]",
+)
+@click.option(
+    "--how", multiple=True, help="mean, zero, resample, noise; may be given several times.  [default: mean]"
+)
+@click.option("--parts", type=click.Choice(["units", "channels"]), help="What is removed.")
+@click.option("--n-splits", type=click.IntRange(min=1), help="Halves of the stimuli.  [default: 5]")
+@click.option("--n-boot", type=DRAWS, help="Draws of each interval; 0 = none.  [default: 300]")
+@click.option("--picture", type=click.Path(), help="Draw the result to this file.")
+@PERM
+@LEVEL
+@DRAWN_BY
+@WRITTEN
+def selectivity_impact(**options: Any) -> int:
+    """Are the selective units of LAYER those that NETWORK needs, overall and for the class they prefer?"""
+    return call("_selectivity_impact", **options)
+
+
+@click.command()
+@click.argument("network")
+@click.argument("layers", nargs=-1, required=True)
+@click.option(
+    "--stimuli", "shown", required=True, help="A data set (objects92, mnist) or a folder of images."
+)
+@click.option(
+    "--target",
+    help="Labels of the stimuli: one of theirs by name, or a file (.txt, .json, .yaml or .npy) of output numbers.  "
+    "[default: what the intact network answers]",
+)
+@click.option(
+    "--evaluate", type=click.Choice(["accuracy", "loss", "probability"]), help="[default: accuracy]"
+)
+@click.option(
+    "--noise", type=click.Choice(["gaussian", "signal-dependent", "dropout"]), help="[default: gaussian]"
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["unit", "layer"]),
+    help="Of the noise: each unit's own standard deviation, or one for the layer.  [default: unit]",
+)
+@click.option(
+    "--strength",
+    "strengths",
+    type=click.FloatRange(min=0),
+    multiple=True,
+    help="Of the noise; several, rising.  [default: 0.25, 0.5, 1, 2, 4]",
+)
+@click.option("--n-draws", type=click.IntRange(min=1), help="Of noise, for each stimulus.  [default: 10]")
+@click.option("--most", type=click.IntRange(min=4), help="Use the first so many stimuli.")
+@click.option("--picture", type=click.Path(), help="Draw the result to this file.")
+@INFERENCE
+@WRITTEN
+def robustness(**options: Any) -> int:
+    """What noise in each of LAYERS costs NETWORK, and at which strength half is lost."""
+    return call("_robustness", **options)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from consilience._cli._network_commands import ablate, synthesize
+from consilience._cli._network_commands import ablate, robustness, selectivity_impact, synthesize
 from consilience._cli._options import MEASURES, call
 from consilience._cli._unit_commands import (
     characterize,
@@ -271,5 +271,7 @@ COMMANDS = (
     unit_report,
     synthesize,
     ablate,
+    robustness,
+    selectivity_impact,
     shapley,
 )

@@ -51,7 +51,7 @@ def selectivity_impact(
     /,
     *,
     stimuli: xr.DataArray | Any,
-    target: Any,
+    target: Any = None,
     by: Any = None,
     evaluate: Any = "accuracy",
     selectivity: Literal[
@@ -87,8 +87,9 @@ def selectivity_impact(
     ----------
     net : a torch module or `cs.Network`, or {name: one}.   layer : as in `cs.record`, or {name: layer}.
     stimuli : n of them, at least 4 of each class.
-    target : the right output of each stimulus: array, or label of the stimuli.   by : the classes of selectivity and of
-        class-specific impact: array or label. Default: the target.
+    target : the right output of each stimulus: array, or label of the stimuli. None, with ``by``: what the intact
+        network answers (its largest output), so that accuracy is how often the answer stays.
+    by : the classes of selectivity and of class-specific impact: array or label. Default: the target.
     evaluate : "accuracy", "loss" (sees what accuracy does not: most single units change no decision), "probability",
         or f(outputs, target) -> (n,).
     selectivity : index, of activations to single stimuli (of a channel its mean over places).
@@ -183,6 +184,7 @@ def selectivity_impact(
             if isinstance(target, str) and by is None
             else "labels",
             "kind": runs[0].job.parts.kind,
+            "target": "own answers" if target is None and not callable(evaluate) else "given",
             **asked,
         },
         seed=str(seed),
@@ -248,7 +250,8 @@ def _hows(how: Any) -> dict[str, Any]:
 def _check_classes(classes: Labels | None, data: xr.DataArray) -> None:
     if classes is None or classes.codes is None or classes.classes is None or classes.values.ndim != 1:
         raise InputError(
-            f"{WHO}: a class of each of {data.shape[0]} stimuli is needed, as target= or by=: text or whole numbers.",
+            f"{WHO}: a class of each of {data.shape[0]} stimuli is needed, as target= or by= (text or whole numbers), "
+            "of which several stimuli are each.",
             code="bad-label",
         )
 
@@ -302,6 +305,17 @@ class _Job:
     labels: Labels | None
     classes: Labels
 
+    def _target(self, intact: np.ndarray, evaluate: Any) -> Labels | None:
+        if self.labels is not None or callable(evaluate):
+            return self.labels
+        if intact.ndim != 2 or intact.shape[1] < 2:
+            raise InputError(
+                f"{WHO}: target=None takes the largest of the outputs of each stimulus as its class, and the outputs "
+                f"are {intact.shape}; pass target=.",
+                code="no-target",
+            )
+        return Labels(values=intact.argmax(axis=1))
+
     def run(
         self,
         how: Any,
@@ -326,7 +340,7 @@ class _Job:
             progress=progress,
             who=WHO,
         ) as run:
-            score = make_score(evaluate, self.labels, run.intact, who=WHO)
+            score = make_score(evaluate, self._target(run.intact, evaluate), run.intact, who=WHO)
             if not score.per_stimulus:
                 raise InputError(
                     f"{WHO}: evaluate gives one number for all stimuli together, and halves of them need a score of "

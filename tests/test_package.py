@@ -68,6 +68,7 @@ WITHOUT_EXAMPLE = {
     "cs.Patching",
     "cs.Interchange",
     "cs.Robustness",
+    "cs.Shapley",
     "cs.RDMMovie",
     "cs.Searchlight",
     "cs.Synthesis",

@@ -220,7 +220,7 @@ def test_intervals_over_stimuli_hold_the_population():
         (majority, {"n_players": 3, "interactions": 1}, "bad-parameter"),
         (majority, {"n_players": 3, "exact": 1}, "bad-parameter"),
         (majority, {"n_players": 3, "level": 1.5}, "bad-parameter"),
-        (majority, {"n_players": 30, "exact": True}, "too-many"),
+        (majority, {"n_players": 30, "exact": True}, "bad-parameter"),
         (majority, {"n_players": 30, "budget": 200}, "small-budget"),
         (lambda present: 1.0, {"n_players": 3}, "bad-game"),
         (lambda present: present[:1].sum(axis=1), {"n_players": 3}, "bad-game"),

@@ -64,12 +64,12 @@ def play(
     if exact and p > 20:
         raise InputError(
             f"{WHO}: exact=True plays all 2^{p} coalitions, for at most 20 players; leave it out, or group the parts.",
-            code="too-many",
+            code="bad-parameter",
         )
     if exact and 2**p * game.n > 50 * HELD:
         raise InputError(
             f"{WHO}: exact=True would hold 2^{p} coalitions x {game.n} stimuli; leave it out, or show fewer stimuli.",
-            code="too-many",
+            code="bad-parameter",
         )
     most = 2**p if exact else budget
     seconds = game.seconds(most)

@@ -273,7 +273,7 @@ def _read(
         left = dict(zip(known, (table.iloc[:, i] for i in range(len(known)))))
         scores, groups = _column(left, scores, "scores"), _column(left, groups, "groups")
         if not left:
-            raise InputError(f"{WHO}: the table has no column of lesions.", code="no-units")
+            raise InputError(f"{WHO}: the table has no column of lesions.", code="too-few")
         lesions = np.column_stack([_numbers(v, f"column {shorten(k, 40)}") for k, v in left.items()])
         regions = list(left)
     else:
@@ -333,7 +333,7 @@ def _numbers(values: Any, what: str) -> np.ndarray:
         raise InputError(
             f"{WHO}: {what} must be numbers, got dtype {found.dtype}; leave columns of text out of the table, or name "
             "them as groups=.",
-            code="bad-dtype",
+            code="not-numeric",
         )
     found = found.astype(np.float64)
     if not np.isfinite(found).all():

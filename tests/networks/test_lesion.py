@@ -345,7 +345,7 @@ def test_resumed_passes_are_full_passes(layer, kwargs, how):
     parts = make_parts(net, layer, data, who=WHO, **kwargs)
     masks = some_masks(len(parts))
     new, run = outputs(net, data, parts, masks, how=how, batch_size=8)
-    assert set(run._sizes.values()) <= set(range(2, 9))  # resumed, several at a time
+    assert min(run._sizes.values()) > 1  # resumed, several at a time
     old, _ = outputs(net, data, parts, masks, how=how, batch_size=21, resume=False)
     np.testing.assert_allclose(new, old, rtol=0, atol=2e-6 * np.abs(old).max())
     assert clean(net)

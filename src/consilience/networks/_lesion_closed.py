@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from consilience.networks._lesion import Lesions
+    from consilience.networks._lesion_run import Run
 
 __all__ = ["Closed"]
 
@@ -28,7 +28,7 @@ _TRIALS = 3
 class Closed:
     """The readout of one place of a network; ``ok`` tells whether lesions there have a closed form."""
 
-    def __init__(self, run: Lesions, number: int, rows: slice, draw: int) -> None:
+    def __init__(self, run: Run, number: int, rows: slice, draw: int) -> None:
         self.run, self.site = run, run.sites[number]
         self.linear: Any = None
         self.owner = np.zeros(0, dtype=np.intp)

@@ -10,7 +10,7 @@ import xarray as xr
 from consilience._core._errors import InputError
 from consilience.networks._forward import evaluation, run_block
 from consilience.networks._lesion_hooks import acting, not_fired
-from consilience.networks._lesion_parts import Place
+from consilience.networks._lesion_places import Place
 from consilience.networks._network import Network, block_of
 
 __all__ = ["components"]

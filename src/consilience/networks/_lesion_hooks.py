@@ -11,7 +11,7 @@ from typing import Any
 from consilience._core._errors import InputError
 from consilience.networks._forward import _walk, is_array
 from consilience.networks._lesion_heads import act_heads, without_fast_attention
-from consilience.networks._lesion_parts import Place
+from consilience.networks._lesion_places import Place
 from consilience.networks._lesion_recurrent import act_recurrent
 from consilience.networks._network import Network
 

@@ -11,8 +11,9 @@ from consilience._core._errors import InputError
 from consilience._core._params import check_count
 from consilience.networks._forward import run_block
 from consilience.networks._layout import Leaf, axis_names
+from consilience.networks._lesion_find import chosen_steps
 from consilience.networks._lesion_hooks import acting, not_fired
-from consilience.networks._lesion_parts import Place, chosen_steps
+from consilience.networks._lesion_places import Place
 from consilience.networks._network import Network, block_of
 from consilience.networks._probe import stimulus_axis
 from consilience.networks._tap import Seen

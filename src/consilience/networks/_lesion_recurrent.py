@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from consilience._core._errors import InputError
-from consilience.networks._lesion_parts import Place
+from consilience.networks._lesion_places import Place
 
 __all__ = ["act_recurrent"]
 

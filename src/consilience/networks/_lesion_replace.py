@@ -14,9 +14,9 @@ from consilience._core._arrays import to_numpy
 from consilience._core._errors import InputError
 from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import shorten
-from consilience.networks._lesion_parts import Place, Site
+from consilience.networks._lesion_places import Place, Site
 
-__all__ = ["HOWS", "Replacement", "Summary", "check_how", "lesioned_values"]
+__all__ = ["HOWS", "Replacement", "Summary", "check_how", "lesioned_values", "skipped"]
 
 HOWS = ("zero", "mean", "resample", "noise", "skip")
 
@@ -247,3 +247,17 @@ def _on_times(site: Site, device: Any) -> Any:
     on = torch.zeros(site.place.leaf.shape[axes.index("token")], dtype=torch.bool, device=device)
     on[torch.from_numpy(site.times)] = True
     return on.reshape(1, 1, *[-1 if axis == "token" else 1 for axis in axes])
+
+
+def skipped(place: Place, x: Any, given: tuple[Any, ...], *, who: str) -> Any:
+    """What goes into a layer, as its output (stimuli first)."""
+    axis = place.leaf.stimulus_axis
+    for value in given:
+        if hasattr(value, "movedim") and tuple(value.shape) == tuple(x.movedim(0, axis).shape):
+            return value.movedim(axis, 0)
+    shapes = [tuple(value.shape) for value in given if hasattr(value, "shape")]
+    raise InputError(
+        f"{who}: how='skip' lets a layer hand on what it gets, but layer {place.label!r} gets {shapes} and gives "
+        f"{tuple(x.shape)}; choose layers whose input and output have one shape.",
+        code="bad-how",
+    )

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from consilience.networks._lesion_parts import Site
-from consilience.networks._lesion_replace import Replacement, Summary
+from consilience.networks._lesion_places import Site
+from consilience.networks._lesion_replace import Replacement, Summary, skipped
 
 __all__ = ["Unchanged"]
 
@@ -27,8 +27,6 @@ class Unchanged:
         if callable(how):
             r = self.replacement(number, call, x[None], np.arange(x.shape[0]), 0, x.shape[0])[0]
         elif isinstance(how, str) and how == "skip":
-            from consilience.networks._lesion import skipped
-
             r = skipped(site.place, x, given, who=self.replacement.who)
         else:
             return

@@ -1,0 +1,57 @@
+"""``consilience robustness NETWORK LAYER...``: what noise in layers of a network costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from consilience._cli._ablate import _target
+from consilience._cli._synthesize import stimuli_of
+from consilience._cli._target import check_target
+from consilience._cli._verb import run_verb, said_as_options
+
+__all__ = ["command"]
+
+
+def command(
+    *,
+    network: str,
+    layers: tuple[str, ...],
+    shown: str,
+    target: str | None,
+    strengths: tuple[float, ...],
+    most: int | None,
+    picture: str | None,
+    output: str | None,
+    as_json_text: bool,
+    **options: Any,
+) -> int:
+    from consilience import networks
+
+    place = None if picture is None else check_target(Path(picture), who="--picture")
+    with said_as_options([*options, "stimuli", "target"], ()):
+        net = networks.load(network)
+        stimuli = stimuli_of(shown, "--stimuli")
+        if most is not None and most < len(stimuli):
+            stimuli = stimuli.isel({stimuli.dims[0]: slice(0, most)})
+        labels = _target(net, stimuli, target)
+    given: dict[str, Any] = {"stimuli": stimuli, "target": labels}
+    if strengths:
+        given["levels"] = list(strengths)
+
+    def drawn(result: Any) -> list[str]:
+        if place is None:
+            return []
+        result.plot().figure.savefig(place, dpi=150, bbox_inches="tight")
+        return [f"picture: {place}"]
+
+    return run_verb(
+        "robustness",
+        [],
+        lambda _systems: ((net, list(layers)), given),
+        reading={},
+        options=options,
+        output=output,
+        as_json_text=as_json_text,
+        more=drawn,
+    )

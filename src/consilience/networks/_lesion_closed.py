@@ -33,12 +33,14 @@ class Closed:
         self.linear: Any = None
         self.owner = np.zeros(0, dtype=np.intp)
         self._made: list[Any] = []
+        # of the last block: what the readout got, (first row, draw or None for the intact network) -> (b, size)
+        self._got: dict[tuple[int, int | None], np.ndarray] = {}
         self.ok = self._eligible() and self._found(rows, draw)
 
     def lesions(self, rows: slice, masks: np.ndarray, draw: int) -> Iterator[tuple[int, np.ndarray]]:
         """(number of the mask, output (b, k)) for a block of stimuli."""
-        there, weights = self._read(rows, None, draw)[0], self._weights()
-        removed = self._read(rows, self._all(), draw)[0]
+        there, removed = self._ends(rows, draw)
+        weights = self._weights()
         base, step = self.run.intact[rows], removed - there
         site, k, b = self.site, len(weights), len(there)
         chosen = site.chosen(masks)  # (m, width)
@@ -59,6 +61,15 @@ class Closed:
         for i, entries in enumerate(chosen):  # a large readout: one lesion at a time
             mine = entries[self.owner]
             yield i, base + step[:, mine] @ weights[:, mine].T
+
+    def _ends(self, rows: slice, draw: int) -> tuple[np.ndarray, np.ndarray]:
+        """What the readout gets in the intact network, and with all parts removed."""
+        keys: tuple[tuple[int, int | None], ...] = (rows.start, None), (rows.start, draw)
+        self._got = {key: values for key, values in self._got.items() if key in keys}
+        for key, masks in zip(keys, (None, self._all())):
+            if key not in self._got:
+                self._got[key] = self._read(rows, masks, draw)[0]
+        return self._got[keys[0]], self._got[keys[1]]
 
     def _single(self, step: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """(width, b, k): what the output changes by when one entry of the layer is lesioned."""
@@ -106,7 +117,8 @@ class Closed:
         size, width = there.shape[1], self.site.width
         if size % width:
             return False
-        removed = self._read(rows, self._all(), draw)[0]
+        self._got[rows.start, None] = there
+        there, removed = self._ends(rows, draw)
         rng = np.random.default_rng(0)
         halves = [self._half(rng) for _ in range(_TRIALS)]
         came = [self._read(rows, half, draw) for half in halves]

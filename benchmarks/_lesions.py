@@ -106,7 +106,7 @@ def rows(threads: int) -> list[Row]:
             accuracy = (ours.argmax(-1) == target).mean(axis=1)
             return (
                 f"{NAIVE} lesions: logits within {away:.1g} (1e-5 of the largest, {np.abs(naive).max():.2g}), "
-                f"classes identical; images that keep their class under each of {WIDTH} lesions {accuracy.min():.0%} to "
+                f"classes identical; images that keep their class in {WIDTH} lesions {accuracy.min():.0%} to "
                 f"{accuracy.max():.0%}; "
                 f"work after the layer {100 * _share(layer):.1f} % of a pass"
             )

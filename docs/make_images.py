@@ -269,6 +269,22 @@ def lesions() -> Figure:
     return space["lost"].plot().figure
 
 
+def lesions_of_decoders() -> Figure:
+    """Head-direction cells removed from a decoder of the heading: the block of the page that needs data."""
+    page = (Path(__file__).parent / "howto" / "lesions-of-decoders.md").read_text(encoding="utf-8")
+    space: dict[str, Any] = {"cs": cs}
+    exec(page.split("<!-- needs-data -->\n```python\n")[1].split("```")[0], space)
+    return space["heads"].plot().figure
+
+
+def predicted_perturbations() -> Figure:
+    """The first block of the page on predicted perturbations, drawn."""
+    page = (Path(__file__).parent / "howto" / "predicted-perturbations.md").read_text(encoding="utf-8")
+    space: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], space)
+    return space["said"].plot(outcome="share of fast").figure
+
+
 def selectivity_and_impact() -> Figure:
     """The first block of the page on selectivity and impact, drawn."""
     page = (Path(__file__).parent / "howto" / "selectivity-and-impact.md").read_text(encoding="utf-8")
@@ -322,6 +338,7 @@ def main(results: Path) -> None:
         "shapley_values": shapley_values(),
         "lesions": lesions(),
         "selectivity_and_impact": selectivity_and_impact(),
+        "predicted_perturbations": predicted_perturbations(),
     }
     demo = results / "effnet_IT.nc"
     if demo.is_file():
@@ -330,6 +347,7 @@ def main(results: Path) -> None:
         made["grasshopper"] = grasshopper()
         made["direction_tuning"], made["place_maps"] = heading_and_place()
         made["unit_cards"] = unit_cards()
+        made["lesions_of_decoders"] = lesions_of_decoders()
         made["patching"], made["robustness"] = patching(), robustness()
     except cs.InputError as error:
         if error.code != "not-cached":

@@ -134,6 +134,7 @@ def ablate_recorded(
         fits = fits_of(task)
         others = [deal(seed.child(f"deal{k}")) for k in range(n_deals)] if deal and n_boot else []
         other_fits = [fits_of(task, splits) for splits in others]
+        factor = 1.0 if others and task.kind == "classes" else 2.0  # as in decode
         numbers, off = {}, {}
         for name, one in hows.items():
             count = 0 if not curves else min(n_orders, _REFITTED) if name == "refit" else n_orders
@@ -143,7 +144,9 @@ def ablate_recorded(
             if name != "refit":
                 again = [run_lesions(task, f, plan, one, scorer, **options) for f in other_fits]
             draws = seed.stream("orders drawn again")
-            numbers[name] = Numbers(run, again, weights, blocks, level, draws, higher=scorer.higher)
+            numbers[name] = Numbers(
+                run, again, weights, blocks, level, draws, higher=scorer.higher, factor=factor
+            )
             if name != "refit":
                 off[name] = off_scores(task, fits, plan, one, level, seed.stream(f"off {name}"))
         table = parts_table(numbers, task, names, off, single=bool(single))
@@ -170,6 +173,7 @@ def ablate_recorded(
         "n_boot": n_boot,
         "n_deals": len(others),
         "level": level,
+        "doubled": factor == 2.0,
         "recorded": True,
     }
     return Ablation(
@@ -250,7 +254,8 @@ def _methods(said: dict[str, Any]) -> tuple[str, ...]:
         what = f"blocks of {said['block_steps']} samples" if "block_steps" in said else f"test {said['rows']}"
         lines.append(
             f"Intervals and p are from {said['n_boot']} bootstrap draws of {what}, the same for intact and lesioned "
-            "models, their variance doubled for the part of the training rows"
+            "models"
+            + (", their variance doubled for the part of the training rows" if said["doubled"] else "")
             + ("; the variance over deals of the folds is added." if said["n_deals"] else ".")
         )
     lines.append(

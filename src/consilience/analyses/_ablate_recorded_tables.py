@@ -33,9 +33,11 @@ class Numbers:
         rng: np.random.Generator,
         *,
         higher: bool,
+        factor: float,
     ) -> None:
         self.run, self.again, self.weights, self.blocks, self.level = run, again, weights, blocks, level
         self.sign = 1.0 if higher else -1.0
+        self.factor = factor
         self.value = run.split(run.values()[0])
         self.draws = None if weights is None else run.split(run.values(weights))
         self.deals = [r.split(r.values()[0]) for r in again]
@@ -51,7 +53,12 @@ class Numbers:
             return (point, *(np.full(point.shape, np.nan),) * 3)
         more = np.stack([of(d, None) for d in self.deals]) if self.deals else None
         drawn = of(self.draws, self.chosen)
-        return (point, *held_out_change(drawn, point, level=self.level, blocks=self.blocks, deals=more))
+        return (
+            point,
+            *held_out_change(
+                drawn, point, level=self.level, blocks=self.blocks, deals=more, factor=self.factor
+            ),
+        )
 
     def impacts(self) -> np.ndarray | None:
         """(draws, P) of bootstrap draws."""
@@ -72,7 +79,9 @@ class Numbers:
         more = np.stack([lost(r.each())[0] for r in self.again]) if self.again else None
         drawn = lost(self.run.each(self.weights))
         kept = np.isfinite(drawn).all(axis=(1, 2))  # a draw may leave a class out
-        low, high, _ = held_out_change(drawn[kept], point, level=self.level, blocks=self.blocks, deals=more)
+        low, high, _ = held_out_change(
+            drawn[kept], point, level=self.level, blocks=self.blocks, deals=more, factor=self.factor
+        )
         return point, low, high
 
 
@@ -245,11 +254,15 @@ def agreement_of(numbers: dict[str, Numbers], data: xr.Dataset, level: float) ->
                 low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
                 point = one.lost(one.value) - two.lost(two.value)
                 gap = one.lost(one.draws) - two.lost(two.draws)
-                _, _, p = held_out_change(gap, point, level=level, blocks=one.blocks)
+                _, _, p = held_out_change(gap, point, level=level, blocks=one.blocks, factor=one.factor)
                 larger = np.maximum(np.abs(one.lost(one.value)), np.abs(two.lost(two.value)))
                 n_apart = int(((fdr(p) < 0.05) & (np.abs(point) > 0.5 * larger)).sum())
                 d_low, d_high, _ = held_out_change(
-                    gap.mean(axis=1), np.asarray(point.mean()), level=level, blocks=one.blocks
+                    gap.mean(axis=1),
+                    np.asarray(point.mean()),
+                    level=level,
+                    blocks=one.blocks,
+                    factor=one.factor,
                 )
                 ends = (float(point.mean()), float(d_low), float(d_high))
             rows.append((a, b, value, low, high, data.sizes["part"], n_apart, *ends))

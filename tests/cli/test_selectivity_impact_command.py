@@ -35,6 +35,7 @@ def folder(tmp_path):
     return place
 
 
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")  # of so few stimuli the ceiling is low
 def test_it_is_the_verb(call, net, folder, tmp_path):
     out, picture = tmp_path / "found.nc", tmp_path / "found.png"
     options = ("--by", tmp_path / "kind.txt", "--evaluate", "loss", "--n-boot", "20", "--n-perm", "50")

@@ -333,6 +333,38 @@ VERBS: dict[str, Verb] = {
         labels=("target",),
         lay_out=lay_out_lesions,
     ),
+    "selectivity_impact": Verb(
+        function="consilience.study._selectivity_impact:selectivity_impact",
+        sides={"data": Side(alone=True, responses=True)},
+        options={
+            "by": Key(read_name, required=True),
+            "target": Key(read_name),
+            "evaluate": Key(one_of("accuracy", "loss", "probability")),
+            "selectivity": Key(one_of("class_selectivity", "d_prime", "eta_squared", "lifetime_sparseness")),
+            "how": Key(many(one_of("zero", "mean", "resample", "noise"))),
+            "parts": Key(one_of("units", "channels")),
+            "n_splits": Key(whole(1, 10_000)),
+            **_INFERENCE,
+        },
+        labels=("by", "target"),
+        lay_out=lay_out_lesions,
+    ),
+    "shapley": Verb(
+        function="consilience.study._shapley:shapley",
+        sides={"data": Side(alone=True, responses=True)},
+        options={
+            "target": Key(read_name),
+            "evaluate": Key(one_of("accuracy", "loss", "probability")),
+            "how": Key(one_of("zero", "mean", "resample", "noise")),
+            "parts": Key(one_of("units", "channels", "layer", "components")),
+            "precision": Key(between(0, float("inf"))),
+            "budget": Key(whole(1)),
+            "interactions": Key(whole(2, 1000)),
+            "level": Key(between(0, 1)),
+        },
+        labels=("target",),
+        lay_out=lay_out_lesions,
+    ),
     "characterize": Verb(
         function="consilience.analyses:characterize",
         sides={

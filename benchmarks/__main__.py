@@ -51,11 +51,14 @@ NAMES = (
     "lesions-middle",
     "lesions-last",
     "shapley",
+    "attribution",
+    "attribution-occlusion",
 )
 
 
 def _rows(threads: int, wanted: list[str]) -> list[Row]:
     from benchmarks import (
+        _attribution,
         _correlograms,
         _crossnobis,
         _decoding,
@@ -105,6 +108,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _unit_information: ("information", "tuning-fits"),
         _lesions: ("lesions-middle", "lesions-last"),
         _shapley: ("shapley",),
+        _attribution: ("attribution", "attribution-occlusion"),
     }
     made = [
         row for module, names in sources.items() if set(names) & set(wanted) for row in module.rows(threads)

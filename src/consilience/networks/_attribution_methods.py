@@ -16,6 +16,7 @@ from consilience.networks._attribution_points import Points
 
 __all__ = ["METHODS", "Block", "Raw", "summed", "windows_of"]
 
+_MASKS = 1 << 23  # places of windows that are held at once
 METHODS = ("integrated_gradients", "smoothgrad", "grad_cam", "gradient_x_input", "gradient", "occlusion")
 
 
@@ -169,25 +170,25 @@ def occlusion(block: Block) -> Raw:
     points, at = block.points, block.points.at
     windows = windows_of(block.places, block.window, block.stride)
     whole = points.values(at, block.rows).double()
-    out = torch.zeros((block.k, len(at), *block.places), dtype=torch.float64, device=at.device)
-    times = torch.zeros(block.places, device=at.device)
-    for cut in windows:
-        times[cut] += 1
-    for which, window in block.pairs(np.arange(len(at)), len(windows)):
-        i = torch.as_tensor(which, device=at.device)
-        moved = at[i].clone()
-        for j, w in enumerate(window):
-            cut = _with_channels(windows[w], block.axis)
-            moved[j][cut] = block.start[which[j]][cut]
-        fall = whole[i] - points.values(moved, i).double()
-        for j, w in enumerate(window):
-            here = (slice(None), int(which[j]), *windows[w])
-            out[here] += fall[j].reshape(-1, *(1,) * len(block.places))
-    return Raw(out / times, placed=True)
-
-
-def _with_channels(cut: tuple[slice, ...], axis: int | None) -> tuple[slice, ...]:
-    return cut if axis is None else (*cut[:axis], slice(None), *cut[axis:])
+    fall = torch.zeros((block.k, len(at), len(windows)), dtype=torch.float64, device=at.device)
+    out = torch.zeros((block.k, len(at), math.prod(block.places)), dtype=torch.float64, device=at.device)
+    times = torch.zeros(out.shape[-1], dtype=torch.float64, device=at.device)
+    every = np.arange(len(at))
+    size = max(1, min(_MASKS // out.shape[-1], len(windows)))
+    for first in range(0, len(windows), size):
+        some = windows[first : first + size]
+        hidden = torch.zeros((len(some), *block.places), dtype=torch.bool, device=at.device)
+        for mask, cut in zip(hidden, some):
+            mask[cut] = True
+        for which, window in block.pairs(every, len(some)):
+            i, w = (torch.as_tensor(v, device=at.device) for v in (which, window))
+            mask = hidden[w] if block.axis is None else hidden[w].unsqueeze(block.axis + 1)
+            moved = torch.where(mask, block.start[i], at[i])
+            fall[:, i, first + w] = (whole[i] - points.values(moved, i).double()).T
+        flat = hidden.reshape(len(some), -1).double()
+        out += fall[..., first : first + size] @ flat
+        times += flat.sum(dim=0)
+    return Raw((out / times).reshape(block.k, len(at), *block.places), placed=True)
 
 
 def grad_cam(points: Points, axis: int, places: tuple[int, ...] | None) -> Raw:

@@ -19,8 +19,10 @@ from consilience.networks._unit import Unit
 
 __all__ = ["Objective", "Points", "points_of", "rows_of"]
 
-_MOST = 128  # points per forward pass
-_LARGEST = 64 << 20  # bytes of the largest array in it
+# points per forward pass: at most, and bytes of the largest array in it; more is slower on a processor (caches)
+_MOST = {"cpu": 64}
+_LARGEST = {"cpu": 8 << 20}
+_LEAST = 4
 
 Objective = Callable[[Any, Any], Any]  # values of the units (m, units), rows (m,) -> (m, targets)
 
@@ -122,7 +124,8 @@ def points_of(
     with with_gradients(), reading(units, *args, device=device, who=who, **kwargs) as read:
         b = next(v for v in (*args, *kwargs.values()) if isinstance(v, torch.Tensor)).shape[0]
         largest = net._spots[1].largest if net._spots else 1 << 20
-        most = batch_size or max(1, min(_MOST, _LARGEST // max(1, largest)))
+        room = _LARGEST.get(target.type, 128 << 20) // max(1, largest)
+        most = batch_size or max(_LEAST, min(_MOST.get(target.type, 512), room))
 
         def chosen(value: Any, mine: Any) -> Any:
             same = isinstance(value, torch.Tensor) and value.ndim and value.shape[0] == b

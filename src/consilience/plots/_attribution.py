@@ -90,6 +90,8 @@ def plot_attribution(
                 panel = ax.figure.add_subplot(grid[len(ids), first + column])
                 _tests(panel, data.sel(map=method), named=column == 0)
                 panels.append(panel)
+            for words in panels[0].get_yticklabels() if pictured else []:
+                words.set_in_layout(in_layout=False)  # they stand below the stimuli
             ends = [panel.get_xlim() for panel in panels]
             for panel in panels:
                 panel.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))

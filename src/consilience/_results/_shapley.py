@@ -75,6 +75,8 @@ class Shapley(Result):
             f"  {counted(d.sizes['player'], 'player')} of {cell(s.get('system', ''), 40).strip()}; "
             f"{cell(s.get('score', 'score'), 30).strip()}; {how}"
         ]
+        if np.isnan(d["p"].values).all():
+            lines.append("  one score for all stimuli: no interval over stimuli, no p")
         lines.append(
             f"  {float(s['v_nobody']):.4g} with nobody, {float(s['v_all']):.4g} with all; values add up to "
             f"{float(np.sum(self.value)):.4g} of {self.total:.4g}"

@@ -317,4 +317,6 @@ def _methods(played: Played, game: Game, level: float) -> tuple[str, ...]:
             + ("" if s["method"] == "exact" else " and the sampled orders (two-way random effects)")
             + "."
         )
+    else:
+        out.append("The score was one number for all stimuli, so there is no interval over stimuli.")
     return tuple(out)

@@ -194,6 +194,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "study/_verbs",
         "study/_decode",
         "study/_lesions",
+        "study/_shapley",
         "study/_evaluate",
         "analyses",
         "models",

@@ -10,6 +10,12 @@ from consilience.study._compare import COMPARE
 from consilience.study._decode import check_decode, decode_arguments
 from consilience.study._evaluate import evaluation_arguments, read_fitted, sides_of_fitted
 from consilience.study._lesions import lay_out_lesions
+from consilience.study._perturbation import (
+    check_perturbation,
+    perturbation_arguments,
+    read_act,
+    read_sets,
+)
 from consilience.study._readers import (
     Key,
     between,
@@ -254,6 +260,36 @@ VERBS: dict[str, Verb] = {
         made={"model": make_model},
         read=check_decode,
         arguments=decode_arguments,
+        lay_out=lay_out_one,
+    ),
+    "predict_perturbation": Verb(
+        function="consilience.analyses:predict_perturbation",
+        sides={
+            "data": Side(alone=True, responses=True),
+            "target_system": Side(alone=True, responses=True, required=False),
+        },
+        options={
+            "target": Key(read_name),
+            "numbers": Key(read_flag),
+            "sets": Key(read_sets, required=True),
+            "act": Key(read_act),
+            "circular": Key(read_flag),
+            "n_controls": Key(whole(0, 10_000)),
+            "n_refits": Key(whole(0, 10_000)),
+            "power": Key(between(0, 1)),
+            "alpha": Key(between(0, 1)),
+            "trial": Key(whole(1)),
+            "time": Key(or_none(one_of("mean"))),
+            "cv": Key(whole(2, 1000)),
+            "groups": Key(read_name),
+            "folds": Key(read_name),
+            "gap": Key(read_gap),
+            "standardise": Key(read_flag),
+            "level": _INFERENCE["level"],
+        },
+        labels=("target", "folds"),
+        read=check_perturbation,
+        arguments=perturbation_arguments,
         lay_out=lay_out_one,
     ),
     "searchlight": Verb(

@@ -60,6 +60,18 @@ class Ablation(Result):
         with ci_low, ci_high (bootstrap over stimuli), n_parts, n_apart (parts whose impacts differ, q < 0.05, by more
         than half the larger), difference of the mean impact (a - b) with difference_low, difference_high; None where
         a single choice was run.
+
+    Examples
+    --------
+    >>> import numpy as np, torch, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> module = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(3, 1, bias=False))
+    >>> _ = module[1].weight.data.copy_(torch.tensor([[2.0, 1.0, 0.0]]))
+    >>> x = rng.normal(size=(100, 3))
+    >>> shown, target = cs.stimuli(x, ids=np.arange(100)), x @ [2.0, 1.0, 0.0]
+    >>> lost = cs.ablate(module, "0", stimuli=shown, target=target, evaluate="loss", check_how=False, rng=0)
+    >>> bool(np.allclose(lost.impact, [4 * x[:, 0].var(), x[:, 1].var(), 0.0]))  # w^2 times the variance
+    True
     """
 
     data: xr.Dataset

@@ -33,6 +33,10 @@ def test_every_entry_fits_its_function(name):
         assert positional == ["data"]
         assert {"data", "sessions", "target_system"} == set(verb.sides)
         parameters = {**parameters, **dict.fromkeys(("numbers", "by", "session"))}
+    elif name == "predict_perturbation":  # so does a system
+        assert positional == ["data"]
+        assert {"data", "target_system"} == set(verb.sides)
+        parameters = {**parameters, "numbers": None}
     elif name == "characterize":  # a series that was followed stands for a label
         assert positional == ["data"]
         assert {"data", "variable"} == set(verb.sides)

@@ -33,8 +33,8 @@ from consilience.stats import fdr, paired_effect, sign_flip_p
 TARGET = Path(__file__).with_suffix(".md")
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "character_lesions.png"
 LAYERS = ("rnn_1", "rnn_2")
-SEGMENTS, EACH, APART = 30, 16, 5  # segments of text; characters told in each, this far apart
-N_READ, SHIFTS = 9000, 500
+SEGMENTS, EACH, APART = 30, 10, 8  # segments of text; characters told in each, this far apart
+N_READ, SHIFTS = 8000, 400
 WORDS = {
     "kind": "small letter, capital, space, quote or other mark",
     "vowel": "a vowel, among letters",
@@ -146,12 +146,16 @@ def tuning(net: cs.Network, text: str) -> dict[str, dict[str, np.ndarray]]:
     """
     ends = np.arange(40, 40 + N_READ)
     labels = properties(text, ends)
-    acts = cs.record(net, windows(text, ends), layers=[f"{layer}[1][0]" for layer in LAYERS])
+    states: dict[str, list[np.ndarray]] = {layer: [] for layer in LAYERS}
+    for block in np.array_split(ends, max(1, N_READ // 1000)):  # whole sequences are recorded: some at a time
+        acts = cs.record(net, windows(text, block), layers=list(LAYERS))
+        for layer in LAYERS:
+            states[layer].append(np.asarray(acts[f"{layer}[1][0]"].values, dtype=np.float64))
     first, second = np.arange(N_READ // 2), np.arange(N_READ // 2, N_READ)
     shifts = np.random.default_rng(0).integers(200, N_READ // 2 - 200, SHIFTS)
     found = {}
     for layer in LAYERS:
-        x = np.asarray(acts[f"{layer}[1][0]"].values, dtype=np.float64)
+        x = np.concatenate(states[layer])
         value = np.stack([explained(x, of, first, second) for of in labels.values()])
         above = np.ones(value.shape)
         for shift in shifts:
@@ -311,8 +315,8 @@ def main() -> int:
     start = time.process_time()
     net = cs.networks.load("char_lstm")
     one, other = texts()
-    lost = lesions(net, one)
     tuned = tuning(net, other)
+    lost = lesions(net, one)
     draw(lost, tuned, PICTURE)
     said = page(lost, tuned)
     said += [

@@ -135,10 +135,35 @@ def test_against_captum(stimuli):
     np.testing.assert_allclose(made.data["each"].values.T, theirs, atol=1e-6)  # theirs is of single precision
 
 
-def test_a_network_without_stimuli_is_refused(net):
-    with pytest.raises(cs.InputError, match="needs stimuli=") as caught:
-        cs.shapley(net, "1")
-    assert caught.value.code == "no-stimuli"
+def test_a_function_that_runs_the_network_itself(net, stimuli, target):
+    x = torch.from_numpy(stimuli.values)
+
+    def accuracy(module):
+        with torch.no_grad():
+            return float((module(x).argmax(dim=1).numpy() == target).mean())
+
+    three = {"a": [0, 1], "b": [2, 3], "c": [4, 5]}
+    made = cs.shapley(net.module, "1", evaluate=accuracy, parts=three)
+    direct = cs.shapley(net, "1", stimuli=stimuli, target=target, parts=three)
+    np.testing.assert_allclose(made.value, direct.value, atol=1e-9)
+    assert np.isnan(made.data["p"]).all()
+    assert "no interval over stimuli" in repr(made)
+    assert len(net.module[1]._forward_hooks) == 0
+
+
+@pytest.mark.parametrize(
+    ("layer", "code"), [("1", "no-stimuli"), (None, "no-layer"), ("nowhere", "unknown-layer")]
+)
+def test_networks_that_lack_something_are_refused(net, stimuli, target, layer, code):
+    given = {} if code == "no-stimuli" else {"stimuli": stimuli, "target": target}
+    with pytest.raises(cs.InputError, match=r"cs\.shapley:") as caught:
+        cs.shapley(net, layer, **given)
+    assert caught.value.code == code
+
+
+def test_one_player():
+    made = cs.shapley(lambda present: present[:, 0] * 2.0, n_players=1, exact=False)
+    assert made.value.tolist() == [2.0]
 
 
 # Functions

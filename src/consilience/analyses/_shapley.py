@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
+from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions
 from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._results import Shapley
-from consilience.analyses._shapley_game import WHO, Game, function_game, network_game
+from consilience.analyses._shapley_game import WHO, Game, function_game
+from consilience.analyses._shapley_network import play_network
 from consilience.analyses._shapley_run import Played, play
 from consilience.analyses._shapley_table import play_table
 from consilience.networks import Network
+from consilience.networks._network import is_module
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,15 +80,17 @@ def shapley(
     Parameters
     ----------
     game : one of
-        - a Network: the parts of ``layer`` are the players, and absent ones are lesioned as in `cs.ablate`;
+        - a Network, or a torch module: the parts of ``layer`` are the players, absent ones lesioned as by `cs.ablate`;
         - a function v(present (m, P) bool) -> (m,), or (m, n) with a value for each of n stimuli;
         - lesions (animals, regions), 0 intact to 1 destroyed: a DataFrame, or an array with ``names=``.
     layer, stimuli, target, evaluate, parts, parts_of, how, reference, n_heads, times, output : of a Network, as in
-        `cs.ablate`. Losses are turned round, so that a positive value is always a part that is needed.
+        `cs.ablate`; without stimuli ``evaluate`` is a function f(net) -> number that runs the network itself, once
+        for each coalition. Losses are turned round, so that a positive value is always a part that is needed.
     names, n_players : players of a function, regions of an array.
     scores : of a table: (animals,) or the name of its column; higher = better.   groups : of a table: (rows,) or the
         name of a column, which rows are of one animal.
-    exact : play all coalitions (True, up to 20 players), or never (False).
+    exact : play all coalitions (True, up to 20 players; of resampled values and noise given one draw of them), or never
+        (False).
     precision : half of the interval over orders, in units of the score. Default: a fiftieth of v(all) - v(nobody),
         or of the largest change that a single player makes, if that is larger.
     budget : most coalitions that are played; what they will cost is said before a run of more than 10 s.
@@ -150,9 +154,9 @@ def shapley(
     of_table = {"scores": scores, "groups": groups}
     cautions: list[Any]
     with collect_cautions() as cautions:
-        if isinstance(game, Network):
+        if isinstance(game, Network) or is_module(game):
             _refuse(of_table | {"names": names, "n_players": n_players}, "a network")
-            played, made = _of_network(
+            played, made = play_network(
                 game,
                 of_network | {"evaluate": evaluate, "how": how, "output": output, "parts_of": parts_of},
                 {"batch_size": batch_size, "device": device},
@@ -185,64 +189,6 @@ def shapley(
         references=_references(played, made),
         methods=_methods(played, made, level),
     )
-
-
-def _of_network(
-    net: Network,
-    given: dict[str, Any],
-    running: dict[str, Any],
-    options: dict[str, Any],
-    progress: Any,
-    seed: Seed,
-) -> tuple[Played, Game]:
-    from consilience.networks._lesion import Lesions, make_parts
-
-    if given["stimuli"] is None:
-        raise InputError(
-            f"{WHO}: a network needs stimuli=, over which the score of a coalition is taken.",
-            code="no-stimuli",
-        )
-    made = make_parts(
-        net,
-        given["layer"],
-        given["stimuli"],
-        parts=given["parts"],
-        parts_of=given["parts_of"],
-        n_heads=given["n_heads"],
-        times=given["times"],
-        device=running["device"],
-        who=WHO,
-    )
-    how = given["how"]
-    random = isinstance(how, str) and how in ("resample", "noise")
-    with Lesions(
-        net,
-        given["stimuli"],
-        made,
-        how=how,
-        reference=given["reference"],
-        rng=seed.stream("replacements"),
-        output=given["output"],
-        who=WHO,
-        **running,
-    ) as run:
-        game = network_game(run, given["evaluate"], given["target"], random=random)
-        played = play(game, progress=progress, seed=seed, **options)
-        idle = np.flatnonzero(run.unchanged)
-    if 2 * idle.size > len(made):  # units that never answer are common, and 0 already
-        warn(
-            "lesion-without-effect",
-            f"{WHO}: the lesion of {idle.size} of {len(made)} parts changes no activation, e.g. of "
-            f"{shorten(made.names[idle[0]], 40)}, so their values are 0 whatever they do.",
-            "Show stimuli that drive them, or leave them out.",
-        )
-    known = how if isinstance(how, (str, int, float)) else type(how).__name__
-    layers = ", ".join(dict.fromkeys(made.layers))
-    if len(made.unit_of) == len(made.names):
-        played.data["unit"] = ("player", np.asarray(made.unit_of))
-    played.settings.update({"layer": layers, "how": known, "kind": made.kind})
-    game.system = f"{net.name}, {layers}"
-    return played, game
 
 
 def _of_table(

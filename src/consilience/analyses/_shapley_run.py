@@ -61,6 +61,7 @@ def play(
     fits = 2**p <= budget and 2**p * game.n <= 50 * HELD if p <= EXACT else False
     if exact is None:
         exact = p <= 3 or (fits and not game.random)
+    exact = exact or p == 1
     if exact and p > 20:
         raise InputError(
             f"{WHO}: exact=True plays all 2^{p} coalitions, for at most 20 players; leave it out, or group the parts.",

@@ -383,7 +383,12 @@ def _say_low(run: _Run, several: bool) -> None:
         "ceiling-low",
         f"{WHO}: selectivity and impact{where} repeat so little between halves of the stimuli that the correlation can "
         f"hardly be seen (ceiling {' and '.join(words).replace('nan', 'none')}).",
-        "Show more stimuli, or take evaluate='loss', to which every stimulus adds.",
+        "Show more stimuli"
+        + (
+            ", or take evaluate='loss', to which every stimulus adds."
+            if run.score.name == "accuracy"
+            else "."
+        ),
     )
 
 

@@ -287,6 +287,7 @@ def test_the_result_passes_the_suite_of_results(tmp_path):
         ({"how": "median"}, "how must be one of"),
         ({"how": ["zero", "zero"]}, "name each choice once"),
         ({"select": shown()[:4], "target": LABELS}, "select must be"),
+        ({"n_orders": 0}, "needs n_orders of at least 1"),
         ({"cv": 5}, "is no option for networks"),
     ],
 )
@@ -302,3 +303,52 @@ def test_a_layer_and_a_module_are_needed():
         cs.ablate(cs.Network(lambda x: x, name="f"), "output", stimuli=shown(), target="category")
     with pytest.raises(InputError, match="needs stimuli= and target="):
         cs.ablate(planted(), "0", evaluate="accuracy")
+
+
+def test_one_part_few_stimuli_and_other_kinds_of_arrays():
+    stimuli = shown()
+    whole = lesions(parts="layer", how="zero", order="impact", n_orders=2)
+    assert whole.curves["score"].values[0, 0].tolist() == [1.0, 0.25]
+    with pytest.warns(ConsilienceWarning, match="few-stimuli"):
+        few = lesions(stimuli=stimuli[::6], target=LABELS[::6], n_orders=2)
+    assert np.allclose(few.impact, [0, 0.25, 0.25, 0.25])
+    assert np.isnan(few.data["off_distribution"]).all()
+    other = stimuli.astype(">f4")
+    other.values.flags.writeable = False
+    names = np.array(["ant", "bee", "cat", "dog"])[LABELS]
+    assert np.allclose(lesions(stimuli=other, target=names).impact, lesions().impact)
+    with pytest.raises(InputError, match="needs at least 4 stimuli"):
+        lesions(stimuli=stimuli[:3], target=LABELS[:3])
+
+
+def test_orders_are_chosen_on_other_stimuli():
+    """Selecting on the scored half would make noise look needed: of units without effect none stands out."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 12))
+    module = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(12, 1, bias=False))
+    module[1].weight.data = torch.full((1, 12), 0.3)
+    placed = []
+    for seed in range(12):
+        target = rng.normal(size=80)  # unrelated: every unit's impact is noise of the same size
+        lost = cs.ablate(
+            module,
+            "0",
+            stimuli=cs.stimuli(x, ids=np.arange(80)),
+            target=target,
+            evaluate="loss",
+            order="impact",
+            n_orders=15,
+            single=False,
+            check_how=False,
+            n_boot=0,
+            rng=seed,
+        )
+        placed.append(float(lost.curves["p"].sel(order="impact").values[0]))
+    assert np.mean(np.array(placed) < 0.05) <= 0.25
+
+
+def test_select_gives_the_stimuli_for_orders():
+    lost = lesions(order="impact", select=shown(noise=0.02), n_orders=2)
+    assert lost.curves["sequence"].values[0, 0, -1] == 0
+    assert lost.settings["n_scored"] == 48
+    assert lost.settings["n_chosen"] == 0

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError, warn
+from consilience._core._memory import check_fits, gigabytes
 from consilience.analyses._ablate_doubts import agreements, check_other_hows, compared_with, say_doubts
 from consilience.analyses._ablate_orders import CHOSEN, Order, read_orders
 from consilience.analyses._ablate_runs import Curves, Job, Side, how_name, say_cost, steps_of
@@ -57,6 +58,7 @@ def ablate_network(job: Job, wanted: Wanted) -> Made:
         raise InputError(f"{WHO}: needs at least {_FEWEST} stimuli, got {n}.", code="too-few")
     orders = read_orders(wanted.order, len(parts)) if wanted.curves else []
     steps = steps_of(wanted.steps, len(parts))
+    _check_memory(job, wanted, steps)
     by_looking = any(one.kind in CHOSEN for one in orders)
     choose_rows, score_rows = _split(job, by_looking and wanted.select is None)
     everything = np.arange(n)
@@ -133,6 +135,20 @@ def ablate_network(job: Job, wanted: Wanted) -> Made:
         "off_distribution_of": job.watch if job.off is not None else None,
     }
     return Made(data, table, agreement_table(agreed), settings, _methods(job, wanted, orders, by_looking))
+
+
+def _check_memory(job: Job, wanted: Wanted, steps: np.ndarray) -> None:
+    """Refuses masks and scores per stimulus that would not fit."""
+    n, count = job.data.shape[0], len(job.parts)
+    single = count * (count + 3 * 8 * 2 * n * len(wanted.hows)) if wanted.single else 0
+    curves = steps.size * job.n_orders * (count + 3 * 8 * 2 * n * len(wanted.hows)) if wanted.curves else 0
+    free = check_fits(single + curves)
+    if free is not None:
+        raise InputError(
+            f"{WHO}: {count:,} parts and {n:,} stimuli need about {gigabytes(single + curves)} of memory, and {free} "
+            "is free; remove channels or groups (parts=), show fewer stimuli, or read fewer steps.",
+            code="too-large",
+        )
 
 
 def _none_of(intact: Scores) -> Scores:

@@ -306,3 +306,26 @@ def test_passes_that_begin_at_the_patch_give_what_full_passes_give(monkeypatch):
     monkeypatch.undo()
     resumed = cs.patch(module, clean, noise, ["1", "3"], **asked)
     np.testing.assert_allclose(resumed.data["change"], full.data["change"], atol=1e-6)
+
+
+def test_the_state_of_a_recurrent_layer_is_patched_step_by_step_and_feeds_back():
+    class Reads(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.rnn = torch.nn.GRU(2, 5, batch_first=True)
+            self.out = torch.nn.Linear(5, 1)
+
+        def forward(self, x):
+            return self.out(self.rnn(x)[0][:, -1])
+
+    rng = np.random.default_rng(0)
+    clean, corrupted = (
+        cs.stimuli((rng.normal(size=(8, 6, 2)) + shift).astype(np.float32), ids=IDS[:8]) for shift in (1, -1)
+    )
+    net = cs.Network(Reads(), name="gru")
+    asked = {"evaluate": first, "places": "each", **FAST}
+    state = cs.patch(net, clean, corrupted, "rnn", **asked).effect
+    assert state.shape == (6,)
+    assert state[5] == pytest.approx(1, abs=1e-5)  # the last state is all that is read
+    assert 1e-3 < abs(state[4]) < 1  # an earlier one reaches it through the recurrence

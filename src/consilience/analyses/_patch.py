@@ -83,7 +83,8 @@ def patch(
     clean, corrupted : n stimuli each, paired by id (or ``pairs``), never by order. Or corrupted = {"layer": label,
         "sd": 3.0, "places": tokens} (causal tracing): Gaussian noise on that layer's output, ``sd`` times the standard
         deviation of its values over all units and clean stimuli, at all places or those named; ``n_noise`` draws.
-    layers : labels as in `cs.record`, in the order of the network.
+    layers : labels as in `cs.record`, in the order of the network. Of nn.RNN, nn.LSTM and nn.GRU ("lstm") it is the
+        hidden state (not an LSTM's cell), step by step, so that a patch feeds back.
     pairs : list of (clean id, corrupted id), or the name of a label that is unique in both.
     places : None, all places of a layer together; "each" token or place; g, that many blocks along each axis; {name:
         numbers of tokens, a tuple of numbers or slices for maps, or bool of the map}.
@@ -136,33 +137,15 @@ def patch(
     with collect_cautions() as cautions:
         data, runs, names, ones, noise = _stimuli(net, clean, corrupted, pairs, labels, device, asked, seed)
         sites = places_of(net, labels, data, device=device, who=WHO)
-        rows, cells = grid(
-            [site.leaf.shape for site in sites],
-            [site.leaf.axes for site in sites],
-            labels,
-            [site.channel_axis for site in sites],
-            places,
-            parts,
-            asked["window"],
-            who=WHO,
-        )
         wanted, rival = pair_labels(ones, target, other, who=WHO)
-        made = [Cell(entries, {}) for entries in cells.values()]
-        with (
-            Interventions(
-                net,
-                data,
-                sites,
-                corruption=noise,
-                batch_size=batch_size,
-                device=device,
-                output=output,
-                who=WHO,
-            ) as engine,
-            progress_bar(f"Patching {net.name}", runs.n_passes(len(made)), progress) as advance,
-        ):
+        with Interventions(
+            net, data, sites, corruption=noise, batch_size=batch_size, device=device, output=output, who=WHO
+        ) as engine:
+            rows, cells = grid(engine.layouts(), labels, places, parts, asked["window"], who=WHO)
+            made = [Cell(entries, {}) for entries in cells.values()]
             score = make_pair_score(evaluate, wanted, rival, position, who=WHO)
-            found = runs.scores(engine, made, score, advance)
+            with progress_bar(f"Patching {net.name}", runs.n_passes(len(made)), progress) as advance:
+                found = runs.scores(engine, made, score, advance)
         table = patch_table(
             found, direction, seed, n_null=asked["n_null"], level=asked["level"], controls=asked["n_controls"]
         )

@@ -96,26 +96,27 @@ def both(one: xr.DataArray, two: xr.DataArray, *, names: tuple[str, str], who: s
 
 
 def grid(
-    shapes: Sequence[tuple[int, ...]],
-    axes: Sequence[tuple[str, ...]],
+    layouts: Sequence[tuple[tuple[int, ...], tuple[str, ...], int]],
     labels: Sequence[str],
-    channel_axes: Sequence[int],
     places: Any,
     parts: Any,
     window: int,
     *,
     who: str,
 ) -> tuple[dict[str, list[str]], dict[tuple[int, int, int], dict[int, np.ndarray]]]:
-    """Names of the grid's (layer, place, part), and for each cell that exists {number of the layer: entries, bool of
-    the layer's shape}. A row of a window is named after its middle layer and holds the ``window`` layers around it.
+    """Names of the grid's (layer, place, part), and for each cell that exists {number of the layer: entries, bool of its
+    shape}. A row of a window is named after its middle layer and holds the ``window`` layers around it.
+
+    layouts : shape, names of the axes and channel axis of each layer.
     """
     rows, columns, kinds = list(labels), list[str](), list[str]()
     half = window // 2
     cells: dict[tuple[int, int, int], dict[int, np.ndarray]] = {}
     for r in range(len(labels)):
         for number in range(max(0, r - half), min(len(labels), r - half + window)):
+            shape, axes, channel = layouts[number]
             for (place, part), entries in layer_entries(
-                shapes[number], axes[number], channel_axes[number], labels[number], places, parts, who=who
+                shape, axes, channel, labels[number], places, parts, who=who
             ).items():
                 for name, known in ((place, columns), (part, kinds)):
                     if name not in known:

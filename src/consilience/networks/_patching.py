@@ -15,8 +15,10 @@ from consilience._core._errors import InputError
 from consilience._core._memory import available_memory
 from consilience._core._params import require
 from consilience.networks._forward import _arguments, evaluation, run_block, without_statistics
+from consilience.networks._lesion_find import seen_of
 from consilience.networks._lesion_hooks import acting, not_fired
-from consilience.networks._lesion_parts import Place, make_parts, seen_of
+from consilience.networks._lesion_parts import make_parts
+from consilience.networks._lesion_places import Place
 from consilience.networks._network import OUTPUT, Network, block_of
 from consilience.networks._patch_resume import Memories
 from consilience.networks._tap import Spot, _can_stop, locate, tapped
@@ -46,7 +48,8 @@ def places_of(
 @dataclass(frozen=True, eq=False)
 class Cell:
     """What one patch replaces: for each place that it touches either ``entries``, bool of the layer's shape per
-    stimulus, or ``bases``, orthonormal directions (units, d) of the flattened layer.
+    stimulus (with the steps before it, where it comes step by step), or ``bases``, orthonormal directions (units, d)
+    of the flattened layer.
     """
 
     entries: Mapping[int, np.ndarray]
@@ -134,6 +137,23 @@ class Interventions:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def layouts(self) -> list[tuple[tuple[int, ...], tuple[str, ...], int]]:
+        """Shape per stimulus, names of its axes and the axis of channels of each place; of a recurrent state, which
+        comes step by step, with the steps as its first axis, "token".
+        """
+        calls = [0] * len(self.places)
+        for number, _ in self.capture(np.array([0]), np.array([-1]))[0]:
+            calls[number] += 1
+        found = []
+        for place, steps in zip(self.places, calls):
+            leaf, axis = place.leaf, place.channel_axis
+            if place.mode == "recurrent" or place.calls is None or len(place.calls) > 1:
+                names = ("feature",) if len(leaf.axes) == 1 else leaf.axes
+                found.append(((steps, *leaf.shape), ("token", *names), axis + 1))
+            else:
+                found.append((leaf.shape, leaf.axes, axis))
+        return found
 
     def capture(self, rows: np.ndarray, draws: np.ndarray) -> tuple[dict[tuple[int, int], Any], np.ndarray]:
         """Activations at all places, and outputs (b, *out), of the stimuli ``rows`` (b,). ``draws`` (b,): which
@@ -330,7 +350,8 @@ def _replacing(
         new = wide.clone()
         for i in mine:
             if number in cells[i].entries:
-                on = torch.from_numpy(cells[i].entries[number]).to(x.device)
+                entries = cells[i].entries[number]
+                on = torch.from_numpy(entries[call] if entries.ndim == r.ndim else entries).to(x.device)
                 new[i] = torch.where(on, r, wide[i])
             else:
                 basis = torch.as_tensor(cells[i].bases[number], dtype=x.dtype, device=x.device)

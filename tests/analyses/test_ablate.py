@@ -227,6 +227,22 @@ def test_a_function_that_runs_the_network():
         mean = cs.ablate(net, "0", evaluate=accuracy, curves=False, rng=0)
     assert np.allclose(mean.impact, 0)  # the mean of what the function shows, a quarter, is above the bias
 
+    from consilience.networks._lesion import lesioned, make_parts
+
+    parts = make_parts(net, "0", stimuli, who="test")
+    for unit in range(4):
+        with lesioned(net, parts, np.arange(4) == unit, how="mean", who="test"):
+            outputs = net.module(x).detach().numpy()
+        noisy = cs.ablate(
+            net,
+            "0",
+            evaluate=lambda n: n.module(x).detach().numpy()[:, 0],
+            curves=False,
+            parts={"u": [unit]},
+            rng=0,
+        )
+        assert np.allclose(noisy.data["score"].values[0, 0], outputs[:, 0].mean(), atol=1e-6)
+
     def each(given):
         with torch.no_grad():
             return (given.module(x).argmax(1).numpy() == LABELS).astype(float)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from consilience._core._errors import InputError, warn
+from consilience._core._errors import InputError, collect_cautions, warn
 from consilience.analyses._ablate_network import Made, Wanted
 from consilience.analyses._ablate_orders import read_orders
 from consilience.analyses._ablate_runs import (
@@ -23,6 +23,7 @@ from consilience.analyses._ablate_runs import (
 from consilience.analyses._ablate_scores import Scores
 from consilience.analyses._ablate_tables import curve_table, part_table
 from consilience.analyses._evaluate_outputs import Score
+from consilience.networks import record
 from consilience.networks._lesion import lesioned
 from consilience.networks._progress import progress_bar
 
@@ -55,12 +56,14 @@ def ablate_function(job: Job, wanted: Wanted, score: Score, first: np.ndarray, s
     )
     start = time.perf_counter()
     say_cost(seconds * count, count, 1.0, "full", job.progress)
+    stand_ins = {how_name(how): _stand_in(job, how) for how in wanted.hows}
     singles: dict[str, Scores] = {}
     curves: dict[str, Curves] = {}
     with progress_bar("lesions", count, job.progress) as advance:
 
         def run(how: Any, masks: np.ndarray, draws: list[int]) -> Scores:
             """(m,) scores; a mask that removes nothing is the intact network."""
+            stand_in, reference = stand_ins[how_name(how)]
             found = []
             for mask in masks:
                 each = []
@@ -73,8 +76,8 @@ def ablate_function(job: Job, wanted: Wanted, score: Score, first: np.ndarray, s
                         job.net,
                         parts,
                         mask,
-                        how=how,
-                        reference=job.reference,
+                        how=stand_in,
+                        reference=reference,
                         rng=rng,
                         device=job.device,
                         who=WHO,
@@ -158,6 +161,25 @@ def ablate_function(job: Job, wanted: Wanted, score: Score, first: np.ndarray, s
         f"{score.name} ran the network; impact is intact minus lesioned.",
     )
     return Made(data, table, None, settings, methods)
+
+
+def _stand_in(job: Job, how: Any) -> tuple[Any, Any]:
+    """What ``how`` is for each lesion, and the stimuli it is taken from. Means are taken once; what needs no reference
+    gets a short one, as each lesion runs it.
+    """
+    short = job.reference[:2]
+    if not isinstance(how, str) or how in ("zero", "skip"):
+        return how, short
+    sites = job.parts.sites
+    plain = len(sites) == 1 and sites[0].place.mode == "output" and sites[0].times is None
+    if how != "mean" or not plain:
+        return how, job.reference
+    layer = job.parts.layers[0]
+    with collect_cautions():
+        acts = record(job.net, job.reference, layers=[layer], device=job.device, progress=False)
+    if list(acts) != [layer] or acts[layer].shape[1] != sites[0].place.n_units:
+        return how, job.reference
+    return acts[layer].values.astype(np.float64).mean(axis=0), short
 
 
 def _as_scores(found: np.ndarray) -> Scores:

@@ -212,7 +212,7 @@ class Attributor:
         for j in range(self.k):
 
             def value(at: Any, j: int = j) -> Any:
-                return points._run(at, every)[:, j]
+                return points.run(at, every)[:, j]
 
             found = torch.as_tensor(method(points.at.clone(), value)).detach()
             placed = tuple(found.shape) == (len(points.at), *self.places)

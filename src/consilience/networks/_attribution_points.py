@@ -36,14 +36,14 @@ class Points:
 
     at: Any
     most: int
-    _run: Callable[[Any, Any], Any]
-    _said: str
+    run: Callable[[Any, Any], Any]
+    said: str
 
     def values(self, points: Any, rows: Any) -> Any:
         """(m, k) values of the targets, without gradients."""
         torch = require("torch", extra="torch", purpose="attribution")
         with torch.no_grad():
-            parts = [self._run(points[s], rows[s]) for s in self._blocks(len(points))]
+            parts = [self.run(points[s], rows[s]) for s in self._blocks(len(points))]
         return torch.cat(parts)
 
     def gradients(self, points: Any, rows: Any) -> tuple[Any, Any]:
@@ -52,7 +52,7 @@ class Points:
         values, found = [], []
         for s in self._blocks(len(points)):
             leaf = points[s].detach().clone().requires_grad_()
-            came = self._run(leaf, rows[s])
+            came = self.run(leaf, rows[s])
             k = came.shape[1]
             each = []
             for j in range(k):
@@ -62,7 +62,7 @@ class Points:
                         came[:, j].sum(), leaf, retain_graph=j < k - 1, allow_unused=True
                     )
                 if grad is None:
-                    raise InputError(f"{self._said}", code="no-gradient")
+                    raise InputError(f"{self.said}", code="no-gradient")
                 each.append(grad)
             values.append(came.detach())
             found.append(torch.stack(each))

@@ -89,6 +89,9 @@ class Run:
         self._stack.close()
 
     def _start(self) -> None:
+        torch = require("torch", extra="torch", purpose=self.who)
+        # changes in place are seen outside of inference mode only, whatever the caller has set
+        self._stack.enter_context(torch.inference_mode(mode=False))
         self._target = self._stack.enter_context(evaluation(self.net, self.device, who=self.who))
         seen = seen_of(self.net, self.data, self._target, who=self.who)
         wanted = (
@@ -230,7 +233,8 @@ class Run:
         came: dict[str, np.ndarray] = {}
 
         def use(what: str, values: Any) -> None:
-            came[what] = values.detach().cpu().numpy().astype(np.float64)
+            values = values.detach().cpu()
+            came[what] = (values.double() if values.dtype.itemsize < 8 else values.double().clone()).numpy()
 
         spots = {what: self._spots[what] for what in wanted}
         n = len(self._rows) * (1 if masks is None or inputs is None else len(masks))
@@ -268,11 +272,12 @@ class Run:
 
 
 def _rounding(net: Network) -> float:
-    """The rounding error of the network's numbers."""
+    """The rounding error of the network's numbers; of half precision a part of it, lest anything agree."""
     import torch
 
     kinds = {p.dtype for p in net.module.parameters() if p.is_floating_point()}
-    return max((torch.finfo(kind).eps for kind in kinds), default=torch.finfo(torch.float32).eps)
+    eps = max((torch.finfo(kind).eps for kind in kinds), default=torch.finfo(torch.float32).eps)
+    return eps if eps < 1e-5 else eps / 25
 
 
 def _check_whole(site: Site, parts: Parts, *, who: str) -> None:

@@ -289,6 +289,10 @@ def test_the_result_passes_the_suite_of_results(tmp_path):
     again = cs.load(lost.save(tmp_path / "lost.nc"))
     assert again.data.equals(lost.data)
     assert lost.plot() is not None
+    from consilience.report._sentences import sentences
+
+    assert sentences(lost)[0].startswith("Intact, accuracy is 1")
+    assert any("the area under the curve of impact lies" in one for one in sentences(lost))
     assert lesions(single=False).plot() is not None
 
 

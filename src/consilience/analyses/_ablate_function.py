@@ -115,7 +115,7 @@ def ablate_function(job: Job, wanted: Wanted, score: Score, first: np.ndarray, s
     if intact.each is None:
         warn(
             "no-interval",
-            "evaluate= gives one number for the whole network, so impacts have no interval over stimuli and no p.",
+            "evaluate= gives one number, so impacts have no interval over stimuli and no p.",
             "Return one score per stimulus, or pass stimuli= and target=.",
         )
     data = part_table(

@@ -6,7 +6,7 @@ from scipy.stats import rankdata, spearmanr
 
 import consilience as cs
 from consilience.stats._split_correlation import split_correlation
-from consilience.units._selectivity_and_impact import _stratified_halves
+from consilience.units._class_halves import stratified_halves
 
 K, EACH, UNITS = 4, 12, 30
 
@@ -54,7 +54,7 @@ def direct(x, lost, labels, halves):
 def test_it_is_the_definition():
     x, lost, labels = planted(other=0.3)
     found = cs.units.selectivity_and_impact(x, lost, labels, n_splits=3, n_boot=0, n_perm=0, rng=5)
-    halves = _stratified_halves(labels, 3, cs._core._seeds.resolve_seed(5, who="").stream("splits"))
+    halves = stratified_halves(labels, 3, cs._core._seeds.resolve_seed(5, who="").stream("splits"))
     value, partial = direct(x, lost, labels, halves)
     np.testing.assert_allclose(found.value, value, atol=1e-12)
     np.testing.assert_allclose(found.partial, partial, atol=1e-9)
@@ -64,7 +64,7 @@ def test_it_is_the_definition():
 
 def test_halves_are_disjoint_and_stratified():
     labels = np.repeat([0, 1, 2], [5, 8, 7])
-    halves = _stratified_halves(labels, 20, np.random.default_rng(0))
+    halves = stratified_halves(labels, 20, np.random.default_rng(0))
     assert (halves.sum(axis=1) == 1).all()
     for k, n in enumerate((5, 8, 7)):
         sizes = halves[:, 0, labels == k].sum(axis=1)
@@ -145,6 +145,16 @@ def test_ceiling_tells_noise_from_no_relation():
     assert not noisy.ceiling[1] > 0.7
     assert clean.ceiling[1] > 0.8
     assert clean.reliability_selectivity == pytest.approx(noisy.reliability_selectivity)
+
+
+def test_the_ceiling_is_what_a_perfect_relation_reaches():
+    found = [
+        cs.units.selectivity_and_impact(*planted(seed, noise=2.0), n_boot=0, n_perm=0) for seed in range(30)
+    ]
+    value = np.mean([one.value[1] for one in found])
+    ceiling = np.sqrt(np.mean([one.reliability[1] * one.reliability_selectivity for one in found]))
+    assert 0.4 < ceiling < 0.65
+    assert value == pytest.approx(ceiling, abs=0.05)
 
 
 def test_partial_takes_out_what_goes_with_the_mean():

@@ -16,27 +16,20 @@ from consilience._core._seeds import Seed, resolve_seed
 from consilience._results import SelectivityImpact
 from consilience._results._base import Result
 from consilience._stimuli import check_stimuli
-from consilience.analyses._evaluate_outputs import Labels, Score, make_score, read_labels
+from consilience.analyses._evaluate_outputs import Labels, make_score, read_labels
+from consilience.analyses._selectivity_impact_tables import Run, impact_table, methods_of, unit_table
 from consilience.networks._lesion import Lesions, Parts, make_parts
 from consilience.networks._network import Network, as_network
 from consilience.networks._record import record
 from consilience.networks._unit import Unit
 from consilience.networks._unit_respond import respond
-from consilience.units._selectivity_and_impact import (
-    IMPACTS,
-    SELECTIVITIES,
-    ImpactScores,
-    selectivity_and_impact,
-)
+from consilience.units._selectivity_and_impact import SELECTIVITIES, selectivity_and_impact
 
 __all__ = ["selectivity_impact"]
 
 WHO = "cs.selectivity_impact"
 _DRAWS = 5  # of each random replacement
 _LOW = 0.3  # a ceiling below this leaves little to see
-_ROWS = ("value", "ci_low", "ci_high", "se_units", "se_stimuli", "p", "null_low", "null_high")
-_PARTIAL = ("partial", "partial_low", "partial_high", "partial_p", "reliability", "ceiling")
-_APART = ("difference", "difference_low", "difference_high", "reliability_selectivity")
 _REFERENCES = (
     "morcos2018importance",
     "zhou2018revisiting",
@@ -166,14 +159,12 @@ def selectivity_impact(
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     return SelectivityImpact(
-        data=_table(runs, list(nets), list(hows)),
-        units=_unit_table(runs, list(nets), list(hows), len(nets) > 1),
+        data=impact_table(runs, list(nets), list(hows)),
+        units=unit_table(runs, list(nets), list(hows), len(nets) > 1),
         settings={
             "verb": "selectivity_impact",
             "systems": list(nets),
-            "layers": {
-                name: runs_of.parts.layers[0] for name, runs_of in ((r.job.name, r.job) for r in runs)
-            },
+            "layers": {run.name: run.parts.layers[0] for run in runs},
             "evaluate": runs[0].score.name,
             "how": list(hows),
             "n_stimuli": int(data.shape[0]),
@@ -183,14 +174,14 @@ def selectivity_impact(
             else target
             if isinstance(target, str) and by is None
             else "labels",
-            "kind": runs[0].job.parts.kind,
+            "kind": runs[0].parts.kind,
             "target": "own answers" if target is None and not callable(evaluate) else "given",
             **asked,
         },
         seed=str(seed),
         warnings=tuple(cautions),
         references=(*_REFERENCES, *dict.fromkeys(key for one in nets.values() for key in one.references)),
-        methods=_methods(runs[0], asked),
+        methods=methods_of(runs[0], asked),
     )
 
 
@@ -326,7 +317,7 @@ class _Job:
         progress: bool | None,
         asked: dict[str, Any],
         seed: Seed,
-    ) -> _Run:
+    ) -> Run:
         random = isinstance(how, str) and how in ("resample", "noise")
         with Lesions(
             self.net,
@@ -359,26 +350,16 @@ class _Job:
             rng=str(seed.child("correlation")),
             **asked,
         )
-        return _Run(self, score, intact, found, lost, unchanged)
+        return Run(self.name, self.word, self.parts, score, intact, found, unchanged)
 
 
-@dataclass(frozen=True, eq=False)
-class _Run:
-    job: _Job
-    score: Score
-    intact: np.ndarray
-    found: ImpactScores
-    lost: np.ndarray
-    unchanged: np.ndarray
-
-
-def _say_low(run: _Run, several: bool) -> None:
+def _say_low(run: Run, several: bool) -> None:
     ceiling = run.found.ceiling[:2]
     low = ~(ceiling >= _LOW)
     if not low.any():
         return
     words = [f"{('overall', 'class-specific')[i]} {ceiling[i]:.2f}" for i in np.flatnonzero(low)]
-    where = f" of {run.job.name}, how={run.job.word}," if several else ""
+    where = f" of {run.name}, how={run.word}," if several else ""
     warn(
         "ceiling-low",
         f"{WHO}: selectivity and impact{where} repeat so little between halves of the stimuli that the correlation can "
@@ -390,64 +371,3 @@ def _say_low(run: _Run, several: bool) -> None:
             else "."
         ),
     )
-
-
-def _table(runs: list[_Run], nets: list[str], hows: list[str]) -> xr.Dataset:
-    shape = len(nets), len(hows)
-    out = xr.Dataset(coords={"network": nets, "how": hows, "impact": list(IMPACTS)})
-    for key in (*_ROWS, *_PARTIAL):
-        values = np.stack([getattr(run.found, key) for run in runs]).reshape(*shape, len(IMPACTS))
-        out[key] = (("network", "how", "impact"), values)
-    for key in _APART:
-        out[key] = (("network", "how"), np.array([getattr(run.found, key) for run in runs]).reshape(shape))
-    out["intact"] = ("network", np.array([run.intact.mean() for run in runs]).reshape(shape)[:, 0])
-    out["n_units"] = ("network", np.array([run.found.kept.sum() for run in runs]).reshape(shape)[:, 0])
-    return out
-
-
-def _unit_table(runs: list[_Run], nets: list[str], hows: list[str], several: bool) -> xr.Dataset:
-    each = [runs[i * len(hows) : (i + 1) * len(hows)] for i in range(len(nets))]
-    first = [of[0] for of in each]
-
-    def one(key: str) -> np.ndarray:
-        return np.concatenate([getattr(run.found, key) for run in first])
-
-    def lost(at: int) -> np.ndarray:
-        return np.concatenate([np.stack([run.found.impacts[at] for run in of]) for of in each], axis=1)
-
-    names = [name for run in first for name in run.job.parts.names]
-    out = xr.Dataset(
-        {
-            **{key: ("unit", one(key)) for key in ("selectivity", "stability", "mean", "sd")},
-            "preferred": ("unit", one("preferred").astype(str)),
-            "impact": (("how", "unit"), lost(0)),
-            "impact_preferred": (("how", "unit"), lost(1)),
-            "impact_others": (("how", "unit"), lost(2)),
-            "unchanged": (
-                ("how", "unit"),
-                np.concatenate([np.stack([r.unchanged for r in of]) for of in each], 1),
-            ),
-        },
-        coords={"how": hows, "unit": names},
-    )
-    owner = np.repeat(nets, [len(run.job.parts) for run in first])
-    out = out.assign_coords(number=("unit", np.concatenate([run.job.parts.unit_of for run in first])))
-    return out.assign_coords(network=("unit", owner)) if several else out
-
-
-def _methods(run: _Run, asked: dict[str, Any]) -> tuple[str, ...]:
-    text = (
-        f"Selectivity ({asked['selectivity'].replace('_', ' ')}) and the preferred class of each unit were computed "
-        f"from one half of the stimuli of each class, and the loss in {run.score.name} without it from the other half, "
-        f"both ways, over {asked['n_splits']} splits; their Spearman correlations over units were averaged. "
-        "The noise ceiling is the root of the product of both split-half reliabilities. Partial correlations take out "
-        "the rank of each unit's mean activation and standard deviation."
-    )
-    if asked["n_boot"]:
-        text += (
-            f" Intervals are for other units and other stimuli, from {asked['n_boot']} draws of units, of exponential "
-            "weights of stimuli, and of both."
-        )
-    if asked["n_perm"]:
-        text += f" p-values are two-sided, from {asked['n_perm']} permutations of units."
-    return (text,)

@@ -51,8 +51,8 @@ def study() -> Found:
                             target=target[:N_IMAGES],
                             evaluate="loss",
                             how=list(HOWS) if images == "training" else "mean",
-                            n_boot=200,
-                            n_perm=1000,
+                            n_boot=100,
+                            n_perm=200,
                             progress=False,
                             rng=seed,
                         )

@@ -372,3 +372,14 @@ def test_select_gives_the_stimuli_for_orders():
     assert lost.curves["sequence"].values[0, 0, -1] == 0
     assert lost.settings["n_scored"] == 48
     assert lost.settings["n_chosen"] == 0
+
+
+def test_what_a_long_run_takes_is_said_first(capsys, caplog):
+    from consilience.analyses._ablate_runs import say_cost
+
+    say_cost(4.0, 100, 0.5, "resumed", shown=True)
+    assert not capsys.readouterr().err
+    with caplog.at_level("INFO", logger="consilience"):
+        say_cost(90.0, 1234, 0.5, "resumed", shown=True)
+    assert "1,234 lesions, about 90 s (resumed, 50% of a forward pass each)" in caplog.text
+    assert "1,234 lesions" in capsys.readouterr().err

@@ -88,7 +88,7 @@ def ablate_recorded(
 
     Intervals of impacts are of models fitted to this many rows: bootstrap of test rows (blocks of a series), variance
     doubled for the training rows' part, with that over deals of the folds; p is of t with the blocks' degrees of
-    freedom.
+    freedom. Figures of simulations: docs/howto/lesions-of-decoders.md.
     """
     if evaluate != "accuracy":
         raise InputError(

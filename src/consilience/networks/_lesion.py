@@ -53,6 +53,13 @@ class Lesions(Routes):
     watch : label of a layer whose activations `watched` gives.   output : label of the array that is the output.
     progress : a bar with the time left; default: none.   resume : False runs every lesion as a full pass.
 
+    Stimuli run in blocks, all lesions of one block before the next. Lesions begin where their first part is: what the
+    modules before it gave is remembered (the outputs that are still used, of one block), or have the closed form of a
+    linear readout; both are held against full passes once in each run, and full passes are what is left otherwise (see
+    `cost`). On a CPU the largest array of a pass takes 32 MB at most, whatever the number of lesions (one stimulus
+    alone may take more); outputs that are held take 256 MB at most. Resampling keeps the lesioned layer for all
+    reference stimuli.
+
     Raises
     ------
     InputError : a hook that never fires (``hook-not-fired``), ``how`` that does not fit the layer, a failing pass.

@@ -42,7 +42,8 @@ def make_parts(
     layer : a name as in the result of `cs.record`, or a list of them. A module that is called again and again (a
         recurrent cell) is one layer without "#call"; its parts are then lesioned at every call, or at ``times``. Of
         nn.RNN, nn.LSTM and nn.GRU: the hidden state (``"lstm"``; ``"lstm.0"``, ``"lstm.1"`` its layers), which feeds
-        back. ``"<layer>.input"`` is what goes into a layer.
+        back: the module runs step by step. (Changing what nn.LSTM has returned would not: by then all its steps are
+        computed.) ``"<layer>.input"`` is what goes into a layer.
     stimuli : show the shapes; also the reference from which replaced values come unless another is given.
     parts : None: the channels (features) of a map, the units of a flat layer; "units", "channels", "layer", "heads";
         "components" or a number k: principal components of the layer over the stimuli (of maps: of the channels, each

@@ -296,7 +296,7 @@ def _corruption(
     if sd == 0:
         raise InputError(
             f"{WHO}: layer {place.label!r} gives one and the same number everywhere, so noise has no scale.",
-            code="constant",
+            code="constant-units",
         )
     return Corruption(place, sd, entries, int(seed.stream("noise").integers(2**62)))
 

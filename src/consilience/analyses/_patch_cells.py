@@ -104,8 +104,8 @@ def grid(
     *,
     who: str,
 ) -> tuple[dict[str, list[str]], dict[tuple[int, int, int], dict[int, np.ndarray]]]:
-    """Names of the grid's (layer, place, part), and for each cell that exists {number of the layer: entries, bool of its
-    shape}. A row of a window is named after its middle layer and holds the ``window`` layers around it.
+    """Names of the grid's (layer, place, part), and for each cell that exists {number of the layer: entries, bool of
+    its shape}. A row of a window is named after its middle layer and holds the ``window`` layers around it.
 
     layouts : shape, names of the axes and channel axis of each layer.
     """

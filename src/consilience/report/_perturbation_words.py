@@ -43,7 +43,7 @@ def of_predicted_perturbation(result: Any) -> tuple[str, ...]:
 
 
 def of_perturbation_score(result: Any) -> tuple[str, ...]:
-    said = [f"{plural(result.pairs.sizes['pair'], 'observed change')} were held against predictions."]
+    said = [f"Predictions were held against {plural(result.pairs.sizes['pair'], 'observed change')}."]
     for row in result.to_frame().head(6).to_dict("records"):
         text = (
             f"{name_of(row['family'])}: the sign was right in {row['sign_agreement']:.0%}, the change inside the "

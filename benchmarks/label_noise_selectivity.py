@@ -111,7 +111,7 @@ def draw(found: Found, path: Path) -> None:
         "preferred": "on its preferred class (Zhou et al. 2018)",
     }
     with style():
-        figure = Figure(figsize=(7.4, 7.4), facecolor="white", layout="constrained")
+        figure = Figure(figsize=(7.8, 7.4), facecolor="white", layout="constrained")
         panels = figure.subplots(len(NOISE), 2, sharex=True)
         for k, (row, labels) in enumerate(zip(panels, NOISE)):
             one = found[DRAWN, "training", labels, SEEDS[0]]
@@ -129,7 +129,9 @@ def draw(found: Found, path: Path) -> None:
                     markeredgecolor="none",
                 )
                 ax.set_yscale("symlog", linthresh=1e-4, linscale=0.5)
-                ax.set_ylim(-1e-3, 3 * float(np.nanmax(units[name])))
+                ax.set_ylim(
+                    min(-1e-4, 1.5 * float(np.nanmin(units[name]))), 4 * float(np.nanmax(units[name]))
+                )
                 r = at.sel(impact=side)
                 words = f"r {float(r['value']):+.2f} [{float(r['ci_low']):+.2f}, {float(r['ci_high']):+.2f}]"
                 ax.text(0.03, 0.97, words, transform=ax.transAxes, va="top", fontsize=8, color="#1f2329")

@@ -67,7 +67,7 @@ def test_parts_at_several_places_get_a_panel_each():
 def test_curves_of_noise_and_dots_of_interchanges():
     levels = np.array([0, 0.5, 1.0])
     value = np.array([[1, 0.8, 0.4], [1, 0.9, 0.85]])
-    layers = {"layer": ["a", "b"]}
+    layers = {"layer": ["_a", "b"]}
     robust = Robustness(
         data=xr.Dataset(
             {
@@ -82,6 +82,7 @@ def test_curves_of_noise_and_dots_of_interchanges():
     )
     ax = robust.plot()
     assert len(ax.lines) == 4  # two curves, one cross, chance
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [" _a", "b"]
     names = ("accuracy", "ci_low", "ci_high", "unpatched", "random_low", "random_high", "random_mean", "p")
     found = Interchange(
         data=xr.Dataset({k: ("variable", [0.5, 1.0]) for k in names}, coords={"variable": ["x", "y"]}),

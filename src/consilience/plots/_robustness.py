@@ -51,6 +51,7 @@ def plot_robustness(result: Robustness, ax: Axes | None = None, *, layers: objec
         x = np.arange(levels.size, dtype=np.float64)
         for k, (name, words) in enumerate(zip(shown, told_apart(shown, 24))):
             at = result.data.sel(layer=name)
+            words = f" {words}" if words.startswith("_") else words  # a legend leaves those out
             ax.fill_between(
                 x, at["ci_low"].values, at["ci_high"].values, color=colours[k], alpha=0.13, linewidth=0
             )

@@ -33,7 +33,7 @@ from consilience.stats import fdr, paired_effect, sign_flip_p
 TARGET = Path(__file__).with_suffix(".md")
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "character_lesions.png"
 LAYERS = ("rnn_1", "rnn_2")
-SEGMENTS, EACH, APART = 30, 10, 8  # segments of text; characters told in each, this far apart
+SEGMENTS, EACH, APART = 100, 14, 9  # segments of text; characters told in each, this far apart
 N_READ, SHIFTS = 8000, 400
 WORDS = {
     "kind": "small letter, capital, space, quote or other mark",

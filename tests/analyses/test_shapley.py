@@ -343,6 +343,40 @@ def test_confounded_lesions():
         cs.shapley(nearly, scores=scores, rng=0)
 
 
+def test_pairs_that_were_never_lesioned_together_are_said():
+    lesions = np.tile(np.vstack([np.eye(3), np.zeros((1, 3))]), (6, 1))
+    x = 1 - lesions
+    scores = 20 * np.maximum(x[:, 0], x[:, 1]) + 10 * x[:, 2] + np.random.default_rng(3).normal(size=24)
+    with pytest.warns(cs.ConsilienceWarning, match=r"3 of 3 pairs .*'a' and 'b' \(both lesioned in 0\)"):
+        made = cs.shapley(lesions, scores=scores, names=list("abc"), rng=0)
+    assert made.settings["method"] == "main effects"
+    assert "without products of two" in made.methods[0]
+    few = np.concatenate([lesions, [[1, 1, 0]]])
+    with pytest.warns(cs.ConsilienceWarning, match=r"'a' and 'b' \(both lesioned in 1\)"):
+        made = cs.shapley(few, scores=np.append(scores, 10.0), names=list("abc"), rng=0)
+    assert "1 of 3 products" in made.methods[0]
+    both = np.vstack([lesions, np.tile([[1, 1, 0], [1, 0, 1], [0, 1, 1]], (2, 1))])
+    made = cs.shapley(both, scores=both @ [1.0, 2, 3] + np.arange(len(both)) % 2, rng=0)
+    assert "unseen-pairs" not in {w.code for w in made.warnings}
+
+
+def test_lesions_that_were_never_whole_are_said():
+    lesions, scores, _ = lesioned()
+    with pytest.warns(cs.ConsilienceWarning, match="'region0' 0% to 30%"):
+        cs.shapley(0.3 * lesions, scores=scores, rng=0)
+    made = cs.shapley(np.random.default_rng(0).random((90, 6)), scores=scores, rng=0)
+    assert not {"extrapolated-lesions", "unseen-pairs"} & {w.code for w in made.warnings}
+
+
+@pytest.mark.parametrize("p", [3, 6])
+def test_equal_scores_are_said_and_give_zero(p):
+    with pytest.warns(cs.ConsilienceWarning, match="no-fit.*all scores are equal"):
+        made = cs.shapley(lesioned()[0][:, :p], scores=np.full(90, 0.1), rng=0)
+    assert (made.value == 0).all()
+    assert made.settings["v_all"] == pytest.approx(0.1)
+    assert "nan" not in repr(made)
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [

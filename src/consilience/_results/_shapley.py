@@ -81,7 +81,9 @@ class Shapley(Result):
             f"  {float(s['v_nobody']):.4g} with nobody, {float(s['v_all']):.4g} with all; values add up to "
             f"{float(np.sum(self.value)):.4g} of {self.total:.4g}"
         )
-        if "r2" in s:
+        if "r2" in s and not np.isfinite(float(s["r2"])):
+            lines.append("  all scores are equal: there is no R2 of the fit")
+        elif "r2" in s:
             lines.append(
                 f"  held-out R2 of the fit {float(s['r2']):.2f} [{float(s['r2_low']):.2f}, {float(s['r2_high']):.2f}]"
                 f", p {float(s['r2_p']):.2g}"

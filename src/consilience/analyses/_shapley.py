@@ -108,9 +108,14 @@ def shapley(
     InputError : ``small-budget``; ``bad-game``, a function that does not return a number for each coalition;
         ``hook-not-fired``; of tables: ``never-lesioned``, ``confounded-lesions`` (regions always lesioned together),
         ``too-few`` animals.
-    ConsilienceWarning ``precision-not-reached`` ; ``confounded-lesions`` : lesions that hang together, so that their
-        values do too; ``lesion-without-effect`` : more than half of the parts change
-        no activation.
+    ConsilienceWarning ``precision-not-reached`` ; ``lesion-without-effect`` : more than half of the parts change no
+        activation; of tables: ``confounded-lesions`` : lesions that hang together, so that their values do too;
+        ``unseen-pairs`` : pairs of regions lesioned together in fewer than 2 animals, whose interaction is assumed
+        (none where it was never seen); ``extrapolated-lesions`` : regions of which no lesion was whole; ``no-fit``.
+
+    Intervals of tables held, at 95 %, 0.93 to 0.98 of values in simulations of 25 to 80 animals, and as few as 0.85 for
+    regions of strong interactions lesioned in a fifth of the animals. Lesions of one region at a time say nothing of
+    interactions: two regions that stand in for each other then get 0 each, with narrow intervals.
 
     References
     ----------
@@ -198,12 +203,25 @@ def _of_table(
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=3)
     s = played.settings
-    filled = (
-        "all coalitions were observed and averaged"
-        if s["method"] == "observed coalitions"
-        else "coalitions were filled in by regression on intact regions and products of two, the products under a "
-        "ridge penalty chosen by leaving out animals"
-    )
+    n = played.data.sizes["player"]
+    pairs, seen = n * (n - 1) // 2, s.get("n_products", 0)
+    if s["method"] == "observed coalitions":
+        filled = "all coalitions were observed and averaged"
+    elif not seen:
+        filled = (
+            "coalitions were filled in by regression on intact regions, without products of two, none of which could "
+            "be told from these lesions"
+        )
+    else:
+        filled = (
+            "coalitions were filled in by regression on intact regions and "
+            + (
+                "products of two"
+                if seen == pairs
+                else f"{seen} of {pairs} products of two (those that were seen)"
+            )
+            + ", the products under a ridge penalty chosen by leaving out animals"
+        )
     return Shapley(
         data=played.data,
         interactions=played.interactions,

@@ -32,6 +32,7 @@ from consilience.stats._lesion_table import (
     jackknife_games,
     left_out_errors,
     observed_game,
+    pairs_seen,
 )
 from consilience.stats._shapley import shapley_interactions
 
@@ -39,6 +40,8 @@ __all__ = ["play_table"]
 
 TANGLED = 10.0  # inflation of variance from which lesions are said to hang together
 FOLDS, DRAWS = 10, 1000
+FEW = 2  # animals in which a pair must be seen in each of its four ways
+FAR = 0.2  # of a region's range that was never seen, from which its values are said to be extrapolated
 
 
 def play_table(
@@ -49,6 +52,9 @@ def play_table(
     lesioned = _check(lesions, animals, regions)
     level, pairs = options["level"], options["interactions"] > 0
     x = 1.0 - lesions
+    base, y = float(y[0]), y - y[0]  # so that equal scores give 0 and not rounding
+    if not y.any():
+        warn("no-fit", f"{WHO}: all scores are equal, so that all values are 0.", "Scores that differ.")
     about: dict[str, Any] = {
         "system": "lesions",
         "score": scores if isinstance(scores, str) else "score",
@@ -77,6 +83,7 @@ def play_table(
     else:
         data, interactions, more = _fitted(x, y, animals, regions, pairs, level, seed)
         about |= more
+    about |= {"v_all": about["v_all"] + base, "v_nobody": about["v_nobody"] + base}
     data["lesions"] = ("player", lesioned)
     data["inflation"] = ("player", spread)
     return Played(data, interactions, about)
@@ -106,6 +113,7 @@ def _fitted(
             f"the other lesions; the variance of their values is up to {tangled.max():.0f} times what it would be.",
             "Read such regions together: join them to one, or lesion them apart.",
         )
+    _say_unseen(x, animals, regions, tangled > TANGLED)
     game = PairwiseGame(x, animals)
     fit = game.fit(y[:, None])
     fits, count = jackknife_games(x, y, animals, PENALTIES)
@@ -120,8 +128,9 @@ def _fitted(
     error, spread = left_out_errors(x, y, animals, fold[animals], PENALTIES)
     r2, low, high = _r2(error, spread, animals, level, seed)
     about = {
-        "method": "main effects and products of two",
-        "penalty": float(fit.penalty[0]) if np.isfinite(fit.penalty[0]) else None,
+        "method": "main effects and products of two" if game.seen else "main effects",
+        "n_products": game.seen,
+        "penalty": float(fit.penalty[0]) if game.seen and np.isfinite(fit.penalty[0]) else None,
         "v_nobody": float(fit.ends[0, 0]),
         "v_all": float(fit.ends[1, 0]),
         "r2": r2,
@@ -137,6 +146,43 @@ def _fitted(
         )
     interactions = _free_pairs(x, y, animals, regions, level) if pairs and p > 1 else None
     return data, interactions, about
+
+
+def _say_unseen(x: np.ndarray, animals: np.ndarray, regions: list[str], said: np.ndarray) -> None:
+    """What the fit takes from nowhere: products of pairs that were not seen, and ends of what was lesioned in part."""
+    low, high = x.min(axis=0), x.max(axis=0)
+    seen = pairs_seen(x, animals)
+    first, second = np.triu_indices(len(regions), 1)
+    least = seen[:, first, second].min(axis=0)
+    few = np.flatnonzero((least < FEW) & ~(said[first] & said[second]))
+    if few.size:
+        ways = ("both lesioned", "only the second lesioned", "only the first lesioned", "both intact")
+        named = []
+        for k in few[np.argsort(least[few], kind="stable")][:4]:
+            i, j = int(first[k]), int(second[k])
+            named.append(
+                f"{shorten(regions[i], 30)} and {shorten(regions[j], 30)} "
+                f"({ways[int(seen[:, i, j].argmin())]} in {least[k]})"
+            )
+        warn(
+            "unseen-pairs",
+            f"{WHO}: {few.size} of {least.size} pairs of regions were seen in fewer than {FEW} animals in one of their "
+            f"four ways: {', '.join(named)}{', ...' if few.size > 4 else ''}. What such regions do together is "
+            "assumed, not measured: none at all where it was never seen, which the interval does not know.",
+            "Animals of those ways; until then values of these regions say nothing of how one stands in for the other.",
+        )
+    far = np.flatnonzero((low > FAR) | (high < 1 - FAR))
+    if far.size:
+        named = [
+            f"{shorten(regions[i], 30)} {1 - high[i]:.0%} to {1 - low[i]:.0%}"
+            for i in far[np.argsort(-low[far])]
+        ]
+        warn(
+            "extrapolated-lesions",
+            f"{WHO}: lesions of {far.size} regions did not go from none to whole ({', '.join(named[:4])}"
+            f"{', ...' if far.size > 4 else ''}); values are of whole regions, by extrapolation.",
+            "Divide lesions by the largest of the region, for values of what was in fact lesioned; or larger lesions.",
+        )
 
 
 def _r2(

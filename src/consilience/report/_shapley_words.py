@@ -50,7 +50,9 @@ def of_shapley(result: Any) -> tuple[str, ...]:
             f"Intervals over the sampled orders are up to +- {_number(float(s['half_widest']))} wide, not "
             f"{_number(float(s['precision']))} as asked."
         )
-    if "r2" in s:
+    if "r2" in s and not np.isfinite(float(s["r2"])):
+        said.append("All scores are equal, so lesions predict nothing.")
+    elif "r2" in s:
         said.append(
             "Coalitions that were not seen were filled in by a fit whose R2 for animals left out is "
             f"{_number(float(s['r2']))}{_span(s['r2_low'], s['r2_high'], percent(result))}."

@@ -8,7 +8,15 @@ import numpy as np
 
 from consilience.stats._shapley import shapley_values
 
-__all__ = ["FittedGame", "PairwiseGame", "inflation", "jackknife_games", "left_out_errors", "observed_game"]
+__all__ = [
+    "FittedGame",
+    "PairwiseGame",
+    "inflation",
+    "jackknife_games",
+    "left_out_errors",
+    "observed_game",
+    "pairs_seen",
+]
 
 PENALTIES = np.concatenate([np.logspace(-3, 3, 13), [np.inf]])
 
@@ -34,6 +42,7 @@ class PairwiseGame:
     index with j is b_ij (Grabisch & Roubens 1999).
 
     groups : (n,) whole numbers: rows that are left out together.   penalties : choices; inf: no products.
+    seen : products that vary beyond the main effects; the others are not in the model.
     """
 
     def __init__(self, x: np.ndarray, groups: np.ndarray, penalties: np.ndarray = PENALTIES) -> None:
@@ -63,6 +72,7 @@ class PairwiseGame:
             self.u, self.s, self.vt = u[:, keep], s[keep], vt[keep]
         else:
             self.u, self.s, self.vt = np.zeros((n, 0)), np.zeros(0), np.zeros((0, 0))
+        self.seen = int((self.scale > 0).sum())
         self.n = n
 
     def fit(self, y: np.ndarray, penalty: np.ndarray | None = None) -> FittedGame:
@@ -164,6 +174,24 @@ def observed_game(
     below = (parts**2 / (count - 1)).sum(axis=1)
     df = np.divide(variance**2, below, out=np.full_like(variance, np.inf), where=below > 0)
     return shapley_values(mean), variance, df, mean
+
+
+def pairs_seen(x: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """(4, P, P) groups in which a pair was seen with both lesioned, only the second, only the first, and none; of
+    columns that are never 1 (intact), lesioned is below the middle of their range.
+    """
+    high = x.max(axis=0)
+    lesioned = x < np.where(high == 1, high, (x.min(axis=0) + high) / 2)
+    count = int(groups.max()) + 1
+    ways = (lesioned, lesioned), (~lesioned, lesioned), (lesioned, ~lesioned), (~lesioned, ~lesioned)
+    out = np.zeros((4, x.shape[1], x.shape[1]), dtype=np.int64)
+    for way, (one, two) in enumerate(ways):
+        for i in range(x.shape[1]):
+            rows = one[:, i, None] & two
+            by = np.zeros((count, x.shape[1]), dtype=bool)
+            np.logical_or.at(by, groups, rows)
+            out[way, i] = by.sum(axis=0)
+    return out
 
 
 def inflation(x: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 import consilience as cs
 from consilience.analyses._recorded_fits import fits_of
@@ -370,3 +371,24 @@ def test_head_direction_cells():
         assert impact[of_adn].max() > 5 * np.abs(impact[~of_adn]).max()
         at = found.curves.sel(how=how)["difference_low"].sel(order="selectivity")
         assert float(at) > 0  # the error grows faster than in random orders
+
+
+@pytest.mark.parametrize("how", ["mean", "resample"])
+@pytest.mark.parametrize(
+    "model",
+    [LogisticRegression(l1_ratio=1, C=0.05, solver="liblinear"), DecisionTreeClassifier(max_depth=1)],
+)
+def test_units_that_the_decoder_never_reads_are_not_needed(model, how):
+    rng = np.random.default_rng(3)
+    y = np.tile(["l", "r"], 100)
+    x = rng.normal(size=(200, 6))
+    x[:, 1] += 1.5 * (y == "l")
+    data = cs.responses(x, stimulus=np.arange(200), choice=y)
+    at = cs.ablate(data, target="choice", model=model, how=how, n_boot=200, n_orders=2, rng=0).data.sel(
+        how=how
+    )
+    never = at["unchanged"].values
+    assert never.sum() >= 3
+    assert (at["impact"].values[never] == 0).all()
+    assert (at["p"].values[never] == 1).all()
+    assert np.flatnonzero(at["q"].values < 0.05).tolist() == [1]

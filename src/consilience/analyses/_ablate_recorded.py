@@ -143,10 +143,7 @@ def ablate_recorded(
             again = []
             if name != "refit":
                 again = [run_lesions(task, f, plan, one, scorer, **options) for f in other_fits]
-            draws = seed.stream("orders drawn again")
-            numbers[name] = Numbers(
-                run, again, weights, blocks, level, draws, higher=scorer.higher, factor=factor
-            )
+            numbers[name] = Numbers(run, again, weights, blocks, level, higher=scorer.higher, factor=factor)
             if name != "refit":
                 off[name] = off_scores(task, fits, plan, one, level, seed.stream(f"off {name}"))
         table = parts_table(numbers, task, names, off, single=bool(single))

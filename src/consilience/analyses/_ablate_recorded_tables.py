@@ -12,7 +12,7 @@ from consilience.analyses._ablate_recorded_runs import Plan, Run
 from consilience.analyses._recorded_fits import Fit, Task
 from consilience.models._removed_units import replacements
 from consilience.stats import OffDistribution, fdr
-from consilience.stats._held_out_change import area_under, held_out_change
+from consilience.stats._held_out_change import ROUNDING, area_under, held_out_change
 
 __all__ = ["Numbers", "agreement_of", "curves_table", "off_scores", "parts_table"]
 
@@ -30,7 +30,6 @@ class Numbers:
         weights: np.ndarray | None,
         blocks: int,
         level: float,
-        rng: np.random.Generator,
         *,
         higher: bool,
         factor: float,
@@ -41,30 +40,26 @@ class Numbers:
         self.value = run.split(run.values()[0])
         self.draws = None if weights is None else run.split(run.values(weights))
         self.deals = [r.split(r.values()[0]) for r in again]
-        self.chosen = None  # how often each random order comes in each draw
-        if weights is not None and run.n_random:
-            n = run.n_random
-            self.chosen = rng.multinomial(n, np.full(n, 1 / n), size=len(weights)) / n
 
-    def change(self, of: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """(value, low, high, p) of what ``of`` makes of the values of lesions."""
-        point = np.asarray(of(self.value, None))
+    def change(
+        self, of: Any, orders: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(value, low, high, p) of what ``of`` makes of the values of lesions; ``orders`` (K, ...): what each random
+        order gives, where the mean over them is in it.
+        """
+        point = np.asarray(of(self.value))
+        point = np.where(np.abs(point) <= ROUNDING, 0.0, point)
         if self.draws is None:
             return (point, *(np.full(point.shape, np.nan),) * 3)
-        more = np.stack([of(d, None) for d in self.deals]) if self.deals else None
-        drawn = of(self.draws, self.chosen)
-        return (
-            point,
-            *held_out_change(
-                drawn, point, level=self.level, blocks=self.blocks, deals=more, factor=self.factor
-            ),
-        )
+        more = np.stack([of(d) for d in self.deals]) if self.deals else None
+        options: dict[str, Any] = {"level": self.level, "blocks": self.blocks, "factor": self.factor}
+        return (point, *held_out_change(of(self.draws), point, deals=more, orders=orders, **options))
 
     def impacts(self) -> np.ndarray | None:
         """(draws, P) of bootstrap draws."""
         return None if self.draws is None else self.lost(self.draws)
 
-    def lost(self, v: Any, _chosen: Any = None) -> np.ndarray:
+    def lost(self, v: Any) -> np.ndarray:
         return np.asarray(self.sign * (np.asarray(v["intact"])[..., None] - v["single"]))
 
     def each(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -86,14 +81,10 @@ class Numbers:
 
 
 def line_of(name: str) -> Any:
-    """Curve (..., S) of an order; of random ones the mean, of those ``chosen`` (draws, orders)."""
+    """Curve (..., S) of an order; of random ones the mean."""
 
-    def line(v: Any, chosen: np.ndarray | None) -> np.ndarray:
-        if name != "random":
-            return np.asarray(v[name])
-        return np.asarray(
-            v[name].mean(axis=-2) if chosen is None else np.einsum("bos,bo->bs", v[name], chosen)
-        )
+    def line(v: Any) -> np.ndarray:
+        return np.asarray(v[name].mean(axis=-2) if name == "random" else v[name])
 
     return line
 
@@ -111,9 +102,7 @@ def parts_table(
     classes: list[Any] = []
     for one in numbers.values() if single else ():
         impact, low, high, p = one.change(one.lost)
-        same = np.all(
-            [(t.top[:, 1 : 1 + size] == t.top[:, :1]).all(axis=(0, 2)) for t in one.run.terms], axis=0
-        )
+        same = one.run.unchanged
         q = fdr(p) if np.isfinite(p).all() else np.full(size, np.nan)
         for key, value in zip(made, (one.value["single"], impact, low, high, p, q, same)):
             made[key].append(value)
@@ -129,7 +118,7 @@ def parts_table(
         data = data.assign(
             {k: ((*dims, "class"), np.stack([c[i] for c in classes])) for i, k in enumerate(keys)}
         ).assign_coords({"class": np.array(task.names, dtype=str)})
-    value, low, high, _ = first.change(lambda v, _c: v["intact"])
+    value, low, high, _ = first.change(lambda v: v["intact"])
     return data.assign(intact=value, intact_low=low, intact_high=high)
 
 
@@ -162,19 +151,21 @@ def curves_table(
         band[:, h] = np.quantile(every, [0.025, 0.975], axis=0)
         for o, name in enumerate(orders):
             line = line_of(name)
-            found = one.change(line)
+            random = name == "random"
+            found = one.change(line, every if random else None)
             for key, v in zip(("score", "ci_low", "ci_high"), found):
                 curve[key][h, o] = v
             if how in off:
                 curve["off_distribution"][h, o] = off[how][3][name]
-            found = one.change(lambda v, c, line=line: area_under(line(v, c), fraction))
+            areas = area_under(every, fraction)
+            found = one.change(lambda v, line=line: area_under(line(v), fraction), areas if random else None)
             for key, v in zip(keys[:3], found):
                 area[key][h, o] = v
-            if name == "random":
+            if random:
                 continue
             middle = line_of("random")
             found = one.change(
-                lambda v, c, line=line, middle=middle: area_under(line(v, c) - middle(v, c), fraction)
+                lambda v, line=line, middle=middle: area_under(line(v) - middle(v), fraction), areas
             )
             for key, v in zip(keys[3:7], found):
                 area[key][h, o] = v

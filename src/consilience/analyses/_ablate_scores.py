@@ -10,8 +10,9 @@ import numpy as np
 
 from consilience.analyses._evaluate_outputs import Score
 from consilience.stats import OffDistribution, paired_effect, proportion_interval
+from consilience.stats._held_out_change import ROUNDING
 
-__all__ = ["Scores", "effects", "scores_of"]
+__all__ = ["Scores", "effects", "scores_of", "settled"]
 
 _GROUPS = 20  # of stimuli, each left out once
 
@@ -47,7 +48,7 @@ class Scores:
         """(m, k) what is lost: intact - lesioned, of a loss the other way round."""
         if self.each is None or intact.each is None:
             return None
-        return self.sign * (intact.each - self.each)
+        return self.sign * settled(intact.each - self.each, intact.each) + 0.0  # no -0
 
     def level_of(self, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The scores themselves with their interval over stimuli; of accuracy Wilson's."""
@@ -66,7 +67,14 @@ def effects(
     if columns is not None:
         assert lost is not None
         return paired_effect(lost[:, columns], level=level, bounded=lesioned.bounded)
-    return _around(lesioned.sign * (intact.value - lesioned.value), lost, level, bounded=lesioned.bounded)
+    change = lesioned.sign * settled(intact.value - lesioned.value, intact.value) + 0.0  # no -0
+    return _around(change, lost, level, bounded=lesioned.bounded)
+
+
+def settled(change: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Changes of scores with those that are rounding (1e-12 of the largest score) set to 0."""
+    size = float(np.abs(of[np.isfinite(of)]).max(initial=0.0))
+    return np.asarray(np.where(np.abs(change) <= ROUNDING * size, 0.0, change))
 
 
 def _around(

@@ -10,7 +10,7 @@ import xarray as xr
 
 from consilience._core._errors import warn
 from consilience.analyses._ablate_runs import Curves
-from consilience.analyses._ablate_scores import Scores, effects
+from consilience.analyses._ablate_scores import Scores, effects, settled
 from consilience.analyses._evaluate_outputs import Labels
 from consilience.stats import (
     EffectAgreement,
@@ -69,8 +69,9 @@ def part_table(
         for name, values in zip(("off_distribution", "off_low", "off_high"), away):
             put(name, values)
         if one.loss is not None and intact.loss is not None:
+            worse = settled(one.loss - intact.loss, intact.loss)
             for name, values in zip(
-                ("loss_impact", "loss_low", "loss_high"), paired_effect(one.loss - intact.loss, level=level)
+                ("loss_impact", "loss_low", "loss_high"), paired_effect(worse, level=level)
             ):
                 put(name, values)
     variables: dict[str, Any] = {name: (("how", "part"), np.stack(values)) for name, values in found.items()}

@@ -7,6 +7,8 @@ from scipy import stats
 
 __all__ = ["area_under", "held_out_change"]
 
+ROUNDING = 1e-12
+
 
 def held_out_change(
     draws: np.ndarray,
@@ -16,22 +18,33 @@ def held_out_change(
     blocks: int,
     deals: np.ndarray | None = None,
     factor: float = 2.0,
+    orders: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(low, high, p) of a change (...) between two scores of the same held-out rows.
 
     value +- t s with s^2 = factor b / (b - 1) var(draws) + var(deals), t with b - 1 degrees of freedom, and the
-    two-sided p of t = value / s. A change that is the same in every draw and deal, 0 included, has s = 0: its ends are
-    the value, and p is 1 where it is 0.
+    two-sided p of t = value / s. Where the change is from a mean over K random orders, var(orders) / K is added, and t
+    has Satterthwaite's degrees of freedom of the two, b - 1 and K - 1. A change that is the same in every draw and
+    deal, 0 included, has s = 0: its ends are the value, and p is 1 where it is 0. Scores are of order 1: what is below
+    1e-12 is rounding, and counts as 0.
 
     draws : (m, ...) the change under bootstrap weights, the same for both scores.   blocks : b, independent items that
     were drawn.   deals : (k, ...) the change with the folds dealt again.   factor : 2 for the training rows' part
-    (`cross_validated_draws`).
+    (`cross_validated_draws`).   orders : (K, ...) what each random order gives.
     """
-    df = max(1, blocks - 1)
-    variance = factor * (df + 1) / df * np.var(draws, axis=0, ddof=1)
+    df: np.ndarray = np.full(np.shape(value), float(max(1, blocks - 1)))
+    value = np.where(np.abs(value) <= ROUNDING, 0.0, value)
+    variance = factor * max(blocks, 2) / max(1, blocks - 1) * np.var(draws, axis=0, ddof=1)
     if deals is not None and len(deals):
         variance = variance + np.var(np.concatenate([value[None], deals]), axis=0, ddof=1)
+    if orders is not None and len(orders) > 1:
+        own = np.var(orders, axis=0, ddof=1) / len(orders)
+        total = variance + own
+        parts = variance**2 / df + own**2 / (len(orders) - 1)
+        df = np.where(parts > 0, total**2 / np.where(parts > 0, parts, 1.0), df)
+        variance = total
     error = np.sqrt(variance)
+    error = np.where(error <= ROUNDING, 0.0, error)
     away = stats.t.ppf((1 + level) / 2, df) * error
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(

@@ -114,13 +114,15 @@ def order_against_random(ordered: np.ndarray, random: np.ndarray, *, level: floa
     n, k = ordered.size, len(random)
     away = ordered - random.mean(axis=0)
     of_orders = random.mean(axis=1)
-    value = float(away.mean())
     mine = float(ordered.mean())
-    tie = 1e-12 * max(1.0, abs(mine))
+    tie = 1e-12 * float(np.abs(random).max(initial=abs(mine)))  # what is below is rounding
+    away = np.where(np.abs(away) <= tie, 0.0, away)
+    value = float(away.mean())
     placement = float(np.mean(np.where(np.abs(of_orders - mine) <= tie, 0.5, of_orders < mine)))
     parts = [(float(away.var(ddof=1)) / n, n - 1)] if n > 1 else []
     if k > 1:
         parts.append((float(of_orders.var(ddof=1)) / k, k - 1))
+    parts = [(v if v > tie**2 else 0.0, f) for v, f in parts]
     variance = sum(v for v, _ in parts)
     if not parts:
         return AgainstRandom(value, np.nan, np.nan, np.nan, placement)

@@ -13,7 +13,7 @@ from consilience._cli._models import model_given
 from consilience._cli._text import clean
 from consilience._cli._verb import for_each, names_of, run_verb
 
-__all__ = ["command", "condition_given"]
+__all__ = ["as_numbers", "command", "condition_given"]
 
 
 def command(
@@ -83,7 +83,7 @@ def command(
                 keyword[option] = _values(first.coords, keyword[option])
         wanted: Any = others[0] if others else target
         if numbers and target is not None and target in first.coords:
-            wanted = _as_numbers(first[target], target)
+            wanted = as_numbers(first[target], target)
         return (first,), {"target": wanted, **keyword}
 
     return run_verb(
@@ -120,7 +120,7 @@ def _values(labels: Any, given: list[tuple[str, list[str]]]) -> dict[str, list[A
     return out
 
 
-def _as_numbers(values: Any, label: str) -> Any:
+def as_numbers(values: Any, label: str) -> Any:
     try:
         return values.astype(float)
     except ValueError:

@@ -9,7 +9,7 @@ import click
 from consilience._cli._options import DRAWS, call
 from consilience._cli._verb_options import DRAWN_BY, INFERENCE, LEVEL, PERM, WRITTEN
 
-__all__ = ["ablate", "robustness", "selectivity_impact", "synthesize"]
+__all__ = ["ablate", "attribute", "robustness", "selectivity_impact", "synthesize"]
 
 
 @click.command()
@@ -155,3 +155,33 @@ def selectivity_impact(**options: Any) -> int:
 def robustness(**options: Any) -> int:
     """What noise in each of LAYERS costs NETWORK, and at which strength half is lost."""
     return call("_robustness", **options)
+
+
+@click.command()
+@click.argument("network")
+@click.argument("layer")
+@click.argument("units", type=click.IntRange(min=0), nargs=-1, required=True)
+@click.option(
+    "--channel", "of", flag_value="channel", help="UNITS are channels, at the middle of their maps."
+)
+@click.option("--mean", "of", flag_value="mean", help="UNITS are channels, the mean over their maps.")
+@click.option(
+    "--stimuli", "shown", required=True, help="A data set (objects92, mnist) or a folder of images."
+)
+@click.option(
+    "--method",
+    multiple=True,
+    help="integrated_gradients, smoothgrad, grad_cam, gradient_x_input, gradient, occlusion; may be given several "
+    "times.  [default: integrated_gradients]",
+)
+@click.option("--most", type=click.IntRange(min=1), help="Use the first so many stimuli.")
+@click.option(
+    "--n-check", type=click.IntRange(min=0), help="Stimuli that the maps are tested on.  [default: 12]"
+)
+@click.option("--picture", type=click.Path(), help="Draw the maps to this file.")
+@LEVEL
+@DRAWN_BY
+@WRITTEN
+def attribute(**options: Any) -> int:
+    """Maps of what UNITS of LAYER of NETWORK answer to in each stimulus, with tests of the maps."""
+    return call("_attribute", **options)

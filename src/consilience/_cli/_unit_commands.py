@@ -19,7 +19,16 @@ from consilience._cli._verb_options import (
     run_verb,
 )
 
-__all__ = ["characterize", "decode", "encode", "psth", "quality", "receptive_field", "unit_report"]
+__all__ = [
+    "characterize",
+    "decode",
+    "encode",
+    "predict_perturbation",
+    "psth",
+    "quality",
+    "receptive_field",
+    "unit_report",
+]
 
 
 @click.command()
@@ -120,6 +129,62 @@ def decode(**options: Any) -> int:
     a pseudo-population.
     """
     return run_verb("_decode", options)
+
+
+@click.command("predict-perturbation")
+@click.argument("data", type=click.Path())
+@click.option("--target", help="The label that models decode.")
+@click.option(
+    "--target-file",
+    type=click.Path(),
+    help="Instead of it: a file (time, values) of a series, or the responses of other units (trial, unit).",
+)
+@click.option("--numbers", is_flag=True, help="The label's values are numbers, not classes.")
+@click.option("--circular", is_flag=True, help="They are angles in radians.")
+@click.option(
+    "--sets",
+    multiple=True,
+    required=True,
+    help="NAME=UNIT,UNIT,...: units that are perturbed together, for each set; or the name of a label of units.",
+)
+@click.option(
+    "--act",
+    multiple=True,
+    help="silence, to=VALUE, add=VALUE or sd=K (standard deviations); several times for several.  [default: silence]",
+)
+@click.option("--n-controls", type=DRAWS, help="Matched sets of other units.  [default: 100]")
+@click.option("--n-refits", type=DRAWS, help="Fits to halves of the rows.  [default: 40]")
+@click.option(
+    "--power", type=click.FloatRange(0, 1), help="Of the test that trials are counted for.  [default: 0.8]"
+)
+@click.option("--alpha", type=click.FloatRange(0, 1), help="Of that test.  [default: 0.05]")
+@click.option("--trial", type=click.IntRange(min=1), help="Of a series: steps that make one trial.")
+@click.option("--cv", type=click.IntRange(min=2), help="Folds.  [default: 5]")
+@click.option("--groups", help="A label: its trials stay together; trial: single trials.")
+@click.option("--folds", help="A label (run, session): each of its levels is held out in turn.")
+@click.option(
+    "--over-time",
+    type=click.Choice(["mean", "all"]),
+    help="Of (trial, time, unit): from the mean, or from all times together.  [default: mean]",
+)
+@click.option(
+    "--time",
+    type=click.Path(),
+    multiple=True,
+    help="Times in seconds, FILE for all files or NAME=FILE, where the file has none.",
+)
+@click.option(
+    "--gap",
+    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
+)
+@click.option("--picture", type=click.Path(), help="Draw the result to this file.")
+@LEVEL
+@DRAWN_BY
+@FILES
+@WRITTEN
+def predict_perturbation(**options: Any) -> int:
+    """What silencing or driving units of DATA should change, as models fitted to undisturbed recordings predict it."""
+    return run_verb("_perturbation", options)
 
 
 @click.command()

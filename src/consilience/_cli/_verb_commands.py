@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from consilience._cli._network_commands import ablate, robustness, selectivity_impact, synthesize
+from consilience._cli._network_commands import ablate, attribute, robustness, selectivity_impact, synthesize
 from consilience._cli._options import MEASURES, call
 from consilience._cli._unit_commands import (
     characterize,
     decode,
     encode,
+    predict_perturbation,
     psth,
     quality,
     receptive_field,
@@ -274,4 +275,6 @@ COMMANDS = (
     robustness,
     selectivity_impact,
     shapley,
+    attribute,
+    predict_perturbation,
 )

@@ -1,0 +1,54 @@
+"""``consilience attribute NETWORK LAYER UNIT...``: what in a stimulus a unit answers to, and is it to be believed?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from consilience._cli._synthesize import stimuli_of, units_of
+from consilience._cli._target import check_target
+from consilience._cli._verb import run_verb, said_as_options
+
+__all__ = ["command"]
+
+
+def command(
+    *,
+    network: str,
+    layer: str,
+    units: tuple[int, ...],
+    of: str | None,
+    shown: str,
+    method: tuple[str, ...],
+    most: int | None,
+    picture: str | None,
+    output: str | None,
+    as_json_text: bool,
+    **options: Any,
+) -> int:
+    from consilience import networks
+
+    place = None if picture is None else check_target(Path(picture), who="--picture")
+    with said_as_options([*options, "stimuli", "method"], ()):
+        chosen = units_of(networks.load(network), layer, units, of)
+        stimuli = stimuli_of(shown, "--stimuli")
+        if most is not None and most < len(stimuli):
+            stimuli = stimuli.isel({stimuli.dims[0]: slice(0, most)})
+    given = {"method": list(method) if len(method) > 1 else method[0]} if method else {}
+
+    def drawn(result: Any) -> list[str]:
+        if place is None:
+            return []
+        result.plot().figure.savefig(place, dpi=150, bbox_inches="tight")
+        return [f"picture: {place}"]
+
+    return run_verb(
+        "attribute",
+        [],
+        lambda _systems: ((chosen, stimuli), given),
+        reading={},
+        options=options,
+        output=output,
+        as_json_text=as_json_text,
+        more=drawn,
+    )

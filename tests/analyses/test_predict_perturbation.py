@@ -191,6 +191,66 @@ def test_scores_of_numbers():
     assert all(np.isnan(correlation_interval(np.arange(3.0), np.arange(3.0), 0.95)))
 
 
+def of_classes():
+    rates, speed = planted(200)
+    return cs.predict_perturbation(
+        recorded(rates), np.where(speed > 24, "fast", "slow"), sets={k: [k] for k in range(6)},
+        families={"LDA": cs.models.LDA()}, n_controls=3, n_refits=4, rng=0,
+    )  # fmt: skip
+
+
+def test_outcomes_of_one_perturbation_are_not_independent():
+    said = of_classes()
+    change = said.families["change"].sel(outcome="share of fast")
+    one = pd.DataFrame(
+        {"perturbation": change["perturbation"].values, "outcome": "share of fast", "change": change.values}
+    )
+    mirror = one.assign(outcome="share of slow", change=-one["change"])
+    single, both = said.score(one), said.score(pd.concat([one, mirror]))
+    for name in single.data.data_vars:
+        np.testing.assert_allclose(both.data[name], single.data[name], err_msg=str(name))
+    assert both.pairs["counted"].values.tolist() == [True] * 6 + [False] * 6
+    assert single.data["sign_p"].sel(family="LDA") == pytest.approx(2 * 0.5**6)
+    accuracy = one.assign(
+        outcome="accuracy", change=said.families["change"].sel(outcome="accuracy").values + 1e-6
+    )
+    wide = said.score(pd.concat([one, accuracy])).data.sel(family="LDA")
+    assert (wide["n"], wide["n_independent"]) == (12, 6)
+    assert wide["sign_low"] <= single.data["sign_low"].sel(family="LDA") + 1e-9
+    assert wide["sign_p"] >= 2 * 0.5**6
+    with pytest.raises(cs.InputError, match="not in percent") as error:
+        said.score(one.assign(change=-40.0))
+    assert error.value.code == "bad-units"
+
+
+def test_signs_flip_together():
+    ones = np.ones(8)
+    given = ones, ones - 1, ones + 1, ones, ones, ones, ones
+    scores = [
+        prediction_scores(*given, g, level=0.95)[0] for g in (None, np.arange(8) // 2, np.zeros(8, int))
+    ]
+    assert [s["sign_p"] for s in scores] == pytest.approx([2 * 0.5**8, 2 * 0.5**4, 1])
+    assert scores[0]["sign_low"] > scores[1]["sign_low"] > scores[2]["sign_low"]
+    mixed = np.array([1, 1, 1, 1, 1, 1, -1, 1.0])
+    plain = prediction_scores(ones, *given[1:3], mixed, *given[4:], level=0.95)[0]
+    assert plain["sign_p"] == pytest.approx(distributions.binomtest(7, 8).pvalue)
+    still, right, _ = prediction_scores(ones, *given[1:3], mixed * (np.arange(8) > 1), *given[4:], level=0.95)
+    assert np.isnan(right[:2]).all()
+    assert still["n_signs"] == 6
+    assert still["sign_agreement"] == pytest.approx(5 / 6)
+
+
+def test_trials_that_are_missing_are_left_out_and_said():
+    rows = [("silence read", "target", c, v) for c in ("intact", "perturbed") for v in (1.0, 2, 3, np.nan)]
+    later = pd.DataFrame(rows, columns=["perturbation", "outcome", "condition", "value"])
+    with pytest.warns(cs.ConsilienceWarning, match=r"2 of 8 trials .*row 3, 'silence read'"):
+        score = predicted().score(later)
+    assert score.pairs["observed"].item() == 0
+    assert np.isnan(score.data["sign_agreement"].values).all()
+    assert [w.code for w in score.warnings] == ["trials-omitted"]
+    assert "sign right -" in repr(score)
+
+
 def test_result_keeps_its_promises():
     found = predicted()
     cs.testing.check_result(found)
@@ -322,7 +382,18 @@ def test_bad_input_is_said(change, code, text):
         ),
         (
             pd.DataFrame({"perturbation": ["silence read"], "outcome": ["target"], "change": [np.nan]}),
-            "finite",
+            r"finite number; row 0 \('silence read'",
+        ),
+        (pd.DataFrame({"perturbation": [], "outcome": [], "change": []}), "no rows"),
+        (
+            pd.DataFrame({"perturbation": ["silence read"], "outcome": ["target"], "change": ["-3"]}),
+            "must be numbers",
+        ),
+        (
+            pd.DataFrame(
+                {"perturbation": ["silence read"], "outcome": ["target"], "change": [1], "se": [-1.0]}
+            ),
+            "se must be 0 or more",
         ),
         (
             pd.DataFrame(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError
+from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_number, shorten
 from consilience._results._perturbation_score import PerturbationScore
 from consilience._results._predicted_perturbation import PredictedPerturbation
@@ -33,16 +34,22 @@ def score_perturbation(
     observed : DataFrame with the columns ``perturbation`` and ``outcome``, named as in ``prediction.data``, and either
         ``change`` (and ``se``, its standard error, where it is known), one row for each; or ``condition`` ("intact" or
         "perturbed") and ``value``, one row for each trial: the change is then the difference of the means.
+        Accuracy and shares are between 0 and 1, angles in radians, as they are predicted; trials that are NaN are left
+        out with a warning.
     level : of intervals; that of predictions is their own.
 
     Returns
     -------
     PerturbationScore : ``.data`` by family, ``.pairs``. The family "any" is the mean of families with the union of
-        their intervals.
+        their intervals. Outcomes of one perturbation are of the same trials: shares, r and p take the number of
+        perturbations (``n_independent``) for that of independent changes, and of two classes, whose shares mirror each
+        other, one is counted (``counted`` in pairs). A change of exactly 0 has no sign, right or wrong, and is not
+        among the ``n_signs``.
 
     Raises
     ------
-    InputError : missing columns, names that were not predicted, no finite change, a condition without trials.
+    InputError : missing columns, names that were not predicted, no finite change, a condition without trials, values
+        that are no numbers or cannot be those of the outcome (percent, degrees).
 
     References
     ----------
@@ -74,7 +81,10 @@ def score_perturbation(
             f"{WHO}: prediction must be a PredictedPerturbation, got {type(prediction).__name__}.",
             code="not-a-result",
         )
-    table = _observed(observed)
+    with collect_cautions() as cautions:
+        table = _observed(observed)
+    for caution in cautions:
+        warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     d = prediction.data
     for column, dim in (("perturbation", "perturbation"), ("outcome", "outcome")):
         missing = [v for v in table[column] if v not in set(d[dim].values.tolist())]
@@ -84,6 +94,9 @@ def score_perturbation(
                 f"{shorten(d[dim].values.tolist(), 200)}.",
                 code="unknown-name",
             )
+    _check_units(table, str(prediction.settings.get("task", "")))
+    counted = _counted(table, d["outcome"].values.tolist(), str(prediction.settings.get("task", "")))
+    group = np.unique(np.array(table["perturbation"], dtype=str), return_inverse=True)[1]
     at = {k: xr.DataArray(table[k], dims="pair") for k in ("perturbation", "outcome")}
     own = d[["change", "ci_low", "ci_high", "control_mean", "sd"]].sel(at)
     joined = prediction.families.sel(at)
@@ -98,12 +111,11 @@ def score_perturbation(
     sd = own["sd"].mean("family").values
     rows, right, inside = [], [], []
     for f in range(len(families)):
-        scores, r, i = prediction_scores(
-            change[f], low[f], high[f], table["change"], table["se"], control[f], sd, level=level
-        )
-        rows.append(scores)
-        right.append(r)
-        inside.append(i)
+        given = change[f], low[f], high[f], table["change"], table["se"], control[f], sd, group
+        rows.append(prediction_scores(*(v[counted] for v in given), level=level)[0])
+        _, agrees, within = prediction_scores(*given, level=level)
+        right.append(agrees)
+        inside.append(within)
     data = xr.Dataset(
         {k: ("family", np.array([row[k] for row in rows])) for k in rows[0]}, coords={"family": families}
     )
@@ -120,6 +132,7 @@ def score_perturbation(
             "observed": ("pair", table["change"]),
             "observed_se": ("pair", table["se"]),
             "sd": ("pair", sd),
+            "counted": ("pair", counted),
         },
         coords={
             "family": families,
@@ -139,12 +152,17 @@ def score_perturbation(
             "prediction_level": said.get("level"),
             "level": level,
             "n_pairs": int(pairs.sizes["pair"]),
+            "n_counted": int(counted.sum()),
+            "n_perturbations": int(group.max()) + 1,
         },
         seed=prediction.seed,
+        warnings=tuple(cautions),
         references=("wilson1927probable",),
         methods=(
-            f"{pairs.sizes['pair']} observed changes were held against those that models of undisturbed activity had "
-            "predicted; correlation and error are of changes over the standard deviation from trial to trial.",
+            f"{int(counted.sum())} observed changes of {int(group.max()) + 1} perturbations were held against those that "
+            "models of undisturbed activity had "
+            "predicted; correlation and error are of changes over the standard deviation from trial to trial, "
+            "intervals and p are by perturbation, the outcomes of which are of the same trials.",
         ),
     )
 
@@ -167,6 +185,8 @@ def _observed(given: Any) -> dict[str, Any]:
             code="unknown-label",
         )
     names = [(str(p), str(o)) for p, o in zip(given["perturbation"], given["outcome"])]
+    if not names:
+        raise InputError(f"{WHO}: observed has no rows; give at least one observed change.", code="too-few")
     if not by_trial:
         if len(set(names)) < len(names):
             twice = next(n for n in names if names.count(n) > 1)
@@ -175,12 +195,24 @@ def _observed(given: Any) -> dict[str, Any]:
                 "trials with condition and value.",
                 code="bad-parameter",
             )
-        change = np.asarray(given["change"], np.float64)
-        se = np.asarray(given["se"], np.float64) if "se" in columns else np.full(change.shape, np.nan)
+        change = _numbers(given, "change")
+        bad = np.flatnonzero(~np.isfinite(change))
+        if bad.size:
+            raise InputError(
+                f"{WHO}: every observed change must be a finite number; row {bad[0]} ({names[bad[0]][0]!r}, "
+                f"{names[bad[0]][1]!r}) has {change[bad[0]]}. Leave it out.",
+                code="nan-values",
+            )
+        se = _numbers(given, "se") if "se" in columns else np.full(change.shape, np.nan)
+        bad = np.flatnonzero((se < 0) | np.isinf(se))
+        if bad.size:
+            raise InputError(
+                f"{WHO}: se must be 0 or more, or NaN where it is not known; row {bad[0]} ({names[bad[0]][0]!r}, "
+                f"{names[bad[0]][1]!r}) has {se[bad[0]]:g}.",
+                code="bad-parameter",
+            )
     else:
         change, se, names = _from_trials(given, names)
-    if not len(names) or not np.isfinite(change).all():
-        raise InputError(f"{WHO}: every observed change must be a finite number.", code="nan-values")
     return {
         "perturbation": [p for p, _ in names],
         "outcome": [o for _, o in names],
@@ -192,7 +224,16 @@ def _observed(given: Any) -> dict[str, Any]:
 def _from_trials(
     given: Any, names: list[tuple[str, str]]
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[str, str]]]:
-    value, condition = np.asarray(given["value"], np.float64), np.asarray(given["condition"]).astype(str)
+    value, condition = _numbers(given, "value"), np.asarray(given["condition"]).astype(str)
+    bad = np.flatnonzero(~np.isfinite(value))
+    if bad.size:
+        warn(
+            "trials-omitted",
+            f"{WHO}: {bad.size} of {value.size} trials are NaN or infinite and are left out (first: row {bad[0]}, "
+            f"{names[bad[0]][0]!r}, {names[bad[0]][1]!r}).",
+            "Find out why they are missing: trials that are missing because of the perturbation are part of its "
+            "effect.",
+        )
     odd = sorted(set(condition.tolist()) - {"intact", "perturbed"})
     if odd:
         raise InputError(
@@ -201,14 +242,59 @@ def _from_trials(
     unique = list(dict.fromkeys(names))
     change, se = np.zeros(len(unique)), np.zeros(len(unique))
     for k, one in enumerate(unique):
-        own = np.array([n == one for n in names])
+        own = np.array([n == one for n in names]) & np.isfinite(value)
         arms = [value[own & (condition == c)] for c in ("perturbed", "intact")]
         if min(a.size for a in arms) < 2:
             raise InputError(
-                f"{WHO}: {one[0]!r}, {one[1]!r} needs at least 2 trials of each condition, got {arms[0].size} "
-                f"perturbed and {arms[1].size} intact.",
+                f"{WHO}: {one[0]!r}, {one[1]!r} needs at least 2 trials of each condition that are no NaN, got "
+                f"{arms[0].size} perturbed and {arms[1].size} intact.",
                 code="too-few",
             )
         change[k] = arms[0].mean() - arms[1].mean()
         se[k] = np.sqrt(sum(a.var(ddof=1) / a.size for a in arms))
     return change, se, unique
+
+
+def _numbers(given: Any, column: str) -> np.ndarray:
+    found = np.asarray(given[column])
+    if found.dtype.kind == "O" and all(
+        v is None or isinstance(v, (bool, int, float, np.number)) for v in found
+    ):
+        found = found.astype(np.float64)
+    if found.dtype.kind not in "biuf":
+        first = next((v for v in found.tolist() if isinstance(v, str)), found.flat[0])
+        raise InputError(
+            f"{WHO}: {column} must be numbers, got {shorten(first)}; convert the column with astype(float).",
+            code="not-numeric",
+        )
+    return found.astype(np.float64)
+
+
+def _check_units(table: dict[str, Any], task: str) -> None:
+    """Changes that cannot be: shares in percent, angles in degrees."""
+    most, unit = {
+        "classes": (1.0, "shares between 0 and 1, not in percent"),
+        "angles": (2 * np.pi, "radians"),
+    }.get(task, (np.inf, ""))
+    far = np.flatnonzero(np.abs(table["change"]) > most * (1 + 1e-9))
+    if far.size:
+        i = int(far[0])
+        raise InputError(
+            f"{WHO}: {table['perturbation'][i]!r} changes {table['outcome'][i]!r} by {table['change'][i]:g}, which "
+            f"cannot be: outcomes were predicted in {unit}. Convert change and se, or value.",
+            code="bad-units",
+        )
+
+
+def _counted(table: dict[str, Any], outcomes: list[str], task: str) -> np.ndarray:
+    """Of two classes, whose shares mirror each other, the first that stands in the table."""
+    shares = [o for o in outcomes if o.startswith("share of ")]
+    out = np.ones(len(table["outcome"]), bool)
+    if task != "classes" or len(shares) != 2:
+        return out
+    met: set[str] = set()
+    for k, (perturbation, outcome) in enumerate(zip(table["perturbation"], table["outcome"])):
+        if outcome in shares:
+            out[k] = perturbation not in met
+            met.add(perturbation)
+    return out

@@ -45,9 +45,12 @@ def of_predicted_perturbation(result: Any) -> tuple[str, ...]:
 def of_perturbation_score(result: Any) -> tuple[str, ...]:
     said = [f"Predictions were held against {plural(result.pairs.sizes['pair'], 'observed change')}."]
     for row in result.to_frame().head(6).to_dict("records"):
+        sign, inside = (
+            "no change" if np.isnan(v) else f"{v:.0%}" for v in (row["sign_agreement"], row["inside"])
+        )
         text = (
-            f"{name_of(row['family'])}: the sign was right in {row['sign_agreement']:.0%}, the change inside the "
-            f"predicted interval in {row['inside']:.0%}; error {number(row['error'])} standard deviations from trial "
+            f"{name_of(row['family'])}: the sign was right in {sign}, the change inside the "
+            f"predicted interval in {inside}; error {number(row['error'])} standard deviations from trial "
             f"to trial, {number(row['error_no_change'])} for no change at all"
         )
         if np.isfinite(row["error_controls"]):

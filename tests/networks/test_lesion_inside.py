@@ -258,6 +258,31 @@ def test_heads_of_any_projection():
         make_parts(net, "proj", data, parts="heads", n_heads=5, who=WHO)
 
 
+def test_one_attention_has_its_heads_under_every_name():
+    net, data = network(lambda: Encoder(first=True)), sequences()
+    label, masks = "layers.0.self_attn", masks_of(4)
+    expected, _ = outputs(net, data, make_parts(net, label, data, parts="heads", who=WHO), masks, how="zero")
+    for name in (f"{label}[0]", f"{label}.out_proj"):
+        parts = make_parts(net, name, data, parts="heads", n_heads=4, who=WHO)
+        assert parts.layers == [label] * 4
+        np.testing.assert_array_equal(outputs(net, data, parts, masks, how="zero")[0], expected)
+        with pytest.raises(cs.InputError, match="has 4 heads, not 2"):
+            make_parts(net, name, data, parts="heads", n_heads=2, who=WHO)
+    for name in (f"{label}[1]", f"{label}#0", "layers.0", "output"):
+        with pytest.raises(cs.InputError, match=f"parts of layer {label!r}"):
+            make_parts(net, name, data, parts="heads", n_heads=4, who=WHO)
+
+
+def test_queries_keys_and_values_at_once_have_no_heads():
+    net, data = (
+        network(lambda: nn.Sequential(nn.Linear(5, 6), nn.Linear(6, 18), nn.Linear(18, 3))),
+        sequences(),
+    )
+    for name in ("1", "1.input"):
+        with pytest.raises(cs.InputError, match=r"gives 3 times the 6 features.* projection after the heads"):
+            make_parts(net, name, data, parts="heads", n_heads=2, who=WHO)
+
+
 @pytest.mark.parametrize(
     ("layer", "kwargs"),
     [

@@ -14,7 +14,7 @@ from consilience.networks._layout import Leaf, axis_names
 from consilience.networks._lesion_find import chosen_steps
 from consilience.networks._lesion_hooks import acting, not_fired
 from consilience.networks._lesion_places import Place
-from consilience.networks._network import Network, block_of
+from consilience.networks._network import OUTPUT, Network, block_of
 from consilience.networks._probe import stimulus_axis
 from consilience.networks._tap import Seen
 
@@ -42,26 +42,64 @@ def inside(
     recurrent = re.fullmatch(r"(?P<base>.+?)(\[0\]|\.(?P<level>[0-9]+))?", label)
     if recurrent is not None and isinstance(modules.get(recurrent["base"]), torch.nn.RNNBase):
         return _state(net, seen, label, recurrent["base"], recurrent["level"], times, who=who)
-    if label in modules and isinstance(parts, str) and parts == "heads":
-        module = modules[label]
-        if isinstance(module, torch.nn.MultiheadAttention):
-            _heads(module, n_heads, label, who=who)
-            return _seen_inside(net, label, label, "heads", data, target, who=who)
-        if isinstance(module, torch.nn.Linear):  # the projection of concatenated heads
-            return _seen_inside(net, label, label, "input", data, target, who=who)
+    if isinstance(parts, str) and parts == "heads":
+        found = _heads(net, modules, label, n_heads, who=who)
+        if found is not None:
+            return _seen_inside(net, found[0], found[1], found[2], data, target, who=who)
     if label not in modules and label.endswith(_INPUT) and label.removesuffix(_INPUT) in modules:
         return _seen_inside(net, label, label.removesuffix(_INPUT), "input", data, target, who=who)
     return None
 
 
-def _heads(module: Any, n_heads: int | None, label: str, *, who: str) -> None:
-    if n_heads is not None:
-        given = check_count(n_heads, name="n_heads", who=who, minimum=1)
-        if given != module.num_heads:
+def _heads(
+    net: Network, modules: dict[str, Any], label: str, n_heads: int | None, *, who: str
+) -> tuple[str, str, str] | None:
+    """(label, module, "heads" or "input"): where the heads lie side by side, before they are projected together. None:
+    features of the layer's output.
+    """
+    import torch
+
+    # nn.MultiheadAttention by its own name, by that of its output, or by that of its projection
+    named = label.removesuffix(".out_proj").removesuffix("[0]")
+    module = modules.get(named)
+    if isinstance(module, torch.nn.MultiheadAttention):
+        if n_heads is not None:
+            given = check_count(n_heads, name="n_heads", who=who, minimum=1)
+            if given != module.num_heads:
+                raise InputError(
+                    f"{who}: layer {named!r} has {module.num_heads} heads, not {given}; leave n_heads out.",
+                    code="bad-parameter",
+                )
+        return named, named, "heads"
+    base = re.sub(r"(#\d+)?(\[.*\])?$", "", label)
+    module = modules.get(label, modules.get(label.removesuffix(_INPUT), modules.get(base)))
+    if isinstance(module, torch.nn.Linear):  # the projection of concatenated heads
+        if module.out_features == 3 * module.in_features:
             raise InputError(
-                f"{who}: layer {label!r} has {module.num_heads} heads, not {given}; leave n_heads out.",
-                code="bad-parameter",
+                f"{who}: layer {label!r} of {net.name} gives 3 times the {module.in_features} features that it gets, "
+                "as a layer does that makes queries, keys and values: what goes in is no heads yet, and what comes "
+                "out is all three of each. Name the projection after the heads (its input is cut), or give the "
+                "features of each head yourself, parts={'head 0': [...]} with parts_of='channels'.",
+                code="bad-parts",
             )
+        if label in modules:
+            return label, label, "input"
+        if "#" in label:
+            raise InputError(
+                f"{who}: layer {base!r} of {net.name} is called several times; heads that go into it can be lesioned "
+                "where it is called once.",
+                code="several-arrays",
+            )
+    within = [name for name, m in modules.items() if isinstance(m, torch.nn.MultiheadAttention)]
+    whole = base == OUTPUT and OUTPUT not in modules
+    mine = [name for name in within if whole or base == name or name.startswith(f"{base}.")]
+    if mine:
+        raise InputError(
+            f"{who}: the features of {label!r} of {net.name} are no heads; those of its attention are parts of "
+            f"layer {mine[0]!r}.",
+            code="bad-parts",
+        )
+    return None
 
 
 def _seen_inside(

@@ -45,7 +45,9 @@ def make_parts(
         back: the module runs step by step. (Changing what nn.LSTM has returned would not: by then all its steps are
         computed.) ``"<layer>.input"`` is what goes into a layer.
     stimuli : show the shapes; also the reference from which replaced values come unless another is given.
-    parts : None: the channels (features) of a map, the units of a flat layer; "units", "channels", "layer", "heads";
+    parts : None: the channels (features) of a map, the units of a flat layer; "units", "channels", "layer"; "heads" (of
+        nn.MultiheadAttention what its heads give before they are projected; of a Linear equal runs of the features that
+        go into it; of another layer equal runs of those that come out);
         "components" or a number k: principal components of the layer over the stimuli (of maps: of the channels, each
         place a sample); a mapping {name: numbers} of units of the flattened layer, or of channels with
         ``parts_of="channels"``; an array (k, units) or (k, channels) of directions; a list of `Unit`.

@@ -315,6 +315,23 @@ def test_sets_by_cell_type_and_too_large_ones():
     assert np.isfinite(found.data["p_control"].sel(perturbation="drive to 3 narrow")).all()
 
 
+@pytest.mark.parametrize("missing", ["", None, np.nan])
+def test_units_without_a_label_are_said_and_no_set(missing):
+    rates, speed = planted(80)
+    labels = np.array(["wide"] * 8 + ["narrow"] * 8 + [missing] * 4, dtype=object)
+    data = recorded(rates).assign_coords(cell=("unit", labels))
+    with pytest.warns(cs.ConsilienceWarning, match=r"4 of 20 units have no label 'cell' \(16, 17, 18, 19\)"):
+        found = cs.predict_perturbation(
+            data, speed, sets="cell", families=RIDGE, n_controls=0, n_refits=0, rng=0
+        )
+    assert found.data["perturbation"].values.tolist() == ["silence wide", "silence narrow"]
+    with pytest.raises(cs.InputError, match="no unit that varies has a label 'cell'"):
+        cs.predict_perturbation(
+            recorded(rates).assign_coords(cell=("unit", np.full(20, "", dtype=object))), speed, sets="cell",
+            families=RIDGE, n_controls=0, n_refits=0, rng=0,
+        )  # fmt: skip
+
+
 def test_halves_hold_whole_groups_and_all_classes():
     from consilience._core._seeds import resolve_seed
     from consilience.analyses._recorded_task import read_task
@@ -348,7 +365,7 @@ def test_silence_of_values_below_zero_is_said():
         ({"act": "excite"}, "bad-parameter", "act must be"),
         ({"act": []}, "bad-parameter", "empty"),
         ({"sets": {"all": range(20)}}, "bad-parameter", "all units"),
-        ({"sets": {"a": [40]}}, "unknown-name", "40"),
+        ({"sets": {"a": [40]}}, "unknown-name", r"unit 40, .*its 20 units are 0, .*, 7, \.\.\."),
         ({"sets": None}, None, "each unit|parts"),
         ({"families": [cs.models.RidgeCV()]}, "bad-parameter", "families must be"),
         ({"trial": 5}, "bad-parameter", "series"),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import Seed
 from consilience.analyses import _decode, _encode
@@ -156,11 +156,16 @@ def parts_of(
                 f"{who}: parts={parts!r} is no coordinate on unit; there are {shorten(known)}.",
                 code="unknown-label",
             )
-        label = np.asarray(data[parts].values)[np.isin(every, units)]
-        levels = list(dict.fromkeys(label.tolist()))
+        label = _labels(data[parts].values, every, parts, who=who)[np.isin(every, units)]
+        levels = list(dict.fromkeys(v for v in label.tolist() if v is not None))
+        if not levels:
+            raise InputError(
+                f"{who}: no unit that varies has a label {parts!r}; label them, or give {{name: units}}.",
+                code="too-few",
+            )
         return (
             [str(v) for v in levels],
-            wide(np.stack([label == v for v in levels])),
+            wide(np.stack([np.array([own == v for own in label.tolist()]) for v in levels])),
             np.full(len(levels), -1),
         )
     if not isinstance(parts, Mapping) or not parts:
@@ -177,6 +182,28 @@ def parts_of(
     return [str(n) for n in parts], wide(np.stack(rows)), np.full(len(rows), -1)
 
 
+def _labels(values: Any, every: np.ndarray, name: str, *, who: str) -> np.ndarray:
+    """Labels of units, None where there is none (None, NaN, empty text), which is said."""
+    out = np.empty(len(values), dtype=object)
+    for k, value in enumerate(np.asarray(values).tolist()):
+        missing = value is None or value != value or (isinstance(value, str) and not value.strip())
+        out[k] = None if missing else value
+    without = np.flatnonzero([v is None for v in out])
+    if without.size:
+        warn(
+            "unlabelled-units",
+            f"{who}: {without.size} of {out.size} units have no label {name!r} "
+            f"({_listed(every[without])}); they belong to no part and are never removed or perturbed.",
+            "Label them, or name them as a part of their own.",
+        )
+    return out
+
+
+def _listed(units: np.ndarray, most: int = 8) -> str:
+    shown = ", ".join(shorten(u, 30) for u in units[:most].tolist())
+    return shown + (", ..." if units.size > most else "")
+
+
 def units_named(given: Any, every: np.ndarray, *, who: str, name: str) -> np.ndarray:
     """(units,) bool of ids, or True/False for each unit."""
     listed = np.atleast_1d(np.asarray(given))
@@ -190,8 +217,8 @@ def units_named(given: Any, every: np.ndarray, *, who: str, name: str) -> np.nda
     missing = [v for v in listed.tolist() if v not in set(every.tolist())]
     if missing:
         raise InputError(
-            f"{who}: {name!r} names unit {shorten(missing[0])}, which the data do not have; its units are "
-            f"{shorten(every[:8].tolist())}.",
+            f"{who}: {name!r} names unit {shorten(missing[0])}, which the data do not have; its {every.size} "
+            f"units are {_listed(every)}.",
             code="unknown-name",
         )
     return np.isin(every, listed)

@@ -160,8 +160,9 @@ def score_perturbation(
         references=("wilson1927probable",),
         methods=(
             f"{int(counted.sum())} observed changes of {int(group.max()) + 1} perturbations were held against "
-            "those that models of undisturbed activity had predicted; correlation and error are of changes over the standard deviation from trial to trial, "
-            "intervals and p are by perturbation, the outcomes of which are of the same trials.",
+            "those that models of undisturbed activity had predicted; "
+            "correlation and error are of changes over the standard deviation from trial to trial, intervals and p "
+            "are by perturbation, the outcomes of which are of the same trials.",
         ),
     )
 

@@ -45,7 +45,10 @@ def lesions(net=None, **options):
     return cs.ablate(net or planted(), "0", **options)
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*off-distribution.*:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*off-distribution.*:UserWarning"),
+    pytest.mark.filterwarnings("ignore:.*few-orders.*:UserWarning"),
+]
 
 
 def test_impacts_of_planted_units_are_exact():

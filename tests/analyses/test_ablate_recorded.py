@@ -284,7 +284,7 @@ def test_noise_units_and_the_seed():
         ({"how": "mode"}, "unknown-option", "how"),
         ({"how": []}, "bad-parameter", "how is empty"),
         ({"order": "best"}, "unknown-option", "order"),
-        ({"order": np.arange(3.0)}, "bad-parameter", "each of 8 parts"),
+        ({"order": np.arange(3.0)}, "bad-order", "8 finite scores"),
         ({"parts": "area"}, "unknown-label", "no coordinate on unit"),
         ({"parts": {"a": [99]}}, "unknown-name", "99"),
         ({"time": "each"}, "bad-parameter", "time='mean'"),
@@ -392,3 +392,38 @@ def test_units_that_the_decoder_never_reads_are_not_needed(model, how):
     assert (at["impact"].values[never] == 0).all()
     assert (at["p"].values[never] == 1).all()
     assert np.flatnonzero(at["q"].values < 0.05).tolist() == [1]
+
+
+def test_numbers_and_orders_are_of_the_units_that_were_recorded():
+    rng = np.random.default_rng(3)
+    y = np.tile(["l", "r"], 60)
+    x = rng.normal(size=(120, 6))
+    x[:, 1] += 2 * (y == "l")
+    x[:, 0] = 5  # dropped
+    data = cs.responses(x, stimulus=np.arange(120), choice=y)
+    for order in (
+        [3, 5, 1, 2, 4],
+        [3, 0, 5, 1, 2, 4],
+        ["3", "5", "1", "2", "4"],
+        {"given": [0.0, 3, 2, 5, 1, 4]},
+    ):
+        found = cs.ablate(data, target="choice", order=order, n_orders=2, n_boot=0, rng=0)
+        assert found.data["unit"].values.tolist() == [1, 2, 3, 4, 5]
+        went = found.data["part"].values[found.curves["sequence"].sel(order="given").values]
+        assert went.tolist() == ["3", "5", "1", "2", "4"]
+
+
+def test_an_order_against_few_random_ones_is_known_roughly():
+    rng = np.random.default_rng(0)
+    draws, orders = 0.01 * rng.normal(size=(500, 1)), np.array([[0.1], [0.2], [0.3]])
+    low, high, p = held_out_change(draws, np.array([0.3]), level=0.95, blocks=200, factor=1, orders=orders)
+    assert (high - low)[0] > 2 * 4 * np.sqrt(0.01 / 3)  # t of 2 degrees of freedom
+    assert p[0] > 0.02
+    with pytest.warns(cs.ConsilienceWarning, match="few-orders") as said:
+        cs.ablate(classes(), target="label", order="selectivity", n_orders=5, n_boot=100, n_deals=0, rng=0)
+    assert {w.filename for w in said} == {__file__}  # the line of the caller
+
+
+def test_permutations_are_refused_where_there_are_none():
+    with pytest.raises(cs.InputError, match="n_perm"):
+        cs.ablate(classes(), target="label", n_perm=500)

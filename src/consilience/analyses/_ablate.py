@@ -56,7 +56,7 @@ def ablate(
     reference: xr.DataArray | Any = None,
     times: Any = None,
     n_heads: int | None = None,
-    watch: str = OUTPUT,
+    watch: str | None = None,
     output: str = OUTPUT,
     check_how: bool = True,
     n_boot: int = 1000,
@@ -88,16 +88,20 @@ def ablate(
     evaluate : "accuracy"; "loss" (cross-entropy, or squared error for real numbers); "probability" of the class; a
         function of (outputs, target) or (outputs) that gives (n,) scores (higher is better) or one number; without
         ``stimuli`` a function f(net) that runs the network itself and gives one number, or one per stimulus.
-    parts : None: channels of a map, units of a flat layer; "units", "channels", "layer", "heads" (with ``n_heads``),
-        "components" or how many; {name: numbers} (of units, or of channels with ``parts_of="channels"``); directions
-        (k, units); a list of `Unit`.
+    parts : None: channels of a map, units of a flat layer; "units", "channels", "layer"; "heads", which are those of
+        nn.MultiheadAttention, and with ``n_heads`` equal runs of features: of those that go into a Linear (name the
+        projection after the heads), of those that come out of another layer; "components" or how many;
+        {name: numbers} (of units, or of channels with ``parts_of="channels"``); directions (k, units); a list of
+        `Unit`.
     how : "mean" (of the part over reference stimuli), "zero", "resample" (its activation for another, random reference
         stimulus), "noise" (Gaussian of its mean and spread), a number or array, "skip" (whole layers), a function of
         the activations; or a list of these.
     order : of cumulative removal. "random"; "selectivity" (of classes, highest first), "attribution" (mean gradient x
         activation of the class's output), "impact", "greedy" (the part whose loss costs least goes next; P^2 / 2
-        lesions); "-" before a name: the other end first. Scores (highest first), part numbers, {name: scores}, or a
-        list of several. Random orders are always run beside, as the null, unless ``n_orders=0``.
+        lesions); "-" before a name: the other end first. Part numbers (whole numbers, each part once) or part names
+        in order; {name: scores} (highest first), whatever the numbers; or a list of several. A bare list is scores
+        only where no other reading exists (fractions); floats that are part numbers are refused. Random orders are
+        always run beside, as the null, unless ``n_orders=0``.
     n_orders, n_draws : random orders; replacements drawn for "resample" and "noise", over which scores are averaged.
     steps : numbers of parts removed at which curves are read. Default: every one, of many 17 spread evenly.
     curves, single : remove one after the other; each alone.
@@ -106,7 +110,7 @@ def ablate(
     reference : stimuli that "mean", "resample" and "noise" are taken from. Default: ``stimuli``; for a function of the
         network what it shows (the first 512).
     times : steps at which the lesion acts, of recurrent layers.   watch : the layer whose distance from intact
-        activations is measured.   output : the array that is scored.
+        activations is measured (default: the output).   output : the array that is scored.
     check_how : with one ``how``: compare it with zero, mean and resample on up to 16 parts and 256 stimuli.
     n_boot : resamples of stimuli for the interval of rank correlations (other intervals are t intervals of paired
         differences, those of accuracy after Agresti & Min).   n_perm : sign flips.   level : of intervals.
@@ -186,7 +190,7 @@ def ablate(
             code="bad-parameter",
         )
     same: dict[str, Any] = {
-        "watch": watch,
+        "watch": output if watch is None else watch,
         "output": output,
         "device": device,
         "batch_size": batch_size,

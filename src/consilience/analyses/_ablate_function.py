@@ -37,7 +37,7 @@ def ablate_function(job: Job, wanted: Wanted, score: Score, first: np.ndarray, s
     seconds : how long that took.
     """
     parts = job.parts
-    orders = read_orders(wanted.order, len(parts)) if wanted.curves else []
+    orders = read_orders(wanted.order, parts.names) if wanted.curves else []
     looking = [one.name for one in orders if one.kind not in ("random", "given")]
     if looking:
         raise InputError(

@@ -16,6 +16,7 @@ from consilience.analyses._ablate_runs import Curves, Job, Side, how_name, say_c
 from consilience.analyses._ablate_scores import Scores, effects
 from consilience.analyses._ablate_tables import agreement_table, curve_table, part_table
 from consilience.analyses._evaluate_outputs import Labels, make_score, read_labels
+from consilience.analyses._given_orders import doubt_few_orders
 from consilience.stats import OffDistribution, stratified_folds
 
 __all__ = ["Made", "Wanted", "ablate_network"]
@@ -56,7 +57,7 @@ def ablate_network(job: Job, wanted: Wanted) -> Made:
     n, parts = job.data.shape[0], job.parts
     if n < _FEWEST:
         raise InputError(f"{WHO}: needs at least {_FEWEST} stimuli, got {n}.", code="too-few")
-    orders = read_orders(wanted.order, len(parts)) if wanted.curves else []
+    orders = read_orders(wanted.order, parts.names) if wanted.curves else []
     steps = steps_of(wanted.steps, len(parts))
     _check_memory(job, wanted, steps)
     by_looking = any(one.kind in CHOSEN for one in orders)
@@ -122,6 +123,8 @@ def ablate_network(job: Job, wanted: Wanted) -> Made:
     )
     agreed, checked = _agreement(job, wanted, intact, singles if wanted.single else {})
     say_doubts(data, table, agreed, sampled=bool(checked))
+    if any(one.kind != "random" for one in orders):
+        doubt_few_orders(job.n_orders)
     settings = {
         "n_stimuli": n,
         "n_chosen": int(choose_rows.size) if by_looking and wanted.select is None else 0,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from consilience._core._arrays import to_numpy
 from consilience._core._errors import InputError, collect_cautions, nearest
 from consilience._core._params import shorten
 from consilience.analyses._evaluate_outputs import Labels
+from consilience.analyses._given_orders import Listed, orders_asked
 from consilience.networks import record
 from consilience.networks._unit_attribution import unit_attribution
 from consilience.units import class_selectivity, tuning_strength
@@ -37,28 +37,19 @@ class Order:
     sequence: np.ndarray | None = None
 
 
-def read_orders(order: Any, n_parts: int) -> list[Order]:
-    """``order`` as a list: a name ("random", "selectivity", "-selectivity"...), an array, a mapping {name: array}, or a
-    list of names and arrays.
+def read_orders(order: Any, names: Sequence[str]) -> list[Order]:
+    """``order`` as a list: a name ("random", "selectivity", "-selectivity"...), part numbers or names, scores that are
+    not whole numbers, {name: scores}, or a list of these.
     """
-    if isinstance(order, Mapping):
-        found = [_given(str(name), values, n_parts) for name, values in order.items()]
-    elif isinstance(order, str):
-        found = [_named(order)]
-    elif isinstance(order, Sequence) and any(not isinstance(one, (int, float)) for one in order):
-        found = []
-        for one in order:
-            if isinstance(one, Mapping):
-                found += [_given(str(name), values, n_parts) for name, values in one.items()]
-            else:
-                found.append(
-                    _named(one) if isinstance(one, str) else _given(f"given {len(found) + 1}", one, n_parts)
-                )
-    else:
-        found = [_given("given", order, n_parts)]
-    names = [one.name for one in found]
-    if not found or len(set(names)) < len(names):
-        raise InputError(f"{WHO}: order must name each order once, got {shorten(names)}.", code="bad-order")
+    n_parts = len(names)
+    known = [*_NAMES, *(f"-{one}" for one in CHOSEN)]
+    found = [
+        _named(one) if isinstance(one, str) else Order(name, "given", sequence=one)
+        for name, one in orders_asked(order, Listed(names, np.arange(n_parts), n_parts), known)
+    ]
+    given = [one.name for one in found]
+    if not found or len(set(given)) < len(given):
+        raise InputError(f"{WHO}: order must name each order once, got {shorten(given)}.", code="bad-order")
     greedy = [one for one in found if one.kind == "greedy"]
     if greedy and n_parts > _MOST_GREEDY:
         raise InputError(
@@ -79,19 +70,6 @@ def _named(name: str) -> Order:
             code="bad-order",
         )
     return Order(name, plain, reverse=name.startswith("-"))
-
-
-def _given(name: str, values: Any, n_parts: int) -> Order:
-    array = to_numpy(values)
-    if array.shape != (n_parts,) or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise InputError(
-            f"{WHO}: an order must hold {n_parts} finite scores (highest removed first) or the part numbers 0 to "
-            f"{n_parts - 1}, got {shorten(values)}.",
-            code="bad-order",
-        )
-    if array.dtype.kind in "iu" and np.array_equal(np.sort(array), np.arange(n_parts)):
-        return Order(name, "given", sequence=array.astype(np.int64))
-    return Order(name, "given", sequence=by_scores(array.astype(np.float64)))
 
 
 def by_scores(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from consilience.analyses._ablate_recorded_tables import (
     parts_table,
 )
 from consilience.analyses._checks import check_resamples
+from consilience.analyses._given_orders import Listed, doubt_few_orders, orders_asked
 from consilience.analyses._recorded_fits import Task, fits_of, in_words_of
 from consilience.analyses._recorded_scores import Scorer
 from consilience.analyses._recorded_task import drawn_rows, parts_of, read_task, task_settings, units_of
@@ -83,8 +83,10 @@ def ablate_recorded(
     how : what stands in place of a removed unit on test rows: "mean" of training rows, "zero", "resample" (another
     training row), "noise", a number, a function of (rows, units); or "refit" (also ``refit=True``): the model is fitted
     anew without the unit, so that what is lost is what no other unit knows. order : "selectivity" by
-    `cs.units.tuning_strength` and "impact" are found on training rows of each fold. score : "balanced_accuracy" or
-    "accuracy" of classes; r of numbers and encoders; "circular_error" of angles (impact = what it grows by).
+    `cs.units.tuning_strength` and "impact" are found on training rows of each fold; a bare list goes by names, ids or
+    places of units in the data, dropped ones too; {name: scores} has a score for each unit (or part), highest first.
+    score : "balanced_accuracy" or "accuracy" of classes; r of numbers and encoders; "circular_error" of angles (impact
+    = what it grows by).
 
     Intervals of impacts are of models fitted to this many rows: bootstrap of test rows (blocks of a series), variance
     doubled for the training rows' part, with that over deals of the folds; p is of t with the blocks' degrees of
@@ -96,7 +98,11 @@ def ablate_recorded(
             "'r' or 'circular_error'.",
             code="bad-parameter",
         )
-    check_count(n_perm, name="n_perm", who=WHO)
+    if check_count(n_perm, name="n_perm", who=WHO):
+        raise InputError(
+            f"{WHO}: n_perm= is for networks; p of recorded data is of t from n_boot= draws of rows.",
+            code="bad-parameter",
+        )
     seed = resolve_seed(rng, who=WHO)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     n_orders = check_count(n_orders, name="n_orders", who=WHO, minimum=2)
@@ -120,14 +126,16 @@ def ablate_recorded(
             who=WHO,
         )
         units = units_of(task, checked, who=WHO)
-        names, columns, _ = parts_of(checked, units, task.x.shape[1], parts, who=WHO)
+        names, columns, numbers = parts_of(checked, units, task.x.shape[1], parts, who=WHO)
         known = SCORES[task.kind]
         score = check_option(score or known[0], known, name=f"score of {task.kind}", who=WHO)
         hows = _hows(how, refit)
         segments, weights, blocks, deal = drawn_rows(task, n_boot, seed)
         scorer = Scorer(task, score, segments)
         removed = _steps(steps, len(names)) if curves else np.empty(0, np.int64)
-        asked, fixed = _orders(order, task, columns, scorer, names) if curves else ({}, {})
+        asked, fixed = (
+            _orders(order, task, columns, scorer, _listed(checked, names, numbers)) if curves else ({}, {})
+        )
         permute = seed.stream("orders").permutation
         random = np.stack([permute(len(names)) for _ in range(n_orders)])
         plan = Plan(columns, Orders(random, asked), removed, bool(single))
@@ -135,7 +143,7 @@ def ablate_recorded(
         others = [deal(seed.child(f"deal{k}")) for k in range(n_deals)] if deal and n_boot else []
         other_fits = [fits_of(task, splits) for splits in others]
         factor = 1.0 if others and task.kind == "classes" else 2.0  # as in decode
-        numbers, off = {}, {}
+        made, off = {}, {}
         for name, one in hows.items():
             count = 0 if not curves else min(n_orders, _REFITTED) if name == "refit" else n_orders
             options: dict[str, Any] = {"n_random": count, "n_draws": n_draws, "seed": seed.child("lesions")}
@@ -143,15 +151,17 @@ def ablate_recorded(
             again = []
             if name != "refit":
                 again = [run_lesions(task, f, plan, one, scorer, **options) for f in other_fits]
-            numbers[name] = Numbers(run, again, weights, blocks, level, higher=scorer.higher, factor=factor)
+            made[name] = Numbers(run, again, weights, blocks, level, higher=scorer.higher, factor=factor)
             if name != "refit":
                 off[name] = off_scores(task, fits, plan, one, level, seed.stream(f"off {name}"))
-        table = parts_table(numbers, task, names, off, single=bool(single))
-        lines = curves_table(numbers, plan, fixed, off) if curves else None
-        agreement = agreement_of(numbers, table, level)
+        table = parts_table(made, task, names, off, single=bool(single))
+        lines = curves_table(made, plan, fixed, off) if curves else None
+        agreement = agreement_of(made, table, level)
         _doubt(table, agreement)
+        if asked:
+            doubt_few_orders(min(one.run.n_random for one in made.values()))
     for caution in cautions:
-        warnings.warn(ConsilienceWarning(caution), stacklevel=2)
+        warnings.warn(ConsilienceWarning(caution), stacklevel=4)  # the caller of cs.ablate
     said = task_settings(task, checked)
     settings = {
         "verb": "ablate",
@@ -176,10 +186,7 @@ def ablate_recorded(
     return Ablation(
         data=table.assign_coords(
             layer=("part", np.array([settings["system"]] * table.sizes["part"], dtype=str)),
-            unit=(
-                "part",
-                np.arange(table.sizes["part"]) if parts is None else np.full(table.sizes["part"], -1),
-            ),
+            unit=("part", numbers[: table.sizes["part"]]),
         ),
         curves=lines,
         agreement=agreement,
@@ -292,38 +299,32 @@ def _steps(steps: Any, size: int) -> np.ndarray:
 
 
 def _orders(
-    order: Any, task: Task, columns: np.ndarray, scorer: Scorer, names: list[str]
+    order: Any, task: Task, columns: np.ndarray, scorer: Scorer, parts: Listed
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    listed = [order] if isinstance(order, str) or not isinstance(order, (list, tuple, Mapping)) else order
-    if isinstance(listed, list) and listed and not any(isinstance(v, (str, np.ndarray)) for v in listed):
-        listed = [np.asarray(listed)]
-    pairs = listed.items() if isinstance(listed, Mapping) else [(None, one) for one in listed]
     out: dict[str, Any] = {}
     same: dict[str, np.ndarray] = {}
     known = ("random", "selectivity", "-selectivity", "impact", "-impact")
-    for key, one in pairs:
-        if isinstance(one, str):
-            name = check_option(one, known, name="order", who=WHO)
-            if name != "random":
-                sign = -1.0 if name[0] == "-" else 1.0
-                out[name] = (
-                    selectivity_order(task, columns, sign)
-                    if "selectivity" in name
-                    else impact_order(task, columns, scorer, sign)
-                )
-            continue
-        values = np.asarray(one)
-        if values.shape != (len(names),) or values.dtype.kind not in "biuf" or not np.isfinite(values).all():
-            raise InputError(
-                f"{WHO}: an order must be one of {', '.join(known)}, one finite score for each of {len(names)} parts "
-                f"(the highest goes first), or their numbers in order; got {shorten(one)}.",
-                code="bad-parameter",
+    for name, one in orders_asked(order, parts, known):
+        if isinstance(one, np.ndarray):
+            out[name], same[name] = _always(one), one
+        elif check_option(one, known, name="order", who=WHO) != "random":
+            sign = -1.0 if name[0] == "-" else 1.0
+            out[name] = (
+                selectivity_order(task, columns, sign)
+                if "selectivity" in name
+                else impact_order(task, columns, scorer, sign)
             )
-        given = values.dtype.kind in "iu" and np.array_equal(np.sort(values), np.arange(len(names)))
-        fixed = values.astype(np.int64) if given else np.argsort(-values.astype(float), kind="stable")
-        name = str(key) if key is not None else "given" + (f" {len(out)}" if "given" in out else "")
-        out[name], same[name] = _always(fixed), fixed
     return out, same
+
+
+def _listed(data: xr.DataArray, names: list[str], numbers: np.ndarray) -> Listed:
+    """How parts go by in order=: single units by their place, id or name among all units of the data."""
+    if (numbers < 0).any():
+        return Listed(names, np.arange(len(names)), len(names))
+    every = np.asarray(data["unit"].values if "unit" in data.coords else np.arange(data.sizes["unit"]))
+    ids = every if every.dtype.kind in "iu" else np.empty(0, np.int64)
+    dropped = [str(v) for v in every.tolist() if str(v) not in set(names)]
+    return Listed(names, numbers, every.size, ids, dropped)
 
 
 def _always(order: np.ndarray) -> Any:

@@ -1,10 +1,14 @@
 """Noise in layers: the closed form of a linear readout, scales, draws, half levels, what must not move."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 import consilience as cs
+from consilience._results._robustness import half_words
+from consilience.report._patching_words import of_robustness
 
 torch = pytest.importorskip("torch")
 
@@ -184,6 +188,37 @@ def test_the_result_passes_the_suite_and_chance_is_said():
         found = cs.robustness(net, "0", stimuli=stimuli, target=target, chance=1.0, **FAST)
     assert np.isnan(found.layers["half_level"].values).all()
     cs.testing.check_result(found)
+
+
+@pytest.mark.parametrize("rng", range(3))
+def test_an_intact_score_that_may_be_chance_has_no_half_level(rng):
+    stimuli = data(40, seed=rng)
+    net = readout(np.random.default_rng(rng).normal(size=(2, 6)).astype(np.float32))
+    answers = stimuli.values @ net.module[1].weight.detach().numpy().T
+    target = answers.argmax(axis=1)
+    target[:17] = 1 - target[:17]  # 23 of 40 right: above one half, and not with certainty
+    with pytest.warns(cs.ConsilienceWarning, match="at-chance"):
+        found = cs.robustness(net, ["0", "1"], stimuli=stimuli, target=target, chance=0.5, **FAST)
+    assert np.isnan(found.layers["half_level"].values).all()
+    assert np.isnan(found.layers["half_high"].values).all()
+    assert "half level unknown" in repr(found)
+    assert any("no half level is known" in one for one in of_robustness(found))
+    assert "above_chance" not in found.data.attrs
+
+
+def test_half_levels_beyond_the_levels_are_said_as_such():
+    assert half_words(0.5, 0.3, np.inf, 4.0) == "half lost at 0.5 [0.3, > 4]"
+    assert half_words(np.inf, 2.0, np.inf, 4.0) == "half lost at > 4 [2, > 4]"
+    assert half_words(np.inf, np.inf, np.inf, 4.0) == "half lost beyond 4"
+    assert half_words(np.nan, np.nan, np.nan, 4.0) == "half level unknown"
+    stimuli = data(60)
+    net = readout(np.eye(2, 6, dtype=np.float32))
+    target = stimuli.values[:, :2].argmax(axis=1)
+    found = cs.robustness(net, "0", stimuli=stimuli, target=target, levels=[0.1, 0.2], chance=0.5, **FAST)
+    assert "half lost beyond 0.2" in repr(found)
+    assert "inf" not in repr(found)
+    half = found.layers.assign(half_level=("layer", [0.15]), half_low=("layer", [0.12]))
+    assert "0.12 to more than 0.20, the highest level" in " ".join(of_robustness(replace(found, layers=half)))
 
 
 @pytest.mark.parametrize(

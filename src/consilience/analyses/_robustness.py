@@ -67,7 +67,8 @@ def robustness(
 
     Scores are means over stimuli of means over draws. As each stimulus has noise of its own, draws are nested in
     stimuli, and intervals over stimuli hold both. half_level: the level at which half of what the intact network has
-    above ``chance`` is lost, on the curve made monotone; infinite where that is beyond the levels. area: the mean score
+    above ``chance`` is lost, on the curve made monotone; infinite where that is beyond the levels, NaN where the
+    intact score is not above chance with certainty. area: the mean score
     over the range of levels. Not to be confused with robustness to noise in the stimulus, or to lesions (`cs.ablate`).
 
     For a linear readout with margin m of the target's output and one other, accuracy is Phi(m / (a sqrt(sum_u (w_u
@@ -92,7 +93,7 @@ def robustness(
     Raises
     ------
     InputError : a layer whose hook never fires, levels that do not rise, a score that is not per stimulus.
-    ConsilienceWarning ``at-chance`` : the intact network is not above chance, so nothing can be lost.
+    ConsilienceWarning ``at-chance`` : the interval of the intact score holds chance, so there is no half_level.
 
     References
     ----------
@@ -179,11 +180,14 @@ def robustness(
             n_perm=counts["n_perm"],
             level=level,
         )
-        if chance is not None and not score.sign * (own.mean() - chance) > 0:
+        above = tables["data"].attrs.pop("above_chance")
+        if chance is not None and not above:
+            low, high = (float(tables["data"][end][0, 0]) for end in ("ci_low", "ci_high"))
             warn(
                 "at-chance",
-                f"The intact network scores {own.mean():.3g} ({score.name}), and chance is {chance:.3g}.",
-                "Nothing can be lost; check target= (the number of the output of each stimulus) and the preprocessing.",
+                f"The intact network scores {own.mean():.3g} ({score.name}; {100 * level:g} % interval {low:.3g} to "
+                f"{high:.3g}), and chance is {chance:.3g}: there is nothing that noise can halve, and no half level.",
+                "Check target= (the number of the output of each stimulus) and preprocess=, or show more stimuli.",
             )
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)

@@ -58,7 +58,10 @@ def robustness_tables(
     )  # (layers, n); their mean is the area of the mean curve
     area = each.mean(axis=1)
     between = t_test(area, each.var(axis=1, ddof=1) / n, df=n - 1, level=level)
-    if chance is None:
+    end = low if sign > 0 else -high
+    sure = chance is not None and bool((end[:, 0] > sign * chance).all())  # level 0 is the same in all layers
+    data.attrs["above_chance"] = sure
+    if chance is None or not sure:
         half, half_low, half_high = (np.full(len(labels), np.nan) for _ in range(3))
     else:
         half = half_height(levels, sign * value, sign * chance)

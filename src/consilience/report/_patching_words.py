@@ -59,11 +59,15 @@ def of_robustness(result: Any) -> tuple[str, ...]:
         said.append(
             f"Half of what is above chance is lost first in {name_of(names[least])}, at level "
             f"{number(float(half[least]))}"
-            f"{span(layers['half_low'].values[least], layers['half_high'].values[least], percent(result))}."
+            f"{_up_to(layers.isel(layer=least), float(result.data['level'].max()), percent(result))}."
         )
     if np.isinf(half).any():
         never = int(np.isinf(half).sum())
         said.append(f"In {plural(never, 'layer')} half is not lost within the levels.")
+    if chance is not None and np.isnan(half).all():
+        said.append(
+            "It is not above chance with certainty, so that there is nothing to halve: no half level is known."
+        )
     p = result.differences["p_family"].values
     p = p[np.triu_indices(len(p), 1)]
     if np.isfinite(p).any():
@@ -72,6 +76,14 @@ def of_robustness(result: Any) -> tuple[str, ...]:
             f"all at most {ALPHA:g})."
         )
     return tuple(said)
+
+
+def _up_to(layer: Any, most: float, level: str) -> str:
+    """The interval of a half level; its end may be beyond the highest level."""
+    low, high = float(layer["half_low"]), float(layer["half_high"])
+    if np.isfinite(low) and np.isinf(high):
+        return f" ({level} interval {number(low)} to more than {number(most)}, the highest level)"
+    return span(low, high, level)
 
 
 def of_interchange(result: Any) -> tuple[str, ...]:

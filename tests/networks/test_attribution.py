@@ -418,7 +418,7 @@ def test_nothing_of_the_network_or_the_stimuli_changes(net, images):
         ({"method": "occlusion", "window": 3, "stride": 4}, "places are left out", "bad-parameter"),
         ({"method": "occlusion", "window": 30}, "window must be", "bad-parameter"),
         ({"layer": "fc"}, "does not depend on layer 'fc'|fc", "no-gradient"),
-        ({"target": [0] * 7}, "goes with a network", "bad-parameter"),
+        ({"target": [0] * 7}, "go with a network", "bad-parameter"),
         ({"method": ["grad_cam", "gradient"], "layer": "conv"}, "call of its own", "bad-parameter"),
         ({"method": lambda points, value: points[:, 0, 0]}, "must return", "bad-shape"),
         ({"channel_axis": 5}, "channel_axis", "bad-parameter"),
@@ -465,3 +465,33 @@ def test_plot_and_words(net, images):
     flat = cs.attribute(linear()[0].unit("output", 0), vectors(), n_check=3, n_orders=2, rng=0)
     flat.plot()
     plt.close("all")
+
+
+def test_output_names_the_array_of_a_network_that_returns_several():
+    torch.manual_seed(0)
+
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = torch.nn.Linear(5, 3)
+
+        def forward(self, x):
+            return {"logits": self.head(x), "features": x}
+
+    module = Two()
+    x = np.random.default_rng(0).normal(size=(12, 5)).astype(np.float32)
+    data = cs.stimuli(x, ids=range(12))
+    labels = np.arange(12) % 3
+    asked = {"n_perm": 19, "n_check": 4, "method": ["gradient_x_input", "integrated_gradients"]}
+    plain = cs.attribute(cs.Network(module.head, name="Two"), data, target=labels, **asked)
+    for one in (module, cs.Network(module, name="Two")):
+        found = cs.attribute(one, data, target=labels, output="output[logits]", **asked)
+        np.testing.assert_allclose(found.maps.values, plain.maps.values, atol=1e-6)
+    own = cs.attribute(cs.Network(module, name="Two"), data, output="output[logits]", n_check=0)
+    np.testing.assert_allclose(
+        own.maps.values, cs.attribute(module.head, data, n_check=0).maps.values, atol=1e-6
+    )
+    with pytest.raises(cs.InputError, match=r"returns .*output\[logits\].*output= must be one of these"):
+        cs.attribute(module, data, target=labels)
+    with pytest.raises(cs.InputError, match=r"Did you mean .*output\[logits\]"):
+        cs.attribute(module, data, target=labels, output="output[logit]")

@@ -18,7 +18,7 @@ from consilience.analyses._attribute_checks import faithfulness, other_baseline,
 from consilience.analyses._attribute_tables import tables
 from consilience.networks import Network, Unit, respond
 from consilience.networks._attribution import Attributor, last_maps
-from consilience.networks._network import as_network, is_module
+from consilience.networks._network import OUTPUT, as_network, is_module
 from consilience.networks._unit import as_units
 from consilience.networks._unit_attribution import aim_at, outputs_of
 
@@ -62,6 +62,7 @@ def attribute(
     n_null: int = 1,
     n_perm: int = 999,
     level: float = 0.95,
+    output: str = "output",
     device: str | None = None,
     rng: int | str | np.random.Generator | np.random.SeedSequence | None = 0,
 ) -> Attribution:
@@ -109,7 +110,8 @@ def attribute(
     channel_axis : the axis of an input that is summed over, not a place; None: there is none.
     n_check : stimuli (drawn) that the tests are made on; 0: none.   n_orders : random orders per stimulus.
     n_null : networks with shuffled weights; 0: none.   n_perm : sign flips over stimuli.   level : of intervals.
-    device : where to run, for this call.
+    output : with a network that returns several arrays: the one of the classes, a label as in `cs.record`, such as
+        ``"output[logits]"``.   device : where to run, for this call.
 
     Returns
     -------
@@ -156,7 +158,7 @@ def attribute(
     level = check_number(level, name="level", who=WHO, low=0, high=1)
     with collect_cautions() as cautions:
         data = check_stimuli(stimuli, who=WHO)
-        chosen, classes = _targets(units, target, data, device)
+        chosen, classes = _targets(units, target, data, output, device)
         cam_layer, own = (layer, None) if list(methods) == ["grad_cam"] else (None, layer)
         if "grad_cam" in methods and own is not None:
             raise InputError(
@@ -246,12 +248,13 @@ def _methods(method: Any) -> dict[str, Method]:
 
 
 def _targets(
-    units: Any, target: Any, data: xr.DataArray, device: str | None
+    units: Any, target: Any, data: xr.DataArray, output: str, device: str | None
 ) -> tuple[list[Unit], np.ndarray | None]:
     if not (isinstance(units, Network) or is_module(units)):
-        if target is not None:
+        if target is not None or output != OUTPUT:
             raise InputError(
-                f"{WHO}: target= (the class of each stimulus) goes with a network; units are targets themselves.",
+                f"{WHO}: target= and output= (the class of each stimulus) go with a network; units are "
+                "targets themselves.",
                 code="bad-parameter",
             )
         found = as_units(units, who=WHO)
@@ -271,9 +274,9 @@ def _targets(
             )
         target = data[target].values
     if target is None:
-        every = outputs_of(net, data, device, who=WHO)
+        every = outputs_of(net, data, device, who=WHO, output=output)
         target = respond(every, data, device=device).argmax(axis=1)
-    return aim_at(net, target, data, len(data), device, WHO)
+    return aim_at(net, target, data, len(data), device, WHO, output=output)
 
 
 def _with_cam(made: Attributor, methods: dict[str, Method]) -> Attributor:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, nearest
 from consilience._core._params import check_count, check_option, shorten
 from consilience._stimuli import check_stimuli
 from consilience.networks._attribution_points import Objective, Points, points_of, rows_of
@@ -19,6 +19,7 @@ from consilience.networks._unit import Unit, channel_axis
 __all__ = ["aim_at", "objective_of", "unit_attribution"]
 
 _BLOCK = 32
+_FLAT = ("unit", "channel", "feature")
 
 
 def unit_attribution(
@@ -110,7 +111,13 @@ def _attributed(points: Points, start: Any, method: str, steps: int) -> Any:
 
 
 def aim_at(
-    net: Network, target: Any, data: xr.DataArray, n: int, device: str | None, who: str
+    net: Network,
+    target: Any,
+    data: xr.DataArray,
+    n: int,
+    device: str | None,
+    who: str,
+    output: str = OUTPUT,
 ) -> tuple[list[Unit], np.ndarray | None]:
     """The units that are read, and the class of each stimulus among them; None for a unit of its own."""
     if isinstance(target, Unit):
@@ -127,7 +134,7 @@ def aim_at(
             f"{shorten(target)}.",
             code="bad-target",
         )
-    units = outputs_of(net, data, device, who=who)
+    units = outputs_of(net, data, device, who=who, output=output)
     if classes.max() >= len(units):
         raise InputError(
             f"{who}: target has the class {classes.max()}, but {net.name} returns {len(units)} classes (from 0).",
@@ -136,18 +143,27 @@ def aim_at(
     return units, classes.astype(np.int64)
 
 
-def outputs_of(net: Network, data: xr.DataArray, device: str | None, *, who: str) -> list[Unit]:
-    """All units of what the network returns, a flat array of classes."""
-    if OUTPUT not in net._shapes:
-        record(net, data[:1], batch_size=1, device=device, progress=False)
-    shape = net._shapes.get(OUTPUT, ())
-    if len(shape) != 1:
+def outputs_of(
+    net: Network, data: xr.DataArray, device: str | None, *, who: str, output: str = OUTPUT
+) -> list[Unit]:
+    """All units of the array ``output`` that the network returns, a flat array of classes."""
+    base = output if output in net.layer_names else OUTPUT
+    given = record(net, data[:1], layers=[base], batch_size=1, device=device, progress=False)
+    if output not in given:
         raise InputError(
-            f"{who}: a class per stimulus needs a network that returns one array (stimuli, classes); {net.name} gives "
-            f"{shape or 'several arrays'}. Give units instead.",
+            f"{who}: {net.name} returns {shorten(', '.join(given), 200)}; output= must be one of these, got "
+            f"{output!r}.{nearest(output, list(given))}",
             code="bad-target",
         )
-    return [Unit(net, OUTPUT, f"{OUTPUT}[{i}]", index=i) for i in range(shape[0])]
+    coords = given[output].coords
+    places = [str(axis) for axis in coords if coords[axis].dims == ("unit",) and axis not in _FLAT]
+    if places:
+        raise InputError(
+            f"{who}: a class per stimulus needs an array (stimuli, classes); {output!r} of {net.name} has values "
+            f"for each {' and '.join(places)} too. Name another as output=, or give units.",
+            code="bad-target",
+        )
+    return [Unit(net, output, f"{output}[{i}]", index=i) for i in range(given[output].sizes["unit"])]
 
 
 def objective_of(name: str, classes: np.ndarray) -> Objective:

@@ -130,3 +130,15 @@ def test_columns_and_dims_are_the_documented_ones(result):
     assert result.draws.dims == ("measure", "a", "b", "draw")
     assert set(result.data.dims) == {"measure", "a", "b"}
     assert result.baselines.sizes["seed"] == 1
+
+
+def test_long_warnings_stay_on_the_screen(result):
+    long = tuple(Caution(f"code-{i}", "many words " * 60 + f"end {i}", "do") for i in range(6))
+    told = dataclasses.replace(result, warnings=(*long, long[0]))
+    check_result(told)
+    text = repr(told)
+    assert "  warning code-0: many words" in text
+    assert "… (+1 more)" in text
+    assert "and 2 more in .warnings" in text
+    short = repr(dataclasses.replace(result, warnings=(Caution("one", "a " * 80 + "end", ""),)))
+    assert short.endswith("a end")

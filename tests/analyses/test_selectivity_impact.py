@@ -269,3 +269,36 @@ def test_plot_and_words(stimuli):
     said = sentences(found)
     assert len(said) == 3
     assert "over stimuli of the unit's preferred class" in said[1]
+
+
+def test_recorded_responses_are_pointed_to_the_right_function():
+    d = cs.responses(np.random.default_rng(0).normal(size=(20, 6)), stimulus=np.arange(20))
+    with pytest.raises(cs.InputError, match=r"cs\.units\.selectivity_and_impact"):
+        cs.selectivity_impact(d, target="choice")
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
+    with pytest.raises(cs.InputError, match=r"name the layer.*'0', '1'"):
+        cs.selectivity_impact(net, stimuli=cs.stimuli(np.eye(3), ids=range(3)))
+    with pytest.raises(cs.InputError, match="stimuli= is missing"):
+        cs.selectivity_impact(net, "0")
+
+
+def test_one_call_of_a_layer_that_is_called_twice(stimuli):
+    torch.manual_seed(0)
+    first, second, out = torch.nn.Linear(K, UNITS), torch.nn.Linear(UNITS, UNITS), torch.nn.Linear(UNITS, K)
+
+    class Twice(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second, self.out, self.act = first, second, out, torch.nn.ReLU()
+
+        def forward(self, x):
+            return self.out(self.act(self.second(self.act(self.first(x)))))
+
+    apart = torch.nn.Sequential(first, torch.nn.ReLU(), second, torch.nn.ReLU(), out)
+    asked = {"stimuli": stimuli, "target": "label", "evaluate": "loss", **FAST}
+    for label, alone in (("act#0", "1"), ("act#1", "3")):
+        found = cs.selectivity_impact(cs.Network(Twice(), name="net"), label, **asked)
+        wanted = cs.selectivity_impact(cs.Network(apart, name="net"), alone, **asked)
+        np.testing.assert_allclose(found.value.values, wanted.value.values, atol=1e-12)
+    with pytest.raises(cs.InputError, match=r"cs\.selectivity_impact: .*act#1"):
+        cs.selectivity_impact(cs.Network(Twice(), name="net"), "act#7", **asked)

@@ -691,3 +691,28 @@ def test_a_terminal_gets_a_bar(small, capfd):
     cs.record(small, images(), "conv", progress=True)
     cs.record(small, images(), "conv", progress=False)
     assert capfd.readouterr().out == ""
+
+
+class _TwoStates(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.rnn = torch.nn.LSTM(3, 4, batch_first=True)
+
+    def forward(self, x):
+        out, (h, _) = self.rnn(x)
+        return out[:, -1] + h[-1]
+
+
+def test_labels_of_the_result_are_layers():
+    net = cs.Network(_TwoStates(), name="two")
+    shown = cs.stimuli(np.random.default_rng(0).normal(size=(5, 7, 3)).astype(np.float32), ids=list("abcde"))
+    every = cs.record(net, shown, layers="rnn")
+    label = list(every)[1]
+    assert "[" in label
+    one = cs.record(net, shown, layers=[label, "output"])
+    assert sorted(one) == sorted([label, "output"])
+    assert one[label].identical(every[label])
+    assert list(cs.record(net, shown, layers=["rnn", label])) == list(every)
+    with pytest.raises(cs.InputError, match=r"rnn gives \['rnn\[0\]'"):
+        cs.record(net, shown, layers="rnn[7]")

@@ -229,3 +229,14 @@ def test_type_i_error_and_coverage():
     assert np.abs(np.mean(values, axis=0)).max() < 0.08
     assert (np.mean(covered, axis=0) > 0.85).all()
     assert (np.mean(np.array(p) <= 0.05, axis=0) < 0.15).all()
+
+
+def test_the_result_is_said_on_a_few_lines():
+    rng, labels = np.random.default_rng(0), np.repeat(np.arange(4), 10)
+    found = cs.units.selectivity_and_impact(
+        rng.poisson(3, (40, 8)), rng.normal(size=(40, 8)), labels, n_boot=9, n_perm=9
+    )
+    lines = repr(found).splitlines()
+    assert lines[0].startswith("<ImpactScores>")
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= 120

@@ -8,6 +8,7 @@ import importlib
 import os
 import platform
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from consilience._core._errors import Caution, InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+
+_SCREEN = (24, 120)  # lines and columns
 
 # result -> "module:function" that draws it on an axis, and that renders its report section; a test resolves
 # every entry
@@ -143,15 +146,16 @@ class Result:
         first = {caution.code: caution for caution in reversed(self.warnings)}
         shown = [c for c in self.warnings if first[c.code] is c][:4]  # one of each code
         times = Counter(caution.code for caution in self.warnings)
-        foot = [
-            f"  warning {c.code}: {c.message}"
-            + (f" (+{times[c.code] - 1} more)" if times[c.code] > 1 else "")
-            for c in shown
-        ]
+        lines = [head, *self._lines()]
+        most = min(4, max(1, (_SCREEN[0] - len(lines) - 1) // max(1, len(shown))))  # lines of one warning
+        foot: list[str] = []
+        for c in shown:
+            more = f" (+{times[c.code] - 1} more)" if times[c.code] > 1 else ""
+            foot += _wrapped(f"  warning {c.code}: {c.message}", most, more)
         if len(first) > len(shown):
             left = len(self.warnings) - sum(times[c.code] for c in shown)
             foot.append(f"  and {left} more in .warnings")
-        return "\n".join([head, *self._lines(), *foot])
+        return "\n".join([*lines, *foot])
 
     def _repr_html_(self) -> str:
         table = (
@@ -165,6 +169,16 @@ class Result:
         )
         head = f"<strong>{html.escape(type(self).__name__)}</strong> {html.escape(self.title)}"
         return f"<div>{head}{table}{'<ul>' + said + '</ul>' if said else ''}</div>"
+
+
+def _wrapped(text: str, most: int, end: str) -> list[str]:
+    """Lines of a screen, at most so many; ``end`` stays, whatever has to go."""
+    options: dict[str, Any] = {"subsequent_indent": "    ", "placeholder": " …"}
+    lines = textwrap.wrap(text + end, _SCREEN[1], **options)
+    if len(lines) <= most:
+        return lines
+    lines = textwrap.wrap(text, _SCREEN[1] - len(end), max_lines=most, **options)
+    return [*lines[:-1], lines[-1] + end]
 
 
 def only(data: xr.DataArray, who: str) -> float:

@@ -120,17 +120,21 @@ def _say_far(data: xr.Dataset, curves: xr.Dataset | None) -> None:
                 else np.nan
             )
             if middle > FAR:
-                reasons.append(f"{middle:.1f} times as far out as intact ones for half of the parts alone")
+                reasons.append(
+                    f"{middle:.1f} times that of intact ones with one part removed (median over parts)"
+                )
         if curves is not None:
             at = curves["off_distribution"].sel(how=how)
             half = at.isel(step=int(np.argmin(np.abs(curves["fraction"].values - 0.5)))).values
             if np.isfinite(half).any() and np.nanmax(half) > FAR:
-                reasons.append(f"{np.nanmax(half):.1f} times with half of the parts removed")
+                reasons.append(
+                    f"{np.nanmax(half):.1f} times that of intact ones with half of the parts removed"
+                )
         if reasons:
             warn(
                 "off-distribution",
                 f"how={how!r}: activations downstream are where intact ones never are.",
-                f"They lie {' and '.join(reasons)} (intact: 1). A loss may then be that of a network out of its range, "
+                f"Their distance is {' and '.join(reasons)}. A loss may then be that of a network out of its range, "
                 "not of the part; compare with how='resample'.",
             )
 

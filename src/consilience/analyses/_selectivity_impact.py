@@ -21,6 +21,7 @@ from consilience.analyses._selectivity_impact_tables import Run, impact_table, m
 from consilience.networks._lesion import Lesions, Parts, make_parts
 from consilience.networks._network import Network, as_network
 from consilience.networks._record import record
+from consilience.networks._tap import base_of
 from consilience.networks._unit import Unit
 from consilience.networks._unit_respond import respond
 from consilience.units._selectivity_and_impact import SELECTIVITIES, selectivity_and_impact
@@ -40,10 +41,10 @@ _REFERENCES = (
 
 def selectivity_impact(
     net: Network | Any | Mapping[str, Any],
-    layer: str | Mapping[str, str],
+    layer: str | Mapping[str, str] | None = None,
     /,
     *,
-    stimuli: xr.DataArray | Any,
+    stimuli: xr.DataArray | Any = None,
     target: Any = None,
     by: Any = None,
     evaluate: Any = "accuracy",
@@ -98,9 +99,10 @@ def selectivity_impact(
 
     Raises
     ------
-    InputError : finished tables in the place of a network (``not-disjoint``), a class of fewer than 4 stimuli
-        (``too-few``), negative activations with a ratio (``negative-responses``), one score for all stimuli together
-        (``no-parts``).
+    InputError : finished tables in the place of a network (``not-disjoint``), recorded responses (``not-a-module``:
+        their units cannot be removed), no layer (``no-layer``) or no stimuli (``no-stimuli``), a class of fewer than 4
+        stimuli (``too-few``), negative activations with a ratio (``negative-responses``), one score for all stimuli
+        together (``no-parts``).
     ConsilienceWarning ``ceiling-low`` : selectivity or impact is so noisy that the correlation says little.
 
     References
@@ -121,6 +123,11 @@ def selectivity_impact(
     seed = resolve_seed(rng, who=WHO)
     nets = _networks(net)
     layers = _layers(layer, nets)
+    if stimuli is None:
+        raise InputError(
+            f"{WHO}: stimuli= is missing; pass what the network is to see, as cs.stimuli makes it.",
+            code="no-stimuli",
+        )
     asked = {
         "selectivity": check_option(selectivity, list(SELECTIVITIES), name="selectivity", who=WHO),
         "n_splits": check_count(n_splits, name="n_splits", who=WHO, minimum=1),
@@ -193,6 +200,13 @@ def _networks(given: Any) -> dict[str, Network]:
             "cs.units.selectivity_and_impact.",
             code="not-disjoint",
         )
+    if isinstance(given, (xr.DataArray, xr.Dataset, np.ndarray)):
+        raise InputError(
+            f"{WHO}: recorded units cannot be removed, a network is needed; where it was measured what is lost "
+            "without each unit (a model of the data, as by cs.ablate, or an experiment), give responses (stimuli, "
+            "units), these losses (stimuli, units) and labels to cs.units.selectivity_and_impact.",
+            code="not-a-module",
+        )
     if not isinstance(given, Mapping):
         one = as_network(given, who=WHO)
         return {one.name: one}
@@ -210,6 +224,12 @@ def _layers(given: Any, nets: Mapping[str, Network]) -> dict[str, str]:
         )
     if isinstance(given, str):
         return dict.fromkeys(nets, given)
+    if given is None:
+        name, one = next(iter(nets.items()))
+        raise InputError(
+            f"{WHO}: name the layer: {WHO}(net, layer, ...); {name} has {shorten(one.layer_names, 200)}.",
+            code="no-layer",
+        )
     if not isinstance(given, Mapping) or not all(isinstance(one, str) for one in given.values()):
         raise InputError(
             f"{WHO}: layer must be the name of a layer, or {{network: layer}}, got {shorten(given)}.",
@@ -267,13 +287,19 @@ def _activations(
     found = record(
         net,
         data,
-        layers=[layer],
+        layers=[base_of(net, layer, who=WHO)],
         spatial="mean" if made.sites[0].space == "channels" else "flatten",
         batch_size=batch_size,
         device=device,
         progress=False,
     )
-    values = (found[layer] if layer in found else found[f"{layer}[0]"]).values.astype(np.float64)
+    label = layer if layer in found else f"{layer}[0]"
+    if label not in found:
+        raise InputError(
+            f"{WHO}: {net.name} has no layer {layer!r}, but {', '.join(found)}; name one of these.",
+            code="bad-layers",
+        )
+    values = found[label].values.astype(np.float64)
     if values.shape[1] != len(made):
         raise InputError(
             f"{WHO}: layer {layer!r} has {values.shape[1]} activations for {len(made)} parts; pass parts= as a "

@@ -5,12 +5,13 @@ look, or the first batch, tells which axis counts stimuli.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import xarray as xr
 
-from consilience._core._errors import InputError, warn
+from consilience._core._errors import InputError, UnknownNameError, nearest, warn
 from consilience._core._params import shorten
 from consilience.networks._forward import capturing, leaves, run_block
 from consilience.networks._layout import Leaf, axis_names, resolve_layers
@@ -20,6 +21,8 @@ from consilience.networks._outputs import shape, unfit
 __all__ = ["Key", "Probe", "first_of_one", "stimulus_axis"]
 
 _WHO = "cs.record"
+
+_ARRAY = re.compile(r"(?P<base>.+?)(#\d+)?(\[.*\])?")
 
 Key = tuple[str, int, str]  # layer, number of the call, suffix of the array in its output
 
@@ -37,11 +40,12 @@ class Probe:
     largest: int
 
     def __init__(self, net: Network, stimuli: xr.DataArray, layers: Any, spatial: str) -> None:
-        self.net, self.stimuli, self.layers, self.spatial = net, stimuli, layers, spatial
+        self.net, self.stimuli, self.spatial = net, stimuli, spatial
+        self.layers, self.asked = _bases(net, layers)
         self.kind = str(stimuli.attrs.get("kind", "array"))
         if net.is_module:
             # a wrong name is said before anything runs
-            resolve_layers(net, layers, net.layer_names, who=_WHO)
+            resolve_layers(net, self.layers, net.layer_names, who=_WHO)
 
     def forward(
         self, rows: list[int] | slice, names: list[str], target: Any, take: Callable[[Key, Any], Any]
@@ -139,6 +143,7 @@ class Probe:
             if exact and not mine:
                 raise self._nothing(name, kind, self.calls[name])
             suffixes = {key[2] for key in mine}
+            given: list[str] = []
             for key, axis in mine.items():
                 sizes = _without(self.one[key], axis)
                 label = (
@@ -146,8 +151,20 @@ class Probe:
                     + (f"#{key[1]}" if self.calls[name] > 1 else "")
                     + (key[2] if len(suffixes) > 1 else "")
                 )
+                if name in self.asked and label not in self.asked[name]:
+                    given.append(label)
+                    continue
                 names = axis_names(sizes, self.kinds.get(name, ""))
                 wanted[key] = Leaf(label, axis, sizes, names, self.spatial)
+            lacking = self.asked.get(name, set()) - {leaf.name for leaf in wanted.values()}
+            if lacking:
+                known = [*given, *(leaf.name for key, leaf in wanted.items() if key[0] == name)]
+                label = min(lacking)
+                raise UnknownNameError(
+                    f"{_WHO}: layer {shorten(label)} of {self.net.name}: {name} gives "
+                    f"{shorten(sorted(known), 200)}.{nearest(label, known)}",
+                    code="unknown-layer",
+                )
         if not wanted:
             raise InputError(
                 f"{_WHO}: no layer of {self.net.name} that matches {shorten(self.layers)} is called and "
@@ -192,6 +209,31 @@ class Probe:
             "return its activations, or another layer must be recorded.",
             code="no-output",
         )
+
+
+def _bases(net: Network, layers: Any) -> tuple[Any, dict[str, set[str]]]:
+    """``layers`` with the labels of single arrays, such as ``lstm[1][0]`` or ``conv#1``, replaced by their layers; and
+    which arrays of those layers are asked for.
+    """
+    listed = [layers] if isinstance(layers, str) else layers
+    known = net.layer_names
+    if (
+        not net.is_module
+        or not isinstance(listed, (list, tuple))
+        or not all(isinstance(e, str) for e in listed)
+    ):
+        return layers, {}
+    asked: dict[str, set[str]] = {}
+    out: list[str] = []
+    for entry in listed:
+        found = None if entry in known or set("*?") & set(entry) else _ARRAY.fullmatch(entry)
+        if found is None or found["base"] not in known:
+            out.append(entry)
+            continue
+        asked.setdefault(found["base"], set()).add(entry)
+        out.append(found["base"])
+    whole = set(listed) & set(asked)  # the layer itself, too: all of its arrays
+    return (out if asked else layers), {base: labels for base, labels in asked.items() if base not in whole}
 
 
 def stimulus_axis(one: tuple[int, ...], many: tuple[int, ...], n: int) -> int | None:

@@ -47,8 +47,8 @@ def record(
     net : `cs.Network`, a torch module, or a callable.
     stimuli : what `cs.stimuli` returns (or takes). Its labels are carried over to the trials.
     layers : names or patterns, see ``net.layers``; ``*`` does not cross a dot (``"_blocks.*"`` is the blocks
-        alone), ``**`` does. Default: ``"output"``, what the whole network returns (for a callable: all its
-        outputs).
+        alone), ``**`` does; or labels of a result, such as ``"lstm[1][0]"``. Default: ``"output"``, what the
+        whole network returns (for a callable: all its outputs).
     spatial : what becomes of a layer's map. ``"flatten"`` keeps every place as a unit, in (channel, y, x)
         order; ``"mean"`` and ``"max"`` go over the places, one unit per channel. Outputs with two axes per
         stimulus are (token, feature), but (channel, x) after 1-D layers; there ``"mean"`` and ``"max"`` go

@@ -27,7 +27,7 @@ _BLOCK = 1 << 23  # numbers that a block of draws may hold
 _TOP = 1 - 1e-9
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ImpactScores:
     """What `selectivity_and_impact` returns. Rows are ``IMPACTS``: overall; on the preferred class; on the others.
 
@@ -62,6 +62,17 @@ class ImpactScores:
     sd: np.ndarray
     impacts: np.ndarray
     kept: np.ndarray
+
+    def __repr__(self) -> str:
+        rows = [
+            f"  {name:<10} r {self.value[i]:6.3f} [{self.ci_low[i]:.3f}, {self.ci_high[i]:.3f}], p {self.p[i]:.3g}; "
+            f"partial {self.partial[i]:.3f}, p {self.partial_p[i]:.3g}; ceiling {self.ceiling[i]:.3f}"
+            for i, name in enumerate(IMPACTS)
+        ]
+        low, high = self.difference_low, self.difference_high
+        apart = f"  preferred less overall {self.difference:.3f} [{low:.3f}, {high:.3f}]"
+        head = f"<ImpactScores> selectivity with impact over {int(self.kept.sum())} of {self.kept.size} units"
+        return "\n".join([head, *rows, apart])
 
 
 def selectivity_and_impact(

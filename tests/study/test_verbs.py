@@ -12,6 +12,7 @@ import pytest
 import consilience as cs
 from consilience import InputError
 from consilience.study import load, run
+from consilience.study._lesions import OF_RECORDED
 from consilience.study._verbs import VERBS, call_of
 
 from .conftest import STUDY
@@ -39,6 +40,10 @@ def test_every_entry_fits_its_function(name):
         assert positional == ["data"]
         assert {"data", "target_system"} == set(verb.sides)
         parameters = {**parameters, "numbers": None}
+    elif name == "ablate":  # of recorded responses
+        assert positional == ["data"]
+        assert {"data", "target_system"} == set(verb.sides)
+        parameters = {**parameters, **dict.fromkeys(OF_RECORDED)}
     elif name == "characterize":  # a series that was followed stands for a label
         assert positional == ["data"]
         assert {"data", "variable"} == set(verb.sides)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience._core._errors import InputError
+from consilience.study._perturbation import perturbation_arguments
+from consilience.study._systems import NetworkSystem, System
+from consilience.study._yaml import Node
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -16,14 +19,31 @@ if TYPE_CHECKING:
     from consilience.study._plan import Layout
     from consilience.study._verb import Analysis
 
-__all__ = ["ablate", "answers_of", "lay_out_lesions"]
+__all__ = ["OF_RECORDED", "ablate", "ablation_arguments", "answers_of", "check_ablation", "lay_out_lesions"]
+
+OF_NETWORKS = ("evaluate", "parts", "n_perm")
+OF_RECORDED = (
+    "circular",
+    "cv",
+    "folds",
+    "gap",
+    "groups",
+    "model",
+    "n_deals",
+    "n_draws",
+    "numbers",
+    "refit",
+    "score",
+    "standardise",
+    "time",
+)
 
 
 def ablate(
     data: xr.DataArray,
     /,
     *,
-    target: str | None = None,
+    target: Any = None,
     evaluate: str = "accuracy",
     how: Sequence[str] = ("mean",),
     order: Sequence[str] = ("random",),
@@ -34,11 +54,13 @@ def ablate(
     level: float = 0.95,
     shown: Mapping[str, Any] | None = None,
     rng: Any = 0,
+    **recorded: Any,
 ) -> Ablation:
-    """`cs.ablate` of the layer that ``data`` were recorded from.
+    """`cs.ablate` of the layer that ``data`` were recorded from, or of a model of recorded responses.
 
-    target : a label of the stimuli. Without one it is what the intact network answers.   shown : the network, its
-        stimuli, and whether these are a data set, as in the system; None for recorded responses.
+    target : a label of the stimuli (of a network by default what it answers when intact); of recorded responses also
+        numbers, or the responses of another system.   shown : the network, its stimuli, and whether these are a data
+        set, as in the system; None for recorded responses.   recorded : options of recorded responses.
     """
     from consilience import networks
     from consilience.analyses import ablate as of_parts
@@ -59,13 +81,49 @@ def ablate(
             raise InputError(
                 "ablate: recorded responses need target:, a label of their trials.", code="no-target"
             )
-        return of_parts(data, **given)
+        return of_parts(data, **given, **recorded)
     net = networks.load(shown["network"])
     stimuli = get_stimuli(shown["stimuli"], is_dataset=shown["is_dataset"])
     if target is None:
         given["target"] = answers_of(net, stimuli)
     layer = str(data["layer"].values.reshape(-1)[0])
     return of_parts(net, layer, stimuli=stimuli, evaluate=evaluate, parts=parts, n_perm=n_perm, **given)
+
+
+def check_ablation(body: Node, values: dict[str, Any], systems: Mapping[str, System]) -> dict[str, Any]:
+    """Refuses options of recorded responses for a network, those of a network for recorded responses, and a target that
+    is missing or there twice.
+    """
+    name = values["data"][0]
+    is_network = isinstance(systems[name], NetworkSystem)
+    for key in (*OF_RECORDED, "target_system") if is_network else OF_NETWORKS:
+        if key in values:
+            what = "recorded responses" if is_network else "layers of networks"
+            raise body.value[key].error(f"is for {what}, and {name} is not; leave it out.", code="bad-system")
+    for key, of in (("how", "refit"), ("order", "attribution"), ("order", "greedy")):
+        if is_network == (of == "refit") and any(one.lstrip("-") == of for one in values.get(key, ())):
+            what = "recorded responses" if is_network else "layers of networks"
+            raise body.value[key].error(
+                f"has {of}, which is for {what}, and {name} is not.", code="bad-system"
+            )
+    if not is_network and ("target" in values) == ("target_system" in values):
+        said = "has both target: and target_system:" if "target" in values else "has no target:"
+        raise body.error(
+            f"{said}; of recorded responses give target: a label, or target_system: a series, or other units.",
+            code="missing-key",
+        )
+    if "numbers" in values and "target" not in values:
+        raise body.value["numbers"].error(
+            "is of labels of trials; a series is numbers already.", code="bad-system"
+        )
+    return {}
+
+
+def ablation_arguments(
+    sides: dict[str, dict[str, Any]], options: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The data; and the target: a label, its numbers, or the responses of another system."""
+    return perturbation_arguments(sides, options)
 
 
 def answers_of(net: Any, stimuli: xr.DataArray) -> np.ndarray:

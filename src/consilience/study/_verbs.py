@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from consilience.study._compare import COMPARE
 from consilience.study._decode import check_decode, decode_arguments
 from consilience.study._evaluate import evaluation_arguments, read_fitted, sides_of_fitted
-from consilience.study._lesions import lay_out_lesions
+from consilience.study._lesions import ablation_arguments, check_ablation, lay_out_lesions
 from consilience.study._perturbation import (
     check_perturbation,
     perturbation_arguments,
@@ -345,11 +345,14 @@ VERBS: dict[str, Verb] = {
     ),
     "ablate": Verb(
         function="consilience.study._lesions:ablate",
-        sides={"data": Side(alone=True, responses=True)},
+        sides={
+            "data": Side(alone=True, responses=True),
+            "target_system": Side(alone=True, responses=True, required=False),
+        },
         options={
             "target": Key(read_name),
             "evaluate": Key(one_of("accuracy", "loss", "probability")),
-            "how": Key(many(one_of("zero", "mean", "resample", "noise"))),
+            "how": Key(many(one_of("zero", "mean", "resample", "noise", "refit"))),
             "order": Key(
                 many(
                     one_of(
@@ -364,9 +367,25 @@ VERBS: dict[str, Verb] = {
             ),
             "parts": Key(one_of("units", "channels", "layer", "components")),
             "n_orders": Key(whole(0, 10_000)),
+            "refit": Key(read_flag),
+            "numbers": Key(read_flag),
+            "circular": Key(read_flag),
+            "model": Key(read_model),
+            "cv": Key(whole(2, 1000)),
+            "groups": Key(read_name),
+            "folds": Key(read_name),
+            "gap": Key(read_gap),
+            "time": Key(or_none(one_of("mean"))),
+            "score": Key(one_of("balanced_accuracy", "accuracy", "r", "circular_error")),
+            "standardise": Key(read_flag),
+            "n_draws": Key(whole(1, 10_000)),
+            "n_deals": Key(whole(0, 1000)),
             **_INFERENCE,
         },
-        labels=("target",),
+        labels=("target", "folds"),
+        made={"model": make_model},
+        read=check_ablation,
+        arguments=ablation_arguments,
         lay_out=lay_out_lesions,
     ),
     "selectivity_impact": Verb(

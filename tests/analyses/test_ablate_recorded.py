@@ -427,3 +427,29 @@ def test_an_order_against_few_random_ones_is_known_roughly():
 def test_permutations_are_refused_where_there_are_none():
     with pytest.raises(cs.InputError, match="n_perm"):
         cs.ablate(classes(), target="label", n_perm=500)
+
+
+def test_trials_that_are_left_out_are_said_with_the_unit_that_lacks_them():
+    data = classes()
+    x = data.values.copy()
+    x[5:60, 2] = np.nan
+    masked = cs.responses(x, stimulus=np.arange(90), label=data["label"].values, missing="mask")
+    with pytest.warns(cs.ConsilienceWarning, match="55 of 90 trials were .*NaN, of unit 2[.]") as said:
+        cs.ablate(masked, target="label", curves=False, n_boot=100, n_deals=0, rng=0)
+    assert [w.message.code for w in said].count("trials-omitted") == 1
+    x[data["label"].values != "a", 3] = np.nan
+    masked = cs.responses(x, stimulus=np.arange(90), label=data["label"].values, missing="mask")
+    with pytest.raises(cs.InputError, match=r"NaN, of units 2, 3[.]"):
+        cs.ablate(masked, target="label", curves=False, n_boot=0, rng=0)
+
+
+@pytest.mark.parametrize("blank", [None, np.nan, ""])
+def test_units_without_an_area_are_no_part(blank):
+    area = np.array(["V1", "V1", "V4", blank, "V4", blank, "V4", "V1"], dtype=object)
+    data = classes().assign_coords(area=("unit", area))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = cs.ablate(data, target="label", parts="area", curves=False, n_boot=0, rng=0)
+    assert found.data["part"].values.tolist() == ["V1", "V4"]
+    assert not [w for w in said if not issubclass(w.category, cs.ConsilienceWarning)]
+    assert len([w for w in said if "2 of 8" in str(w.message)]) == 1

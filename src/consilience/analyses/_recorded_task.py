@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -48,21 +49,22 @@ def read_task(
                 f"{who}: time='each' is for cs.decode; here time='mean', or None for all times together.",
                 code="bad-parameter",
             )
-        checked, design = _decode._design(
-            data,
-            target,
-            model,
-            circular=bool(circular),
-            gap=gap,
-            shuffle=False,
-            time=time,
-            seed=seed,
-            cv=cv,
-            groups=groups,
-            folds=folds,
-            train_on=None,
-            test_on=None,
-        )
+        with _trials_left_out(data):
+            checked, design = _decode._design(
+                data,
+                target,
+                model,
+                circular=bool(circular),
+                gap=gap,
+                shuffle=False,
+                time=time,
+                seed=seed,
+                cv=cv,
+                groups=groups,
+                folds=folds,
+                train_on=None,
+                test_on=None,
+            )
         chosen = _decode._model(model, design.target)
         found = design.target
         if found.classes is not None:
@@ -80,6 +82,31 @@ def read_task(
             direct=kind == "angles" and bool(getattr(chosen, "circular", False)),
         )
         return task, checked
+
+
+@contextmanager
+def _trials_left_out(data: Any) -> Iterator[None]:
+    """Says which trials are left out, as they are marked as not valid; and says it where the rest are too few."""
+    if not isinstance(data, xr.DataArray) or "valid" not in data.coords or data["valid"].dims != ("trial",):
+        yield
+        return
+    gone = ~np.asarray(data["valid"].values, bool)
+    if not gone.any():
+        yield
+        return
+    said = f"{int(gone.sum())} of {gone.size} trials were left out, as they are marked as not valid: NaN"
+    if "unit" in data.dims:
+        values = np.isnan(np.moveaxis(np.asarray(data[gone].values, np.float64), data.dims.index("unit"), 0))
+        at = np.flatnonzero(values.reshape(len(values), -1).any(axis=1))
+        names = data["unit"].values[at].tolist() if "unit" in data.coords else at.tolist()
+        if names:
+            some = ", ".join(str(u) for u in names[:8]) + (f" and {len(names) - 8} more" * (len(names) > 8))
+            said += f", of unit{'s' * (len(names) > 1)} {some}"
+    try:
+        yield
+    except InputError as error:
+        raise type(error)(f"{error} ({said}.)", code=error.code) from error
+    warn("trials-omitted", f"{said}.", "Leave out units that lack many trials instead, if others are whole.")
 
 
 def is_encoder(target: Any) -> bool:

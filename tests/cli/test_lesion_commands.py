@@ -77,3 +77,21 @@ def test_maps_of_units(call, monkeypatch, tmp_path):
     np.testing.assert_allclose(cs.load(out).maps, direct.maps, rtol=1e-6)
     assert picture.stat().st_size > 1000
     refused(call(*args, "--method", "gradients"), "gradient")
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_units_of_a_file_are_removed(call, trials):
+    args = ("ablate", *FILES, "--target", "choice", "--alone", "--n-boot", 50)
+    done = call(*args, "--how", "mean", "--how", "refit", "--cv", 4, "-o", "lost.nc")
+    assert done.code == 0, done.err
+    direct = cs.ablate(
+        trials, target="choice", how=["mean", "refit"], curves=False, order="random", cv=4, n_boot=50, rng=0
+    )
+    np.testing.assert_array_equal(cs.load("lost.nc").data["impact"], direct.data["impact"])
+    refused(call(*args, "--evaluate", "loss"), "--evaluate is for NETWORK LAYER")
+    refused(call("ablate", *FILES), "--target LABEL")
+    refused(call("ablate", "efficientnet_lite0", "_fc"), "--stimuli is missing")
+    refused(
+        call("ablate", "efficientnet_lite0", "_fc", "--stimuli", "objects92", "--refit"),
+        "--refit is for DATA",
+    )

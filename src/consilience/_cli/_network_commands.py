@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from consilience._cli._options import DRAWS, call
-from consilience._cli._verb_options import DRAWN_BY, INFERENCE, LEVEL, PERM, WRITTEN
+from consilience._cli._verb_options import DRAWN_BY, FILES, INFERENCE, LEVEL, PERM, WRITTEN, run_verb
 
 __all__ = ["ablate", "attribute", "robustness", "selectivity_impact", "synthesize"]
 
@@ -43,41 +43,79 @@ def synthesize(**options: Any) -> int:
 
 
 @click.command()
-@click.argument("network")
-@click.argument("layer")
+@click.argument("network", metavar="NETWORK|DATA")
+@click.argument("layer", required=False)
 @click.option(
-    "--stimuli", "shown", required=True, help="A data set (objects92, mnist) or a folder of images."
+    "--stimuli", "shown", help="Of a network: a data set (objects92, mnist) or a folder of images; needed."
 )
 @click.option(
     "--target",
-    help="Labels of the stimuli: one of theirs by name, or a file (.txt, .json, .yaml or .npy) of output numbers.  "
-    "[default: what the intact network answers]",
+    help="Of a network: labels of the stimuli, one of theirs by name, or a file (.txt, .json, .yaml or .npy) of output "
+    "numbers.  [default: what the intact network answers]  Of DATA: the label that is decoded.",
 )
 @click.option(
-    "--evaluate", type=click.Choice(["accuracy", "loss", "probability"]), help="[default: accuracy]"
+    "--target-file",
+    type=click.Path(),
+    help="Of DATA: instead of --target a file (time, values) of a series, or the responses of other units.",
+)
+@click.option("--numbers", is_flag=True, help="Of DATA: the label's values are numbers, not classes.")
+@click.option("--circular", is_flag=True, help="They are angles in radians.")
+@click.option(
+    "--evaluate",
+    type=click.Choice(["accuracy", "loss", "probability"]),
+    help="Of a network.  [default: accuracy]",
+)
+@click.option("--score", help="Of DATA: balanced_accuracy, accuracy; r; circular_error.")
+@click.option(
+    "--how",
+    multiple=True,
+    help="zero, mean, resample, noise; of DATA also refit; may be given several times.  [default: mean]",
 )
 @click.option(
-    "--how", multiple=True, help="zero, mean, resample, noise; may be given several times.  [default: mean]"
+    "--refit",
+    is_flag=True,
+    help="Of DATA, beside --how: fit anew without the unit, to see what no other unit knows.",
 )
 @click.option(
     "--order",
     multiple=True,
-    help="random, selectivity, -selectivity, attribution, impact, greedy; may be given several times.  "
-    "[default: random]",
+    help="random, selectivity, impact, and of a network attribution, greedy; -selectivity: the other end first; may be "
+    "given several times.  [default: random]",
 )
 @click.option(
-    "--parts", type=click.Choice(["units", "channels", "layer", "components"]), help="What is removed."
+    "--parts",
+    type=click.Choice(["units", "channels", "layer", "components"]),
+    help="Of a network: what is removed.",
 )
-@click.option("--n-orders", type=click.IntRange(min=0), help="Random orders.  [default: 20]")
-@click.option("--most", type=click.IntRange(min=4), help="Use the first so many stimuli.")
+@click.option("--n-orders", type=click.IntRange(min=0), help="Random orders.  [default: 20; of DATA 100]")
+@click.option("--most", type=click.IntRange(min=4), help="Of a network: use the first so many stimuli.")
 @click.option("--alone", is_flag=True, help="Parts one by one only, no curves.")
-@click.option("--unchecked", is_flag=True, help="Do not compare the choice of --how with others.")
+@click.option(
+    "--unchecked", is_flag=True, help="Of a network: do not compare the choice of --how with others."
+)
+@click.option("--model", help="Of DATA: LDA, RidgeCV...; with options: GLM:observation=bernoulli,...")
+@click.option("--cv", type=click.IntRange(min=2), help="Of DATA: folds.  [default: 5]")
+@click.option("--groups", help="Of DATA: a label, whose trials stay together; trial: single trials.")
+@click.option("--folds", help="Of DATA: a label (run, session), each level of which is held out in turn.")
+@click.option(
+    "--time",
+    type=click.Path(),
+    multiple=True,
+    help="Of DATA: times in seconds, FILE for all files or NAME=FILE, where the file has none.",
+)
+@click.option(
+    "--gap",
+    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
+)
 @click.option("--picture", type=click.Path(), help="Draw the result to this file.")
 @INFERENCE
+@FILES
 @WRITTEN
 def ablate(**options: Any) -> int:
-    """What NETWORK loses without each part of LAYER, and as parts go one after the other."""
-    return call("_ablate", **options)
+    """What NETWORK loses without each part of LAYER, and as parts go one after the other; or what a model that tells
+    --target from DATA (a file of responses) loses without each unit.
+    """
+    return run_verb("_ablate", options)
 
 
 @click.command()

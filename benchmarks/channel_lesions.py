@@ -27,7 +27,7 @@ from consilience.stats import fdr, paired_effect
 
 TARGET = Path(__file__).with_suffix(".md")
 PICTURE = Path(__file__).parents[1] / "docs" / "images" / "channel_lesions.png"
-SIDE = 128  # pixels shown to the network; the photographs have 175
+SIDE = 224  # pixels shown to the network, as it was trained; the photographs have 175
 LAYERS = {"_blocks.8": ["mean", "zero"], "_blocks.13": ["mean", "zero", "resample"]}
 CHANNELS = {"_blocks.8": 112, "_blocks.13": 192}
 EVERY = {"_blocks.8": 4, "_blocks.13": 1}  # every fourth channel of the middle block: its passes are long

@@ -149,6 +149,8 @@ def test_the_file_is_scored_against_the_experiment(tmp_path):
     found, rng = predicted(), np.random.default_rng(1)
     again = cs.load(found.save(tmp_path / "prediction.nc"))
     assert again.settings["data_sha256"] == found.settings["data_sha256"]
+    assert again.controls.identical(found.controls)
+    assert again.controls.name == "change"
     rows = []
     for name, units in SETS.items():
         intact, perturbed = experiment(200, rng, list(units))

@@ -150,6 +150,8 @@ def _parts(result: Result) -> tuple[dict[str, xr.Dataset], dict[str, str]]:
         value = getattr(result, entry.name)
         if isinstance(value, xr.DataArray):
             groups[entry.name] = value.rename("values").to_dataset()
+            if isinstance(value.name, str):
+                groups[entry.name].attrs["array_name"] = value.name
             arrays.append(entry.name)
         elif isinstance(value, xr.Dataset):
             groups[entry.name] = value
@@ -216,7 +218,7 @@ def _made(about: Mapping[str, Any], groups: Mapping[str, xr.Dataset]) -> Result:
     header = json.loads(str(about["header"]))
     arrays = json.loads(str(about["arrays"]))
     values: dict[str, Any] = {
-        name: data["values"].rename(None) if name in arrays else data
+        name: data["values"].rename(data.attrs.get("array_name")) if name in arrays else data
         for name, data in groups.items()
         if "/" not in name
     }

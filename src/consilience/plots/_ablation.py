@@ -66,9 +66,11 @@ def plot_ablation(
         for k, one in enumerate(hows):
             for j, kind in enumerate(kinds):
                 panel = ax.figure.add_subplot(places[k * len(kinds) + j])
-                title = {"curves": "one after the other", "impacts": "each alone", "classes": "by class"}[
-                    kind
-                ]
+                title = {
+                    "curves": "one after the other",
+                    "impacts": "each alone",
+                    "classes": f"by {_columns(ablation)}",
+                }[kind]
                 panel.set_title(f"{label(one, 14)}: {title}", fontsize=9, pad=4)
                 {"curves": _curves, "impacts": _impacts}.get(kind, _classes)(panel, ablation, one, most)
         _key(ax.figure.add_subplot(rest), ablation)
@@ -77,6 +79,13 @@ def plot_ablation(
 
 def _orders(ablation: Ablation) -> list[str]:
     return [] if ablation.curves is None else [str(one) for one in ablation.curves["order"].values]
+
+
+def _columns(ablation: Ablation) -> str:
+    """What `class_impact` is by: classes, or the targets of a decoder of numbers."""
+    return {"numbers": "target", "angles": "target", "units": "unit"}.get(
+        str(ablation.settings.get("task", "")), "class"
+    )
 
 
 def _color(orders: list[str], name: str) -> str:
@@ -172,7 +181,7 @@ def _classes(ax: Axes, ablation: Ablation, how: str, most: int) -> None:
     else:
         ax.set_yticks([])
     ax.tick_params(length=0)
-    ax.set_xlabel("class", fontsize=8)
+    ax.set_xlabel(_columns(ablation), fontsize=8)
     kind = str(ablation.settings.get("kind", "parts"))
     ax.set_ylabel(f"{kind} with the largest" if values.shape[0] < at.sizes["part"] else kind, fontsize=8)
     bar: Any = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02)

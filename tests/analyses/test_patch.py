@@ -63,6 +63,8 @@ def test_a_linear_network_gives_the_closed_form_and_both_directions_agree():
         gap = wanted.sum(axis=1).mean()
         np.testing.assert_allclose(found.effect, wanted.mean(axis=0) / gap, atol=1e-5)
         assert abs(found.effect.sum() - 1) < 1e-5
+        assert found.effect.dims == ("part",)
+        assert set(found.effect["layer"].values.ravel()) == {"0"}
 
 
 def test_a_whole_layer_that_everything_passes_carries_all_and_itself_nothing():

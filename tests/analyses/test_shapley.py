@@ -163,7 +163,7 @@ def test_networks_that_lack_something_are_refused(net, stimuli, target, layer, c
 
 def test_one_player():
     made = cs.shapley(lambda present: present[:, 0] * 2.0, n_players=1, exact=False)
-    assert made.value.tolist() == [2.0]
+    assert made.value.values.tolist() == [2.0]
 
 
 # Functions
@@ -451,3 +451,9 @@ def test_pairs_add_up_in_a_game_of_pairs():
     made = cs.shapley(game, n_players=5, interactions=5)
     for (i, j), value in zip(itertools.combinations(range(5), 2), made.interactions["value"].values):
         assert value == pytest.approx(products[i, j])
+
+
+def test_values_carry_their_labels():
+    made = cs.shapley(lambda present: present @ [2.0, 1.0], names=["a", "b"])
+    assert float(made.value.sel(player="a")) == 2.0
+    np.testing.assert_array_equal(np.asarray(made.value), [2.0, 1.0])

@@ -40,9 +40,9 @@ class Patching(Result):
     title: ClassVar[str] = "activations of one run put into another"
 
     @property
-    def effect(self) -> np.ndarray:
-        """(layers, places, parts) shares, without axes of one entry."""
-        return np.asarray(self.data["effect"].values).squeeze()
+    def effect(self) -> xr.DataArray:
+        """(layer, place, part) shares, without axes of one entry."""
+        return self.data["effect"].squeeze()
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each patch."""

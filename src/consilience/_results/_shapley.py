@@ -43,9 +43,9 @@ class Shapley(Result):
     title: ClassVar[str] = "what each player adds to a score"
 
     @property
-    def value(self) -> np.ndarray:
-        """(players,) Shapley values."""
-        return np.asarray(self.data["value"].values)
+    def value(self) -> xr.DataArray:
+        """(player,) Shapley values."""
+        return self.data["value"]
 
     @property
     def total(self) -> float:
@@ -88,7 +88,7 @@ class Shapley(Result):
                 f"  held-out R2 of the fit {float(s['r2']):.2f} [{float(s['r2_low']):.2f}, {float(s['r2_high']):.2f}]"
                 f", p {float(s['r2_p']):.2g}"
             )
-        order = np.argsort(-self.value, kind="stable")
+        order = np.argsort(-self.value.values, kind="stable")
         for i in order[:SHOWN]:
             row = d.isel(player=int(i))
             text = f"  {cell(row['player'].item(), 28)} {float(row['value']):.4g}"

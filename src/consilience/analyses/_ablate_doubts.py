@@ -121,14 +121,14 @@ def _say_far(data: xr.Dataset, curves: xr.Dataset | None) -> None:
             )
             if middle > FAR:
                 reasons.append(
-                    f"{middle:.1f} times that of intact ones with one part removed (median over parts)"
+                    f"{middle:.3g} times that of intact ones with one part removed (median over parts)"
                 )
         if curves is not None:
             at = curves["off_distribution"].sel(how=how)
             half = at.isel(step=int(np.argmin(np.abs(curves["fraction"].values - 0.5)))).values
             if np.isfinite(half).any() and np.nanmax(half) > FAR:
                 reasons.append(
-                    f"{np.nanmax(half):.1f} times that of intact ones with half of the parts removed"
+                    f"{np.nanmax(half):.3g} times that of intact ones with half of the parts removed"
                 )
         if reasons:
             warn(

@@ -127,7 +127,7 @@ def shapley(
     >>> import consilience as cs
     >>> def majority(present):  # four votes of 2, 1, 1 and 1; 3 decide
     ...     return present @ [2, 1, 1, 1] >= 3
-    >>> cs.shapley(majority, names=["chair", "a", "b", "c"]).value.round(3).tolist()
+    >>> cs.shapley(majority, names=["chair", "a", "b", "c"]).value.values.round(3).tolist()
     [0.5, 0.167, 0.167, 0.167]
     """
     seed = resolve_seed(rng, who=WHO)

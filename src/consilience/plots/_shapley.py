@@ -64,7 +64,7 @@ def _chosen(value: np.ndarray, most: int) -> tuple[list[int], int | None]:
 
 
 def _values(shapley: Shapley, ax: Axes | None, most: int) -> Axes:
-    rows, cut = _chosen(shapley.value, most)
+    rows, cut = _chosen(shapley.value.values, most)
     data = shapley.data.isel(player=rows)
     ax = own_axes(ax, 6.2, 1.2 + 0.24 * len(rows))
     single = data["single"].values
@@ -156,7 +156,7 @@ def _key(ax: Axes, data: Dataset) -> None:
 
 
 def _classes(shapley: Shapley, ax: Axes | None, most: int) -> Axes:
-    rows, cut = _chosen(shapley.value, most)
+    rows, cut = _chosen(shapley.value.values, most)
     data = shapley.data.isel(player=rows)
     value = data["class_value"].values
     at = _places(len(rows), cut)

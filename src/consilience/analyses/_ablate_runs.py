@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from consilience.analyses._ablate_orders import CHOSEN, Order, by_scores, scores
 from consilience.analyses._ablate_scores import Scores, effects, scores_of
 from consilience.analyses._evaluate_outputs import Labels, Score, make_score
 from consilience.networks._lesion import Lesions
+from consilience.networks._progress import announce
 from consilience.stats import OffDistribution
 
 __all__ = ["Curves", "Job", "Side", "how_name", "say_cost", "steps_of"]
@@ -94,6 +94,7 @@ class Job:
             watch=self.watch if self.watching else None,
             output=self.output,
             progress=self.progress,
+            noise=int(self.seed.stream("noise of the network").integers(2**62)),
             who=self.who,
         )
 
@@ -266,12 +267,9 @@ def how_name(how: Any) -> str:
 
 
 def say_cost(seconds: float, lesions: int, share: float, route: str, shown: bool | None) -> None:
-    """Announces what a long run will take, in the log and, where progress is shown, on the terminal."""
+    """Announces what a long run will take, in the log and on stderr."""
     if seconds < _LONG:
         return
     text = f"{lesions:,} lesions, about {seconds:.0f} s ({route}, {share:.0%} of a forward pass each)"
     _log.info("cs.ablate: %s", text)
-    if shown or (shown is None and sys.stderr is not None and sys.stderr.isatty()):
-        from rich.console import Console
-
-        Console(stderr=True).print(text)
+    announce(f"cs.ablate: {text}", shown)

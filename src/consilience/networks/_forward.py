@@ -15,7 +15,7 @@ from consilience._core._errors import ConsilienceError, InputError, warn
 from consilience._core._params import require, shorten
 from consilience.networks._network import Network
 
-__all__ = ["capturing", "evaluation", "leaves", "run_block", "without_statistics"]
+__all__ = ["capturing", "evaluation", "leaves", "run_block", "say_batches", "without_statistics"]
 
 
 def is_array(value: object) -> bool:
@@ -124,6 +124,12 @@ def run_block(net: Network, block: Any, stimuli_kind: str, device: Any, *, who: 
             f"shape {block.shape}, {block.dtype}" if isinstance(block, np.ndarray) else f"{len(block)} texts"
         )
         hint = "" if net.preprocess is not None else ". Does it need preprocess=?"
+        odd = without_statistics(net)
+        if odd and len(block) == 1:
+            hint = (
+                f". Shapes are found by one stimulus, and {odd[0]} keeps no running statistics, so one alone cannot "
+                "be normalised; use track_running_stats=True"
+            )
         said = shorten_text(str(error).strip().rstrip("."))
         raise InputError(
             f"{who}: the {stage} of {net.name} failed on a block of stimuli ({what}): "
@@ -179,6 +185,19 @@ def without_statistics(net: Network) -> list[str]:
         for name, child in net.module.named_modules()
         if isinstance(child, base) and child.running_mean is None
     ]
+
+
+def say_batches(net: Network, *, who: str) -> bool:
+    """Whether each batch is normalised by itself, which is said."""
+    odd = without_statistics(net)
+    if odd:
+        warn(
+            "batch-dependent",
+            f"{who}: {odd[0]} of {net.name} keeps no running statistics, so it normalises each batch by itself: what a "
+            f"stimulus gives, and what is lost, depends on the stimuli that are shown with it.",
+            "Use track_running_stats=True, or state batch_size.",
+        )
+    return bool(odd)
 
 
 @contextlib.contextmanager

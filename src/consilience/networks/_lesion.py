@@ -52,6 +52,8 @@ class Lesions(Routes):
     batch_size : stimuli per pass. Default: by memory.   device : where to run.
     watch : label of a layer whose activations `watched` gives.   output : label of the array that is the output.
     progress : a bar with the time left; default: none.   resume : False runs every lesion as a full pass.
+    noise : seed of what the network itself draws at random (dropout that is always on); every pass of a block of
+        stimuli gets the same draws, so that lesions are paired. Default: by ``rng``.
 
     Stimuli run in blocks, all lesions of one block before the next. Lesions begin where their first part is: what the
     modules before it gave is remembered (the outputs that are still used, of one block), or have the closed form of a

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._errors import InputError
+from consilience.networks._chance import same_draws
 from consilience.networks._forward import evaluation, run_block
 from consilience.networks._lesion_hooks import acting, not_fired
 from consilience.networks._lesion_places import Place
@@ -40,7 +41,7 @@ def components(
         total, products, n = total + rows.sum(axis=0), products + rows.T @ rows, n + len(rows)
 
     kind = str(stimuli.attrs.get("kind", "array"))
-    with evaluation(net, device, who=who) as target, acting(net, [place], touch):
+    with evaluation(net, device, who=who) as target, acting(net, [place], touch), same_draws(0, target):
         for start in range(0, len(stimuli), _BATCH):
             run_block(net, block_of(stimuli, slice(start, start + _BATCH)), kind, target, who=who)
     if n == 0:

@@ -11,6 +11,7 @@ import xarray as xr
 from consilience._core._arrays import to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
+from consilience.networks._chance import same_draws
 from consilience.networks._forward import run_block
 from consilience.networks._layout import Leaf, axis_names
 from consilience.networks._lesion_hooks import not_fired
@@ -28,10 +29,11 @@ def seen_of(net: Network, data: xr.DataArray, target: Any, *, who: str) -> Seen:
     kind = str(data.attrs.get("kind", "array"))
     key = (kind, data.shape[1:], str(data.dtype), tuple(net.layer_names))
     if net._spots is None or net._spots[0] != key:
-        net._spots = (
-            key,
-            look(net, lambda count: run_block(net, block_of(data, [0] * count), kind, target, who=who)),
-        )
+        with same_draws(0, target):
+            net._spots = (
+                key,
+                look(net, lambda count: run_block(net, block_of(data, [0] * count), kind, target, who=who)),
+            )
     seen: Seen = net._spots[1]
     return seen
 

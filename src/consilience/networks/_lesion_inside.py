@@ -9,6 +9,7 @@ import xarray as xr
 
 from consilience._core._errors import InputError
 from consilience._core._params import check_count
+from consilience.networks._chance import same_draws
 from consilience.networks._forward import run_block
 from consilience.networks._layout import Leaf, axis_names
 from consilience.networks._lesion_find import chosen_steps
@@ -115,7 +116,7 @@ def _seen_inside(
         def touch(_number: int, _call: int, x: Any, _given: Any, came: list[tuple[int, ...]] = came) -> None:
             came.append(tuple(x.shape))
 
-        with acting(net, [tentative], touch):
+        with acting(net, [tentative], touch), same_draws(0, target):
             run_block(net, block_of(data, [0] * count), kind, target, who=who)
         shapes.append(came)
     one, two = shapes

@@ -32,6 +32,7 @@ class Routes(Run):
         self._closed_found: set[int] = set()  # places where it has one
         self._may = self.resume and _can_stop(self.net)
         super()._start()
+        self._may = self._may and self._chance is None  # draws follow one another along a whole pass
 
     def __exit__(self, *_: object) -> None:
         self._memory = None

@@ -12,7 +12,8 @@ from consilience._core._errors import ConsilienceError, InputError
 from consilience._core._memory import available_memory
 from consilience._core._params import check_count, require, shorten
 from consilience._stimuli import check_stimuli
-from consilience.networks._forward import _arguments, evaluation, shorten_text, without_statistics
+from consilience.networks._chance import Chance, find_chance
+from consilience.networks._forward import _arguments, evaluation, say_batches, shorten_text
 from consilience.networks._lesion_find import seen_of
 from consilience.networks._lesion_hooks import acting, not_fired
 from consilience.networks._lesion_places import Parts, Site
@@ -24,7 +25,7 @@ from consilience.networks._tap import Spot, locate, tapped
 if TYPE_CHECKING:
     from consilience.networks._lesion_resume import Remembered
 
-__all__ = ["Run"]
+__all__ = ["Run", "rounding"]
 
 _LARGEST_BATCH = 256
 _LARGEST_OUTPUT = 32 << 20  # bytes of the largest array in a batch, as when layers are recorded
@@ -48,6 +49,7 @@ class Run:
         output: str = OUTPUT,
         progress: bool | None = False,
         resume: bool = True,
+        noise: int | None = None,
         who: str,
     ) -> None:
         require("torch", extra="torch", purpose=who)
@@ -69,7 +71,7 @@ class Run:
         if batch_size is not None:
             batch_size = check_count(batch_size, name="batch_size", who=who, minimum=1)
         self.batch_size, self.watch, self.output, self.progress = batch_size, watch, output, progress
-        self.resume = resume
+        self.resume, self._noise = resume, entropy if noise is None else noise
         self.fired = np.zeros(len(parts), dtype=np.int64)
         self.unchanged = np.zeros(len(parts), dtype=bool)
         self._stack = contextlib.ExitStack()
@@ -111,13 +113,23 @@ class Run:
         self._rows = np.zeros(0, dtype=np.intp)
         self._draw = 0
         self._acted = np.zeros(len(self.sites), dtype=bool)
+        self._chance: Chance | None = None  # of a network that draws at random
         self._same = False  # a trial: every lesion puts back what is there
         self._order: list[int] = []  # places, in the order in which they act
         self._seen, self._modules = seen, dict(self.net.module.named_modules(remove_duplicate=False))
         self._labels = {module: name for name, module in reversed(self._modules.items())}
         self._labels = {module: name or OUTPUT for module, name in self._labels.items()}
-        self._by_batch = bool(without_statistics(self.net))
-        self._eps = _rounding(self.net)
+        self._by_batch = say_batches(self.net, who=self.who)
+        self._eps = rounding(self.net)
+        few = self._blocks[0] if self._by_batch else slice(0, 1)
+        self._chance = find_chance(
+            self.net.name,
+            self._target,
+            lambda: self._pass(few, None, 0, ("output",))["output"],
+            self._eps,
+            self._noise,
+            who=self.who,
+        )
         self._look()
 
     def _look(self) -> None:
@@ -238,8 +250,9 @@ class Run:
 
         spots = {what: self._spots[what] for what in wanted}
         n = len(self._rows) * (1 if masks is None or inputs is None else len(masks))
-        args, kwargs = self._fed(rows) if inputs is None else inputs
-        tapped(self.net, lambda: self._forward(args, kwargs), spots, n, use, who=self.who)
+        with self._chance.of_block(rows.start) if self._chance is not None else contextlib.nullcontext():
+            args, kwargs = self._fed(rows) if inputs is None else inputs
+            tapped(self.net, lambda: self._forward(args, kwargs), spots, n, use, who=self.who)
         return came
 
     def _fed(self, rows: slice) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -271,7 +284,7 @@ class Run:
         )
 
 
-def _rounding(net: Network) -> float:
+def rounding(net: Network) -> float:
     """The rounding error of the network's numbers; of half precision a part of it, lest anything agree."""
     import torch
 

@@ -14,11 +14,13 @@ import xarray as xr
 from consilience._core._errors import InputError
 from consilience._core._memory import available_memory
 from consilience._core._params import require
-from consilience.networks._forward import _arguments, evaluation, run_block, without_statistics
+from consilience.networks._chance import Chance, find_chance
+from consilience.networks._forward import _arguments, evaluation, run_block, say_batches
 from consilience.networks._lesion_find import seen_of
 from consilience.networks._lesion_hooks import acting, not_fired
 from consilience.networks._lesion_parts import make_parts
 from consilience.networks._lesion_places import Place
+from consilience.networks._lesion_run import rounding
 from consilience.networks._network import OUTPUT, Network, block_of
 from consilience.networks._patch_resume import Memories
 from consilience.networks._tap import Spot, _can_stop, locate, tapped
@@ -108,6 +110,7 @@ class Interventions:
         self.kind = str(data.attrs.get("kind", "array"))
         self.batch_size, self.resume = batch_size, resume
         self._stack = contextlib.ExitStack()
+        self._chance: Chance | None = None  # of a network that draws at random
 
     def __enter__(self) -> Interventions:
         try:
@@ -119,7 +122,17 @@ class Interventions:
             if getattr(self._target, "type", "cpu") == "cpu":
                 budget = min(budget, _LARGEST_OUTPUT)
             self.size = self.batch_size or int(max(1, min(budget // each, _LARGEST_BATCH)))
-            self.by_batch = bool(without_statistics(self.net))  # each batch is normalised by itself
+            odd = say_batches(self.net, who=self.who)  # each batch is normalised by itself
+            some = np.arange(min(self.size, self.data.shape[0]) if odd else 1)
+            self._chance = find_chance(
+                self.net.name,
+                self._target,
+                lambda: self._run(some, np.full(len(some), -1), lambda *_: None),
+                rounding(self.net),
+                0,
+                who=self.who,
+            )
+            self.by_batch = odd or self._chance is not None  # a pass of several changes would give others
             self._memories = Memories(
                 self.net.module,
                 self._run,
@@ -292,6 +305,8 @@ class Interventions:
             came.append(values.detach().double().cpu().numpy())
 
         with contextlib.ExitStack() as stack:
+            if self._chance is not None:  # the same draws in every pass of these stimuli
+                stack.enter_context(self._chance.of_block(int(rows[0])))
             if self.corruption is not None and (draws >= 0).any():
                 stack.enter_context(acting(self.net, [self.corruption.place], self._corrupting(rows, draws)))
             stack.enter_context(acting(self.net, self.places, touch))

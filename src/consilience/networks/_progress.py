@@ -1,4 +1,4 @@
-"""A progress bar with the time left, on a terminal."""
+"""A progress bar with the time left, on a terminal; and a line about what a long run will take, anywhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
-__all__ = ["progress_bar"]
+__all__ = ["announce", "progress_bar"]
 
 
 @contextlib.contextmanager
@@ -24,3 +24,10 @@ def progress_bar(text: str, total: int, shown: bool | None) -> Iterator[Callable
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(text, total=total)
         yield lambda count: bar.advance(task, count)
+
+
+def announce(text: str, shown: bool | None) -> None:
+    """One line on stderr, also where that is no terminal; nothing with ``shown`` False."""
+    if shown is not False and sys.stderr is not None:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()

@@ -383,6 +383,8 @@ def test_what_a_long_run_takes_is_said_first(capsys, caplog):
     say_cost(4.0, 100, 0.5, "resumed", shown=True)
     assert not capsys.readouterr().err
     with caplog.at_level("INFO", logger="consilience"):
-        say_cost(90.0, 1234, 0.5, "resumed", shown=True)
+        say_cost(90.0, 1234, 0.5, "resumed", shown=None)  # no terminal here
     assert "1,234 lesions, about 90 s (resumed, 50% of a forward pass each)" in caplog.text
-    assert "1,234 lesions" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("cs.ablate: 1,234 lesions")
+    say_cost(90.0, 1234, 0.5, "resumed", shown=False)
+    assert not capsys.readouterr().err

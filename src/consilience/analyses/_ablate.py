@@ -114,7 +114,8 @@ def ablate(
     check_how : with one ``how``: compare it with zero, mean and resample on up to 16 parts and 256 stimuli.
     n_boot : resamples of stimuli for the interval of rank correlations (other intervals are t intervals of paired
         differences, those of accuracy after Agresti & Min).   n_perm : sign flips.   level : of intervals.
-    progress : a bar, and what a long run will take; default: on a terminal only.
+    progress : a bar; default: on a terminal only. What a run of more than 5 s will take is said on stderr unless
+        this is False.
 
     Returns
     -------
@@ -296,7 +297,9 @@ def _by_function(
             f"{WHO}: {network.name} is a callable; a lesion needs the layers of a torch module.",
             code="not-a-module",
         )
-    score = make_network_score(evaluate, given, who=WHO)
+    score = make_network_score(
+        evaluate, given, noise=int(seed.stream("noise of the network").integers(2**62)), who=WHO
+    )
     start = time.perf_counter()
     if reference is None:
         first, shown = inputs_seen(network, score.f, who=WHO)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ import xarray as xr
 from consilience._core._errors import InputError, warn
 from consilience._core._seeds import Seed
 from consilience.analyses._shapley_game import HELD, WHO, Game
-from consilience.networks._progress import progress_bar
+from consilience.networks._progress import announce, progress_bar
 from consilience.stats import fdr, t_test
 from consilience.stats._shapley import all_coalitions, shapley_interactions, shapley_values
 from consilience.stats._shapley_sampling import (
@@ -74,10 +73,9 @@ def play(
         )
     most = 2**p if exact else budget
     seconds = game.seconds(most)
-    shown = progress or (progress is None and sys.stderr is not None and sys.stderr.isatty())
-    if seconds > LONG and shown:
+    if seconds > LONG:
         words = "all" if exact else "at most"
-        sys.stderr.write(f"{WHO}: {words} {most:,} coalitions, about {seconds:,.0f} s\n")
+        announce(f"{WHO}: {words} {most:,} coalitions, about {seconds:,.0f} s", progress)
     about: dict[str, Any] = {**game.about, "seconds_expected": float(seconds), "budget": int(budget)}
     if exact:
         return _exact(game, interactions, level, progress, about)

@@ -24,9 +24,9 @@ def held_out_change(
 
     value +- t s with s^2 = factor b / (b - 1) var(draws) + var(deals), t with b - 1 degrees of freedom, and the
     two-sided p of t = value / s. Where the change is from a mean over K random orders, var(orders) / K is added, and t
-    has Satterthwaite's degrees of freedom of the two, b - 1 and K - 1. A change that is the same in every draw and
-    deal, 0 included, has s = 0: its ends are the value, and p is 1 where it is 0. Scores are of order 1: what is below
-    1e-12 is rounding, and counts as 0.
+    has Satterthwaite's degrees of freedom of the two, b - 1 and K - 1, but no more than b - 1. A change that is the
+    same in every draw and deal, 0 included, has s = 0: its ends are the value, and p is 1 where it is 0. Scores are of
+    order 1: what is below 1e-12 is rounding, and counts as 0.
 
     draws : (m, ...) the change under bootstrap weights, the same for both scores.   blocks : b, independent items that
     were drawn.   deals : (k, ...) the change with the folds dealt again.   factor : 2 for the training rows' part
@@ -41,7 +41,7 @@ def held_out_change(
         own = np.var(orders, axis=0, ddof=1) / len(orders)
         total = variance + own
         parts = variance**2 / df + own**2 / (len(orders) - 1)
-        df = np.where(parts > 0, total**2 / np.where(parts > 0, parts, 1.0), df)
+        df = np.minimum(df, np.where(parts > 0, total**2 / np.where(parts > 0, parts, 1.0), df))
         variance = total
     error = np.sqrt(variance)
     error = np.where(error <= ROUNDING, 0.0, error)

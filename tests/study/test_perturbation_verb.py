@@ -55,6 +55,7 @@ def test_sets_are_silenced_and_driven(folder):
         ("target: speed, sets: {a: [0]}, act: {to: high}", "silence, or"),
         ("sets: {a: [0]}", "has no target"),
         ("target: speed, sets: {}", "sets"),
+        ("target: speed, sets: {a: [0, 8]}", "sets a names unit 8, .* 8 units, 0 to 7"),
     ],
 )
 def test_what_does_not_fit_is_said(folder, options, text):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import xarray as xr
 
@@ -18,15 +19,21 @@ __all__ = ["Traits", "check_analysis", "traits_of_responses", "traits_of_stimuli
 
 @dataclass(frozen=True)
 class Traits:
-    """What is known of one array of a system before it is compared: labels on trial, and whether it is RDM data."""
+    """What is known of one array of a system before it is compared: labels on trial, whether it is RDM data, its units
+    (None: not known).
+    """
 
     labels: frozenset[str]
     is_rdm: bool = False
+    units: tuple[Any, ...] | None = None
 
 
 def traits_of_responses(data: xr.DataArray) -> Traits:
     on_trial = frozenset(str(name) for name, coord in data.coords.items() if coord.dims == ("trial",))
-    return Traits(on_trial, is_rdm=is_rdm_data(data))
+    units = None
+    if "unit" in data.dims:
+        units = tuple(data["unit"].values.tolist() if "unit" in data.coords else range(data.sizes["unit"]))
+    return Traits(on_trial, is_rdm=is_rdm_data(data), units=units)
 
 
 def traits_of_stimuli(stimuli: xr.DataArray) -> Traits:
@@ -64,6 +71,9 @@ def check_analysis(analysis: Analysis, systems: Mapping[str, Mapping[str, Traits
             raise analysis.place(key).error(
                 f"needs responses, and {shorten(rdm)} is known by its RDM only.", code="needs-responses"
             )
+    sets = analysis.options.get("sets")
+    if isinstance(sets, Mapping):
+        _check_sets(analysis, sets, _named(analysis.sides.get("data", ()), systems))
     for measure in analysis.measures:
         for name, traits in used.items():
             if traits.is_rdm and not measure.takes_rdms:
@@ -80,6 +90,23 @@ def _named(names: tuple[str, ...], systems: Mapping[str, Mapping[str, Traits]]) 
         for name in names
         for inner, traits in systems[name].items()
     }
+
+
+def _check_sets(analysis: Analysis, sets: Mapping[str, Any], data: Mapping[str, Traits]) -> None:
+    for name, traits in data.items():
+        if traits.units is None:
+            continue
+        for one, given in sets.items():
+            listed = given if isinstance(given, list) else [given]
+            if listed and all(isinstance(v, bool) for v in listed):
+                continue
+            missing = [v for v in listed if v not in traits.units]
+            if missing:
+                raise analysis.place("sets").error(
+                    f"{one} names unit {shorten(missing[0])}, which {shorten(name)} does not have; it has "
+                    f"{len(traits.units)} units, {traits.units[0]} to {traits.units[-1]}.",
+                    code="unknown-name",
+                )
 
 
 def _check_label(analysis: Analysis, option: str, label: str, used: Mapping[str, Traits]) -> None:

@@ -388,3 +388,15 @@ def test_what_a_long_run_takes_is_said_first(capsys, caplog):
     assert capsys.readouterr().err.startswith("cs.ablate: 1,234 lesions")
     say_cost(90.0, 1234, 0.5, "resumed", shown=False)
     assert not capsys.readouterr().err
+
+
+def test_warnings_point_at_the_line_of_the_caller():
+    recorded = cs.responses(np.random.default_rng(0).poisson(3.0, (60, 4)) * 1.0, stimulus=np.arange(60))
+    for call in (
+        lambda: lesions(n_boot=20),
+        lambda: cs.ablate(recorded, target=np.arange(60) % 2, n_boot=20),
+    ):
+        with pytest.warns(cs.ConsilienceWarning, match="few-draws") as caught:
+            found = call()
+        assert {one.filename for one in caught} == {__file__}
+        assert "few-draws" in [one.code for one in found.warnings]

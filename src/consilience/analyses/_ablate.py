@@ -157,19 +157,20 @@ def ablate(
             code="unknown-option",
         )
     seed = resolve_seed(rng, who=WHO)
-    wanted = Wanted(
-        hows=_hows(how),
-        order=order,
-        steps=None if steps is None else _whole_steps(steps),
-        curves=bool(curves),
-        single=bool(single),
-        select=None,
-        target=target,
-        n_boot=_draws(n_boot, "n_boot"),
-        n_perm=_draws(n_perm, "n_perm"),
-        level=check_number(level, name="level", who=WHO, low=0.0, high=1.0),
-        check_how=bool(check_how),
-    )
+    with collect_cautions() as said:
+        wanted = Wanted(
+            hows=_hows(how),
+            order=order,
+            steps=None if steps is None else _whole_steps(steps),
+            curves=bool(curves),
+            single=bool(single),
+            select=None,
+            target=target,
+            n_boot=_draws(n_boot, "n_boot"),
+            n_perm=_draws(n_perm, "n_perm"),
+            level=check_number(level, name="level", who=WHO, low=0.0, high=1.0),
+            check_how=bool(check_how),
+        )
     if not (wanted.curves or wanted.single):
         raise InputError(f"{WHO}: curves=False and single=False leave nothing to do.", code="bad-parameter")
     given_net = net
@@ -220,6 +221,7 @@ def ablate(
             wanted = _with_selection(wanted, job, select)
             made = ablate_network(job, wanted)
             words = evaluate if isinstance(evaluate, str) else getattr(evaluate, "__name__", "score")
+    cautions = [*said, *cautions]
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     return Ablation(

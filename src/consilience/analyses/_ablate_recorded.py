@@ -108,8 +108,8 @@ def ablate_recorded(
     n_orders = check_count(n_orders, name="n_orders", who=WHO, minimum=2)
     n_draws = check_count(n_draws, name="n_draws", who=WHO, minimum=1)
     n_deals = check_count(n_deals, name="n_deals", who=WHO)
-    check_resamples(n_boot, "n_boot", who=WHO)
     with collect_cautions() as cautions, in_words_of(WHO):
+        check_resamples(n_boot, "n_boot", who=WHO)
         task, checked = read_task(
             data,
             target,

@@ -85,6 +85,28 @@ def test_the_same_rng_gives_the_same_numbers():
         assert "stochastic-network" in {c.code for c in cs.ablate(net, "b", curves=False, **shared).warnings}
 
 
+@pytest.mark.filterwarnings("ignore:.*stochastic-network")
+def test_functions_that_run_the_network_meet_the_same_noise():
+    net, data = made(Noisy), shown()
+    with torch.no_grad():
+        net.module.c.weight[:, 5] = 0
+    x = torch.from_numpy(data.values)
+    state = torch.get_rng_state()
+
+    def score():
+        with torch.no_grad():
+            return net.module(x).square().mean(1).numpy()
+
+    found = [
+        cs.ablate(net, "b", evaluate=score, curves=False, check_how=False, rng=k).impact.values
+        for k in (0, 0, 1)
+    ]
+    assert torch.equal(state, torch.get_rng_state())
+    np.testing.assert_array_equal(found[0], found[1])
+    assert found[0].reshape(-1)[5] == 0
+    assert np.abs(found[0] - found[2]).max() > 1e-4
+
+
 def test_a_small_share_of_dropout_shows():
     with pytest.warns(cs.ConsilienceWarning, match="stochastic-network"):
         outputs(made(lambda: Noisy(0.02)), shown())

@@ -24,6 +24,7 @@ from consilience.analyses._ablate_scores import Scores
 from consilience.analyses._ablate_tables import curve_table, part_table
 from consilience.analyses._evaluate_outputs import Score
 from consilience.networks import record
+from consilience.networks._chance import same_draws
 from consilience.networks._lesion import lesioned
 from consilience.networks._progress import progress_bar
 
@@ -175,7 +176,7 @@ def _stand_in(job: Job, how: Any) -> tuple[Any, Any]:
     if how != "mean" or not plain:
         return how, job.reference
     layer = job.parts.layers[0]
-    with collect_cautions():
+    with collect_cautions(), same_draws(0):  # of a network that draws at random
         acts = record(job.net, job.reference, layers=[layer], device=job.device, progress=False)
     if list(acts) != [layer] or acts[layer].shape[1] != sites[0].place.n_units:
         return how, job.reference

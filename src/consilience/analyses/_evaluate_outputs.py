@@ -13,6 +13,7 @@ import xarray as xr
 from consilience._core._arrays import to_numpy
 from consilience._core._errors import InputError, nearest
 from consilience._core._params import shorten
+from consilience.networks._chance import same_draws
 
 __all__ = [
     "EVALUATES",
@@ -166,9 +167,10 @@ def make_score(evaluate: Any, target: Labels | Any, outputs: np.ndarray, *, who:
     )
 
 
-def make_network_score(evaluate: Any, net: Any, *, who: str) -> Score:
+def make_network_score(evaluate: Any, net: Any, *, noise: int = 0, who: str) -> Score:
     """A function f(net), or f(), that runs the network itself and returns one number, or (n,) scores of stimuli in a
-    fixed order. It is called with what the caller passed as the network.
+    fixed order. It is called with what the caller passed as the network; torch draws from the seed ``noise`` in it, so
+    that networks that draw at random meet the same noise intact and lesioned.
     """
     if not callable(evaluate):
         raise InputError(
@@ -179,7 +181,8 @@ def make_network_score(evaluate: Any, net: Any, *, who: str) -> Score:
     takes = _positional(evaluate)
 
     def run(*_ignored: Any) -> np.ndarray:
-        value = np.asarray(to_numpy(evaluate(net) if takes else evaluate()), dtype=np.float64)
+        with same_draws(noise):
+            value = np.asarray(to_numpy(evaluate(net) if takes else evaluate()), dtype=np.float64)
         return _checked_value(value, who)
 
     return Score(name=_name(evaluate), per_stimulus=False, on_network=True, f=run)

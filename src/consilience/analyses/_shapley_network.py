@@ -103,7 +103,9 @@ def _by_function(
             f"{WHO}: {net.name} is a callable; a lesion needs the layers of a torch module.",
             code="not-a-module",
         )
-    score: Score = make_network_score(evaluate, given_net, who=WHO)
+    score: Score = make_network_score(
+        evaluate, given_net, noise=int(seed.stream("noise of the network").integers(2**62)), who=WHO
+    )
     start = time.perf_counter()
     if given["reference"] is None:
         first, shown = inputs_seen(net, score.f, who=WHO)

@@ -29,9 +29,13 @@ class Chance:
 
 @contextlib.contextmanager
 def same_draws(seed: int, device: Any = None) -> Iterator[None]:
-    """torch draws from ``seed`` while it is open, and its generators are afterwards what they were."""
+    """torch draws from ``seed`` while it is open, and its generators (the CPU's, and that of ``device``; None: of the
+    GPU in use) are afterwards what they were.
+    """
     import torch
 
+    if device is None and torch.cuda.is_initialized():
+        device = torch.device("cuda", torch.cuda.current_device())
     cuda = getattr(device, "type", "cpu") == "cuda"
     with torch.random.fork_rng(devices=[device] if cuda else []):
         torch.manual_seed(seed)

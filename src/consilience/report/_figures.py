@@ -152,9 +152,9 @@ FIGURES: Mapping[str, Figure] = {
     ),
     "Ablation": Figure(
         title="What is lost without parts",
-        caption="Left: the score as parts are removed one after the other; bands are intervals over stimuli, grey is the "
-        "mean of random orders and the middle 95 % of single ones. Middle: what is lost without each part alone, sorted, "
-        "with intervals; filled: q at most 0.05. Right: by class (positive: lost).",
+        caption="Left: the score as parts are removed one after the other; bands are intervals over stimuli, grey is "
+        "the mean of random orders and the middle 95 % of single ones. Middle: what is lost without each part alone, "
+        "sorted, with intervals; filled: q at most 0.05. Right: by class (positive: lost).",
     ),
     "Quality": Figure(title="Each unit", caption=_quality),
     "ReceptiveField": Figure(title="Receptive fields", caption=_field),
@@ -173,13 +173,13 @@ FIGURES: Mapping[str, Figure] = {
     "Patching": Figure(
         title="What goes through each place",
         caption="Effect: the share of the difference between clean and corrupted runs that a patch carries (1: all, 0: "
-        "none); ratios of means over pairs, lines are Fieller's intervals. Filled or framed: p over all patches at most "
-        "0.05. Diamonds: patches from other runs of the same condition.",
+        "none); ratios of means over pairs, lines are Fieller's intervals. Filled or framed: p over all patches at "
+        "most 0.05. Diamonds: patches from other runs of the same condition.",
     ),
     "Robustness": Figure(
         title="Scores over noise in each layer",
-        caption="Bands: intervals over stimuli, each with noise of its own. Crosses: where half of what is above chance "
-        "is lost. Levels are evenly spaced, whatever lies between them.",
+        caption="Bands: intervals over stimuli, each with noise of its own. Crosses: where half of what is above "
+        "chance is lost. Levels are evenly spaced, whatever lies between them.",
     ),
     "Searchlight": Figure(
         title="Where the model fits",
@@ -188,9 +188,10 @@ FIGURES: Mapping[str, Figure] = {
     ),
     "SelectivityImpact": Figure(
         title="Selective units, and units that are needed",
-        caption="One dot for each unit: its selectivity, and what is lost without it on all stimuli (left) and on those "
-        "of its preferred class (right). Darker: a higher mean activation. r: of disjoint halves of the stimuli, with "
-        "its interval over units and stimuli; ceiling: of numbers with this noise. Crosses: units that never change.",
+        caption="One dot for each unit: its selectivity, and what is lost without it on all stimuli (left) and on "
+        "those of its preferred class (right). Darker: a higher mean activation. r: of disjoint halves of the stimuli, "
+        "with its interval over units and stimuli; ceiling: of numbers with this noise. Crosses: units that "
+        "never change.",
     ),
     "ShapeSpace": Figure(
         title="The systems among each other",
@@ -200,9 +201,9 @@ FIGURES: Mapping[str, Figure] = {
     "Attribution": Figure(
         title="What activations hang on",
         caption="Red places raise the activation, blue ones lower it; each map on its own scale. Below: areas under "
-        "deletion and insertion curves, less those of random orders (0: no better than random), and the rank correlation "
-        "of maps with those of a network with shuffled weights (high: the map shows the stimulus and not the network; "
-        "bar: maps of different stimuli). Lines: intervals over stimuli.",
+        "deletion and insertion curves, less those of random orders (0: no better than random), and the rank "
+        "correlation of maps with those of a network with shuffled weights (high: the map shows the stimulus and not "
+        "the network; bar: maps of different stimuli). Lines: intervals over stimuli.",
     ),
     "Shapley": Figure(title="What each player adds", caption=_shapley),
     "PredictedPerturbation": Figure(

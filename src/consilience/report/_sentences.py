@@ -10,9 +10,9 @@ from consilience.report._ablation_words import of_ablation
 from consilience.report._attribution_words import of_attribution
 from consilience.report._card_words import of_unit_report
 from consilience.report._decoding_words import decoding_sentences
-from consilience.report._perturbation_words import of_perturbation_score, of_predicted_perturbation
 from consilience.report._model_words import of_equivalence, of_evaluation, of_movie, of_partition, of_rdms
 from consilience.report._patching_words import of_interchange, of_patching, of_robustness
+from consilience.report._perturbation_words import of_perturbation_score, of_predicted_perturbation
 from consilience.report._selectivity_impact_words import of_selectivity_impact
 from consilience.report._shapley_words import of_shapley
 from consilience.report._synthesis_words import of_synthesis

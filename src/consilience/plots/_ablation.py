@@ -117,8 +117,12 @@ def _curves(ax: Axes, ablation: Ablation, how: str, most: int) -> None:
             told += f" [{number(float(one['area_low']), 3)}, {number(float(one['area_high']), 3)}]"
         tip(line, told)
     ax.set_xlabel(f"% of {ablation.settings.get('kind', 'parts')} removed", fontsize=8)
-    ax.set_ylabel(label(ablation.settings.get("evaluate", "score"), 30), fontsize=8)
+    ax.set_ylabel(label(_score(ablation), 30), fontsize=8)
     ax.set_xlim(x[0], x[-1])
+
+
+def _score(ablation: Ablation) -> str:
+    return str(ablation.settings.get("evaluate", "score")).replace("_", " ")
 
 
 def _impacts(ax: Axes, ablation: Ablation, how: str, most: int) -> None:
@@ -151,7 +155,7 @@ def _impacts(ax: Axes, ablation: Ablation, how: str, most: int) -> None:
         ax.scatter(x, impact[order], s=size, color=PALETTE[0], linewidth=0, zorder=3)
     ax.set_xticks([])
     ax.set_xlabel(f"{ablation.settings.get('kind', 'parts')}, sorted", fontsize=8)
-    ax.set_ylabel(f"loss of {label(ablation.settings.get('evaluate', 'score'), 24)}", fontsize=8)
+    ax.set_ylabel(f"loss of {label(_score(ablation), 24)}", fontsize=8)
 
 
 def _classes(ax: Axes, ablation: Ablation, how: str, most: int) -> None:

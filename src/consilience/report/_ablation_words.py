@@ -15,12 +15,16 @@ __all__ = ["of_ablation"]
 
 def of_ablation(result: Any) -> tuple[str, ...]:
     said, data, settings = [], result.data, result.settings
-    intact = f"Intact, {name_of(settings.get('evaluate', 'the score'))} is {number(float(data['intact']), 3)}"
+    score = str(settings.get("evaluate", "the score")).replace("_", " ")
+    intact = f"Intact, {name_of(score)} is {number(float(data['intact']), 3)}"
     if np.isfinite(float(data["intact_low"])):
         intact += f" [{number(float(data['intact_low']), 3)}, {number(float(data['intact_high']), 3)}]"
+    hows = data["how"].values.tolist()[:3]
+    if data.sizes["part"]:  # the answer first
+        said.append(_of_parts(data.sel(how=hows[0]), hows[0]))
     said.append(f"{intact}.")
-    for how in data["how"].values.tolist()[:3]:
-        if data.sizes["part"]:
+    for how in hows:
+        if data.sizes["part"] and how != hows[0]:
             said.append(_of_parts(data.sel(how=how), how))
         if result.curves is not None:
             text = _of_orders(result.curves.sel(how=how), how)

@@ -14,7 +14,14 @@ F = nn.functional
 from consilience.networks._lesion import Lesions, lesioned, make_parts  # noqa: E402
 
 WHO = "test"
-HOWS = ["zero", "mean", "resample", "noise", 0.7, lambda x: x * 0.5]
+
+
+def halved(x):
+    return x * 0.5
+
+
+HOWS = ["zero", "mean", "resample", "noise", 0.7, halved]
+HOW_IDS = ["zero", "mean", "resample", "noise", "clamp", "halved"]
 
 
 class Residual(nn.Module):
@@ -338,7 +345,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("how", HOWS, ids=str)
+@pytest.mark.parametrize("how", HOWS, ids=HOW_IDS)
 @pytest.mark.parametrize(("layer", "kwargs"), CASES, ids=str)
 def test_resumed_passes_are_full_passes(layer, kwargs, how):
     net, data = network(Residual), images()
@@ -366,7 +373,7 @@ class Ends(nn.Module):
         return self.fc(self.drop(F.relu(self.pool(self.norm(self.conv(x))))).flatten(1))
 
 
-@pytest.mark.parametrize("how", HOWS, ids=str)
+@pytest.mark.parametrize("how", HOWS, ids=HOW_IDS)
 @pytest.mark.parametrize(
     ("layer", "kwargs"),
     [("conv", {}), ("pool", {"parts": "units"}), ("norm", {"parts": "layer"}), ("drop", {}),

@@ -152,9 +152,9 @@ FIGURES: Mapping[str, Figure] = {
     ),
     "Ablation": Figure(
         title="What is lost without parts",
-        caption="Left: the score as parts are removed one after the other; bands are intervals over stimuli, grey is "
-        "the mean of random orders and the middle 95 % of single ones. Middle: what is lost without each part alone, "
-        "sorted, with intervals; filled: q at most 0.05. Right: by class (positive: lost).",
+        caption="Curves: the score as parts are removed one after the other; bands are intervals over stimuli, grey is "
+        "the mean of random orders and the middle 95 % of single ones. Dots: what is lost without each part alone, "
+        "sorted, with intervals; filled: q at most 0.05. Map: by class (positive: lost).",
     ),
     "Quality": Figure(title="Each unit", caption=_quality),
     "ReceptiveField": Figure(title="Receptive fields", caption=_field),

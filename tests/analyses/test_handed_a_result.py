@@ -71,6 +71,10 @@ CALLS = {
         "y": lambda r: cs.encode(A, r),
     },
     "decode": {"data": lambda r: cs.decode(r, target="stimulus")},
+    "ablate": {"data": lambda r: cs.ablate(r, target="stimulus")},
+    "predict_perturbation": {
+        "data": lambda r: cs.predict_perturbation(r, "stimulus", sets={"first": [0]}),
+    },
     "exemplars": {"data": cs.exemplars},
     "characterize": {"data": cs.characterize},
     "receptive_field": {"responses": lambda r: cs.receptive_field(r, np.zeros((12, 3)))},
@@ -97,14 +101,25 @@ OF_RESPONSES = {
     ("encode", "y"),
     ("decode", "data"),
     ("psth", "data"),
+    ("ablate", "data"),
+    ("predict_perturbation", "data"),
     ("exemplars", "data"),
     ("characterize", "data"),
     ("receptive_field", "responses"),
     ("unit_report", "system"),
     ("rdm_movie", "data"),
 } | {("searchlight", "data")}
-# takes units of a network, and no data
-WITHOUT_DATA = {"synthesize"}
+# take a network or its units, a table of lesions, a prediction, and no data
+WITHOUT_DATA = {
+    "attribute",
+    "interchange",
+    "patch",
+    "robustness",
+    "score_perturbation",
+    "selectivity_impact",
+    "shapley",
+    "synthesize",
+}
 PLACES = [(verb, name) for verb, calls in CALLS.items() for name in calls]
 
 

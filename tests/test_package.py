@@ -38,6 +38,20 @@ def test_every_public_name_resolves_and_a_typo_gets_a_hint():
         _ = cs.compere
 
 
+@pytest.mark.parametrize(
+    ("word", "name"), [("lesion", "ablate"), ("activation_patching", "patch"), ("saliency", "attribute")]
+)
+def test_words_of_the_field_lead_to_the_name(word, name):
+    with pytest.raises(AttributeError, match=f"Did you mean '{name}'"):
+        getattr(cs, word)
+
+
+def test_every_name_that_other_words_lead_to_exists():
+    from consilience import _OTHER_WORDS
+
+    assert set(_OTHER_WORDS.values()) <= set(cs.__all__)
+
+
 def public():
     found = {f"cs.{n}": getattr(cs, n) for n in cs.__all__ if callable(getattr(cs, n))}
     for package in ("measures", "testing"):

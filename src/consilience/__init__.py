@@ -309,6 +309,20 @@ if TYPE_CHECKING:
     from consilience.sources import from_object, read, write_nwb
 
 
+# what others call it -> its name here
+_OTHER_WORDS = {
+    "activation_patching": "patch",
+    "causal_tracing": "patch",
+    "inactivate": "predict_perturbation",
+    "knockout": "ablate",
+    "lesion": "ablate",
+    "lesions": "ablate",
+    "perturb": "predict_perturbation",
+    "saliency": "attribute",
+    "silence": "predict_perturbation",
+}
+
+
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
         value = getattr(importlib.import_module(_NAMES[name]), name)
@@ -317,7 +331,9 @@ def __getattr__(name: str) -> Any:
     else:
         from consilience._core._errors import nearest
 
-        raise AttributeError(f"module 'consilience' has no attribute {name!r}.{nearest(name, __all__)}")
+        other = _OTHER_WORDS.get(name.lower())
+        hint = f" Did you mean {other!r}?" if other else nearest(name, __all__)
+        raise AttributeError(f"module 'consilience' has no attribute {name!r}.{hint}")
     globals()[name] = value
     return value
 

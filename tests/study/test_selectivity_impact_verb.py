@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 import pytest
 
@@ -14,16 +12,8 @@ torch = pytest.importorskip("torch")
 
 
 @pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
-def test_a_layer_of_a_network(monkeypatch, tmp_path):
-    torch.manual_seed(0)
-    module = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Sigmoid(), torch.nn.Linear(8, 3))
-    net = cs.Network(module, name="toy", key="toy")
-    labels = np.arange(30) % 3
-    x = np.random.default_rng(0).normal(size=(30, 4)) + labels[:, None]
-    stimuli = cs.stimuli(x, ids=range(30)).assign_coords(category=("stimulus", labels))
-    monkeypatch.setattr(cs.networks, "load", lambda name: copy.deepcopy(net))
-    for place in ("_plan", "_blocks"):
-        monkeypatch.setattr(f"consilience.study.{place}.get_stimuli", lambda *_, **__: stimuli)
+def test_a_layer_of_a_network(toy_network, tmp_path):
+    net, stimuli = toy_network
     (tmp_path / "study.yaml").write_text(
         "seed: 0\noutput: out\nsystems:\n"
         '  hidden: {network: efficientnet_lite0, layers: ["1"], stimuli: objects92}\nanalyses:\n'

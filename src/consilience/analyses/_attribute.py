@@ -17,7 +17,8 @@ from consilience._stimuli import check_stimuli
 from consilience.analyses._attribute_checks import faithfulness, other_baseline, randomisation, warn_of
 from consilience.analyses._attribute_tables import tables
 from consilience.networks import Network, Unit, respond
-from consilience.networks._attribution import Attributor, last_maps
+from consilience.networks._attribution import Attributor
+from consilience.networks._attribution_places import last_maps
 from consilience.networks._network import OUTPUT, as_network, is_module
 from consilience.networks._unit import as_units
 from consilience.networks._unit_attribution import aim_at, outputs_of

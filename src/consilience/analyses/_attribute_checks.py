@@ -8,7 +8,8 @@ import numpy as np
 
 from consilience._core._errors import warn
 from consilience._core._seeds import Seed
-from consilience.networks._attribution import Attributor, Maps, Method, randomised
+from consilience.networks._attribution import Attributor, Maps, Method
+from consilience.networks._randomised import randomised
 from consilience.stats._attribution_scores import patch_numbers, rank_agreement, removal_masks, share_lost
 
 __all__ = ["faithfulness", "other_baseline", "randomisation", "warn_of"]

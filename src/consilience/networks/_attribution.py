@@ -1,11 +1,8 @@
-"""Attribution maps of units, or of each stimulus's class, by several methods; values of stimuli with places taken out;
-copies of the network with randomised weights.
-"""
+"""Attribution maps of units, or of each stimulus's class, by several methods; values of stimuli with places out."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,19 +10,17 @@ import numpy as np
 import xarray as xr
 
 from consilience._core._arrays import to_numpy
-from consilience._core._errors import InputError, collect_cautions
+from consilience._core._errors import InputError
 from consilience._core._params import require, shorten
 from consilience._stimuli import check_stimuli
+from consilience.networks._attribution_places import layout, windows
 from consilience.networks._attribution_points import Points, points_of, rows_of
-from consilience.networks._controls import _copy, _recalibrated, permuted
-from consilience.networks._layout import Leaf, axis_names
 from consilience.networks._network import Network
-from consilience.networks._tap import base_of
-from consilience.networks._unit import Unit, channel_axis
+from consilience.networks._unit import Unit
 from consilience.networks._unit_attribution import objective_of
 from consilience.networks._way_back import way_back
 
-__all__ = ["Attributor", "Maps", "Method", "last_maps", "randomised"]
+__all__ = ["Attributor", "Maps", "Method"]
 
 Method = str | Callable[[Any, Callable[[Any], Any]], Any]
 _BLOCK = 16
@@ -89,10 +84,15 @@ class Attributor:
         made = cls(net, units, classes, data, layer, cam_layer, (), (), None, None, "", options, device, who)
         with made._open(np.arange(1)) as points:
             shape = tuple(points.at.shape[1:])
-        axes, axis = _layout(net, layer, shape, data, channel_axis, who)
+        axes, axis = layout(net, layer, shape, data, channel_axis, who)
         made = replace(made, shape=shape, axes=axes, axis=axis)
         value, said = made._baseline(baseline)
-        return replace(made, baseline=value, baseline_from=said, options=made._filled(options))
+        return replace(
+            made,
+            baseline=value,
+            baseline_from=said,
+            options={**options, **windows(shape, made.places, options, who)},
+        )
 
     def on(self, net: Network) -> Attributor:
         """The same for a copy of the network."""
@@ -190,7 +190,7 @@ class Attributor:
         assert self.cam_layer is not None
         with self._open(rows, self.cam_layer) as points:
             shape = tuple(points.at.shape[1:])
-            axes, axis = _layout(self.net, self.cam_layer, shape, self.data, None, self.who)
+            axes, axis = layout(self.net, self.cam_layer, shape, self.data, None, self.who)
             if axis is None or len(axes) != len(self.places) + 1:
                 raise InputError(
                     f"{self.who}: grad_cam needs a layer of maps, channels by {len(self.places)} axes of places as the "
@@ -274,25 +274,6 @@ class Attributor:
             )
         return np.asarray(total / len(data))
 
-    def _filled(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Window and stride of occlusion, where they are not given."""
-        loose = len(self.shape) == 1  # units have no neighbours
-        window, stride = options["window"], options["stride"]
-        if window is None:
-            window = tuple(1 if loose else math.ceil(size / 8) for size in self.places)
-        else:
-            window = _sizes(window, self.places, "window", self.who)
-        if stride is None:
-            stride = tuple(max(1, w // 2) for w in window)
-        else:
-            stride = _sizes(stride, self.places, "stride", self.who)
-        if any(s > w for s, w in zip(stride, window)):
-            raise InputError(
-                f"{self.who}: stride {stride} is larger than window {window}, so that places are left out.",
-                code="bad-parameter",
-            )
-        return {**options, "window": window, "stride": stride}
-
     def in_place(self) -> bool:
         """Whether places of the input are those of the stimuli (y, x...)."""
         like = self.data
@@ -302,100 +283,3 @@ class Attributor:
         images = like.attrs.get("kind") == "images"
         same = sizes == self.places if images else like.shape[1:] == self.shape
         return same and way_back(self.net, like, self.shape, self.axis) is not None if images else same
-
-
-def _sizes(asked: Any, places: tuple[int, ...], name: str, who: str) -> tuple[int, ...]:
-    sizes = (asked,) * len(places) if isinstance(asked, (int, np.integer)) else tuple(asked)
-    if len(sizes) != len(places) or not all(
-        isinstance(s, (int, np.integer)) and 1 <= s <= size for s, size in zip(sizes, places)
-    ):
-        raise InputError(
-            f"{who}: {name} must be a whole number, or one for each of {places} places; got {shorten(asked)}.",
-            code="bad-parameter",
-        )
-    return tuple(int(s) for s in sizes)
-
-
-def _layout(
-    net: Network, layer: str | None, shape: tuple[int, ...], data: xr.DataArray, channel: int | None, who: str
-) -> tuple[tuple[str, ...], int | None]:
-    """Names of the axes of one point, and which counts channels."""
-    if layer is not None:
-        kind = type(dict(net.module.named_modules(remove_duplicate=False))[layer]).__name__
-        axes = axis_names(shape, kind)
-        return axes, channel_axis(Leaf(layer, 0, shape, axes, "flatten")) if len(shape) > 1 else None
-    if len(shape) < 2 or channel is None:
-        return tuple("unit" if len(shape) == 1 else f"axis_{i}" for i in range(len(shape))), None
-    if not -len(shape) <= channel < len(shape):
-        raise InputError(
-            f"{who}: channel_axis must be an axis of one input of shape {shape}, or None; got {channel}.",
-            code="bad-parameter",
-        )
-    axis = channel % len(shape)
-    names = {1: ("x",), 2: ("y", "x"), 3: ("z", "y", "x")}.get(len(shape) - 1) or tuple(
-        f"axis_{i}" for i in range(len(shape) - 1)
-    )
-    return (*names[:axis], "channel", *names[axis:]), axis
-
-
-def randomised(
-    net: Network, data: xr.DataArray, seed: int, shares: Sequence[float], *, who: str
-) -> list[tuple[float, int, Network]]:
-    """Copies whose top layers have shuffled weights: (share, number of layers, network). A copy's shuffled layers are
-    those of the copy before, and more; the last share, 1, is the whole network. Statistics of normalisation layers are
-    recalibrated. Layers are counted in the module's order.
-    """
-    with collect_cautions():
-        whole = permuted(net, seed=seed, stimuli=None if not _normalised(net) else data)
-    other = dict(whole.module.named_parameters())
-    owners = [
-        name
-        for name, child in net.module.named_modules()
-        if any(True for _ in child.parameters(recurse=False))
-    ]
-    out: list[tuple[float, int, Network]] = []
-    for share in shares:
-        count = len(owners) if share >= 1 else max(1, round(share * len(owners)))
-        if out and out[-1][1] == count:
-            continue
-        if count == len(owners):
-            out.append((share, count, whole))
-            continue
-        copy = _copy(net, f"top{count}shuffled{seed}", who)
-        chosen = set(owners[-count:])
-        torch = require("torch", extra="torch", purpose=who)
-        with torch.no_grad():
-            for name, parameter in copy.module.named_parameters():
-                if name.rpartition(".")[0] in chosen:
-                    parameter.copy_(other[name])
-        with collect_cautions():
-            out.append((share, count, _recalibrated(copy, data if _normalised(net) else None, who)))
-    return out
-
-
-def _normalised(net: Network) -> bool:
-    from consilience.networks._controls import _tracked
-
-    return bool(_tracked(net.module))
-
-
-def last_maps(units: list[Unit], dims: int) -> str | None:
-    """The last layer before the units with maps of ``dims`` axes of places, of more than one place, that is called once
-    and gives one array; None where there is none. Known once a unit was read.
-    """
-    net = units[0].network
-    seen = net._spots[1] if net._spots else None
-    if seen is None:
-        return None
-    found = None
-    leaves = {name for name, child in net.module.named_modules() if not any(True for _ in child.children())}
-    ends = {base_of(net, unit.layer, who="") for unit in units}
-    for key, sizes in seen.one.items():
-        if key[0] in ends:
-            break
-        axis = seen.axes.get(key)
-        if key[0] not in leaves or axis != 0 or seen.calls[key[0]] != 1 or key[2]:
-            continue
-        if len(sizes) == dims + 2 and all(size > 1 for size in sizes[2:]):
-            found = key[0]
-    return found

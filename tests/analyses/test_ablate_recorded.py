@@ -130,12 +130,10 @@ def test_single_lesions_are_those_of_a_plain_loop(how):
 
 def _folds(data, rng):
     from consilience._core._seeds import resolve_seed
-    from consilience.analyses._recorded_task import read_task
+    from consilience.analyses._recorded_task import Fitting, read_task
 
-    task, _ = read_task(
-        data, "label", model=None, cv=5, groups="auto", folds=None, gap="auto", time="mean", delays=None,
-        circular=False, standardise=False, seed=resolve_seed(rng, who="x"), who="cs.ablate",
-    )  # fmt: skip
+    seed = resolve_seed(rng, who="x")
+    task, _ = read_task(data, "label", None, Fitting(standardise=False), seed=seed, who="cs.ablate")
     return task.splits
 
 

@@ -72,6 +72,12 @@ CALLS = {
     },
     "decode": {"data": lambda r: cs.decode(r, target="stimulus")},
     "ablate": {"data": lambda r: cs.ablate(r, target="stimulus")},
+    "attribute": {"units": lambda r: cs.attribute(r, np.zeros((2, 3)))},
+    "interchange": {"net": lambda r: cs.interchange(r, A, B, "0", {}, expected=[])},
+    "patch": {"net": lambda r: cs.patch(r, A, B, "0")},
+    "robustness": {"net": lambda r: cs.robustness(r, "0", stimuli=A)},
+    "shapley": {"game": cs.shapley},
+    "synthesize": {"units": cs.synthesize},
     "predict_perturbation": {
         "data": lambda r: cs.predict_perturbation(r, "stimulus", sets={"first": [0]}),
     },
@@ -94,7 +100,7 @@ CALLS = {
         "b": lambda r: cs.deciding_stimuli(A, B, r),
     },
 }
-# where RDMs would not do, so that to_rdm_data would not help
+# where RDMs would not do, so that to_rdm_data would not help, and what would
 OF_RESPONSES = {
     ("encode", "x"),
     ("encode", "x['q']"),
@@ -109,17 +115,17 @@ OF_RESPONSES = {
     ("unit_report", "system"),
     ("rdm_movie", "data"),
 } | {("searchlight", "data")}
-# take a network or its units, a table of lesions, a prediction, and no data
-WITHOUT_DATA = {
-    "attribute",
-    "interchange",
-    "patch",
-    "robustness",
-    "score_perturbation",
-    "selectivity_impact",
-    "shapley",
-    "synthesize",
+WANTED = dict.fromkeys(OF_RESPONSES, "responses") | {
+    ("quality", "data"): "a recording or responses",
+    ("attribute", "units"): "units of a network",
+    ("synthesize", "units"): "units of a network",
+    ("interchange", "net"): "a network",
+    ("patch", "net"): "a network",
+    ("robustness", "net"): "a network",
+    ("shapley", "game"): "a network, a function of coalitions or lesions",
 }
+# say why tables of lesions do not join; takes a prediction
+OTHERS = {"score_perturbation", "selectivity_impact"}
 PLACES = [(verb, name) for verb, calls in CALLS.items() for name in calls]
 
 
@@ -132,7 +138,7 @@ def results():
 
 def test_no_verb_is_left_out():
     verbs = {name for name in analyses.__all__ if inspect.isfunction(getattr(analyses, name))}
-    assert set(CALLS) == verbs - WITHOUT_DATA
+    assert set(CALLS) == verbs - OTHERS
 
 
 @pytest.mark.parametrize(("verb", "name"), PLACES)
@@ -143,8 +149,8 @@ def test_a_result_is_refused_by_the_verb_that_was_called(results, verb, name):
     text = str(error.value)
     assert error.value.code == "not-responses"
     assert text.startswith(f"cs.{verb}: {name} is a result ")
-    if (verb, name) in OF_RESPONSES:
-        assert "(RDMs), and not data; give responses, such as" in text
+    if (verb, name) in WANTED:
+        assert f"(RDMs), and not data; give {WANTED[verb, name]}, such as" in text
     else:
         assert "of cs.rdms; hand its RDMs on with .to_rdm_data(), a mapping {system: RDM data}" in text
     with pytest.raises(cs.InputError) as error:

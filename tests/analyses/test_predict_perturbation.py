@@ -336,15 +336,12 @@ def test_units_without_a_label_are_said_and_no_set(missing):
 
 def test_halves_hold_whole_groups_and_all_classes():
     from consilience._core._seeds import resolve_seed
-    from consilience.analyses._recorded_task import read_task
+    from consilience.analyses._recorded_task import Fitting, read_task
 
     rng = np.random.default_rng(0)
     data = cs.responses(rng.normal(size=(40, 3)), stimulus=np.repeat(np.arange(10), 4), repeat="count")
     label = np.repeat(np.tile(["a", "b"], 5), 4)
-    task, _ = read_task(
-        data, label, model=None, cv=2, groups="auto", folds=None, gap="auto", time="mean", delays=None, circular=False,
-        standardise=True, seed=resolve_seed(0, who="x"), who="x",
-    )  # fmt: skip
+    task, _ = read_task(data, label, None, Fitting(cv=2), seed=resolve_seed(0, who="x"), who="x")
     for _ in range(5):
         [(train, test)] = half_splits_of(task, rng)
         assert not set(train // 4) & set(test // 4)

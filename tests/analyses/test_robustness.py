@@ -249,3 +249,17 @@ def test_half_height_and_falling_are_those_of_a_slow_fit():
     levels = np.array([0, 1, 2, 4.0])
     assert cs.stats.half_height(levels, np.array([1, 0.9, 0.7, 0.1]), 0.2) == pytest.approx(2 + 2 * 0.1 / 0.6)
     assert np.isnan(cs.stats.half_height(levels, np.array([0.1, 0.1, 0.1, 0.1]), 0.2))
+
+
+def test_what_a_long_run_takes_is_said_first(monkeypatch, capsys):
+    from consilience.networks import _progress
+
+    net, stimuli = readout(np.eye(2, 6, dtype=np.float32)), data(40)
+    options = {"stimuli": stimuli, "target": np.arange(40) % 2, "levels": [1, 2], "n_draws": 3, **FAST}
+    cs.robustness(net, "0", **options)
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(_progress, "_LONG", 0.0)
+    cs.robustness(net, "0", **options)
+    assert capsys.readouterr().err.startswith("cs.robustness: 6 passes over 40 stimuli, about ")
+    cs.robustness(net, "0", progress=False, **options)
+    assert not capsys.readouterr().err

@@ -302,3 +302,16 @@ def test_one_call_of_a_layer_that_is_called_twice(stimuli):
         np.testing.assert_allclose(found.value.values, wanted.value.values, atol=1e-12)
     with pytest.raises(cs.InputError, match=r"cs\.selectivity_impact: .*act#1"):
         cs.selectivity_impact(cs.Network(Twice(), name="net"), "act#7", **asked)
+
+
+def test_what_a_long_run_takes_is_said_first(stimuli, monkeypatch, capsys):
+    from consilience.networks import _progress
+
+    options = {"stimuli": stimuli, "target": "label", "evaluate": "loss", **FAST}
+    cs.selectivity_impact(built(shares()), "1", **options)
+    assert not capsys.readouterr().err
+    monkeypatch.setattr(_progress, "_LONG", 0.0)
+    cs.selectivity_impact(built(shares()), "1", how=["mean", "resample"], **options)
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("cs.selectivity_impact: 24 lesions of net, how=mean, about ")
+    assert second.startswith("cs.selectivity_impact: 120 lesions of net, how=resample, about ")

@@ -29,11 +29,11 @@ def is_rdm_data(data: object) -> bool:
 def refuse_result(data: object, *, who: str, name: str, expected: str = "responses or RDM data") -> None:
     """Refuses a result of a verb, or one in a mapping, where data are meant, and says what to hand on.
 
-    ``expected`` : what is meant here; "responses" where RDMs would not do.
+    ``expected`` : what is meant here; where RDMs would do, it says so.
     """
     for key, entry in data.items() if isinstance(data, Mapping) else ():
         refuse_result(entry, who=who, name=f"{name}[{key!r}]", expected=expected)
-    if hasattr(data, "to_rdm_data") and expected != "responses":
+    if hasattr(data, "to_rdm_data") and "RDM" in expected:
         raise InputError(
             f"{who}: {name} is a result of cs.rdms; hand its RDMs on with .to_rdm_data(), a mapping "
             "{system: RDM data}, or .to_rdm_data()[system] for one.",

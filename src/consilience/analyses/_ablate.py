@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import time
 import warnings
@@ -252,12 +253,14 @@ def ablate(
 def _recorded(data: Any, layer: Any, target: Any, given: dict[str, Any], more: dict[str, Any]) -> Ablation:
     """Units taken out of a model of recorded data, with the options that were given."""
     from consilience.analyses._ablate_recorded import ablate_recorded
+    from consilience.analyses._recorded_task import Fitting
 
     defaults = {
         k: p.default for k, p in inspect.signature(ablate).parameters.items() if p.kind == p.KEYWORD_ONLY
     }
     chosen = {k: given[k] for k, usual in defaults.items() if k != "target" and not _same(given[k], usual)}
-    known = inspect.signature(ablate_recorded).parameters
+    of_fitting = {field.name for field in dataclasses.fields(Fitting)}
+    known = of_fitting | set(inspect.signature(ablate_recorded).parameters) - {"fitting"}
     unknown = sorted(name for name in {**chosen, **more} if name not in known)
     if layer is not None or unknown:
         what = "a layer" if layer is not None else ", ".join(f"{name}=" for name in unknown)
@@ -266,7 +269,9 @@ def _recorded(data: Any, layer: Any, target: Any, given: dict[str, Any], more: d
             "cs.decode or cs.encode; a network is a torch module or a cs.Network.",
             code="unknown-option",
         )
-    return ablate_recorded(data, target, **{**chosen, **more, "rng": given["rng"]})
+    options = {**chosen, **more, "rng": given["rng"]}
+    fitting = Fitting(**{name: options.pop(name) for name in of_fitting & set(options)})
+    return ablate_recorded(data, target, fitting=fitting, **options)
 
 
 def _same(value: Any, usual: Any) -> bool:

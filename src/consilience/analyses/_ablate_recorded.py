@@ -30,7 +30,14 @@ from consilience.analyses._checks import check_resamples
 from consilience.analyses._given_orders import Listed, doubt_few_orders, orders_asked
 from consilience.analyses._recorded_fits import Task, fits_of, in_words_of
 from consilience.analyses._recorded_scores import Scorer
-from consilience.analyses._recorded_task import drawn_rows, parts_of, read_task, task_settings, units_of
+from consilience.analyses._recorded_task import (
+    Fitting,
+    drawn_rows,
+    parts_of,
+    read_task,
+    task_settings,
+    units_of,
+)
 from consilience.models._removed_units import HOWS
 from consilience.units._tuning_strength import MEASURES
 
@@ -44,6 +51,7 @@ SCORES = {
     "units": ("r",),
 }
 _AGREE = 0.7  # rank correlation of impacts below which choices of how disagree
+_USUAL = Fitting()
 _REFITTED = 20  # random orders at most, of models that are fitted anew
 
 
@@ -59,14 +67,7 @@ def ablate_recorded(
     order: Any = ("random", "selectivity"),
     refit: bool = False,
     score: str | None = None,
-    time: str | None = "mean",
-    delays: Any = None,
-    circular: bool = False,
-    cv: int = 5,
-    groups: Any = "auto",
-    folds: str | None = None,
-    gap: Any = "auto",
-    standardise: bool = True,
+    fitting: Fitting = _USUAL,
     steps: Any = None,
     n_orders: int = 100,
     n_draws: int = 5,
@@ -110,21 +111,7 @@ def ablate_recorded(
     n_deals = check_count(n_deals, name="n_deals", who=WHO)
     with collect_cautions() as cautions, in_words_of(WHO):
         check_resamples(n_boot, "n_boot", who=WHO)
-        task, checked = read_task(
-            data,
-            target,
-            model=model,
-            cv=cv,
-            groups=groups,
-            folds=folds,
-            gap=gap,
-            time=time,
-            delays=delays,
-            circular=circular,
-            standardise=standardise,
-            seed=seed,
-            who=WHO,
-        )
+        task, checked = read_task(data, target, model, fitting, seed=seed, who=WHO)
         units = units_of(task, checked, who=WHO)
         names, columns, numbers = parts_of(checked, units, task.x.shape[1], parts, who=WHO)
         known = SCORES[task.kind]

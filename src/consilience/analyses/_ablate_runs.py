@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,13 +13,11 @@ from consilience.analyses._ablate_orders import CHOSEN, Order, by_scores, scores
 from consilience.analyses._ablate_scores import Scores, effects, scores_of
 from consilience.analyses._evaluate_outputs import Labels, Score, make_score
 from consilience.networks._lesion import Lesions
-from consilience.networks._progress import announce
+from consilience.networks._progress import announce_long
 from consilience.stats import OffDistribution
 
 __all__ = ["Curves", "Job", "Side", "how_name", "say_cost", "steps_of"]
 
-_log = logging.getLogger("consilience")
-_LONG = 5.0  # seconds: what takes longer is announced
 _RANDOM = ("resample", "noise")
 _MOST_STEPS = 33
 _SPREAD_STEPS = 17
@@ -268,8 +265,5 @@ def how_name(how: Any) -> str:
 
 def say_cost(seconds: float, lesions: int, share: float, route: str, shown: bool | None) -> None:
     """Announces what a long run will take, in the log and on stderr."""
-    if seconds < _LONG:
-        return
-    text = f"{lesions:,} lesions, about {seconds:.0f} s ({route}, {share:.0%} of a forward pass each)"
-    _log.info("cs.ablate: %s", text)
-    announce(f"cs.ablate: {text}", shown)
+    how = f" ({route}, {share:.0%} of a forward pass each)"
+    announce_long("cs.ablate", f"{lesions:,} lesions", seconds, shown, how=how)

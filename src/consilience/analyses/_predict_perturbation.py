@@ -20,7 +20,7 @@ from consilience.analyses._perturbation_runs import Act, Outcomes, acts_of, fami
 from consilience.analyses._perturbation_tables import IN_HALVES, doubts, off_inputs, tables, together
 from consilience.analyses._recorded_fits import Task, fits_of, in_words_of
 from consilience.analyses._recorded_scores import Scorer
-from consilience.analyses._recorded_task import parts_of, read_task, task_settings, units_of
+from consilience.analyses._recorded_task import Fitting, parts_of, read_task, task_settings, units_of
 from consilience.models import LDA, PLSCV, KernelRidgeCV, MaxCorrelation, PoissonNaiveBayes, RidgeCV
 from consilience.stats._matched_sets import matched_sets
 from consilience.stats._trials_needed import power_of_trials
@@ -132,10 +132,7 @@ def predict_perturbation(
     n_refits = check_count(n_refits, name="n_refits", who=WHO)
     acts = acts_of(act)
     with collect_cautions() as cautions, in_words_of(WHO):
-        task, checked = read_task(
-            data,
-            target,
-            model=None if not families else _first(families),
+        fitting = Fitting(
             cv=cv,
             groups=groups,
             folds=folds,
@@ -144,9 +141,9 @@ def predict_perturbation(
             delays=delays,
             circular=circular,
             standardise=standardise,
-            seed=seed,
-            who=WHO,
         )
+        model = None if not families else _first(families)
+        task, checked = read_task(data, target, model, fitting, seed=seed, who=WHO)
         tasks = _families(task, families, standardise, checked)
         units = units_of(task, checked, who=WHO)
         names, columns, _ = parts_of(checked, units, task.x.shape[1], sets, who=WHO)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,35 +17,50 @@ from consilience.analyses import _decode, _encode
 from consilience.analyses._recorded_fits import Task, in_words_of
 from consilience.stats import block_weights
 
-__all__ = ["drawn_rows", "is_encoder", "parts_of", "read_task", "task_settings", "units_named", "units_of"]
+__all__ = [
+    "Fitting",
+    "drawn_rows",
+    "is_encoder",
+    "parts_of",
+    "read_task",
+    "task_settings",
+    "units_named",
+    "units_of",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """How a model is fitted to recorded data and tested on rows held out: options of `cs.decode`, and ``delays`` of
+    `cs.encode`. Every verb that perturbs such a model takes them.
+    """
+
+    cv: int = 5
+    groups: Any = "auto"
+    folds: str | None = None
+    gap: Any = "auto"
+    time: str | None = "mean"
+    delays: Any = None
+    circular: bool = False
+    standardise: bool = True
 
 
 def read_task(
-    data: Any,
-    target: Any,
-    *,
-    model: Any,
-    cv: int,
-    groups: Any,
-    folds: Any,
-    gap: Any,
-    time: str | None,
-    delays: Any,
-    circular: bool,
-    standardise: bool,
-    seed: Seed,
-    who: str,
+    data: Any, target: Any, model: Any, fitting: Fitting, *, seed: Seed, who: str
 ) -> tuple[Task, xr.DataArray]:
     """What is fitted, as in `cs.decode` or, where ``target`` are responses of units, as in `cs.encode`."""
-    cv = check_count(cv, name="cv", who=who, minimum=2)
+    cv = check_count(fitting.cv, name="cv", who=who, minimum=2)
+    groups, gap = fitting.groups, fitting.gap
     with in_words_of(who):
-        if is_encoder(target) and not circular:
-            return _encoder(data, target, model, cv=cv, groups=groups, gap=gap, delays=delays, seed=seed)
-        if delays is not None:
+        if is_encoder(target) and not fitting.circular:
+            return _encoder(
+                data, target, model, cv=cv, groups=groups, gap=gap, delays=fitting.delays, seed=seed
+            )
+        if fitting.delays is not None:
             raise InputError(
                 f"{who}: delays= is for encoders, where target are responses of units.", code="bad-parameter"
             )
-        if time == "each":
+        if fitting.time == "each":
             raise InputError(
                 f"{who}: time='each' is for cs.decode; here time='mean', or None for all times together.",
                 code="bad-parameter",
@@ -54,14 +70,14 @@ def read_task(
                 data,
                 target,
                 model,
-                circular=bool(circular),
+                circular=bool(fitting.circular),
                 gap=gap,
                 shuffle=False,
-                time=time,
+                time=fitting.time,
                 seed=seed,
                 cv=cv,
                 groups=groups,
-                folds=folds,
+                folds=fitting.folds,
                 train_on=None,
                 test_on=None,
             )
@@ -77,7 +93,7 @@ def read_task(
             names,
             design.splits,
             chosen,
-            _decode._standardise(standardise, chosen),
+            _decode._standardise(fitting.standardise, chosen),
             design=design,
             direct=kind == "angles" and bool(getattr(chosen, "circular", False)),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -19,9 +20,9 @@ from consilience.analyses._robustness_tables import robustness_tables
 from consilience.networks._layer_noise import KINDS, noise_scores
 from consilience.networks._network import Network, as_network
 from consilience.networks._patching import Interventions, places_of
-from consilience.networks._progress import progress_bar
+from consilience.networks._progress import announce_long, progress_bar
 
-__all__ = ["robustness"]
+__all__ = ["check_levels", "robustness"]
 
 WHO = "cs.robustness"
 _LEVELS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
@@ -81,7 +82,8 @@ def robustness(
     evaluate : "accuracy", "loss", "probability", or f(outputs (n, ...)[, target]) -> (n,), higher = better.
     noise : or f(activations (n, *shape), level, rng) -> array of that shape.
     levels : from 0, rising (0 is added). Default: 0, 1/4, 1/2, 1, 2, 4; of dropout shares 0 ... 0.9.
-    n_draws : of noise, for each stimulus, the same for all levels.
+    n_draws : of noise, for each stimulus, the same for all levels. Each level of each draw is a pass over the stimuli;
+        what all of them will cost is said before a run of more than 5 s.
     chance : score of a network that knows nothing of the stimulus. Default: for accuracy and probability the score of
         the intact outputs with the targets of other stimuli; else unknown, and no half_level.
     n_boot : draws over stimuli for half_level.   n_perm : flips for p of differences.
@@ -117,7 +119,7 @@ def robustness(
     if not callable(noise):
         check_option(noise, KINDS, name="noise", who=WHO)
     check_option(scale, ["unit", "layer"], name="scale", who=WHO)
-    grid = _levels(levels, noise)
+    grid = check_levels(levels, noise)
     counts = {
         "n_draws": check_count(n_draws, name="n_draws", who=WHO, minimum=1),
         "n_boot": check_count(n_boot, name="n_boot", who=WHO, minimum=1),
@@ -137,21 +139,23 @@ def robustness(
             )
         known = read_labels(data, target, who=WHO)
         places = places_of(net, labels, data, device=device, who=WHO)
+        passes = len(labels) * counts["n_draws"] * (len(grid) - 1)
         with (
             Interventions(
                 net, data, places, batch_size=batch_size, device=device, output=output, who=WHO
             ) as engine,
-            progress_bar(
-                f"Noise in {net.name}", len(labels) * counts["n_draws"] * (len(grid) - 1) * n, progress
-            ) as advance,
+            progress_bar(f"Noise in {net.name}", passes * n, progress) as advance,
         ):
+            start = time.perf_counter()
             intact = engine.outputs(n)
+            seconds = passes * (time.perf_counter() - start)
             score = make_score(evaluate, known, intact, who=WHO)
             if not score.per_stimulus:
                 raise InputError(
                     f"{WHO}: evaluate must give one number for each stimulus, (n,), not one for all of them.",
                     code="bad-evaluate",
                 )
+            announce_long(WHO, f"{passes:,} passes over {n:,} stimuli", seconds, progress)
             if chance is None:
                 chance = _chance(score, known, intact, evaluate)
             scores, spreads = noise_scores(
@@ -233,7 +237,8 @@ def _unit(kind: str, scale: str) -> str:
     )
 
 
-def _levels(levels: Any, noise: Any) -> np.ndarray:
+def check_levels(levels: Any, noise: Any) -> np.ndarray:
+    """(n,) levels from 0, rising; None: those of the noise."""
     given = (_SHARES if noise == "dropout" else _LEVELS) if levels is None else levels
     try:
         grid = np.asarray(given, dtype=np.float64)

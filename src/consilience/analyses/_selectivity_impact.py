@@ -20,6 +20,7 @@ from consilience.analyses._evaluate_outputs import Labels, make_score, read_labe
 from consilience.analyses._selectivity_impact_tables import Run, impact_table, methods_of, unit_table
 from consilience.networks._lesion import Lesions, Parts, make_parts
 from consilience.networks._network import Network, as_network
+from consilience.networks._progress import announce_long
 from consilience.networks._record import record
 from consilience.networks._tap import base_of
 from consilience.networks._unit import Unit
@@ -89,7 +90,8 @@ def selectivity_impact(
     selectivity : index, of activations to single stimuli (of a channel its mean over places).
     parts : None, channels of a map and units of a flat layer; "units"; "channels"; a list of `Unit` (one network).
     how : what replaces a unit: "mean" (over all stimuli), "zero", "resample", "noise", a number, f; or a list, for a
-        row each. "resample" and "noise" are means of 5 draws.
+        row each. "resample" and "noise" are means of 5 draws. What the lesions will cost is said before a run of more
+        than 5 s.
     n_splits, n_boot, n_perm, level, rng : as in `cs.units.selectivity_and_impact`, whose intervals are for other units
         and other stimuli together; ``se_units`` and ``se_stimuli`` tell them apart.
 
@@ -366,7 +368,11 @@ class _Job:
                 )
             intact = np.asarray(score(run.intact), dtype=np.float64)
             masks = np.eye(len(self.parts), dtype=bool)
-            draws = [run.scores(masks, score.f, draw=i) for i in range(_DRAWS if random else 1)]
+            count = _DRAWS if random else 1
+            cost, lesions = run.cost(count * len(masks)), f"{count * len(masks):,} lesions of {self.name}"
+            way = f" ({cost.route}, {cost.share:.0%} of a forward pass each)"
+            announce_long(WHO, f"{lesions}, how={self.word}", cost.seconds, progress, how=way)
+            draws = [run.scores(masks, score.f, draw=i) for i in range(count)]
             unchanged = run.unchanged.copy()
         lost = score.sign * (intact - np.mean(draws, axis=0))
         found = selectivity_and_impact(

@@ -11,6 +11,7 @@ import numpy as np
 from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions
 from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import Seed, resolve_seed
+from consilience._responses._check import refuse_result
 from consilience._results import Shapley
 from consilience.analyses._shapley_game import WHO, Game, function_game
 from consilience.analyses._shapley_network import play_network
@@ -93,7 +94,7 @@ def shapley(
         (False).
     precision : half of the interval over orders, in units of the score. Default: a fiftieth of v(all) - v(nobody),
         or of the largest change that a single player makes, if that is larger.
-    budget : most coalitions that are played; what they will cost is said before a run of more than 10 s.
+    budget : most coalitions that are played; what they will cost is said before a run of more than 5 s.
     interactions : k: also all pairs of the k players of largest absolute value (64 sets of 8 coalitions each where
         not exact). Of a table: any number above 0 gives all pairs, without a penalty.
     level : of intervals.   batch_size, device : of the forward passes.   progress : False: nothing is printed.
@@ -130,6 +131,7 @@ def shapley(
     >>> cs.shapley(majority, names=["chair", "a", "b", "c"]).value.values.round(3).tolist()
     [0.5, 0.167, 0.167, 0.167]
     """
+    refuse_result(game, who=WHO, name="game", expected="a network, a function of coalitions or lesions")
     seed = resolve_seed(rng, who=WHO)
     if exact is not None and not isinstance(exact, (bool, np.bool_)):
         raise InputError(

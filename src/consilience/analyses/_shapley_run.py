@@ -12,7 +12,7 @@ import xarray as xr
 from consilience._core._errors import InputError, warn
 from consilience._core._seeds import Seed
 from consilience.analyses._shapley_game import HELD, WHO, Game
-from consilience.networks._progress import announce, progress_bar
+from consilience.networks._progress import announce_long, progress_bar
 from consilience.stats import fdr, t_test
 from consilience.stats._shapley import all_coalitions, shapley_interactions, shapley_values
 from consilience.stats._shapley_sampling import (
@@ -31,7 +31,6 @@ from consilience.stats._shapley_sampling import (
 __all__ = ["Played", "play"]
 
 EXACT = 14  # players of which all coalitions are played, where the budget holds them
-LONG = 10.0  # seconds from which a run says what it will cost
 KEPT = 2_000_000  # values per player and stimulus that a result holds
 PAIR_SETS = 64
 
@@ -73,9 +72,7 @@ def play(
         )
     most = 2**p if exact else budget
     seconds = game.seconds(most)
-    if seconds > LONG:
-        words = "all" if exact else "at most"
-        announce(f"{WHO}: {words} {most:,} coalitions, about {seconds:,.0f} s", progress)
+    announce_long(WHO, f"{'all' if exact else 'at most'} {most:,} coalitions", seconds, progress)
     about: dict[str, Any] = {**game.about, "seconds_expected": float(seconds), "budget": int(budget)}
     if exact:
         return _exact(game, interactions, level, progress, about)

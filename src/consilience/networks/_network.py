@@ -13,6 +13,7 @@ import xarray as xr
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
 from consilience._core._table import Table
+from consilience._responses._check import refuse_result
 from consilience.networks._identity import fingerprint_of
 
 if TYPE_CHECKING:
@@ -273,6 +274,7 @@ def as_network(thing: Any, *, who: str) -> Network:
     """``thing`` as a `Network`: a Network, a module or a callable."""
     if isinstance(thing, Network):
         return thing
+    refuse_result(thing, who=who, name="net", expected="a network")
     if not callable(thing) or isinstance(thing, type):
         raise InputError(
             f"{who}: the network must be a cs.Network, a torch.nn.Module or a callable, got "

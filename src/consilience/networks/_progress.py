@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 from collections.abc import Callable, Iterator
 
-__all__ = ["announce", "progress_bar"]
+__all__ = ["announce", "announce_long", "progress_bar"]
+
+_log = logging.getLogger("consilience")
+_LONG = 5.0  # seconds: what takes longer is announced
 
 
 @contextlib.contextmanager
@@ -31,3 +35,12 @@ def announce(text: str, shown: bool | None) -> None:
     if shown is not False and sys.stderr is not None:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
+
+
+def announce_long(who: str, what: str, seconds: float, shown: bool | None, *, how: str = "") -> None:
+    """Says, in the log and on stderr, what a run of more than 5 s will take: "cs.verb: 1,234 lesions, about 90 s"."""
+    if seconds < _LONG:
+        return
+    text = f"{who}: {what}, about {seconds:,.0f} s{how}"
+    _log.info(text)
+    announce(text, shown)

@@ -12,6 +12,7 @@ import xarray as xr
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
+from consilience._responses._check import refuse_result
 from consilience.networks._layout import Leaf
 from consilience.networks._network import Network
 
@@ -140,6 +141,7 @@ def check_width(unit: Unit, leaf: Leaf) -> None:
 
 def as_units(units: Any, *, who: str) -> list[Unit]:
     """A unit, or a list of units of one network, as a list."""
+    refuse_result(units, who=who, name="units", expected="units of a network")
     found = [units] if isinstance(units, Unit) else units
     if (
         isinstance(found, (str, bytes, Mapping))

@@ -10,8 +10,8 @@ import click
 from consilience._cli._decode import as_numbers
 from consilience._cli._encode import gap_given
 from consilience._cli._models import model_given
+from consilience._cli._picture import drawing
 from consilience._cli._synthesize import stimuli_of
-from consilience._cli._target import check_target
 from consilience._cli._verb import for_each, names_of, run_verb, said_as_options
 
 __all__ = ["command"]
@@ -52,13 +52,7 @@ def command(
         given["how"] = list(how) if len(how) > 1 else how[0]
     if order:
         given["order"] = list(order) if len(order) > 1 else order[0]
-    place = None if picture is None else check_target(Path(picture), who="--picture")
-
-    def drawn(result: Any) -> list[str]:
-        if place is None:
-            return []
-        result.plot().figure.savefig(place, dpi=150, bbox_inches="tight")
-        return [f"picture: {place}"]
+    drawn = drawing(picture)
 
     if layer is None:
         networks_only = {**of_networks, "stimuli": shown, "most": most, "unchecked": unchecked or None}

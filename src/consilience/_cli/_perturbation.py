@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +9,7 @@ import numpy as np
 
 from consilience._cli._decode import as_numbers
 from consilience._cli._encode import gap_given
-from consilience._cli._target import check_target
+from consilience._cli._picture import drawing
 from consilience._cli._text import clean
 from consilience._cli._verb import for_each, names_of, run_verb
 
@@ -39,7 +38,7 @@ def command(
         raise click.UsageError(
             "give one of --target LABEL, and --target-file FILE with a series (time, values)."
         )
-    place = None if picture is None else check_target(Path(picture), who="--picture")
+    drawn = drawing(picture)
     paths = [data] if target_file is None else [data, target_file]
     keyword: dict[str, Any] = {"circular": circular}
     if gap is not None:
@@ -56,12 +55,6 @@ def command(
         if numbers and target is not None and target in first.coords:
             wanted = as_numbers(first[target], target)
         return (first, wanted), {"sets": _sets(first, sets), **keyword}
-
-    def drawn(result: Any) -> list[str]:
-        if place is None:
-            return []
-        result.plot().figure.savefig(place, dpi=150, bbox_inches="tight")
-        return [f"picture: {place}"]
 
     return run_verb(
         "predict_perturbation",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from consilience._cli._ablate import _target
+from consilience._cli._picture import drawing
 from consilience._cli._synthesize import stimuli_of
-from consilience._cli._target import check_target
 from consilience._cli._verb import run_verb, said_as_options
 
 __all__ = ["command"]
@@ -28,7 +27,7 @@ def command(
 ) -> int:
     from consilience import networks
 
-    place = None if picture is None else check_target(Path(picture), who="--picture")
+    drawn = drawing(picture)
     with said_as_options([*options, "stimuli", "target"], ()):
         net = networks.load(network)
         stimuli = stimuli_of(shown, "--stimuli")
@@ -38,12 +37,6 @@ def command(
     given: dict[str, Any] = {"stimuli": stimuli, "target": labels}
     if strengths:
         given["levels"] = list(strengths)
-
-    def drawn(result: Any) -> list[str]:
-        if place is None:
-            return []
-        result.plot().figure.savefig(place, dpi=150, bbox_inches="tight")
-        return [f"picture: {place}"]
 
     return run_verb(
         "robustness",

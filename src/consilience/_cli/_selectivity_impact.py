@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from consilience._cli._picture import drawing
 from consilience._cli._synthesize import stimuli_of
-from consilience._cli._target import check_target
 from consilience._cli._verb import run_verb, said_as_options
 
 __all__ = ["command"]
@@ -28,7 +28,7 @@ def command(
     from consilience import networks
     from consilience.sources._labels import read_label
 
-    place = None if picture is None else check_target(Path(picture), who="--picture")
+    drawn = drawing(picture)
 
     def labels(given: str | None, name: str) -> Any:
         if given is None or given in stimuli.coords or not Path(given).suffix:
@@ -45,12 +45,6 @@ def command(
         }
     if how:
         given["how"] = list(how) if len(how) > 1 else how[0]
-
-    def drawn(result: Any) -> list[str]:
-        if place is None:
-            return []
-        result.plot().figure.savefig(place, dpi=150, bbox_inches="tight")
-        return [f"picture: {place}"]
 
     return run_verb(
         "selectivity_impact",

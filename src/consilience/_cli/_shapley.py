@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from consilience._cli._target import check_target
+from consilience._cli._picture import drawing
 from consilience._cli._verb import run_verb, said_as_options
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
@@ -16,15 +16,9 @@ __all__ = ["command", "table_of"]
 def command(
     *, table: str, picture: str | None, output: str | None, as_json_text: bool, **options: Any
 ) -> int:
-    place = None if picture is None else check_target(Path(picture), who="--picture")
+    drawn = drawing(picture)
     with said_as_options([*options], ()):
         lesions = table_of(table)
-
-    def drawn(result: Any) -> list[str]:
-        if place is None:
-            return []
-        result.plot().figure.savefig(place, dpi=150, bbox_inches="tight")
-        return [f"picture: {place}"]
 
     return run_verb(
         "shapley",
@@ -38,8 +32,8 @@ def command(
     )
 
 
-def table_of(path: str) -> Any:
-    """A .csv or .tsv with a header, as a data frame."""
+def table_of(path: str, *, needs: str = "regions, scores, and a row for each animal") -> Any:
+    """A .csv or .tsv with a header, as a data frame.   needs : what it should hold, for the message."""
     import pandas as pd
 
     file = Path(path)
@@ -54,8 +48,7 @@ def table_of(path: str) -> Any:
         ) from None
     if not len(found) or found.shape[1] < 2:
         raise InputError(
-            f"{shorten(path)}: {len(found)} rows and {found.shape[1]} columns; it needs regions, scores, and a row for "
-            "each animal.",
+            f"{shorten(path)}: {len(found)} rows and {found.shape[1]} columns; it needs {needs}.",
             code="too-few",
         )
     return found

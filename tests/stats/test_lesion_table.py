@@ -5,8 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from consilience.stats._lesion_table import PENALTIES, PairwiseGame, inflation, jackknife_games, observed_game
-from consilience.stats._shapley import all_coalitions, shapley_values
+from consilience.stats._lesion_table import (
+    PENALTIES,
+    PairwiseGame,
+    inflation,
+    jackknife_games,
+    left_out_errors,
+    observed_game,
+    observed_interactions,
+)
+from consilience.stats._lesion_table_fit import (
+    fitted_values,
+    free_interactions,
+    left_out_r2,
+    permuted_fit_p,
+    products_told,
+)
+from consilience.stats._shapley import all_coalitions, shapley_interactions, shapley_values
 
 
 def table(n=60, p=5, seed=0):
@@ -111,3 +126,48 @@ def test_observed_coalitions():
 
 def weight_squares():
     return (shapley_values(np.eye(len(all_coalitions(3)))) ** 2).sum(axis=1)
+
+
+def test_interactions_of_coalitions_that_were_all_seen():
+    rng = np.random.default_rng(3)
+    row = np.repeat(np.arange(8), 5)
+    y = rng.normal(size=40)
+    value, variance, df = observed_interactions(row, y, 3)
+    means = y.reshape(8, 5).mean(axis=1)
+    np.testing.assert_allclose(value, shapley_interactions(means)[np.triu_indices(3, 1)], atol=1e-12)
+    weights = shapley_interactions(np.eye(8))[0, 1]
+    np.testing.assert_allclose(variance[0], weights**2 @ (y.reshape(8, 5).var(axis=1, ddof=1) / 5))
+    assert (df > 4).all()
+    assert (df < 32).all()
+
+
+def test_values_and_free_products_of_a_game_without_noise_have_no_error():
+    x, y, b, products = table()
+    groups = np.arange(60)
+    assert products_told(x, groups)
+    assert not products_told(np.column_stack([x[:, 0], x[:, 0]]), groups)
+    value, variance, df = free_interactions(x, y, groups)
+    np.testing.assert_allclose(value, products[np.triu_indices(5, 1)], atol=1e-9)
+    assert variance.max() < 1e-16
+    assert set(df) == {60 - 16}
+    found = fitted_values(PairwiseGame(x, groups), x, y, groups)
+    np.testing.assert_allclose(found.value, b + products.sum(1) / 2, atol=0.02)
+    assert set(found.df) == {60 - 6}
+    np.testing.assert_allclose(found.fit.alone[:, 0], b, atol=0.05)
+
+
+def test_r2_of_groups_left_out_and_p_of_a_fit_tell_signal_from_noise():
+    x, y, *_ = table()
+    groups, rng = np.arange(60), np.random.default_rng(0)
+    noise = rng.normal(size=60)
+    r2 = {}
+    for name, scores in (("signal", y), ("noise", noise)):
+        error, spread = left_out_errors(x, scores, groups, groups % 10, PENALTIES)
+        r2[name], low, high = left_out_r2(error, spread, groups, level=0.95, rng=np.random.default_rng(0))
+        assert r2[name] == pytest.approx(1 - error.sum() / spread.sum())
+        assert low <= r2[name] <= high <= 1
+    assert r2["signal"] > 0.99 > 0.3 > r2["noise"]
+    game = PairwiseGame(x, groups)
+    assert permuted_fit_p(game, y, groups, rng=rng, draws=99) == 0.01
+    assert permuted_fit_p(game, noise, groups, rng=rng, draws=99) > 0.02
+    assert np.isnan(permuted_fit_p(PairwiseGame(x, groups % 2), y, groups % 2, rng=rng))

@@ -120,3 +120,29 @@ def test_intervals_hold_when_sampling_stops_early(kind):
         covered.append(np.abs(found.value[:, 0] - exact) <= found.half_sampling[:, 0])
     assert early > 0
     assert np.mean(covered) > 0.93
+
+
+def test_goal_of_sampling_what_it_takes_and_tests_of_an_estimate():
+    from consilience.stats._shapley_sampling import ShapleySums, coalitions_needed, sampling_goal
+
+    none, whole = np.zeros((1, 4)), np.full((1, 4), 2.0)
+    assert sampling_goal(None, none, whole, np.array([-3.0]), np.array([1.0])) == pytest.approx(0.06)
+    assert sampling_goal(None, none, whole, np.array([1.0]), np.array([1.0])) == pytest.approx(0.04)
+    assert sampling_goal(0.1, none, whole, np.array([1.0]), np.array([1.0])) == 0.1
+    assert sampling_goal(0.0, none, whole, np.array([1.0]), np.array([1.0])) == 2e-12
+    assert coalitions_needed(100, 0.2, 0.1) == 400
+    assert np.isinf(coalitions_needed(100, 0.2, 0.0))
+    each = np.random.default_rng(0).normal(size=(2, 30)) + np.array([[1.0], [0.0]])
+    sums = ShapleySums(2, np.ones((1, 30), dtype=bool))
+    sums.add(each[None])  # all orders: only stimuli vary
+    found = sums.estimate(0.95)
+    p, q = found.tested(0.95, stimuli=True)
+    from scipy import stats
+
+    wanted = stats.ttest_1samp(each, 0, axis=1)
+    np.testing.assert_allclose(p[:, 0], wanted.pvalue)
+    assert (q >= p).all()
+    np.testing.assert_allclose(
+        np.array(found.interval(stimuli=True))[..., 0], wanted.confidence_interval(0.95), atol=1e-12
+    )
+    assert np.isnan(found.tested(0.95, stimuli=False)[0]).all()

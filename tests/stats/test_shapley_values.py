@@ -151,3 +151,15 @@ def test_types(dtype):
     values = (all_coalitions(4).sum(axis=1) > 2).astype(dtype)
     values.flags.writeable = False
     np.testing.assert_allclose(shapley_values(values), 0.25, atol=1e-7)
+
+
+def test_one_pair_is_that_of_all_pairs_and_single_contributions_are_the_ends():
+    from consilience.stats._shapley import shapley_interaction, single_contributions
+
+    values = np.random.default_rng(0).normal(size=(32, 3))
+    every = shapley_interactions(values)
+    for i, j in itertools.permutations(range(5), 2):
+        np.testing.assert_allclose(shapley_interaction(values, i, j), every[i, j], atol=1e-12)
+    single, alone = single_contributions(values)
+    np.testing.assert_allclose(single[1], values[0b11111] - values[0b11101])
+    np.testing.assert_allclose(alone[3], values[0b01000] - values[0])

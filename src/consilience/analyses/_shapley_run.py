@@ -13,19 +13,26 @@ from consilience._core._errors import InputError, warn
 from consilience._core._seeds import Seed
 from consilience.analyses._shapley_game import HELD, WHO, Game
 from consilience.networks._progress import announce_long, progress_bar
-from consilience.stats import fdr, t_test
-from consilience.stats._shapley import all_coalitions, shapley_interactions, shapley_values
+from consilience.stats._shapley import (
+    all_coalitions,
+    shapley_interaction,
+    shapley_interactions,
+    shapley_values,
+    single_contributions,
+)
 from consilience.stats._shapley_sampling import (
     FIRST,
     ORDERS,
     Estimate,
     ShapleySums,
     chains,
+    coalitions_needed,
     contributions,
     look_sizes,
     pair_coalitions,
     pair_effects,
     random_orders,
+    sampling_goal,
 )
 
 __all__ = ["Played", "play"]
@@ -91,9 +98,7 @@ def _exact(
             values[i : i + step] = game.values(masks[i : i + step])
             advance(len(masks[i : i + step]))
     each = shapley_values(values)
-    full = len(masks) - 1
-    single = values[full].mean() - values[full ^ (1 << np.arange(p))].mean(axis=1)
-    alone = values[1 << np.arange(p)].mean(axis=1) - values[0].mean()
+    single, alone = single_contributions(values.mean(axis=1))
     data = _table(game, _of_exact(each, game.members, level), each, single, alone, level)
     found = None
     if interactions and p > 1:
@@ -102,20 +107,10 @@ def _exact(
             both = shapley_interactions(values)
             pair = np.stack([both[i, j] for i, j in chosen])
         else:
-            pair = np.stack([_one_pair(values, p, i, j) for i, j in chosen])
+            pair = np.stack([shapley_interaction(values, i, j) for i, j in chosen])
         found = _pair_table(game, chosen, _of_exact(pair, game.members[:1], level), level)
-    about |= _ends(values[full].mean(), values[0].mean()) | {"method": "exact", "n_coalitions": game.played}
+    about |= _ends(values[-1].mean(), values[0].mean()) | {"method": "exact", "n_coalitions": game.played}
     return Played(data, found, about)
-
-
-def _one_pair(values: np.ndarray, p: int, i: int, j: int) -> np.ndarray:
-    """The interaction of two players is the change of one's value in the game of P - 1 players where the other is
-    always there, from that where it never is.
-    """
-    rows = np.arange(len(values))
-    there = (rows >> j) & 1 == 1
-    left = i - (i > j)
-    return np.asarray(shapley_values(values[there])[left] - shapley_values(values[~there])[left])
 
 
 def _sampled(
@@ -144,10 +139,7 @@ def _sampled(
     none, whole = game.values(nobody), game.values(everybody)
     single = whole.mean() - game.values(~eye).mean(axis=1)
     alone = game.values(eye).mean(axis=1) - none.mean()
-    total = float(whole.mean() - none.mean())
-    largest = max(abs(total), float(np.abs(single).max()), float(np.abs(alone).max()))
-    wanted = 0.02 * largest if precision is None else precision
-    wanted = max(wanted, 1e-12 * float(max(np.abs(none).max(), np.abs(whole).max())))  # rounding
+    wanted = sampling_goal(precision, none, whole, single, alone)
     sums = ShapleySums(p, game.members)
     looks = look_sizes(sets)
     stopping = len(looks) > 1
@@ -173,7 +165,7 @@ def _sampled(
                 break
     widest = float(found.half_sampling[:, 0].max())
     if widest > wanted:
-        more = game.played * (widest / wanted) ** 2 if wanted > 0 else np.inf
+        more = coalitions_needed(game.played, widest, wanted)
         warn(
             "precision-not-reached",
             f"{WHO}: after {game.played:,} coalitions the widest interval over orders is +- {widest:.3g}, not "
@@ -233,28 +225,11 @@ def _ends(everybody: float, nobody: float) -> dict[str, Any]:
     return {"v_all": float(everybody), "v_nobody": float(nobody)}
 
 
-def _tested(game: Game, found: Estimate, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """p of the value being 0 over stimuli, and q over players; NaN without stimuli."""
-    if not game.per_stimulus:
-        blank = np.full_like(found.value, np.nan)
-        return blank, blank
-    p = np.where(
-        np.isfinite(found.se_stimuli), t_test(found.value, found.se**2, df=found.df, level=level).p, np.nan
-    )
-    return p, np.stack([fdr(column) for column in p.T], axis=1)
-
-
-def _ends_of(game: Game, found: Estimate) -> tuple[np.ndarray, np.ndarray]:
-    known = np.isfinite(found.se_stimuli) if game.per_stimulus else found.half > 0
-    half = np.where(known, found.half, np.nan)
-    return found.value - half, found.value + half
-
-
 def _table(
     game: Game, found: Estimate, each: np.ndarray, single: np.ndarray, alone: np.ndarray, level: float
 ) -> xr.Dataset:
-    p, q = _tested(game, found, level)
-    low, high = _ends_of(game, found)
+    p, q = found.tested(level, stimuli=game.per_stimulus)
+    low, high = found.interval(stimuli=game.per_stimulus)
     columns = {
         "value": found.value,
         "ci_low": low,
@@ -279,8 +254,8 @@ def _table(
 
 
 def _pair_table(game: Game, chosen: list[tuple[int, int]], found: Estimate, level: float) -> xr.Dataset:
-    p, q = _tested(game, found, level)
-    low, high = _ends_of(game, found)
+    p, q = found.tested(level, stimuli=game.per_stimulus)
+    low, high = found.interval(stimuli=game.per_stimulus)
     columns = {
         "value": found.value,
         "ci_low": low,

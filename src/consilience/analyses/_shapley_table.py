@@ -1,4 +1,4 @@
-"""Tables of real lesions for `cs.shapley`: read, checked, fitted, and what that fit is worth."""
+"""Tables of real lesions for `cs.shapley`: games fitted to them, and what that fit is worth."""
 
 from __future__ import annotations
 
@@ -9,37 +9,35 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from consilience._core._arrays import to_numpy
-from consilience._core._errors import InputError, nearest, warn
+from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
 from consilience._core._seeds import Seed
 from consilience.analyses._shapley_game import WHO
 from consilience.analyses._shapley_run import Played
-from consilience.stats import (
-    fdr,
-    group_permutations,
-    held_out_interval,
-    jackknife_variance,
-    multinomial_weights,
-    p_value,
-    permutations,
-    t_test,
-)
+from consilience.analyses._shapley_table_read import check_table, read_table, seen_coalitions
+from consilience.stats import fdr, t_test
 from consilience.stats._lesion_table import (
     PENALTIES,
     PairwiseGame,
     inflation,
-    jackknife_games,
     left_out_errors,
     observed_game,
+    observed_interactions,
     pairs_seen,
 )
-from consilience.stats._shapley import shapley_interactions
+from consilience.stats._lesion_table_fit import (
+    fitted_values,
+    free_interactions,
+    left_out_r2,
+    permuted_fit_p,
+    products_told,
+)
+from consilience.stats._shapley import single_contributions
 
 __all__ = ["play_table"]
 
 TANGLED = 10.0  # inflation of variance from which lesions are said to hang together
-FOLDS, DRAWS = 10, 1000
+FOLDS = 10
 FEW = 2  # animals in which a pair must be seen in each of its four ways
 FAR = 0.2  # of a region's range that was never seen, from which its values are said to be extrapolated
 
@@ -47,9 +45,9 @@ FAR = 0.2  # of a region's range that was never seen, from which its values are 
 def play_table(
     table: Any, scores: Any, groups: Any, names: Sequence[Any] | None, options: dict[str, Any], seed: Seed
 ) -> Played:
-    lesions, y, animals, regions = _read(table, scores, groups, names)
+    lesions, y, animals, regions = read_table(table, scores, groups, names)
     n_animals = int(animals.max()) + 1
-    lesioned = _check(lesions, animals, regions)
+    lesioned = check_table(lesions, animals, regions)
     level, pairs = options["level"], options["interactions"] > 0
     x = 1.0 - lesions
     base, y = float(y[0]), y - y[0]  # so that equal scores give 0 and not rounding
@@ -62,24 +60,16 @@ def play_table(
         "n_rows": len(y),
         "n_animals": n_animals,
     }
-    code = _observed(x, n_animals)
+    code = seen_coalitions(x, n_animals)
     spread = inflation(x)
     if code is not None:
         value, variance, df, mean = observed_game(code, y, len(regions))
-        single = mean[-1] - mean[(len(mean) - 1) ^ (1 << np.arange(len(regions)))]
-        alone = mean[1 << np.arange(len(regions))] - mean[0]
+        single, alone = single_contributions(mean)
         about |= {"method": "observed coalitions", "v_all": float(mean[-1]), "v_nobody": float(mean[0])}
         data = _table(regions, value, variance, df, single, alone, level)
         interactions = None
         if pairs and len(regions) > 1:
-            of_means = shapley_interactions(np.eye(len(mean)))
-            chosen = list(itertools.combinations(range(len(regions)), 2))
-            w = np.stack([of_means[i, j] for i, j in chosen])
-            count = np.bincount(code, minlength=len(mean))
-            own = np.bincount(code, weights=(y - mean[code]) ** 2, minlength=len(mean)) / (count - 1) / count
-            parts = w**2 * own
-            own_df = parts.sum(1) ** 2 / np.maximum((parts**2 / (count - 1)).sum(1), 1e-300)
-            interactions = _pairs(regions, chosen, w @ mean, parts.sum(1), own_df, level)
+            interactions = _pairs(regions, *observed_interactions(code, y, len(regions)), level)
     else:
         data, interactions, more = _fitted(x, y, animals, regions, pairs, level, seed)
         about |= more
@@ -115,18 +105,14 @@ def _fitted(
         )
     _say_unseen(x, animals, regions, tangled > TANGLED)
     game = PairwiseGame(x, animals)
-    fit = game.fit(y[:, None])
-    fits, count = jackknife_games(x, y, animals, PENALTIES)
-    value = fit.shapley[:, 0]
-    variance = jackknife_variance(np.stack([f.shapley[:, 0] for f in fits]))
-    df = np.full(p, float(max(1, min(count, n_animals) - 1 - p)))
-    alone = fit.single[:, 0] - fit.products[:, :, 0].sum(axis=1)
-    data = _table(regions, value, variance, df, fit.single[:, 0], alone, level)
+    found = fitted_values(game, x, y, animals)
+    fit = found.fit
+    data = _table(regions, found.value, found.variance, found.df, fit.single[:, 0], fit.alone[:, 0], level)
     order = seed.stream("folds").permutation(n_animals)
     fold = np.empty(n_animals, dtype=np.int64)
     fold[order] = np.arange(n_animals) % min(FOLDS, n_animals)
     error, spread = left_out_errors(x, y, animals, fold[animals], PENALTIES)
-    r2, low, high = _r2(error, spread, animals, level, seed)
+    r2, low, high = left_out_r2(error, spread, animals, level=level, rng=seed.stream("bootstrap"))
     about = {
         "method": "main effects and products of two" if game.seen else "main effects",
         "n_products": game.seen,
@@ -136,7 +122,7 @@ def _fitted(
         "r2": r2,
         "r2_low": low,
         "r2_high": high,
-        "r2_p": _p_of_fit(game, y, animals, seed),
+        "r2_p": permuted_fit_p(game, y, animals, rng=seed.stream("permutations")),
     }
     if r2 <= 0:
         warn(
@@ -185,37 +171,9 @@ def _say_unseen(x: np.ndarray, animals: np.ndarray, regions: list[str], said: np
         )
 
 
-def _r2(
-    error: np.ndarray, spread: np.ndarray, animals: np.ndarray, level: float, seed: Seed
-) -> tuple[float, float, float]:
-    n = int(animals.max()) + 1
-    e, s = (np.bincount(animals, weights=v, minlength=n) for v in (error, spread))
-    weights = multinomial_weights(n, DRAWS, seed.stream("bootstrap"))
-    value = 1 - e.sum() / s.sum() if s.sum() > 0 else np.nan
-    with np.errstate(divide="ignore", invalid="ignore"):
-        draws = 1 - (weights @ e) / (weights @ s)
-    low, high = held_out_interval(draws, value, level=level, blocks=n)
-    return float(value), float(low), min(float(high), 1.0)
-
-
-def _p_of_fit(game: PairwiseGame, y: np.ndarray, animals: np.ndarray, seed: Seed) -> float:
-    """Scores dealt to other animals: the smallest error of left-out animals over penalties, against its own."""
-    rng, n_animals = seed.stream("permutations"), int(animals.max()) + 1
-    if n_animals == len(y):
-        orders = permutations(len(y), 999, rng)
-    else:
-        orders, distinct = group_permutations(animals, 999, rng)
-        if distinct < 2:  # fewer than 100 ways of dealing blocks of equal size
-            return float("nan")
-    dealt = y[orders].T
-    best = -game.errors(np.column_stack([y, dealt])).min(axis=0)
-    return float(p_value(best[0], best[1:]))
-
-
 def _free_pairs(
     x: np.ndarray, y: np.ndarray, animals: np.ndarray, regions: list[str], level: float
 ) -> xr.Dataset:
-    """Products without a penalty, which would draw them to 0."""
     n, p = int(animals.max()) + 1, len(regions)
     terms = 1 + p + p * (p - 1) // 2
     if n < terms + 5:
@@ -224,22 +182,13 @@ def _free_pairs(
             "for interactions=. Join regions, or leave it out.",
             code="too-few",
         )
-    free = np.array([0.0])
-    whole = PairwiseGame(x, animals, free)
-    together = np.column_stack([whole.main[:, 1:], whole.products])
-    if np.linalg.matrix_rank(together - together.mean(axis=0), tol=1e-8 * np.sqrt(len(y))) < terms - 1:
+    if not products_told(x, animals):
         raise InputError(
             f"{WHO}: some pairs of regions were never lesioned in all four ways (both, either, none), so not all "
             "interactions can be told; join regions, or leave interactions= out.",
             code="confounded-lesions",
         )
-    fits, count = jackknife_games(x, y, animals, free)
-    chosen = list(itertools.combinations(range(p), 2))
-    first, second = (np.array(side) for side in zip(*chosen))
-    value = whole.fit(y[:, None]).products[first, second, 0]
-    variance = jackknife_variance(np.stack([f.products[first, second, 0] for f in fits]))
-    df = np.full(len(chosen), float(max(1, min(n, count) - terms)))
-    return _pairs(regions, chosen, value, variance, df, level)
+    return _pairs(regions, *free_interactions(x, y, animals), level)
 
 
 def _table(
@@ -269,13 +218,9 @@ def _table(
 
 
 def _pairs(
-    regions: list[str],
-    chosen: list[tuple[int, int]],
-    value: np.ndarray,
-    variance: np.ndarray,
-    df: np.ndarray,
-    level: float,
+    regions: list[str], value: np.ndarray, variance: np.ndarray, df: np.ndarray, level: float
 ) -> xr.Dataset:
+    """Of all pairs of regions."""
     test = t_test(value, variance, df=df, level=level)
     columns = {
         "value": value,
@@ -286,137 +231,7 @@ def _pairs(
         "p": test.p,
         "q": fdr(test.p),
     }
-    first, second = ([regions[k] for k in side] for side in zip(*chosen))
+    first, second = zip(*itertools.combinations(regions, 2))
     out = xr.Dataset({name: ("pair", values) for name, values in columns.items()})
     out["first"], out["second"] = ("pair", np.asarray(first)), ("pair", np.asarray(second))
     return out.assign_coords(pair=[f"{a}, {b}" for a, b in zip(first, second)])
-
-
-# What came
-
-
-def _read(
-    table: Any, scores: Any, groups: Any, names: Sequence[Any] | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """Lesions (n, P), scores (n,), number of the animal (n,), names of the regions."""
-    if scores is None:
-        raise InputError(
-            f"{WHO}: a table of lesions needs scores=: a number for each row, or the name of its column. (A network "
-            "needs layer=, a function names=.)",
-            code="bad-parameter",
-        )
-    columns = getattr(table, "columns", None)
-    if columns is not None:
-        if names is not None:
-            raise InputError(
-                f"{WHO}: the columns of the table name its regions; leave names= out.", code="bad-parameter"
-            )
-        known = [str(c) for c in columns]
-        if len(set(known)) != len(known):
-            raise InputError(
-                f"{WHO}: two columns of the table have one name; rename one.", code="bad-parameter"
-            )
-        left = dict(zip(known, (table.iloc[:, i] for i in range(len(known)))))
-        scores, groups = _column(left, scores, "scores"), _column(left, groups, "groups")
-        if not left:
-            raise InputError(f"{WHO}: the table has no column of lesions.", code="too-few")
-        lesions = np.column_stack([_numbers(v, f"column {shorten(k, 40)}") for k, v in left.items()])
-        regions = list(left)
-    else:
-        lesions = _numbers(table, "the table of lesions")
-        if lesions.ndim != 2:
-            raise InputError(
-                f"{WHO}: lesions must be (animals, regions), got shape {lesions.shape}.", code="bad-shape"
-            )
-        if isinstance(table, xr.DataArray) and names is None and table.dims[1] in table.coords:
-            names = table[table.dims[1]].values.tolist()
-        regions = (
-            [f"region{i}" for i in range(lesions.shape[1])] if names is None else [str(v) for v in names]
-        )
-        if len(regions) != lesions.shape[1] or len(set(regions)) != len(regions):
-            raise InputError(
-                f"{WHO}: names= must be {lesions.shape[1]} different names, got {shorten(regions)}.",
-                code="shape-mismatch",
-            )
-    y = _numbers(scores, "scores")
-    if y.shape != (len(lesions),):
-        raise InputError(
-            f"{WHO}: scores= must have one number for each of {len(lesions)} rows, got shape {y.shape}.",
-            code="shape-mismatch",
-        )
-    animals = np.arange(len(y))
-    if groups is not None:
-        labels = np.asarray(groups)
-        if labels.shape != y.shape:
-            raise InputError(
-                f"{WHO}: groups= must have one label for each of {len(y)} rows, got shape {labels.shape}.",
-                code="shape-mismatch",
-            )
-        animals = np.unique(labels.astype(str), return_inverse=True)[1]
-    if (lesions < 0).any() or (lesions > 1).any():
-        raise InputError(
-            f"{WHO}: lesions go from 0 (intact) to 1 (destroyed), got {lesions.min():g} to {lesions.max():g}; divide "
-            "volumes or percentages by their largest.",
-            code="bad-lesions",
-        )
-    return lesions, y, animals, regions
-
-
-def _column(left: dict[str, Any], wanted: Any, name: str) -> Any:
-    if not isinstance(wanted, str):
-        return wanted
-    if wanted not in left:
-        raise InputError(
-            f"{WHO}: the table has no column {wanted!r} for {name}=.{nearest(wanted, left)}",
-            code="unknown-label",
-        )
-    return left.pop(wanted)
-
-
-def _numbers(values: Any, what: str) -> np.ndarray:
-    found = np.asarray(to_numpy(values.to_numpy() if hasattr(values, "to_numpy") else values))
-    if found.dtype.kind not in "biuf":
-        raise InputError(
-            f"{WHO}: {what} must be numbers, got dtype {found.dtype}; leave columns of text out of the table, or name "
-            "them as groups=.",
-            code="not-numeric",
-        )
-    found = found.astype(np.float64)
-    if not np.isfinite(found).all():
-        raise InputError(
-            f"{WHO}: {what}: {int((~np.isfinite(found)).sum())} values are NaN or infinite; leave those rows out.",
-            code="nan-values",
-        )
-    return found
-
-
-def _check(lesions: np.ndarray, animals: np.ndarray, regions: list[str]) -> np.ndarray:
-    """(P,) in how many animals each region was lesioned; refuses what no fit can tell apart."""
-    count = np.array([np.unique(animals[column > 0]).size for column in lesions.T])
-    spared = np.array([np.unique(animals[column < column.max()]).size for column in lesions.T])
-    few = np.flatnonzero((count < 2) | (spared < 2))
-    if few.size:
-        i = int(few[0])
-        raise InputError(
-            f"{WHO}: {shorten(regions[i], 40)} was lesioned in {count[i]} animals and spared (or lesioned less) in "
-            f"{spared[i]}; each needs at least 2. Leave the region out, or join it to another.",
-            code="never-lesioned",
-        )
-    if len(lesions) > lesions.shape[1]:
-        tied = np.flatnonzero(np.isinf(inflation(1 - lesions)))
-        if tied.size:
-            raise InputError(
-                f"{WHO}: lesions of {', '.join(shorten(regions[i], 30) for i in tied[:4])} cannot be told apart: the "
-                "others determine them exactly. Join them to one region.",
-                code="confounded-lesions",
-            )
-    return count
-
-
-def _observed(x: np.ndarray, n_animals: int) -> np.ndarray | None:
-    """The number of each row's coalition, where every coalition was seen in two animals; else None."""
-    p = x.shape[1]
-    if p > 8 or len(x) != n_animals or not np.isin(x, (0, 1)).all():
-        return None
-    code = (x.astype(np.int64) << np.arange(p)).sum(axis=1)
-    return code if np.bincount(code, minlength=2**p).min() >= 2 else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from consilience.stats._shapley import shapley_values
+from consilience.stats._shapley import shapley_interactions, shapley_values
 
 __all__ = [
     "FittedGame",
@@ -15,6 +15,7 @@ __all__ = [
     "jackknife_games",
     "left_out_errors",
     "observed_game",
+    "observed_interactions",
     "pairs_seen",
 ]
 
@@ -32,6 +33,11 @@ class FittedGame:
     ends: np.ndarray
     products: np.ndarray
     penalty: np.ndarray
+
+    @property
+    def alone(self) -> np.ndarray:
+        """(P, k) v(i) - v(nobody): of v(all) - v(all but i), what is left without the products."""
+        return np.asarray(self.single - self.products.sum(axis=1))
 
 
 class PairwiseGame:
@@ -121,9 +127,8 @@ class PairwiseGame:
 
     def predict(self, fitted: FittedGame, x: np.ndarray) -> np.ndarray:
         """(rows, k)"""
-        slope = fitted.single - fitted.products.sum(axis=1)
         return np.asarray(
-            fitted.ends[0] + x @ slope + 0.5 * np.einsum("ni,ijk,nj->nk", x, fitted.products, x)
+            fitted.ends[0] + x @ fitted.alone + 0.5 * np.einsum("ni,ijk,nj->nk", x, fitted.products, x)
         )
 
 
@@ -174,6 +179,28 @@ def observed_game(
     below = (parts**2 / (count - 1)).sum(axis=1)
     df = np.divide(variance**2, below, out=np.full_like(variance, np.inf), where=below > 0)
     return shapley_values(mean), variance, df, mean
+
+
+def observed_interactions(
+    row: np.ndarray, y: np.ndarray, n_players: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shapley interactions of the mean score of each coalition, every one of which was seen at least twice.
+
+    The index of a pair is a weighted sum of the means: its variance is the sum of w^2 s^2 / n over coalitions, with
+    Satterthwaite's degrees of freedom.
+
+    row : (n,) number of the coalition, as in `all_coalitions`. -> value, variance, degrees of freedom of the pairs
+    i < j in the order of ``np.triu_indices``, each (P (P - 1) / 2,)
+    """
+    size = 2**n_players
+    count = np.bincount(row, minlength=size)
+    mean = np.bincount(row, weights=y, minlength=size) / count
+    spread = np.bincount(row, weights=(y - mean[row]) ** 2, minlength=size) / (count - 1) / count
+    weight = shapley_interactions(np.eye(size))[np.triu_indices(n_players, 1)]
+    parts = weight**2 * spread
+    variance = parts.sum(axis=1)
+    df = variance**2 / np.maximum((parts**2 / (count - 1)).sum(axis=1), 1e-300)
+    return weight @ mean, variance, df
 
 
 def pairs_seen(x: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -9,7 +9,14 @@ import numpy as np
 from consilience._core._errors import InputError
 from consilience._core._params import check_count
 
-__all__ = ["all_coalitions", "interaction_weights", "shapley_interactions", "shapley_values"]
+__all__ = [
+    "all_coalitions",
+    "interaction_weights",
+    "shapley_interaction",
+    "shapley_interactions",
+    "shapley_values",
+    "single_contributions",
+]
 
 MOST = 20
 
@@ -93,6 +100,29 @@ def shapley_interactions(values: np.ndarray) -> np.ndarray:
             alone = values[without | (1 << j)] - values[without]
             out[i, j] = out[j, i] = np.tensordot(weight[size[without]], both - alone, axes=1)
     return out
+
+
+def shapley_interaction(values: np.ndarray, first: int, second: int) -> np.ndarray:
+    """(...) the interaction index of one pair, as in `shapley_interactions`, with memory for one pair.
+
+    The change of the first player's Shapley value in the game of P - 1 players where the second is always there, from
+    that where it never is.
+
+    values : (2^P, ...) v of the coalitions in the order of `all_coalitions`.
+    """
+    there = (np.arange(len(values)) >> second) & 1 == 1
+    left = first - (first > second)
+    return np.asarray(shapley_values(values[there])[left] - shapley_values(values[~there])[left])
+
+
+def single_contributions(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What each player adds to all others, v(all) - v(all but i), and to nobody, v(i) - v(nobody): (P, ...) each.
+
+    values : (2^P, ...) v of the coalitions in the order of `all_coalitions`.
+    """
+    bits = 1 << np.arange(len(values).bit_length() - 1)
+    full = len(values) - 1
+    return values[full] - values[full ^ bits], values[bits] - values[0]
 
 
 def interaction_weights(n: int) -> np.ndarray:

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from consilience.stats._multiple import fdr
+from consilience.stats._paired import t_test
+
 __all__ = [
     "ORDERS",
     "Estimate",
     "ShapleySums",
     "chains",
+    "coalitions_needed",
     "contributions",
     "look_sizes",
     "pair_coalitions",
     "pair_effects",
     "random_orders",
+    "sampling_goal",
 ]
 
 ORDERS = 4  # of a set: an order, the same with its halves exchanged, and both backwards
@@ -82,6 +87,25 @@ def look_sizes(most: int) -> list[int]:
     return [*out, most]
 
 
+def sampling_goal(
+    precision: float | None, nobody: np.ndarray, everybody: np.ndarray, single: np.ndarray, alone: np.ndarray
+) -> float:
+    """Half of the interval over orders at which sampling may stop: ``precision``, or a fiftieth of the largest of
+    |v(all) - v(nobody)| and what single players change; never below rounding, 1e-12 of the largest value.
+
+    nobody, everybody : values per stimulus.   single, alone : (P,)
+    """
+    if precision is None:
+        total = abs(float(everybody.mean() - nobody.mean()))
+        precision = 0.02 * max(total, float(np.abs(single).max()), float(np.abs(alone).max()))
+    return max(precision, 1e-12 * float(max(np.abs(nobody).max(), np.abs(everybody).max())))
+
+
+def coalitions_needed(played: int, half: float, goal: float) -> float:
+    """How many coalitions make half an interval ``goal``, where ``played`` made it ``half``: it falls as 1 / sqrt."""
+    return played * (half / goal) ** 2 if goal > 0 else np.inf
+
+
 @dataclass(frozen=True)
 class Estimate:
     """Of P players and C groups of stimuli, each (P, C): value; se_sampling (of orders) and se_stimuli; half_sampling:
@@ -95,6 +119,20 @@ class Estimate:
     half: np.ndarray
     se: np.ndarray
     df: np.ndarray
+
+    def tested(self, level: float, *, stimuli: bool) -> tuple[np.ndarray, np.ndarray]:
+        """p of the value being 0 over stimuli and orders, and q over players, (P, C) each; NaN without ``stimuli``."""
+        if not stimuli:
+            return np.full_like(self.value, np.nan), np.full_like(self.value, np.nan)
+        found = t_test(self.value, self.se**2, df=self.df, level=level).p
+        p = np.where(np.isfinite(self.se_stimuli), found, np.nan)
+        return p, np.stack([fdr(column) for column in p.T], axis=1)
+
+    def interval(self, *, stimuli: bool) -> tuple[np.ndarray, np.ndarray]:
+        """low, high over stimuli and orders; without ``stimuli`` over orders, NaN where none were sampled."""
+        known = np.isfinite(self.se_stimuli) if stimuli else self.half > 0
+        half = np.where(known, self.half, np.nan)
+        return self.value - half, self.value + half
 
 
 class ShapleySums:

@@ -2,4 +2,9 @@
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from consilience.populations._signal_to_noise import add_noise, signal_to_noise
+
+__all__ = [
+    "add_noise",
+    "signal_to_noise",
+]

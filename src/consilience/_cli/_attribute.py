@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from consilience._cli._synthesize import stimuli_of, units_of
+from consilience._cli._synthesize import stimuli_of
 from consilience._cli._target import check_target
 from consilience._cli._verb import run_verb, said_as_options
 
@@ -27,6 +27,7 @@ def command(
     **options: Any,
 ) -> int:
     from consilience import networks
+    from consilience.study._attribution import units_of
 
     place = None if picture is None else check_target(Path(picture), who="--picture")
     with said_as_options([*options, "stimuli", "method"], ()):

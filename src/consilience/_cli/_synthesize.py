@@ -10,7 +10,7 @@ from consilience._cli._verb import run_verb, said_as_options
 from consilience._core._errors import InputError, UnknownNameError
 from consilience._core._params import shorten
 
-__all__ = ["command", "stimuli_of", "units_of"]
+__all__ = ["command", "stimuli_of"]
 
 _WANTED = "give a folder of images, or a data set with images (objects92)"
 
@@ -29,6 +29,7 @@ def command(
     **options: Any,
 ) -> int:
     from consilience import networks
+    from consilience.study._attribution import units_of
 
     place = None if picture is None else check_target(Path(picture), who="--picture")
     with said_as_options([*options, "natural"], ()):
@@ -52,18 +53,6 @@ def command(
         as_json_text=as_json_text,
         more=drawn,
     )
-
-
-def units_of(net: Any, layer: str, units: tuple[int, ...], of: str | None) -> list[Any]:
-    """Each unit once: a unit, a channel at the middle of its map, or (mean) a channel over its map."""
-    return [
-        net.channel(layer, i)
-        if of == "mean"
-        else net.unit(layer, channel=i)
-        if of == "channel"
-        else net.unit(layer, i)
-        for i in dict.fromkeys(units)
-    ]
 
 
 def stimuli_of(natural: str, option: str) -> Any:

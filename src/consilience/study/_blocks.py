@@ -192,9 +192,13 @@ CODE: dict[str, tuple[str, ...]] = {
     "verb": (
         *_COMMON,
         "study/_verbs",
+        "study/_verbs_lesions",
+        "study/_verbs_units",
         "study/_decode",
         "study/_lesions",
         "study/_shapley",
+        "study/_robustness",
+        "study/_attribution",
         "study/_selectivity_impact",
         "study/_evaluate",
         "analyses",

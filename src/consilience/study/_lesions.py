@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience._core._errors import InputError
+from consilience._core._params import shorten
 from consilience.study._perturbation import perturbation_arguments
 from consilience.study._systems import NetworkSystem, System
 from consilience.study._yaml import Node
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
     from consilience.study._plan import Layout
     from consilience.study._verb import Analysis
 
-__all__ = ["OF_RECORDED", "ablate", "ablation_arguments", "answers_of", "check_ablation", "lay_out_lesions"]
+__all__ = [
+    "OF_RECORDED",
+    "ablate",
+    "ablation_arguments",
+    "answers_of",
+    "check_ablation",
+    "check_network",
+    "lay_out_lesions",
+]
 
 OF_NETWORKS = ("evaluate", "parts", "n_perm")
 OF_RECORDED = (
@@ -115,6 +124,23 @@ def check_ablation(body: Node, values: dict[str, Any], systems: Mapping[str, Sys
     if "numbers" in values and "target" not in values:
         raise body.value["numbers"].error(
             "is of labels of trials; a series is numbers already.", code="bad-system"
+        )
+    return {}
+
+
+def check_network(body: Node, values: dict[str, Any], systems: Mapping[str, System]) -> dict[str, Any]:
+    """Refuses ``data`` that are not layers of one network."""
+    names = values["data"]
+    odd = next((name for name in names if not isinstance(systems[name], NetworkSystem)), None)
+    if odd is not None:
+        raise body.value["data"].error(
+            f"must be layers of a network (network:, layers:, stimuli:), and {shorten(odd)} is not.",
+            code="bad-system",
+        )
+    if len(names) > 1:
+        raise body.value["data"].error(
+            f"must be one network with its layers, got {len(names)} systems; list the layers in one system.",
+            code="one-system",
         )
     return {}
 

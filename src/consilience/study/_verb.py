@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from consilience.study._plan import Layout
     from consilience.study._systems import System
 
-__all__ = ["Analysis", "Side", "Verb"]
+__all__ = ["Analysis", "Side", "Verb", "lay_out_one"]
 
 
 @dataclass(frozen=True)
@@ -87,3 +87,18 @@ class Verb:
     made: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     arguments: Callable[[dict[str, Any], dict[str, Any]], tuple[list[Any], dict[str, Any]]] | None = None
     read: Callable[[Node, dict[str, Any], Mapping[str, System]], dict[str, Any]] | None = None
+
+
+def lay_out_one(analysis: Analysis, layout: Layout) -> None:
+    """One block: the verb on its systems."""
+    from consilience.study._verbs import VERBS
+
+    needs, sides = layout.needs(analysis)
+    settings = {
+        "verb": analysis.verb,
+        "sides": sides,
+        "options": dict(analysis.options),
+        "seed": layout.seed if VERBS[analysis.verb].seeded else None,
+    }
+    key = layout.plan.add(f"{analysis.name}: {analysis.verb}", "verb", settings, needs.keys)
+    layout.plan.promise(analysis.name, key)

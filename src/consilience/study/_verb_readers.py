@@ -10,9 +10,12 @@ from consilience._core._errors import InputError, nearest
 from consilience._core._params import shorten
 from consilience.study._measure import check_measures, read_measure
 from consilience.study._readers import (
+    Key,
     Reader,
     between,
+    one_of,
     plain,
+    read_draws,
     read_mapping,
     read_name,
     refused,
@@ -20,6 +23,10 @@ from consilience.study._readers import (
     whole,
 )
 from consilience.study._yaml import Node
+
+# options that many verbs share
+INFERENCE = {"n_boot": Key(read_draws), "n_perm": Key(read_draws), "level": Key(between(0, 1))}
+MATCHED = {"by": Key(read_name), "join": Key(one_of("exact", "inner"))}
 
 
 def read_one_measure(node: Node) -> Any:

@@ -16,10 +16,11 @@ from consilience._core._seeds import resolve_seed
 from consilience._results._interchange import Interchange
 from consilience._stimuli import check_stimuli
 from consilience.analyses._patch_cells import both, paired
+from consilience.linalg._subspace import random_basis, span_basis
 from consilience.networks._network import Network, as_network
 from consilience.networks._patching import Cell, Interventions, places_of
 from consilience.networks._progress import progress_bar
-from consilience.stats import crossed_mean_variance, p_value, proportion_interval
+from consilience.stats._interchange_accuracy import interchange_accuracy
 
 __all__ = ["interchange"]
 
@@ -140,9 +141,13 @@ def interchange(
             progress_bar(f"Interchanges in {net.name}", len(cells) * len(names), progress) as advance,
         ):
             plain, answers = _answers(engine, cells, first, second + one.shape[0], predict, advance)
-        table = _table(answers, plain, wanted, list(made), n_random, first, second, level)
-        table["size"] = ("variable", np.array([size for _, size in made.values()]))
-        for name, count in zip(made, table["changed"][1]):
+        random_answers = answers[len(made) :].reshape(len(made), n_random, len(names))
+        shares = interchange_accuracy(
+            answers[: len(made)], plain, wanted, random_answers, first, second, level=level
+        )
+        sizes = np.array([size for _, size in made.values()])
+        table = {name: ("variable", found) for name, found in {**shares, "size": sizes}.items()}
+        for name, count in zip(made, shares["changed"]):
             if not count:
                 warn(
                     "nothing-changes",
@@ -205,8 +210,7 @@ def _cells(parts: Any, shape: tuple[int, ...], layer: str) -> dict[str, tuple[Ce
             good = rows.dtype.kind == "f" and rows.ndim == 2 and rows.shape[1] == width
             good = good and bool(np.isfinite(rows).all()) and bool(np.abs(rows).max(initial=0.0) > 0)
             if good:
-                _, sizes, right = np.linalg.svd(rows.astype(np.float64), full_matrices=False)
-                basis = right[sizes > 1e-10 * sizes[0]].T
+                basis = span_basis(rows)
                 found[str(name)] = Cell({}, {0: basis}), basis.shape[1]
         if not good:
             raise InputError(
@@ -226,7 +230,7 @@ def _random_like(cell: Cell, size: int, shape: tuple[int, ...], rng: np.random.G
         )  # of the rest of the layer, where that is enough
         on[rng.choice(others if others.size >= size else width, size, replace=False)] = True
         return Cell({0: on.reshape(shape)}, {})
-    return Cell({}, {0: np.linalg.qr(rng.normal(size=(width, size)))[0]})
+    return Cell({}, {0: random_basis(width, size, rng)})
 
 
 def _expected(expected: Any, variables: list[str], n: int) -> np.ndarray:
@@ -290,43 +294,3 @@ def _read(outputs: np.ndarray, predict: Any) -> np.ndarray:
             code="bad-evaluate",
         )
     return found.astype(np.float64)
-
-
-def _table(
-    answers: np.ndarray,
-    plain: np.ndarray,
-    wanted: np.ndarray,
-    variables: list[str],
-    n_random: int,
-    first: np.ndarray,
-    second: np.ndarray,
-    level: float,
-) -> dict[str, Any]:
-    count = len(variables)
-    hits = (answers[:count] == wanted).astype(np.float64)
-    accuracy = hits.mean(axis=1)
-    variance, df = crossed_mean_variance(hits, first, second)
-    low, high = proportion_interval(accuracy, variance, items=df + 1, level=level, df=df)
-    moved = wanted != plain
-    random = np.full((n_random, count), np.nan)
-    for v in range(count):
-        mine = answers[count + v * n_random : count + (v + 1) * n_random]
-        random[:, v] = (mine == wanted[v]).mean(axis=1)
-    with np.errstate(invalid="ignore"):
-        on_moved = np.where(
-            moved.any(axis=1), (hits * moved).sum(axis=1) / np.maximum(moved.sum(axis=1), 1), np.nan
-        )
-    blank = np.full(count, np.nan)
-    columns = {
-        "accuracy": accuracy,
-        "ci_low": low,
-        "ci_high": high,
-        "unpatched": (wanted == plain).mean(axis=1),
-        "changed": moved.sum(axis=1),
-        "accuracy_changed": on_moved,
-        "random_mean": random.mean(axis=0) if n_random else blank,
-        "random_low": np.quantile(random, 0.025, axis=0) if n_random else blank,
-        "random_high": np.quantile(random, 0.975, axis=0) if n_random else blank,
-        "p": p_value(accuracy, random) if n_random else blank,
-    }
-    return {name: ("variable", values) for name, values in columns.items()}

@@ -1,4 +1,4 @@
-"""Effects of patches from the scores of pairs: shares, changes, intervals, controls and p."""
+"""Tables of `Patching` from the scores of pairs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from consilience._core._seeds import Seed
 from consilience.analyses._patch_runs import PairScores
-from consilience.stats import above_controls_p, ratio_interval, sign_flip_p, t_test
+from consilience.stats._patch_effects import patch_effects
 
 __all__ = ["patch_table"]
 
@@ -17,43 +17,33 @@ def patch_table(
     scores: PairScores, direction: str, seed: Seed, *, n_null: int, level: float, controls: int
 ) -> dict[str, Any]:
     """What `Patching` holds, for each cell."""
-    gap = scores.clean - scores.corrupted
-    n = len(gap)
-    toward = (
-        scores.patched - scores.corrupted if direction == "denoise" else scores.clean - scores.patched
-    )  # (cells, 1 + controls, n)
-    change = toward[:, 0]
-    value, low, high = ratio_interval(change, gap, level=level)
-    mean = change.mean(axis=1)
-    test = t_test(mean, change.var(axis=1, ddof=1) / n, df=n - 1, level=level)
-    whole = t_test(gap.mean(), gap.var(ddof=1) / n, df=n - 1, level=level)
-    null = toward[:, 1:]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        null_effect = null.mean(axis=(1, 2)) / gap.mean() if controls else np.full(len(mean), np.nan)
-    p, family = sign_flip_p(change, n_null, seed.stream("signs"))
-    if controls:
-        found = above_controls_p(toward, n_null, seed.stream("picks"))
-        beyond = np.sign(mean - null.mean(axis=(1, 2))) == np.sign(mean)
-        p, family = (
-            np.maximum(mine, np.where(beyond, theirs, 1.0)) for mine, theirs in zip((p, family), found)
-        )
+    found = patch_effects(
+        scores.clean,
+        scores.corrupted,
+        scores.patched[:, : 1 + controls],
+        denoise=direction == "denoise",
+        n_null=n_null,
+        level=level,
+        signs=seed.stream("signs"),
+        picks=seed.stream("picks"),
+    )
     return {
         "cells": {
-            "effect": value,
-            "ci_low": low,
-            "ci_high": high,
-            "control": null_effect,
-            "change": mean,
-            "change_low": test.low,
-            "change_high": test.high,
-            "p": p,
-            "p_family": family,
+            "effect": found.effect,
+            "ci_low": found.low,
+            "ci_high": found.high,
+            "control": found.control,
+            "change": found.mean,
+            "change_low": found.mean_low,
+            "change_high": found.mean_high,
+            "p": found.p,
+            "p_family": found.p_family,
         },
-        "change": change,
+        "change": found.change,
         "clean": scores.clean,
         "corrupted": scores.corrupted,
-        "gap": float(gap.mean()),
-        "gap_low": float(whole.low),
-        "gap_high": float(whole.high),
-        "weak": bool(not np.isfinite(low).any()),
+        "gap": found.gap,
+        "gap_low": found.gap_low,
+        "gap_high": found.gap_high,
+        "weak": bool(not np.isfinite(found.low).any()),
     }

@@ -21,6 +21,7 @@ from consilience.networks._layer_noise import KINDS, noise_scores
 from consilience.networks._network import Network, as_network
 from consilience.networks._patching import Interventions, places_of
 from consilience.networks._progress import announce_long, progress_bar
+from consilience.stats._noise_curves import mismatched_mean
 
 __all__ = ["check_levels", "robustness"]
 
@@ -259,7 +260,4 @@ def _chance(score: Score, known: Any, intact: np.ndarray, evaluate: Any) -> floa
     """The mean score of the intact outputs with the targets of the other stimuli."""
     if evaluate not in ("accuracy", "probability") or known is None:
         return None
-    n = len(intact)
-    shifts = np.unique(np.linspace(1, n - 1, min(n - 1, 200)).astype(int))
-    rows = np.arange(n)
-    return float(np.mean([score(intact, (rows + shift) % n).mean() for shift in shifts]))
+    return mismatched_mean(lambda rows: np.asarray(score(intact, rows)), len(intact))

@@ -62,11 +62,27 @@ from consilience.stats._relabellings import distinct_relabellings
 from consilience.stats._series import autocorrelation_time, block_weights, circular_shifts
 from consilience.stats._shapley import all_coalitions, shapley_interactions, shapley_values
 from consilience.stats._slow import slow_changes
+from consilience.stats._surrogates import (
+    SURROGATES,
+    circularly_shifted,
+    phase_randomised,
+    shuffled_conditions,
+    shuffled_trials,
+    surrogates,
+)
+from consilience.stats._tensor_max_entropy import tensor_max_entropy
 from consilience.stats._time_rescaling import TimeRescaling, time_rescaling
 from consilience.stats._trial_mean import trial_mean_interval
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "SURROGATES",
+    "circularly_shifted",
+    "phase_randomised",
+    "shuffled_conditions",
+    "shuffled_trials",
+    "surrogates",
+    "tensor_max_entropy",
     "crossed_mean_variance",
     "area_under",
     "falling",

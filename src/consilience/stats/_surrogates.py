@@ -1,0 +1,282 @@
+"""Surrogates by moving what was measured: circular shifts, random phases, shuffled conditions and trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from consilience._core._arrays import Array
+from consilience._core._errors import InputError
+from consilience._core._params import check_count, check_option, shorten
+from consilience._core._seeds import Seed, resolve_seed
+from consilience.linalg._noise import labelled
+from consilience.stats._series import autocorrelation_time
+from consilience.stats._tensor_door import as_tensor
+from consilience.stats._tensor_max_entropy import tensor_max_entropy
+
+__all__ = [
+    "SURROGATES",
+    "circularly_shifted",
+    "phase_randomised",
+    "shuffled_conditions",
+    "shuffled_trials",
+    "surrogates",
+]
+
+_OWN = ("trial", "unit")
+Surrogates = Callable[..., Iterator[np.ndarray]]
+
+
+def circularly_shifted(
+    x: Array,
+    /,
+    *,
+    n: int = 1,
+    rng: int | str | Seed | np.random.Generator | None = 0,
+    own: Sequence[str] = _OWN,
+    least: int | None = None,
+) -> Iterator[np.ndarray]:
+    """Surrogates with each series moved on a circle by a lag of its own: when it happens is lost, what happens is kept.
+
+    z_t = x_((t - lag) mod T). Of every series the values, their distribution and (but for the seam where end meets
+    beginning) their autocorrelation are kept; time-locking and the relations in time of series with different lags are
+    destroyed. A trial that starts and ends at different values has a step at the seam, which a statistic of speed sees:
+    compare with `phase_randomised`, which has none.
+
+    Parameters
+    ----------
+    x : (trials or conditions, time, units), finite; a long series is x[None].   n : surrogates.   rng : seed.
+    own : what has a lag of its own: ("trial", "unit") each unit in each trial; ("unit",) each unit, the same in all
+        trials; ("trial",) each trial, the same for all units, so that relations of units within a trial stay.
+    least : the shortest lag, in bins, in either direction; None = the autocorrelation time of the slowest unit, at most
+        a quarter of the trial.
+
+    Yields
+    ------
+    (trials or conditions, time, units) float64
+
+    Raises
+    ------
+    InputError : not three axes, NaN, ``least`` above half of the trial.
+
+    References
+    ----------
+    Harris (2020).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> x = np.arange(6.0).reshape(1, 6, 1)
+    >>> next(cs.stats.circularly_shifted(x, least=2, rng=1))[0, :, 0]
+    array([3., 4., 5., 0., 1., 2.])
+    """
+    who = "cs.stats.circularly_shifted"
+    n = check_count(n, name="n", who=who)
+    values = as_tensor(x, who=who)
+    shape, long = _own_shape(own, values, who), values.shape[1]
+    if least is None:
+        slow = autocorrelation_time(np.moveaxis(values, 1, 0).reshape(long, -1))
+        least = int(np.ceil(min(slow.reshape(len(values), -1).mean(axis=0).max(), long / 4)))
+    least = check_count(least, name="least", who=who, maximum=long // 2)
+    stream, time = resolve_seed(rng, who=who).stream("circular"), np.arange(long)[:, None]
+
+    def one() -> np.ndarray:
+        lag = stream.integers(least, max(long - least, least) + 1, size=shape)
+        at = np.broadcast_to((time - lag) % long, values.shape)
+        return np.take_along_axis(values, at, axis=1)
+
+    return (one() for _ in range(n))
+
+
+def phase_randomised(
+    x: Array,
+    /,
+    *,
+    n: int = 1,
+    rng: int | str | Seed | np.random.Generator | None = 0,
+    own: Sequence[str] = _OWN,
+) -> Iterator[np.ndarray]:
+    """Surrogates with the power of every frequency kept and the phases drawn at random.
+
+    Z_f = X_f exp(i phi_f), phi uniform; the mean, and the highest frequency of an even number of bins but for its sign,
+    stay. Each series keeps its power spectrum, so its (circular) autocorrelation; its values become nearly Gaussian, and
+    time-locking is lost. Series with the *same* phases keep their cross-spectra: the covariances of units at all lags
+    (Prichard & Theiler 1994). A rotation, or any other linear dynamics, *is* a set of covariances at lags, so
+    ``own=("trial",)`` keeps it and is no null for it; with phases of their own units keep none.
+
+    Parameters
+    ----------
+    x : (trials or conditions, time, units), finite.   n : surrogates.   rng : seed.
+    own : what has phases of its own: ("trial", "unit") each unit in each trial; ("unit",) each unit, the same in all
+        trials; ("trial",) each trial, the same for all units.
+
+    Yields
+    ------
+    (trials or conditions, time, units) float64
+
+    Raises
+    ------
+    InputError : not three axes, NaN.
+
+    References
+    ----------
+    Theiler et al. (1992); Prichard & Theiler (1994).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> x = np.random.default_rng(0).normal(size=(1, 64, 1))
+    >>> z = next(cs.stats.phase_randomised(x, rng=0))
+    >>> [bool(np.allclose(np.abs(np.fft.rfft(z, axis=1)), np.abs(np.fft.rfft(x, axis=1)))), bool(np.allclose(z, x))]
+    [True, False]
+    """
+    who = "cs.stats.phase_randomised"
+    n = check_count(n, name="n", who=who)
+    values = as_tensor(x, who=who)
+    trials, _, units = _own_shape(own, values, who)
+    long = values.shape[1]
+    spectrum = np.fft.rfft(values, axis=1)
+    stream, free = resolve_seed(rng, who=who).stream("phase"), (long - 1) // 2
+
+    def one() -> np.ndarray:
+        turn = np.ones((trials, spectrum.shape[1], units), dtype=complex)
+        turn[:, 1 : free + 1] = np.exp(2j * np.pi * stream.random((trials, free, units)))
+        if long % 2 == 0:  # the highest frequency is real
+            turn[:, -1] = stream.choice([-1.0, 1.0], size=(trials, units))
+        return np.asarray(np.fft.irfft(spectrum * turn, long, axis=1))
+
+    return (one() for _ in range(n))
+
+
+def shuffled_conditions(
+    x: Array, /, *, n: int = 1, rng: int | str | Seed | np.random.Generator | None = 0
+) -> Iterator[np.ndarray]:
+    """Surrogates with the conditions of each unit in an order of its own: what units share in their tuning is lost.
+
+    Each unit keeps its time courses, and how much they differ between conditions; that units prefer the *same*
+    conditions is destroyed, and with it their covariance over conditions, but not what the mean over conditions has. It
+    asks whether structure is more than that of units tuned independently. It is no null for dynamics: time courses
+    that every unit has in every condition stay, and a rejection can come from shared tuning alone.
+
+    ``x`` : (conditions, time, units), finite.   n : surrogates.   rng : seed.
+
+    Yields
+    ------
+    (conditions, time, units) float64
+
+    Raises
+    ------
+    InputError : not three axes, NaN, a single condition.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> x = np.random.default_rng(0).normal(size=(5, 8, 3))
+    >>> z = next(cs.stats.shuffled_conditions(x, rng=0))
+    >>> bool((np.sort(z, axis=0) == np.sort(x, axis=0)).all())
+    True
+    """
+    who = "cs.stats.shuffled_conditions"
+    n = check_count(n, name="n", who=who)
+    values = as_tensor(x, who=who, least=(2, 1, 1))
+    stream = resolve_seed(rng, who=who).stream("conditions")
+
+    def one() -> np.ndarray:
+        order = stream.permuted(np.tile(np.arange(len(values))[:, None], values.shape[2]), axis=0)
+        return np.take_along_axis(values, order[:, None, :], axis=0)
+
+    return (one() for _ in range(n))
+
+
+def shuffled_trials(
+    x: Array,
+    condition: Array | None = None,
+    /,
+    *,
+    n: int = 1,
+    rng: int | str | Seed | np.random.Generator | None = 0,
+) -> Iterator[np.ndarray]:
+    """Surrogates with the trials of each unit in an order of its own within each condition: noise correlations are lost.
+
+    The mean of every condition, so tuning and time courses, and the variability of each unit are kept exactly; that
+    units vary *together* from trial to trial is destroyed. A statistic of the means of conditions has the same value on
+    every surrogate.
+
+    Parameters
+    ----------
+    x : (trials, time, units), finite.   condition : (trials,) labels; None = all trials are of one condition.
+    n : surrogates.   rng : seed.
+
+    Yields
+    ------
+    (trials, time, units) float64
+
+    Raises
+    ------
+    InputError : not three axes, NaN, no condition with two trials (``no-repeats``).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> x = np.random.default_rng(0).normal(size=(6, 8, 3))
+    >>> z = next(cs.stats.shuffled_trials(x, ["a", "b"] * 3, rng=0))
+    >>> bool(np.allclose(z[::2].mean(axis=0), x[::2].mean(axis=0)))
+    True
+    """
+    who = "cs.stats.shuffled_trials"
+    n = check_count(n, name="n", who=who)
+    values = as_tensor(x, who=who)
+    if condition is None:
+        number = np.zeros(len(values), dtype=np.int64)
+    else:
+        number = labelled(condition, len(values), name="condition", who=who)[1]
+    groups = [np.flatnonzero(number == k) for k in range(int(number.max()) + 1)]
+    if max(map(len, groups)) < 2:
+        raise InputError(
+            f"{who}: each of {len(groups)} conditions has a single trial, so there is nothing to shuffle; pass single "
+            "trials, not averages.",
+            code="no-repeats",
+        )
+    stream = resolve_seed(rng, who=who).stream("trials")
+
+    def one() -> np.ndarray:
+        out = np.empty_like(values)
+        for rows in groups:
+            order = stream.permuted(np.tile(rows[:, None], values.shape[2]), axis=0)
+            out[rows] = np.take_along_axis(values, order[:, None, :], axis=0)
+        return out
+
+    return (one() for _ in range(n))
+
+
+# the names that verbs take as null=
+SURROGATES: dict[str, Surrogates] = {
+    "tensor_max_entropy": tensor_max_entropy,
+    "circular": circularly_shifted,
+    "phase": phase_randomised,
+    "conditions": shuffled_conditions,
+    "trials": shuffled_trials,
+}
+
+
+def surrogates(name: str, /, *, who: str = "cs.stats.surrogates") -> Surrogates:
+    """The function that makes surrogates of this name: "tensor_max_entropy", "circular", "phase", "conditions" or
+    "trials".
+
+    >>> import consilience as cs
+    >>> cs.stats.surrogates("phase").__name__
+    'phase_randomised'
+    """
+    return SURROGATES[check_option(name, SURROGATES, name="null", who=who)]
+
+
+def _own_shape(own: Any, values: np.ndarray, who: str) -> tuple[int, int, int]:
+    """(trials or 1, 1, units or 1): how many lags or phases are drawn."""
+    names = [own] if isinstance(own, str) else list(own)
+    if not names or not set(names) <= set(_OWN):
+        raise InputError(
+            f"{who}: own must be 'trial', 'unit' or both, got {shorten(own)}.", code="bad-parameter"
+        )
+    return len(values) if "trial" in names else 1, 1, values.shape[2] if "unit" in names else 1

@@ -225,6 +225,8 @@ def shapley_values() -> Figure:
     import torch
     from sklearn.datasets import load_digits
 
+    from consilience.plots import _style as look  # noqa: PLC2701  the look of all figures
+
     pixels, digit = load_digits(return_X_y=True)
     pixels = (pixels / 16).reshape(-1, 1, 8, 8).astype(np.float32)
     order = np.random.default_rng(0).permutation(len(pixels))
@@ -253,11 +255,12 @@ def shapley_values() -> Figure:
     made = cs.shapley(
         net, "3", stimuli=images, target=digit[test], parts=parts, parts_of="channels", progress=False, rng=0
     )
-    figure = Figure(figsize=(11.5, 4.2), layout="constrained", facecolor="white")
-    left, right = figure.subplots(1, 2)
-    made.plot(left)
-    left.set_title("channels of the second layer", loc="left")
-    made.plot(right, kind="classes")
+    with look.style():
+        figure = Figure(figsize=(11.5, 4.2), layout="constrained", facecolor="white")
+        left, right = figure.subplots(1, 2)
+        made.plot(left)
+        left.set_title("Channels of the second layer", fontsize=9)
+        made.plot(right, kind="classes")
     return figure
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience._core._params import check_count, check_option
-from consilience.plots._labels import label, number
+from consilience.plots._labels import harm, label, number, scored
 from consilience.plots._panels import panel_places
 from consilience.plots._read import check_is
 from consilience.plots._style import BAND, FAINT, INK, MUTED, PALETTE, dress, signed_map, style, tip
@@ -122,7 +122,7 @@ def _curves(ax: Axes, ablation: Ablation, how: str, most: int) -> None:
 
 
 def _score(ablation: Ablation) -> str:
-    return str(ablation.settings.get("evaluate", "score")).replace("_", " ")
+    return scored(ablation.settings.get("evaluate", "score"))
 
 
 def _impacts(ax: Axes, ablation: Ablation, how: str, most: int) -> None:
@@ -155,7 +155,7 @@ def _impacts(ax: Axes, ablation: Ablation, how: str, most: int) -> None:
         ax.scatter(x, impact[order], s=size, color=PALETTE[0], linewidth=0, zorder=3)
     ax.set_xticks([])
     ax.set_xlabel(f"{ablation.settings.get('kind', 'parts')}, sorted", fontsize=8)
-    ax.set_ylabel(f"loss of {label(_score(ablation), 24)}", fontsize=8)
+    ax.set_ylabel(harm(ablation.settings.get("evaluate", "score")), fontsize=8)
 
 
 def _classes(ax: Axes, ablation: Ablation, how: str, most: int) -> None:
@@ -191,6 +191,7 @@ def _classes(ax: Axes, ablation: Ablation, how: str, most: int) -> None:
     bar: Any = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7, color=FAINT, labelcolor=MUTED, length=2)
+    bar.set_label(harm(ablation.settings.get("evaluate", "score")), fontsize=7, color=MUTED)
 
 
 def _key(ax: Axes, ablation: Ablation) -> None:

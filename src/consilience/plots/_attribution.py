@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from consilience._core._errors import InputError
-from consilience.plots._labels import label, number
+from consilience.plots._labels import label, number, told_apart
 from consilience.plots._read import check_is, pick_names
-from consilience.plots._style import MUTED, PALETTE, own_axes, style
+from consilience.plots._style import MUTED, PALETTE, PAPER, own_axes, style
 from consilience.plots._synthesis import _picture
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from consilience._results import Attribution
 
 _STIMULI, _METHODS = 4, 6
+_RED, _BLUE = "#b2182b", "#2166ac"  # of the maps' colours
 _WORDS = {
     "integrated_gradients": "integrated\ngradients",
     "smoothgrad": "SmoothGrad",
@@ -58,8 +60,12 @@ def plot_attribution(
     pictured = attribution.pictures is not None and not flat
     first = 1 if pictured else 0
     with style():
-        wide = 2.1 if flat else 1.35
-        ax = own_axes(ax, wide * (len(methods) + first) + 0.9, 1.35 * len(ids) + (1.6 if tested else 0.4))
+        across = (2.1 if flat else 1.35) * (len(methods) + first) + 0.9
+        words = _key_lines(
+            int(17 * across), flat=flat, gains="deletion_gain" in data, weights="agreement" in data
+        )
+        below = 0.15 * len(words) + 0.05
+        ax = own_axes(ax, across, 1.35 * len(ids) + (1.6 if tested else 0.4) + below)
         place = ax.get_subplotspec()
         if place is None:
             raise InputError(
@@ -68,44 +74,73 @@ def plot_attribution(
             )
         ax.set_axis_off()
         grid = place.subgridspec(
-            len(ids) + tested,
+            len(ids) + tested + 1,
             len(methods) + first,
-            height_ratios=[1.0] * len(ids) + [0.85] * tested,
+            height_ratios=[1.0] * len(ids) + [0.85] * tested + [below / 1.35],
             hspace=0.08,
             wspace=0.08 if not flat else 0.25,
         )
-        for row, name in enumerate(ids):
+        for row, (name, short) in enumerate(zip(ids, told_apart(ids, 23))):
             if pictured:
-                _stimulus(ax.figure.add_subplot(grid[row, 0]), attribution, name)
+                _stimulus(ax.figure.add_subplot(grid[row, 0]), attribution, name, short)
             for column, method in enumerate(methods):
                 panel = ax.figure.add_subplot(grid[row, first + column])
                 _map(panel, attribution.maps.sel(map=method, target=unit, stimulus=name).values)
                 if row == 0:
                     panel.set_title(_WORDS.get(method, label(method, 18)), fontsize=8, pad=3)
                 if column == 0 and not pictured:
-                    panel.set_ylabel(label(name, 16), fontsize=7)
+                    panel.set_ylabel(short, fontsize=6.5)
+        _key(ax.figure.add_subplot(grid[-1, :]), words)
         if tested:
             panels: list[Axes] = []
             for column, method in enumerate(methods):
                 panel = ax.figure.add_subplot(grid[len(ids), first + column])
                 _tests(panel, data.sel(map=method), named=column == 0)
                 panels.append(panel)
-            for words in panels[0].get_yticklabels() if pictured else []:
-                words.set_in_layout(in_layout=False)  # they stand below the stimuli
+            for tick in panels[0].get_yticklabels() if pictured else []:
+                tick.set_in_layout(in_layout=False)  # they stand below the stimuli
             ends = [panel.get_xlim() for panel in panels]
             for panel in panels:
                 panel.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
     return ax
 
 
-def _stimulus(ax: Axes, attribution: Attribution, name: Any) -> None:
+def _key_lines(most: int, *, flat: bool, gains: bool, weights: bool) -> list[str]:
+    """What colours and the tests say, in lines of at most ``most`` characters."""
+    said = ["red raises the value, blue lowers it" + ("" if flat else "; each map on its own scale")]
+    if gains:
+        said.append("gain: area under the curve, against random orders; 0 = no better")
+    if weights:
+        said.append(
+            "shuffled weights: rank correlation with maps of the shuffled network; grey tick: between stimuli"
+        )
+    return [line for text in said for line in textwrap.wrap(text, max(20, most))]
+
+
+def _key(ax: Axes, lines: list[str]) -> None:
+    ax.set_axis_off()
+    words = "\n".join(lines)
+    ax.text(
+        0.5,
+        0,
+        words,
+        transform=ax.transAxes,
+        ha="center",
+        va="bottom",
+        fontsize=7,
+        color=MUTED,
+        linespacing=1.3,
+    )
+
+
+def _stimulus(ax: Axes, attribution: Attribution, name: Any, short: str) -> None:
     assert attribution.pictures is not None
     rows = np.flatnonzero(attribution.pictures["stimulus"].values == name)
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set_visible(False)
-    ax.set_ylabel(label(name, 16), fontsize=7)
+    ax.set_ylabel(short, fontsize=6.5)
     picture = _picture(np.asarray(attribution.pictures.values[rows[0]])) if rows.size else None
     if picture is not None:
         ax.imshow(picture, cmap="gray" if picture.ndim == 2 else None, interpolation="nearest")
@@ -117,7 +152,7 @@ def _map(ax: Axes, values: np.ndarray) -> None:
     if values.ndim == 1:
         ax.axhline(0, color=MUTED, linewidth=0.6)
         if values.size <= 40:
-            ax.bar(range(values.size), values, color=np.where(values > 0, PALETTE[3], PALETTE[0]), width=0.8)
+            ax.bar(range(values.size), values, color=np.where(values > 0, _RED, _BLUE), width=0.8)
         else:
             ax.plot(values, color=PALETTE[0], linewidth=0.7)
         ax.margins(x=0.01)
@@ -160,7 +195,14 @@ def _tests(ax: Axes, at: Any, *, named: bool) -> None:
             ax.plot([low, high], [-i, -i], color=colour, linewidth=1.2)
         if np.isfinite(mean):
             ax.annotate(
-                number(mean), (mean, -i), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=6.5
+                number(mean),
+                (mean, -i),
+                xytext=(0, 4),
+                textcoords="offset points",
+                ha="center",
+                fontsize=6.5,
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 0.4},
+                zorder=2.5,
             )
         if words.startswith("shuffled"):
             ax.plot([float(at.isel(layers_shuffled=-1)["unrelated"])], [-i], "|", markersize=7, color=MUTED)

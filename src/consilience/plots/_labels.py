@@ -6,9 +6,20 @@ import functools
 import unicodedata
 from collections.abc import Callable, Sequence
 
-__all__ = ["axis_labels", "label", "number", "probability", "shortened", "told_apart", "visible"]
+__all__ = [
+    "axis_labels",
+    "harm",
+    "label",
+    "number",
+    "probability",
+    "scored",
+    "shortened",
+    "told_apart",
+    "visible",
+]
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
+_ERRORS = ("loss", "cross-entropy", "mean squared error", "circular_error")  # lower is better
 _JOINERS = "\u200c\u200d"  # they shape Persian and Indic words and emoji, and can hide nothing
 
 
@@ -64,6 +75,24 @@ def _glyphs() -> frozenset[str]:
 
     path = font_manager.findfont("DejaVu Sans")
     return frozenset(map(chr, font_manager.get_font(path).get_charmap()))
+
+
+def harm(score: object, limit: int = 24) -> str:
+    """What a lesion costs, in words: of an error the rise.
+
+    >>> harm("accuracy"), harm("circular_error")
+    ('loss of accuracy', 'rise of circular error (rad)')
+    """
+    return f"{'rise' if score in _ERRORS else 'loss'} of {label(scored(score), limit)}"
+
+
+def scored(score: object) -> str:
+    """The name of a score as text, with its unit.
+
+    >>> scored("balanced_accuracy"), scored("circular_error")
+    ('balanced accuracy', 'circular error (rad)')
+    """
+    return str(score).replace("_", " ") + (" (rad)" if score == "circular_error" else "")
 
 
 def told_apart(names: Sequence[object], limit: int = 28) -> list[str]:

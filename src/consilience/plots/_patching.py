@@ -81,7 +81,7 @@ def _panels(result: Patching, parts: list[object], ax: Axes | None) -> Axes:
     tall = max(2.0, 1.2 + 0.24 * data.sizes["layer"])
 
     def draw(part: object, panel: Axes) -> None:
-        _matrix(panel, data.sel(part=part), "layer", "place", f"{_title(result)}, part {label(part, 20)}")
+        _matrix(panel, data.sel(part=part), "layer", "place", f"{_title(result)}\npart {label(part, 30)}")
 
     return stacked(ax, draw, parts, option="part", who="plot_patching", size=(wide, tall))
 
@@ -99,7 +99,7 @@ def _bar(ax: Axes, image: Any) -> None:
     bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02, aspect=25)
     bar.outline.set_visible(False)
     bar.ax.tick_params(colors=MUTED, labelsize=7, length=2)
-    bar.set_label("effect", fontsize=8, color=MUTED)
+    bar.set_label("effect: share of\nthe difference", fontsize=8, color=MUTED)
 
 
 def _matrix(ax: Axes, data: Any, rows: str, columns: str, title: str) -> Axes:
@@ -176,7 +176,7 @@ def _dots(result: Patching, ax: Axes | None) -> Axes:
                 color=PALETTE[0] if sure else "white",
                 markeredgecolor=PALETTE[0],
                 markersize=6,
-                label="p over all at most 0.05" if sure else "above, or not tested",
+                label="p over all at most 0.05" if sure else "p above 0.05, or not tested",
                 zorder=3,
             )
             tip(dot, f"{label(_name(row, frame), 60)}\n{number(row['effect'], 3)}")

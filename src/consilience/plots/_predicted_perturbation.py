@@ -130,10 +130,10 @@ def plot_perturbation_score(score: PerturbationScore, ax: Axes | None = None) ->
             )
         ends = [float(f(*ax.get_xlim(), *ax.get_ylim())) for f in (min, max)]
         ax.plot(ends, ends, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
-        ax.axhline(0, color=FAINT, linewidth=0.8)
-        ax.axvline(0, color=FAINT, linewidth=0.8)
+        ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1)
+        ax.axvline(0, color=FAINT, linewidth=0.8, zorder=1)
         ax.set_xlabel("predicted change (sd from trial to trial)")
-        ax.set_ylabel("observed change (sd)")
+        ax.set_ylabel("observed change (sd), with its standard error")
         ax.set_title("Predictions against the experiment")
         ax.legend(loc="upper left")
     return ax

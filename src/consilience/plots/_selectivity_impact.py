@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from consilience.plots._labels import label, number
+from consilience.plots._labels import harm, label, number
 from consilience.plots._panels import panel_places
 from consilience.plots._read import check_is, pick_names
 from consilience.plots._style import FAINT, INK, MUTED, PALETTE, dress, style, tip, values_map
@@ -135,7 +135,7 @@ def _scatter(
     ax.set_title(title, fontsize=9, pad=26)
     ax.text(0, 1.02, text, transform=ax.transAxes, fontsize=7.5, color=INK, va="bottom", linespacing=1.25)
     loss = str(result.settings.get("evaluate", "score"))
-    ax.set_ylabel(f"lost: {label(loss, 24)}" if which == "overall" else "", fontsize=8)
+    ax.set_ylabel(harm(loss) if which == "overall" else "", fontsize=8)
     if last:
         kind = str(result.settings.get("selectivity"))
         ax.set_xlabel(_WORDS.get(kind, kind), fontsize=8)

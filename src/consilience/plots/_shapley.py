@@ -189,9 +189,12 @@ def _classes(shapley: Shapley, ax: Axes | None, most: int) -> Axes:
         columns[::every], classes[::every], rotation=60 if long else 0, ha="right" if long else "center"
     )
     ax.tick_params(axis="x", length=0)
-    ax.set_xlabel("class")
-    ax.set_title(f"Shapley values by class: {label(shapley.settings.get('score', 'score'), 30)}", fontsize=9)
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02)
+    ax.set_xlabel("class\ndot: q at most 0.05" if y.size else "class")
+    ax.set_title("Shapley values by class", fontsize=9)
+    bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02, aspect=30)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, labelcolor=MUTED, color=FAINT)
+    bar.set_label(
+        f"Shapley value: {label(shapley.settings.get('score', 'score'), 30)}", fontsize=8, color=MUTED
+    )
     return ax

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from consilience._cli._decode import as_numbers
+from consilience._cli._decode import with_target
 from consilience._cli._encode import gap_given
 from consilience._cli._models import model_given
 from consilience._cli._picture import drawing
 from consilience._cli._synthesize import stimuli_of
 from consilience._cli._verb import for_each, names_of, run_verb, said_as_options
 
-__all__ = ["command"]
+__all__ = ["command", "target_of"]
 
 
 def command(
@@ -101,10 +101,8 @@ def _network(
     target, output, as_json_text = (options.pop(key) for key in ("target", "output", "as_json_text"))
     with said_as_options([*options, "stimuli", "target", "how", "order"], ()):
         net = networks.load(network)
-        stimuli = stimuli_of(shown, "--stimuli")
-        if most is not None and most < len(stimuli):
-            stimuli = stimuli.isel({stimuli.dims[0]: slice(0, most)})
-        labels = _target(net, stimuli, target)
+        stimuli = stimuli_of(shown, "--stimuli", most)
+        labels = target_of(net, stimuli, target)
     return run_verb(
         "ablate",
         [],
@@ -148,10 +146,7 @@ def _recorded(
     times = {name: {"time": source} for name, source in for_each(time, names_of(paths), "--time").items()}
 
     def arguments(systems: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        first, *others = systems.values()
-        wanted: Any = others[0] if others else target
-        if flags["numbers"] and target is not None and target in first.coords:
-            wanted = as_numbers(first[target], target)
+        first, wanted = with_target(systems, target, numbers=flags["numbers"])
         return (first,), {"target": wanted, **given}
 
     return run_verb(
@@ -166,7 +161,7 @@ def _recorded(
     )
 
 
-def _target(net: Any, stimuli: Any, target: str | None) -> Any:
+def target_of(net: Any, stimuli: Any, target: str | None) -> Any:
     """Labels from a file, the name of a label of the stimuli, or, without either, what the intact network answers."""
     from consilience.sources._labels import read_label
     from consilience.study._lesions import answers_of

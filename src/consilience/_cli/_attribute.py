@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from consilience._cli._picture import drawing
 from consilience._cli._synthesize import stimuli_of
-from consilience._cli._target import check_target
 from consilience._cli._verb import run_verb, said_as_options
 
 __all__ = ["command"]
@@ -29,19 +28,11 @@ def command(
     from consilience import networks
     from consilience.study._attribution import units_of
 
-    place = None if picture is None else check_target(Path(picture), who="--picture")
+    drawn = drawing(picture)
     with said_as_options([*options, "stimuli", "method"], ()):
         chosen = units_of(networks.load(network), layer, units, of)
-        stimuli = stimuli_of(shown, "--stimuli")
-        if most is not None and most < len(stimuli):
-            stimuli = stimuli.isel({stimuli.dims[0]: slice(0, most)})
+        stimuli = stimuli_of(shown, "--stimuli", most)
     given = {"method": list(method) if len(method) > 1 else method[0]} if method else {}
-
-    def drawn(result: Any) -> list[str]:
-        if place is None:
-            return []
-        result.plot().figure.savefig(place, dpi=150, bbox_inches="tight")
-        return [f"picture: {place}"]
 
     return run_verb(
         "attribute",

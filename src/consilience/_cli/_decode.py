@@ -3,6 +3,7 @@ Several DATA are sessions, whose units are joined to pseudo-trials."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from consilience._cli._models import model_given
 from consilience._cli._text import clean
 from consilience._cli._verb import for_each, names_of, run_verb
 
-__all__ = ["as_numbers", "command", "condition_given"]
+__all__ = ["command", "condition_given", "with_target"]
 
 
 def command(
@@ -77,13 +78,10 @@ def command(
                 if option in keyword:
                     keyword[option] = _values(first.labels, keyword[option])
             return (first,), {"target": target, **keyword}
-        first, *others = systems.values()
+        first, wanted = with_target(systems, target, numbers=numbers)
         for option in ("train_on", "test_on"):
             if option in keyword:
                 keyword[option] = _values(first.coords, keyword[option])
-        wanted: Any = others[0] if others else target
-        if numbers and target is not None and target in first.coords:
-            wanted = as_numbers(first[target], target)
         return (first,), {"target": wanted, **keyword}
 
     return run_verb(
@@ -120,7 +118,17 @@ def _values(labels: Any, given: list[tuple[str, list[str]]]) -> dict[str, list[A
     return out
 
 
-def as_numbers(values: Any, label: str) -> Any:
+def with_target(systems: Mapping[str, Any], target: str | None, *, numbers: bool) -> tuple[Any, Any]:
+    """The first of the files, and what is told from it: the second, or the label (with ``numbers`` its values)."""
+    first, *others = systems.values()
+    if others:
+        return first, others[0]
+    if numbers and target is not None and target in first.coords:
+        return first, _as_numbers(first[target], target)
+    return first, target
+
+
+def _as_numbers(values: Any, label: str) -> Any:
     try:
         return values.astype(float)
     except ValueError:

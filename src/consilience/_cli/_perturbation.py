@@ -7,7 +7,7 @@ from typing import Any
 import click
 import numpy as np
 
-from consilience._cli._decode import as_numbers
+from consilience._cli._decode import with_target
 from consilience._cli._encode import gap_given
 from consilience._cli._picture import drawing
 from consilience._cli._text import clean
@@ -50,10 +50,7 @@ def command(
     times = {name: {"time": source} for name, source in for_each(time, names_of(paths), "--time").items()}
 
     def arguments(systems: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        first, *others = systems.values()
-        wanted: Any = others[0] if others else target
-        if numbers and target is not None and target in first.coords:
-            wanted = as_numbers(first[target], target)
+        first, wanted = with_target(systems, target, numbers=numbers)
         return (first, wanted), {"sets": _sets(first, sets), **keyword}
 
     return run_verb(

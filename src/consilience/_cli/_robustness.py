@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from consilience._cli._ablate import _target
+from consilience._cli._ablate import target_of
 from consilience._cli._picture import drawing
 from consilience._cli._synthesize import stimuli_of
 from consilience._cli._verb import run_verb, said_as_options
@@ -30,10 +30,8 @@ def command(
     drawn = drawing(picture)
     with said_as_options([*options, "stimuli", "target"], ()):
         net = networks.load(network)
-        stimuli = stimuli_of(shown, "--stimuli")
-        if most is not None and most < len(stimuli):
-            stimuli = stimuli.isel({stimuli.dims[0]: slice(0, most)})
-        labels = _target(net, stimuli, target)
+        stimuli = stimuli_of(shown, "--stimuli", most)
+        labels = target_of(net, stimuli, target)
     given: dict[str, Any] = {"stimuli": stimuli, "target": labels}
     if strengths:
         given["levels"] = list(strengths)

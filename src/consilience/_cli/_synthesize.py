@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from consilience._cli._target import check_target
+from consilience._cli._picture import drawing
 from consilience._cli._verb import run_verb, said_as_options
 from consilience._core._errors import InputError, UnknownNameError
 from consilience._core._params import shorten
@@ -31,17 +31,11 @@ def command(
     from consilience import networks
     from consilience.study._attribution import units_of
 
-    place = None if picture is None else check_target(Path(picture), who="--picture")
+    drawn = drawing(picture)
     with said_as_options([*options, "natural"], ()):
         net = networks.load(network)
         shown = None if natural is None else stimuli_of(natural, "--natural")
         chosen = units_of(net, layer, units, of)
-
-    def drawn(result: Any) -> list[str]:
-        if place is None:
-            return []
-        result.plot().figure.savefig(place, dpi=150, bbox_inches="tight")
-        return [f"picture: {place}"]
 
     return run_verb(
         "synthesize",
@@ -55,8 +49,15 @@ def command(
     )
 
 
-def stimuli_of(natural: str, option: str) -> Any:
-    """A folder of images, or the stimuli of a data set."""
+def stimuli_of(natural: str, option: str, most: int | None = None) -> Any:
+    """A folder of images, or the stimuli of a data set; of either the first ``most``."""
+    found = _stimuli(natural, option)
+    if most is None or most >= len(found):
+        return found
+    return found.isel({found.dims[0]: slice(0, most)})
+
+
+def _stimuli(natural: str, option: str) -> Any:
     from consilience import datasets
     from consilience._stimuli import stimuli
 

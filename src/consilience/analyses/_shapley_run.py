@@ -225,12 +225,11 @@ def _ends(everybody: float, nobody: float) -> dict[str, Any]:
     return {"v_all": float(everybody), "v_nobody": float(nobody)}
 
 
-def _table(
-    game: Game, found: Estimate, each: np.ndarray, single: np.ndarray, alone: np.ndarray, level: float
-) -> xr.Dataset:
+def _columns(game: Game, found: Estimate, level: float) -> dict[str, np.ndarray]:
+    """What a table says of each player, or pair: (rows, 1 + classes) each."""
     p, q = found.tested(level, stimuli=game.per_stimulus)
     low, high = found.interval(stimuli=game.per_stimulus)
-    columns = {
+    return {
         "value": found.value,
         "ci_low": low,
         "ci_high": high,
@@ -240,6 +239,12 @@ def _table(
         "p": p,
         "q": q,
     }
+
+
+def _table(
+    game: Game, found: Estimate, each: np.ndarray, single: np.ndarray, alone: np.ndarray, level: float
+) -> xr.Dataset:
+    columns = _columns(game, found, level)
     data = xr.Dataset({name: ("player", values[:, 0]) for name, values in columns.items()})
     data["single"], data["alone"] = ("player", single), ("player", alone)
     data = data.assign_coords(player=np.asarray(game.names, dtype=object).astype(str))
@@ -254,17 +259,8 @@ def _table(
 
 
 def _pair_table(game: Game, chosen: list[tuple[int, int]], found: Estimate, level: float) -> xr.Dataset:
-    p, q = found.tested(level, stimuli=game.per_stimulus)
-    low, high = found.interval(stimuli=game.per_stimulus)
-    columns = {
-        "value": found.value,
-        "ci_low": low,
-        "ci_high": high,
-        "se_sampling": found.se_sampling,
-        "se_stimuli": found.se_stimuli,
-        "p": p,
-        "q": q,
-    }
+    columns = _columns(game, found, level)
+    del columns["half_sampling"]  # of players alone
     out = xr.Dataset({name: ("pair", values[:, 0]) for name, values in columns.items()})
     first, second = ([game.names[k] for k in side] for side in zip(*chosen))
     out["first"], out["second"] = ("pair", np.asarray(first)), ("pair", np.asarray(second))

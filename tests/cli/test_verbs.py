@@ -430,9 +430,7 @@ def test_every_verb_is_a_command(call):
         "deciding-stimuli",
         "select-units",
         "exemplars",
-        "patch",  # two sets of stimuli that belong together, and a causal model
-        "interchange",
-        "score-perturbation",  # a method of its result
+        "interchange",  # a causal model, which is Python
     }
     for name in verbs:
         assert f"\n  {name} " in listed

@@ -7,19 +7,26 @@ from typing import Any
 import click
 
 from consilience._cli._options import DRAWS, call
-from consilience._cli._verb_options import DRAWN_BY, FILES, INFERENCE, LEVEL, PERM, WRITTEN, run_verb
+from consilience._cli._verb_options import (
+    DRAWN_BY,
+    EVALUATED,
+    FILES,
+    GAP,
+    INFERENCE,
+    LEVEL,
+    PERM,
+    PICTURE,
+    SHOWN,
+    UNITS,
+    WRITTEN,
+    run_verb,
+)
 
-__all__ = ["ablate", "attribute", "robustness", "selectivity_impact", "synthesize"]
+__all__ = ["ablate", "attribute", "patch", "robustness", "selectivity_impact", "synthesize"]
 
 
 @click.command()
-@click.argument("network")
-@click.argument("layer")
-@click.argument("units", type=click.IntRange(min=0), nargs=-1, required=True)
-@click.option(
-    "--channel", "of", flag_value="channel", help="UNITS are channels, at the middle of their maps."
-)
-@click.option("--mean", "of", flag_value="mean", help="UNITS are channels, the mean over their maps.")
+@UNITS
 @click.option(
     "--natural", help="A data set (objects92) or a folder of images, to compare with and to start from."
 )
@@ -103,11 +110,8 @@ def synthesize(**options: Any) -> int:
     multiple=True,
     help="Of DATA: times in seconds, FILE for all files or NAME=FILE, where the file has none.",
 )
-@click.option(
-    "--gap",
-    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
-)
-@click.option("--picture", type=click.Path(), help="Draw the result to this file.")
+@GAP
+@PICTURE
 @INFERENCE
 @FILES
 @WRITTEN
@@ -121,9 +125,7 @@ def ablate(**options: Any) -> int:
 @click.command()
 @click.argument("network")
 @click.argument("layer")
-@click.option(
-    "--stimuli", "shown", required=True, help="A data set (objects92, mnist) or a folder of images."
-)
+@SHOWN
 @click.option(
     "--by", required=True, help="Classes of the stimuli: one of their labels (category), or a file of labels."
 )
@@ -132,9 +134,7 @@ def ablate(**options: Any) -> int:
     help="The right outputs: a label of the stimuli, or a file of output numbers.  [default: what the intact network "
     "answers]",
 )
-@click.option(
-    "--evaluate", type=click.Choice(["accuracy", "loss", "probability"]), help="[default: accuracy]"
-)
+@EVALUATED
 @click.option(
     "--selectivity",
     type=click.Choice(["class_selectivity", "d_prime", "eta_squared", "lifetime_sparseness"]),
@@ -146,7 +146,7 @@ def ablate(**options: Any) -> int:
 @click.option("--parts", type=click.Choice(["units", "channels"]), help="What is removed.")
 @click.option("--n-splits", type=click.IntRange(min=1), help="Halves of the stimuli.  [default: 5]")
 @click.option("--n-boot", type=DRAWS, help="Draws of each interval; 0 = none.  [default: 300]")
-@click.option("--picture", type=click.Path(), help="Draw the result to this file.")
+@PICTURE
 @PERM
 @LEVEL
 @DRAWN_BY
@@ -159,17 +159,13 @@ def selectivity_impact(**options: Any) -> int:
 @click.command()
 @click.argument("network")
 @click.argument("layers", nargs=-1, required=True)
-@click.option(
-    "--stimuli", "shown", required=True, help="A data set (objects92, mnist) or a folder of images."
-)
+@SHOWN
 @click.option(
     "--target",
     help="Labels of the stimuli: one of theirs by name, or a file (.txt, .json, .yaml or .npy) of output numbers.  "
     "[default: what the intact network answers]",
 )
-@click.option(
-    "--evaluate", type=click.Choice(["accuracy", "loss", "probability"]), help="[default: accuracy]"
-)
+@EVALUATED
 @click.option(
     "--noise", type=click.Choice(["gaussian", "signal-dependent", "dropout"]), help="[default: gaussian]"
 )
@@ -187,7 +183,7 @@ def selectivity_impact(**options: Any) -> int:
 )
 @click.option("--n-draws", type=click.IntRange(min=1), help="Of noise, for each stimulus.  [default: 10]")
 @click.option("--most", type=click.IntRange(min=4), help="Use the first so many stimuli.")
-@click.option("--picture", type=click.Path(), help="Draw the result to this file.")
+@PICTURE
 @INFERENCE
 @WRITTEN
 def robustness(**options: Any) -> int:
@@ -196,16 +192,8 @@ def robustness(**options: Any) -> int:
 
 
 @click.command()
-@click.argument("network")
-@click.argument("layer")
-@click.argument("units", type=click.IntRange(min=0), nargs=-1, required=True)
-@click.option(
-    "--channel", "of", flag_value="channel", help="UNITS are channels, at the middle of their maps."
-)
-@click.option("--mean", "of", flag_value="mean", help="UNITS are channels, the mean over their maps.")
-@click.option(
-    "--stimuli", "shown", required=True, help="A data set (objects92, mnist) or a folder of images."
-)
+@UNITS
+@SHOWN
 @click.option(
     "--method",
     multiple=True,
@@ -223,3 +211,63 @@ def robustness(**options: Any) -> int:
 def attribute(**options: Any) -> int:
     """Maps of what UNITS of LAYER of NETWORK answer to in each stimulus, with tests of the maps."""
     return call("_attribute", **options)
+
+
+@click.command()
+@click.argument("network")
+@click.argument("layers", nargs=-1, required=True)
+@click.option(
+    "--clean",
+    required=True,
+    help="A folder of images, a data set, or a .txt with a text a line: what the network answers well.",
+)
+@click.option(
+    "--corrupted",
+    help="The same, with the same names of images or numbers of lines: what it answers otherwise.  [this, or --noise]",
+)
+@click.option("--noise", help="Instead of --corrupted: the layer on which noise corrupts the clean stimuli.")
+@click.option(
+    "--sd",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Of the noise, in standard deviations of that layer.  [default: 3]",
+)
+@click.option(
+    "--pairs",
+    help="A label of both by which stimuli are paired.  [default: their names, or numbers of lines]",
+)
+@click.option(
+    "--target",
+    help="The right outputs: a label of the stimuli, or a file (.txt, .json, .yaml or .npy) of output numbers of the "
+    "clean stimuli.  [default: what the network answers to them]",
+)
+@click.option(
+    "--other",
+    help="The outputs that they are set against: the same of the corrupted stimuli.  [default: --target, where it is "
+    "a label; else what the network answers to them]",
+)
+@click.option(
+    "--evaluate",
+    type=click.Choice(["difference", "logit", "probability", "loss", "accuracy"]),
+    help="difference: output of the target less that of the other.  [default: difference; with --noise and no --other "
+    "probability]",
+)
+@click.option(
+    "--direction",
+    type=click.Choice(["denoise", "noise"]),
+    help="denoise: clean into corrupted.  [default: denoise]",
+)
+@click.option("--places", help="each, or a number of blocks along each axis.  [default: all together]")
+@click.option("--parts", help="channels, or a number of equal runs of features.  [default: all together]")
+@click.option(
+    "--window", type=click.IntRange(min=1), help="Neighbouring layers patched together.  [default: 1]"
+)
+@click.option("--n-controls", type=click.IntRange(min=0, max=1000), help="Foreign patches.  [default: 4]")
+@click.option("--n-noise", type=click.IntRange(min=1, max=10_000), help="Draws of --noise.  [default: 8]")
+@click.option("--n-null", type=DRAWS, help="Draws for p; 0 = none.  [default: 2000]")
+@PICTURE
+@LEVEL
+@DRAWN_BY
+@WRITTEN
+def patch(**options: Any) -> int:
+    """How much of what sets two runs of NETWORK apart goes through each of LAYERS (activation patching)."""
+    return call("_patch", **options)

@@ -6,15 +6,19 @@ from typing import Any
 
 import click
 
-from consilience._cli._options import DRAWS
+from consilience._cli._options import DRAWS, call
 from consilience._cli._verb_options import (
     BY,
     DRAWN_BY,
     FILES,
+    GAP,
     INFERENCE,
     JOIN,
     LEVEL,
+    NUMBERS,
     PERM,
+    PICTURE,
+    TIMES,
     WRITTEN,
     run_verb,
 )
@@ -24,6 +28,7 @@ __all__ = [
     "decode",
     "encode",
     "predict_perturbation",
+    "score_perturbation",
     "psth",
     "quality",
     "receptive_field",
@@ -57,10 +62,7 @@ __all__ = [
     "--delays",
     help="Of series: steps by which X is delayed, 0,1,2 or FROM:TO[:STEP] (TO left out); positive = X comes first.",
 )
-@click.option(
-    "--gap",
-    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
-)
+@GAP
 @BY
 @JOIN
 @INFERENCE
@@ -79,8 +81,7 @@ def encode(**options: Any) -> int:
 @click.option(
     "--target-file", type=click.Path(), help="Of series: the file (time, values) whose values are decoded."
 )
-@click.option("--numbers", is_flag=True, help="The label's values are numbers, not classes.")
-@click.option("--circular", is_flag=True, help="They are angles in radians.")
+@NUMBERS
 @click.option(
     "--by",
     multiple=True,
@@ -110,16 +111,8 @@ def encode(**options: Any) -> int:
 @click.option("--train-on", multiple=True, help="LABEL=VALUE[,VALUE...]: the trials to train on.")
 @click.option("--test-on", multiple=True, help="LABEL=VALUE[,VALUE...]: the trials to test on.")
 @click.option("--score", help="balanced_accuracy, accuracy, auc, log_loss; r, r2; circular_error.")
-@click.option(
-    "--time",
-    type=click.Path(),
-    multiple=True,
-    help="Times in seconds, FILE for all files or NAME=FILE, where the file has none.",
-)
-@click.option(
-    "--gap",
-    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
-)
+@TIMES
+@GAP
 @INFERENCE
 @FILES
 @WRITTEN
@@ -139,8 +132,7 @@ def decode(**options: Any) -> int:
     type=click.Path(),
     help="Instead of it: a file (time, values) of a series, or the responses of other units (trial, unit).",
 )
-@click.option("--numbers", is_flag=True, help="The label's values are numbers, not classes.")
-@click.option("--circular", is_flag=True, help="They are angles in radians.")
+@NUMBERS
 @click.option(
     "--sets",
     multiple=True,
@@ -167,17 +159,9 @@ def decode(**options: Any) -> int:
     type=click.Choice(["mean", "all"]),
     help="Of (trial, time, unit): from the mean, or from all times together.  [default: mean]",
 )
-@click.option(
-    "--time",
-    type=click.Path(),
-    multiple=True,
-    help="Times in seconds, FILE for all files or NAME=FILE, where the file has none.",
-)
-@click.option(
-    "--gap",
-    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
-)
-@click.option("--picture", type=click.Path(), help="Draw the result to this file.")
+@TIMES
+@GAP
+@PICTURE
 @LEVEL
 @DRAWN_BY
 @FILES
@@ -185,6 +169,20 @@ def decode(**options: Any) -> int:
 def predict_perturbation(**options: Any) -> int:
     """What silencing or driving units of DATA should change, as models fitted to undisturbed recordings predict it."""
     return run_verb("_perturbation", options)
+
+
+@click.command("score-perturbation")
+@click.argument("prediction", type=click.Path())
+@click.argument("measured", type=click.Path())
+@PICTURE
+@LEVEL
+@WRITTEN
+def score_perturbation(**options: Any) -> int:
+    """How well PREDICTION, the .nc file of predict-perturbation, met the experiment: MEASURED is a .csv or .tsv with
+    the columns perturbation, outcome and change (se, where known), or condition (intact, perturbed) and value of single
+    trials.
+    """
+    return call("_score_perturbation", **options)
 
 
 @click.command()

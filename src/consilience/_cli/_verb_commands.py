@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from consilience._cli._network_commands import ablate, attribute, robustness, selectivity_impact, synthesize
+from consilience._cli._network_commands import (
+    ablate,
+    attribute,
+    patch,
+    robustness,
+    selectivity_impact,
+    synthesize,
+)
 from consilience._cli._options import MEASURES, call
 from consilience._cli._unit_commands import (
     characterize,
@@ -16,6 +23,7 @@ from consilience._cli._unit_commands import (
     psth,
     quality,
     receptive_field,
+    score_perturbation,
     unit_report,
 )
 from consilience._cli._verb_options import (
@@ -277,4 +285,6 @@ COMMANDS = (
     shapley,
     attribute,
     predict_perturbation,
+    score_perturbation,
+    patch,
 )

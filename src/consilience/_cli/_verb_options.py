@@ -12,17 +12,24 @@ from consilience._cli._options import DRAWS, LABEL, MISSING, RDM, SEED, call, de
 __all__ = [
     "BOOT",
     "BY",
+    "DRAWN_BY",
+    "EVALUATED",
     "FILES",
     "FOLDS",
+    "GAP",
     "INFERENCE",
     "IN_SAMPLE",
     "JOIN",
     "LEVEL",
     "LIKENESS",
     "NOISE",
+    "NUMBERS",
     "PERM",
-    "DRAWN_BY",
+    "PICTURE",
+    "SHOWN",
     "SPLITS",
+    "TIMES",
+    "UNITS",
     "WRITTEN",
     "run_verb",
     "stack",
@@ -97,6 +104,36 @@ IN_SAMPLE = click.option(
     "--in-sample",
     is_flag=True,
     help="Score what a measure fits on the stimuli that it was fitted to: inflated.",
+)
+UNITS = stack(
+    click.argument("network"),
+    click.argument("layer"),
+    click.argument("units", type=click.IntRange(min=0), nargs=-1, required=True),
+    click.option(
+        "--channel", "of", flag_value="channel", help="UNITS are channels, at the middle of their maps."
+    ),
+    click.option("--mean", "of", flag_value="mean", help="UNITS are channels, the mean over their maps."),
+)
+PICTURE = click.option("--picture", type=click.Path(), help="Draw the result to this file.")
+SHOWN = click.option(
+    "--stimuli", "shown", required=True, help="A data set (objects92, mnist) or a folder of images."
+)
+EVALUATED = click.option(
+    "--evaluate", type=click.Choice(["accuracy", "loss", "probability"]), help="[default: accuracy]"
+)
+GAP = click.option(
+    "--gap",
+    help="Of series: left out of training beside a test stretch, steps (3), seconds (0.3) or auto.  [default: auto]",
+)
+TIMES = click.option(
+    "--time",
+    type=click.Path(),
+    multiple=True,
+    help="Times in seconds, FILE for all files or NAME=FILE, where the file has none.",
+)
+NUMBERS = stack(
+    click.option("--numbers", is_flag=True, help="The label's values are numbers, not classes."),
+    click.option("--circular", is_flag=True, help="They are angles in radians."),
 )
 
 

@@ -11,6 +11,16 @@ from consilience.stats import (
     paired_effect,
     sign_flip_p,
 )
+from consilience.stats._effect_agreement import held_out_agreement
+from consilience.stats._held_out_change import (
+    held_out_change,
+    placement,
+    settled_to_first,
+    unchanged,
+    without_rounding,
+)
+from consilience.stats._item_changes import beyond_draws, draws_for_q
+from consilience.stats._lesion_effects import effect_around, lesion_p, random_orders_interval, settled
 
 
 def test_the_interval_is_that_of_the_paired_t_test():
@@ -149,3 +159,77 @@ def test_agreement_of_effects_and_of_their_reverse():
     flat = effect_agreement(a, np.zeros_like(a), n_boot=200, rng=rng)
     assert np.isnan(flat.correlation)
     assert flat.n_apart == 5
+
+
+def test_ends_go_with_the_number_that_they_are_of():
+    each = np.random.default_rng(0).normal(size=(2, 30))
+    value = np.array([1.0, -2.0])
+    middle, low, high = paired_effect(each, level=0.9)
+    found = effect_around(value, each, level=0.9)
+    assert np.allclose(found, [value, low - middle + value, high - middle + value])
+    assert np.isnan(effect_around(value, None, level=0.9)[1:]).all()
+
+
+def test_p_of_lesions_by_flips_or_by_pseudo_values():
+    from scipy import stats
+
+    lost = np.random.default_rng(0).normal(0.2, 1, size=(3, 20))
+    mean = lost.mean(axis=1)
+    options = {"n_perm": 199}
+    flips = lesion_p(mean, lost, paired=True, rng=np.random.default_rng(1), **options)
+    assert np.array_equal(flips, sign_flip_p(lost, 199, np.random.default_rng(1))[0])
+    by_t = lesion_p(mean, lost, paired=False, rng=np.random.default_rng(1), **options)
+    assert np.allclose(by_t, stats.ttest_1samp(lost, 0, axis=1).pvalue)
+    for none in (None, lost[:, :1], lost[:0]):
+        assert np.isnan(lesion_p(mean, none, paired=True, rng=np.random.default_rng(1), **options)).all()
+
+
+def test_the_interval_over_random_orders_has_both_parts():
+    from scipy import stats
+
+    rng = np.random.default_rng(0)
+    spread = rng.normal(size=(8, 3))
+    ends = stats.ttest_1samp(spread, 0, axis=0).confidence_interval(0.95)
+    assert np.allclose(random_orders_interval(spread, None, level=0.95), ends)
+    each = rng.normal(size=(1, 3, 25))
+    ends = stats.ttest_1samp(each[0], 0, axis=1).confidence_interval(0.95)
+    width = np.subtract(*random_orders_interval(each.mean(axis=2), each, level=0.95)[::-1])
+    assert np.allclose(width, np.subtract(*ends[::-1]))
+    both = np.broadcast_to(each, (8, 3, 25)) + spread[:, :, None]
+    low, high = random_orders_interval(both.mean(axis=2), both, level=0.95)
+    assert (high - low > width).all()
+    assert np.isnan(random_orders_interval(spread[:1], None, level=0.95)).all()
+
+
+def test_what_is_rounding_counts_as_none():
+    assert settled(np.array([1e-11, 1e-9]), np.array([100.0, np.nan])).tolist() == [0.0, 1e-9]
+    assert without_rounding(np.array([1e-13, -1e-11])).tolist() == [0.0, -1e-11]
+    assert settled_to_first(np.array([[0.5, 0.5 + 1e-13, 0.4]]), axis=1).tolist() == [[0.5, 0.5, 0.4]]
+    terms = np.ones((4, 3, 2))
+    terms[1, 1] += 1e-13
+    terms[2, 2, 0] = 0.0
+    assert unchanged(terms).tolist() == [True, False]
+    assert placement(0.5, np.array([0.4, 0.5 + 1e-14, 0.6, 0.7])) == 0.375
+
+
+def test_the_smallest_p_of_draws_and_how_many_make_a_q():
+    assert beyond_draws(np.array([0.005, 0.01, np.nan]), 199).tolist() == [True, False, False]
+    for tests in (7, 300, 5000):
+        assert tests / (draws_for_q(tests, 0.05) + 1) < 0.05
+
+
+def test_effects_on_held_out_scores_agree_with_themselves_and_not_with_their_opposite():
+    rng = np.random.default_rng(0)
+    a = np.linspace(0.05, 0.5, 10)
+    drawn = a + 0.02 * rng.normal(size=(400, 10))
+    options = {"level": 0.95, "blocks": 50, "factor": 2.0}
+    same = held_out_agreement(a, a, drawn, drawn, **options)
+    assert (same.correlation, same.n_parts, same.n_apart, same.difference) == (1.0, 10, 0, 0.0)
+    found = held_out_agreement(a, a[::-1], drawn, drawn[:, ::-1], **options)
+    assert found.correlation == pytest.approx(-1)
+    assert found.low <= found.high < 0
+    assert found.n_apart == 6  # 0.05, 0.1, 0.15 against 0.5, 0.45, 0.4, and the other way
+    gap = (drawn - drawn[:, ::-1]).mean(axis=1)
+    low, high, _ = held_out_change(gap, np.asarray((a - a[::-1]).mean()), **options)
+    assert [found.difference_low, found.difference_high] == pytest.approx([low, high])
+    assert np.isnan(held_out_agreement(a, a[::-1], None, None, **options).low)

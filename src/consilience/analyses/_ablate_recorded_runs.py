@@ -14,7 +14,7 @@ from consilience._core._seeds import Seed
 from consilience.analyses._recorded_fits import Fit, Task, fits_of
 from consilience.analyses._recorded_scores import Scorer, Terms
 from consilience.models._removed_units import predictions_without, replacements
-from consilience.stats._held_out_change import ROUNDING
+from consilience.stats._held_out_change import settled_to_first, unchanged
 from consilience.units._tuning_strength import tuning_strength
 
 __all__ = ["Orders", "Plan", "Run", "run_lesions"]
@@ -83,7 +83,7 @@ class Run:
 
     def values(self, weights: np.ndarray | None = None) -> np.ndarray:
         """(draws, M), the mean over draws of replaced values; what differs from no lesion by rounding is as without."""
-        return settled(np.mean([self.scorer.values(t, weights) for t in self.terms], axis=0), axis=1)
+        return settled_to_first(np.mean([self.scorer.values(t, weights) for t in self.terms], axis=0), axis=1)
 
     def each(self, weights: np.ndarray | None = None) -> np.ndarray:
         """(draws, 1 + P, k) of no lesion and of single parts, of each class, column or unit."""
@@ -92,7 +92,7 @@ class Run:
             Terms(*(None if v is None else v[:, :count] for v in (t.top, t.left, t.right)))  # type: ignore[arg-type]
             for t in self.terms
         ]
-        return settled(np.mean([self.scorer.each(t, weights) for t in cut], axis=0), axis=1)
+        return settled_to_first(np.mean([self.scorer.each(t, weights) for t in cut], axis=0), axis=1)
 
     @property
     def unchanged(self) -> np.ndarray:
@@ -102,16 +102,8 @@ class Run:
         for t in self.terms:
             for one in (t.top, t.left):
                 if one is not None:
-                    apart = np.abs(one[:, 1 : 1 + size] - one[:, :1]).max(axis=(0, 2))
-                    same &= apart <= ROUNDING * max(1.0, float(np.abs(one[:, 0]).max()))
+                    same &= unchanged(one[:, : 1 + size])
         return same
-
-
-def settled(values: np.ndarray, axis: int) -> np.ndarray:
-    """``values`` of lesions along ``axis``, no lesion first, with those that differ from it by rounding set to it."""
-    first = np.take(values, [0], axis=axis)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(np.abs(values - first) <= ROUNDING, first, values))
 
 
 def run_lesions(
@@ -228,7 +220,7 @@ def impact_order(task: Task, columns: np.ndarray, scorer: Scorer, sign: float) -
             masks,
         )
         value = scorer.of_rows(inside, told)
-        value = settled(value, axis=0)
+        value = settled_to_first(value, axis=0)
         loss = (value[0] - value[1:]) * (1 if scorer.higher else -1)
         return np.argsort(-sign * loss, kind="stable")
 

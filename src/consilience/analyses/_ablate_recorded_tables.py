@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.stats import rankdata
 
 from consilience.analyses._ablate_recorded_runs import Plan, Run
+from consilience.analyses._ablate_tables import agreement_table
 from consilience.analyses._recorded_fits import Fit, Task
 from consilience.models._removed_units import replacements
 from consilience.stats import OffDistribution, fdr
-from consilience.stats._held_out_change import ROUNDING, area_under, held_out_change
+from consilience.stats._effect_agreement import held_out_agreement
+from consilience.stats._held_out_change import area_under, held_out_change, placement, without_rounding
 
 __all__ = ["Numbers", "agreement_of", "curves_table", "off_scores", "parts_table"]
 
@@ -47,8 +48,7 @@ class Numbers:
         """(value, low, high, p) of what ``of`` makes of the values of lesions; ``orders`` (K, ...): what each random
         order gives, where the mean over them is in it.
         """
-        point = np.asarray(of(self.value))
-        point = np.where(np.abs(point) <= ROUNDING, 0.0, point)
+        point = without_rounding(np.asarray(of(self.value)))
         if self.draws is None:
             return (point, *(np.full(point.shape, np.nan),) * 3)
         more = np.stack([of(d) for d in self.deals]) if self.deals else None
@@ -169,9 +169,7 @@ def curves_table(
             )
             for key, v in zip(keys[3:7], found):
                 area[key][h, o] = v
-            own = area["area"][h, o]
-            known = random_area[h, : len(every)]
-            area["placement"][h, o] = np.mean((known < own - 1e-12) + 0.5 * (np.abs(known - own) <= 1e-12))
+            area["placement"][h, o] = placement(area["area"][h, o], areas)
     sequence = np.stack([sequences.get(name, np.full(size, -1)) for name in orders])
     return xr.Dataset(
         {
@@ -228,43 +226,18 @@ def agreement_of(numbers: dict[str, Numbers], data: xr.Dataset, level: float) ->
     hows = [h for h in numbers if h != "refit"]
     if len(hows) < 2 or data.sizes["part"] < 3:
         return None
-    rows: list[tuple[Any, ...]] = []
+    found = []
     for i, a in enumerate(hows):
         for b in hows[i + 1 :]:
             one, two = numbers[a], numbers[b]
-            value = _spearman(one.lost(one.value)[None], two.lost(two.value)[None])[0]
-            low = high = np.nan
-            n_apart = 0
-            ends: tuple[Any, ...] = (
-                float(np.mean(one.lost(one.value) - two.lost(two.value))),
-                np.nan,
-                np.nan,
+            agreed = held_out_agreement(
+                one.lost(one.value),
+                two.lost(two.value),
+                one.impacts(),
+                two.impacts(),
+                level=level,
+                blocks=one.blocks,
+                factor=one.factor,
             )
-            if one.draws is not None and two.draws is not None:
-                drawn = _spearman(one.lost(one.draws), two.lost(two.draws))
-                low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-                point = one.lost(one.value) - two.lost(two.value)
-                gap = one.lost(one.draws) - two.lost(two.draws)
-                _, _, p = held_out_change(gap, point, level=level, blocks=one.blocks, factor=one.factor)
-                larger = np.maximum(np.abs(one.lost(one.value)), np.abs(two.lost(two.value)))
-                n_apart = int(((fdr(p) < 0.05) & (np.abs(point) > 0.5 * larger)).sum())
-                d_low, d_high, _ = held_out_change(
-                    gap.mean(axis=1),
-                    np.asarray(point.mean()),
-                    level=level,
-                    blocks=one.blocks,
-                    factor=one.factor,
-                )
-                ends = (float(point.mean()), float(d_low), float(d_high))
-            rows.append((a, b, value, low, high, data.sizes["part"], n_apart, *ends))
-    keys = ("a", "b", "correlation", "ci_low", "ci_high", "n_parts", "n_apart")
-    keys += ("difference", "difference_low", "difference_high")  # type: ignore[assignment]
-    return xr.Dataset({k: ("pair", np.array([r[i] for r in rows])) for i, k in enumerate(keys)})
-
-
-def _spearman(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(m,) of the rows of two arrays (m, P)."""
-    one, two = (rankdata(v, axis=1) for v in (x, y))
-    one, two = one - one.mean(axis=1, keepdims=True), two - two.mean(axis=1, keepdims=True)
-    size = np.sqrt((one**2).sum(axis=1) * (two**2).sum(axis=1))
-    return np.asarray(np.where(size > 0, (one * two).sum(axis=1) / np.where(size > 0, size, 1.0), np.nan))
+            found.append((a, b, agreed))
+    return agreement_table(found)

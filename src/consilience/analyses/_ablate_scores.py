@@ -10,9 +10,9 @@ import numpy as np
 
 from consilience.analyses._evaluate_outputs import Score
 from consilience.stats import OffDistribution, paired_effect, proportion_interval
-from consilience.stats._held_out_change import ROUNDING
+from consilience.stats._lesion_effects import effect_around, settled
 
-__all__ = ["Scores", "effects", "scores_of", "settled"]
+__all__ = ["Scores", "effects", "scores_of"]
 
 _GROUPS = 20  # of stimuli, each left out once
 
@@ -56,7 +56,7 @@ class Scores:
             n = self.each.shape[-1]
             variance = self.each.var(axis=-1, ddof=1) / n
             return self.value, *proportion_interval(self.value, variance, items=n, level=level, df=n - 1)
-        return _around(self.value, self.each, level)
+        return effect_around(self.value, self.each, level=level)
 
 
 def effects(
@@ -68,22 +68,7 @@ def effects(
         assert lost is not None
         return paired_effect(lost[:, columns], level=level, bounded=lesioned.bounded)
     change = lesioned.sign * settled(intact.value - lesioned.value, intact.value) + 0.0  # no -0
-    return _around(change, lost, level, bounded=lesioned.bounded)
-
-
-def settled(change: np.ndarray, of: np.ndarray) -> np.ndarray:
-    """Changes of scores with those that are rounding (1e-12 of the largest score) set to 0."""
-    size = float(np.abs(of[np.isfinite(of)]).max(initial=0.0))
-    return np.asarray(np.where(np.abs(change) <= ROUNDING * size, 0.0, change))
-
-
-def _around(
-    value: np.ndarray, each: np.ndarray | None, level: float, *, bounded: bool = False
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if each is None:
-        return value, np.full(value.shape, np.nan), np.full(value.shape, np.nan)
-    middle, low, high = paired_effect(each, level=level, bounded=bounded)
-    return value, low + (value - middle), high + (value - middle)
+    return effect_around(change, lost, level=level, bounded=lesioned.bounded)
 
 
 def scores_of(

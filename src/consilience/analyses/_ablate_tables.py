@@ -10,7 +10,7 @@ import xarray as xr
 
 from consilience._core._errors import warn
 from consilience.analyses._ablate_runs import Curves
-from consilience.analyses._ablate_scores import Scores, effects, settled
+from consilience.analyses._ablate_scores import Scores, effects
 from consilience.analyses._evaluate_outputs import Labels
 from consilience.stats import (
     EffectAgreement,
@@ -19,9 +19,9 @@ from consilience.stats import (
     fdr,
     order_against_random,
     paired_effect,
-    sign_flip_p,
-    t_test,
 )
+from consilience.stats._item_changes import beyond_draws, draws_for_q
+from consilience.stats._lesion_effects import effect_around, lesion_p, random_orders_interval, settled
 
 __all__ = ["agreement_table", "curve_table", "part_table"]
 
@@ -53,7 +53,7 @@ def part_table(
     for how in hows:
         one = singles[how]
         impact, low, high = effects(intact, one, level)
-        p = _p_of(intact, one, impact, n_perm, rng)
+        p = lesion_p(impact, one.lost(intact), paired=one.paired, n_perm=n_perm, rng=rng)
         for name, values in (
             ("score", one.value),
             ("impact", impact),
@@ -97,29 +97,17 @@ def part_table(
     return xr.Dataset(variables, coords=coords)
 
 
-def _p_of(
-    intact: Scores, one: Scores, impact: np.ndarray, n_perm: int, rng: np.random.Generator
-) -> np.ndarray:
-    lost = one.lost(intact)
-    if lost is None or not n_perm or lost.shape[1] < 2 or not lost.size:
-        return np.full(impact.shape, np.nan)
-    if one.paired:
-        return sign_flip_p(lost, n_perm, rng)[0]
-    variance = lost.var(axis=1, ddof=1) / lost.shape[1]  # pseudo-values of groups of stimuli
-    return t_test(impact, variance, df=lost.shape[1] - 1).p
-
-
 def _say_few(p: np.ndarray, n_perm: int) -> None:
     """Warns where parts lie beyond all flips, and more flips might tell them from chance."""
-    least = (1 + 1e-9) / (n_perm + 1)
     known = p[np.isfinite(p)]
-    if not known.size or not (known <= least).any() or (fdr(known) <= ALPHA).any():
+    beyond = beyond_draws(known, n_perm)
+    if not beyond.any() or (fdr(known) <= ALPHA).any():
         return
     warn(
         "few-draws",
-        f"With n_perm={n_perm} no q of {known.size} parts can reach {ALPHA:g}: {int((known <= least).sum())} lie "
+        f"With n_perm={n_perm} no q of {known.size} parts can reach {ALPHA:g}: {int(beyond.sum())} lie "
         "beyond all draws.",
-        f"n_perm={int(np.ceil(2 * known.size / ALPHA / 1000)) * 1000}, or fewer parts.",
+        f"n_perm={draws_for_q(known.size, ALPHA)}, or fewer parts.",
     )
 
 
@@ -178,9 +166,9 @@ def curve_table(
                 assert of.random is not None
                 out["score"][h, o] = spread.mean(axis=0)
                 each = None if of.random.each is None else of.random.each.reshape(draws, t, -1)
-                ends = _random_interval(spread, each, level)
+                ends = random_orders_interval(spread, each, level=level)
                 out["ci_low"][h, o], out["ci_high"][h, o] = ends
-                ends = _random_interval(per_random[0][:, None], _column(per_random[1]), level)
+                ends = random_orders_interval(per_random[0][:, None], _column(per_random[1]), level=level)
                 area["area"][h, o] = per_random[0].mean()
                 area["area_low"][h, o], area["area_high"][h, o] = (float(end[0]) for end in ends)
                 distance = of.random.distance
@@ -192,9 +180,8 @@ def curve_table(
                 value, each = _areas(one, fraction, 1)
                 area["area"][h, o] = value[0]
                 if each is not None:
-                    middle, low, high = paired_effect(each[0], level=level)
-                    shift = value[0] - middle
-                    area["area_low"][h, o], area["area_high"][h, o] = low + shift, high + shift
+                    _, low, high = effect_around(value[0], each[0], level=level)
+                    area["area_low"][h, o], area["area_high"][h, o] = low, high
                 if per_random is not None:
                     ordered = value if each is None else each[0]
                     random = per_random[0][:, None] if per_random[1] is None else per_random[1]
@@ -237,27 +224,6 @@ def _areas(one: Scores, fraction: np.ndarray, count: int) -> tuple[np.ndarray, n
     if one.each is None:
         return value, None
     return value, area_under_curve(one.each.reshape(count, fraction.size, -1), fraction, axis=1)
-
-
-def _random_interval(
-    spread: np.ndarray, each: np.ndarray | None, level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of the mean over random orders: variance over stimuli, over n, and over orders, over their number.
-
-    spread : (K, t) score of each order.   each : (K, t, k) per stimulus.
-    """
-    k = len(spread)
-    value = spread.mean(axis=0)
-    variance, df = np.zeros(value.shape), np.inf
-    if k > 1:
-        variance, df = spread.var(axis=0, ddof=1) / k, float(k - 1)
-    if each is not None and each.shape[-1] > 1:
-        variance = variance + each.mean(axis=0).var(axis=-1, ddof=1) / each.shape[-1]
-        df = float(each.shape[-1] - 1) if not np.isfinite(df) else min(df, float(each.shape[-1] - 1))
-    elif k < 2:
-        return np.full(value.shape, np.nan), np.full(value.shape, np.nan)
-    found = t_test(value, variance, df=int(df), level=level)
-    return found.low, found.high
 
 
 def agreement_table(found: list[tuple[str, str, EffectAgreement]]) -> xr.Dataset | None:

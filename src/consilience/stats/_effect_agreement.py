@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from consilience.stats._held_out_change import held_out_change
 from consilience.stats._intervals import percentile_interval
 from consilience.stats._lesion_effects import paired_effect
 from consilience.stats._multiple import fdr
 from consilience.stats._rank_agreement import spearman_rho
 from consilience.stats._weights import multinomial_weights
 
-__all__ = ["EffectAgreement", "effect_agreement"]
+__all__ = ["EffectAgreement", "effect_agreement", "held_out_agreement"]
 
 _APART = 0.5  # of the larger of two effects
 
@@ -77,3 +78,38 @@ def effect_agreement(
         apart = int(((fdr(p) < 0.05) & (away > _APART * larger)).sum())
     value, least, most = (float(v) for v in paired_effect((a - b).mean(axis=0), level=level))
     return EffectAgreement(correlation, low, high, m, apart, value, least, most)
+
+
+def held_out_agreement(
+    a: np.ndarray,
+    b: np.ndarray,
+    drawn_a: np.ndarray | None,
+    drawn_b: np.ndarray | None,
+    *,
+    level: float,
+    blocks: int,
+    factor: float,
+) -> EffectAgreement:
+    """As `effect_agreement`, of effects on held-out scores of models fitted to data.
+
+    The correlation's interval is percentiles of the draws; parts differ, and the mean difference has an interval, by
+    `held_out_change`. Without draws there are neither.
+
+    a, b : (P,) effects.   drawn_a, drawn_b : (m, P) the same under bootstrap weights of rows, the same for both.
+    blocks, factor : as in `held_out_change`.
+    """
+    gap = a - b
+    correlation, value = float(spearman_rho(a, b)), float(gap.mean())
+    if drawn_a is None or drawn_b is None:
+        return EffectAgreement(correlation, np.nan, np.nan, a.size, 0, value, np.nan, np.nan)
+    low, high = np.quantile(spearman_rho(drawn_a, drawn_b), [(1 - level) / 2, (1 + level) / 2])
+    drawn = drawn_a - drawn_b
+    p = held_out_change(drawn, gap, level=level, blocks=blocks, factor=factor)[2]
+    larger = np.maximum(np.abs(a), np.abs(b))
+    apart = int(((fdr(p) < 0.05) & (np.abs(gap) > _APART * larger)).sum())
+    least, most, _ = held_out_change(
+        drawn.mean(axis=1), np.asarray(gap.mean()), level=level, blocks=blocks, factor=factor
+    )
+    return EffectAgreement(
+        correlation, float(low), float(high), a.size, apart, value, float(least), float(most)
+    )

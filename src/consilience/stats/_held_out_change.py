@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-__all__ = ["area_under", "held_out_change"]
+__all__ = ["area_under", "held_out_change", "placement", "settled_to_first", "unchanged", "without_rounding"]
 
 ROUNDING = 1e-12
 
@@ -33,7 +33,7 @@ def held_out_change(
     (`cross_validated_draws`).   orders : (K, ...) what each random order gives.
     """
     df: np.ndarray = np.full(np.shape(value), float(max(1, blocks - 1)))
-    value = np.where(np.abs(value) <= ROUNDING, 0.0, value)
+    value = without_rounding(value)
     variance = factor * max(blocks, 2) / max(1, blocks - 1) * np.var(draws, axis=0, ddof=1)
     if deals is not None and len(deals):
         variance = variance + np.var(np.concatenate([value[None], deals]), axis=0, ddof=1)
@@ -57,3 +57,29 @@ def area_under(curve: np.ndarray, fraction: np.ndarray) -> np.ndarray:
     """(...) area under curves (..., steps) against the share that was removed, 0 to 1, by trapezia."""
     width = np.diff(fraction)
     return np.asarray(((curve[..., 1:] + curve[..., :-1]) / 2 * width).sum(axis=-1))
+
+
+def placement(value: float, null: np.ndarray) -> float:
+    """The share of ``null`` (K,) below ``value``; equal ones count half."""
+    return float(np.mean((null < value - ROUNDING) + 0.5 * (np.abs(null - value) <= ROUNDING)))
+
+
+def without_rounding(values: np.ndarray) -> np.ndarray:
+    """Values with those up to 1e-12 set to 0."""
+    return np.where(np.abs(values) <= ROUNDING, 0.0, values)
+
+
+def settled_to_first(values: np.ndarray, axis: int) -> np.ndarray:
+    """``values`` of lesions along ``axis``, no lesion first, with those that differ from it by rounding set to it."""
+    first = np.take(values, [0], axis=axis)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(np.abs(values - first) <= ROUNDING, first, values))
+
+
+def unchanged(terms: np.ndarray) -> np.ndarray:
+    """(m - 1,) which lesions leave every term of a score as it is without one, up to rounding (1e-12 of the largest).
+
+    terms : (segments, m, k), no lesion first.
+    """
+    apart = np.abs(terms[:, 1:] - terms[:, :1]).max(axis=(0, 2))
+    return np.asarray(apart <= ROUNDING * max(1.0, float(np.abs(terms[:, 0]).max())))

@@ -7,7 +7,7 @@ import numpy as np
 from consilience.stats._multiple import max_statistic
 from consilience.stats._permutation import p_value
 
-__all__ = ["above_controls_p", "sign_flip_p"]
+__all__ = ["above_controls_p", "beyond_draws", "draws_for_q", "sign_flip_p"]
 
 
 def sign_flip_p(changes: np.ndarray, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -81,6 +81,16 @@ def above_controls_p(
     statistic = np.abs(away[:, 0].mean(axis=1))
     null = np.abs(null)
     return p_value(statistic, null), max_statistic(_rounded(statistic), _rounded(null))
+
+
+def beyond_draws(p: np.ndarray, draws: int) -> np.ndarray:
+    """Which p are the smallest that so many draws can give, 1 / (draws + 1)."""
+    return np.asarray(p <= (1 + 1e-9) / (draws + 1))
+
+
+def draws_for_q(tests: int, alpha: float) -> int:
+    """So many draws, in thousands, that the smallest p of one of ``tests`` has a q of half of ``alpha``."""
+    return int(np.ceil(2 * tests / alpha / 1000)) * 1000
 
 
 def _rounded(x: np.ndarray) -> np.ndarray:

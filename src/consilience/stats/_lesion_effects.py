@@ -7,7 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-__all__ = ["AgainstRandom", "area_under_curve", "order_against_random", "paired_effect"]
+from consilience.stats._held_out_change import ROUNDING
+from consilience.stats._item_changes import sign_flip_p
+from consilience.stats._paired import t_test
+
+__all__ = [
+    "AgainstRandom",
+    "area_under_curve",
+    "effect_around",
+    "lesion_p",
+    "order_against_random",
+    "paired_effect",
+    "random_orders_interval",
+    "settled",
+]
 
 
 def paired_effect(
@@ -60,6 +73,63 @@ def paired_effect(
         return value, np.maximum(low, -1.0), np.minimum(high, 1.0)
     away = stats.t.ppf((1 + level) / 2, n - 1) * d.std(axis=-1, ddof=1) / np.sqrt(n)
     return value, value - away, value + away
+
+
+def effect_around(
+    value: np.ndarray, each: np.ndarray | None, *, level: float, bounded: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``value`` (...) with the ends of `paired_effect` of ``each`` (..., k), moved with it: jackknife pseudo-values, or
+    areas per stimulus, have another mean than the number that they are of. NaN ends without ``each``.
+    """
+    value = np.asarray(value)
+    if each is None:
+        return value, np.full(value.shape, np.nan), np.full(value.shape, np.nan)
+    middle, low, high = paired_effect(each, level=level, bounded=bounded)
+    return value, low + (value - middle), high + (value - middle)
+
+
+def settled(change: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Changes of scores with those that are rounding (1e-12 of the largest score of ``of``) set to 0."""
+    size = float(np.abs(of[np.isfinite(of)]).max(initial=0.0))
+    return np.asarray(np.where(np.abs(change) <= ROUNDING * size, 0.0, change))
+
+
+def lesion_p(
+    impact: np.ndarray, lost: np.ndarray | None, *, paired: bool, n_perm: int, rng: np.random.Generator
+) -> np.ndarray:
+    """(m,) two-sided p that lesions cost nothing: by flips of the signs of what each stimulus loses (`sign_flip_p`);
+    where ``lost`` (m, k) are jackknife pseudo-values and not ``paired``, by t of the impact over their variance / k.
+
+    NaN where nothing is known of single stimuli, for n_perm = 0 and for fewer than 2 columns.
+    """
+    if lost is None or not n_perm or lost.shape[1] < 2 or not lost.size:
+        return np.full(impact.shape, np.nan)
+    if paired:
+        return sign_flip_p(lost, n_perm, rng)[0]
+    variance = lost.var(axis=1, ddof=1) / lost.shape[1]
+    return t_test(impact, variance, df=lost.shape[1] - 1).p
+
+
+def random_orders_interval(
+    spread: np.ndarray, each: np.ndarray | None, *, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """low, high (t,) of the mean over random orders: variance over stimuli, over their number, and over orders, over
+    theirs; t with the smaller number less 1. NaN where neither varies.
+
+    spread : (K, t) score of each order.   each : (K, t, k) per stimulus, or None.
+    """
+    k = len(spread)
+    value = spread.mean(axis=0)
+    variance, df = np.zeros(value.shape), np.inf
+    if k > 1:
+        variance, df = spread.var(axis=0, ddof=1) / k, float(k - 1)
+    if each is not None and each.shape[-1] > 1:
+        variance = variance + each.mean(axis=0).var(axis=-1, ddof=1) / each.shape[-1]
+        df = min(df, float(each.shape[-1] - 1))
+    if not np.isfinite(df):
+        return np.full(value.shape, np.nan), np.full(value.shape, np.nan)
+    found = t_test(value, variance, df=int(df), level=level)
+    return found.low, found.high
 
 
 def area_under_curve(scores: np.ndarray, fraction: np.ndarray, axis: int = -1) -> np.ndarray:

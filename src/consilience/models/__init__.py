@@ -11,6 +11,8 @@ from consilience.models._banded_ridge import BandedRidgeCV
 from consilience.models._bayesian_decoder import BayesianDecoder
 from consilience.models._glm import GLM
 from consilience.models._glm_cv import GLMCV
+from consilience.models._gpfa import GPFA
+from consilience.models._jpca import JPCA
 from consilience.models._kalman import KalmanFilter
 from consilience.models._kernel_ridge import KernelRidgeCV
 from consilience.models._lags import coupling_design, lagged
@@ -31,6 +33,7 @@ from consilience.models._stc import SpikeTriggeredCovariance
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "JPCA",
     "QuadraticRF",
     "LNP",
     "LowRankRF",
@@ -40,6 +43,7 @@ __all__ = [
     "RidgeRF",
     "SpikeTriggeredAverage",
     "GLM",
+    "GPFA",
     "GLMCV",
     "LDA",
     "PLSCV",

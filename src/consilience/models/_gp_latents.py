@@ -1,0 +1,225 @@
+"""What models of Gaussian-process latents share: data in, orthonormal latents out, held-out units."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from consilience._core._errors import InputError, warn
+from consilience._core._params import check_count, check_number
+from consilience.models._gp_kernels import Kernel, kernel_of
+from consilience.models._gp_posterior import Block, Parameters
+from consilience.models._trials import Trials, as_trials, constant_units
+
+__all__ = ["GPLatents", "LatentPosterior", "LeftOut"]
+
+_START = 5.0  # bins, a time constant where the data have no lags
+
+
+@dataclass(frozen=True)
+class LatentPosterior:
+    """Latents and how well they are known.
+
+    mean : latents as `transform` gives them.   variance : the same shape, posterior variance of each latent at each
+    bin, given the fitted parameters.
+    """
+
+    mean: Any
+    variance: Any
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Each unit predicted from the other units of its trial.
+
+    prediction : (n, units) expected values, bins of trials below each other.   explained, total : (trials, units) parts
+    of the score of a unit, which is the sum of explained over trials over that of total.
+    """
+
+    prediction: np.ndarray
+    explained: np.ndarray
+    total: np.ndarray
+
+    def scores(self) -> np.ndarray:
+        """(units,), NaN where a unit has nothing to explain."""
+        total = self.total.sum(axis=0)
+        return np.where(total > 0, self.explained.sum(axis=0) / np.where(total > 0, total, 1.0), np.nan)
+
+
+class GPLatents(TransformerMixin, BaseEstimator):
+    """Abstract: a concrete class learns, infers and leaves units out."""
+
+    #: what `unit_scores` are
+    unit_score = "R2"
+
+    n_components: Any
+    bin_width: Any
+    kernel: Any
+    gp_noise: Any
+    segment: Any
+    max_iter: Any
+    tol: Any
+    missing: Any
+
+    @abstractmethod
+    def _learn(
+        self, trials: Trials, k: int, kernel: Kernel, bounds: tuple[float, float]
+    ) -> tuple[Parameters, list[float], bool]:
+        """(parameters, objective at each step, converged) from trials of the units that vary."""
+
+    @abstractmethod
+    def _infer(self, trials: Trials) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
+        """For each trial: (t, k) latents of the processes, (t, k, k) their covariance; (trials,) log-likelihoods."""
+
+    @abstractmethod
+    def _leave_out(self, trials: Trials) -> LeftOut:
+        """Of the units that vary."""
+
+    def _values(self, trials: Trials) -> Trials:
+        """The values that the model describes."""
+        return trials
+
+    def _read(self, X: Any, *, reset: bool) -> Trials:
+        who = f"{type(self).__name__}{'.fit' if reset else ''}"
+        trials = as_trials(X, who=who, missing=self.missing, estimator=self, reset=reset, flat="trial")
+        return self._values(trials)
+
+    def _seen_by(self, X: Any) -> Trials:
+        check_is_fitted(self, "components_")
+        return self._read(X, reset=False).take(self._varies)
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        """Fits. X : (trial, time, unit), a list of (time_i, unit), or one trial (time, unit).   y : ignored."""
+        who = type(self).__name__
+        width = check_number(self.bin_width, name="bin_width", who=who, low=0.0)
+        noise = check_number(self.gp_noise, name="gp_noise", who=who, low=0.0, high=1.0)
+        check_number(self.tol, name="tol", who=who, low=0.0, high=1.0, closed=True)
+        steps = check_count(self.max_iter, name="max_iter", who=who, minimum=1)
+        kernel = kernel_of(self.kernel, noise, who=who)
+        trials = self._read(X, reset=True)
+        table = replace(trials, form="rows") if trials.form == "trial" else trials
+        table.need(2, who=f"{who}.fit", what="a fit")
+        varies = constant_units(trials, who=f"{who}.fit")
+        used = trials.take(varies)
+        k = check_count(self.n_components, name="n_components", who=who, minimum=1)
+        if k > used.units:
+            raise InputError(
+                f"{who}: n_components={k} is more than the {used.units} units that vary; use fewer latents.",
+                code="bad-parameter",
+            )
+        if self.segment is not None:
+            used = _cut(used, check_count(self.segment, name="segment", who=who, minimum=1))
+        bounds = 0.2, 10.0 * max(2, int(used.lengths.max()))
+        found, history, converged = self._learn(used, k, kernel, bounds)
+        if not converged and self.tol > 0:
+            warn(
+                "not-converged",
+                f"{who}: EM stopped at max_iter={steps}, its last step still raised the objective by more than "
+                f"tol={self.tol:g} a value.",
+                "Give more steps (max_iter=), or a larger tol=.",
+            )
+        order = np.argsort(-(found.loadings**2).sum(axis=0), kind="stable")
+        found = replace(found, loadings=found.loadings[:, order], tau=found.tau[order])
+        self._kernel, self._parameters, self._varies = kernel, found, varies
+        self._store(found, width)
+        self.objective_ = np.asarray(history)
+        self.n_iter_ = len(history)
+        self.converged_ = bool(converged)
+        return self
+
+    def _store(self, p: Parameters, width: float) -> None:
+        u, size, vt = np.linalg.svd(p.loadings, full_matrices=False)
+        sign = np.sign(u[np.abs(u).argmax(axis=0), np.arange(u.shape[1])])
+        sign[sign == 0] = 1.0
+        self.n_components_ = p.tau.size
+        self.components_ = np.zeros((p.tau.size, self._varies.size))
+        self.components_[:, self._varies] = (u * sign).T
+        self.rotation_ = (size * sign)[:, None] * vt
+        self.loadings_ = np.zeros((self._varies.size, p.tau.size))
+        self.loadings_[self._varies] = p.loadings
+        self.timescales_ = p.tau * width
+        self._strength = size**2
+
+    def transform(self, X: Any) -> Any:
+        """Posterior means of the orthonormal latents given all units and bins of a trial, in the container of X:
+        (trial, time, k), padded with NaN after the end of a trial; or a list of (time_i, k).
+        """
+        trials = self._seen_by(X)
+        means, _, _ = self._infer(trials)
+        return trials.like([m @ self.rotation_.T for m in means])
+
+    def posterior(self, X: Any) -> LatentPosterior:
+        """Posterior means and variances of the orthonormal latents."""
+        trials = self._seen_by(X)
+        means, covariances, _ = self._infer(trials)
+        turn = self.rotation_
+        variance = [np.einsum("ai,tij,aj->ta", turn, c, turn, optimize=True) for c in covariances]
+        return LatentPosterior(trials.like([m @ turn.T for m in means]), trials.like(variance))
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Expected values of the units, in the units of the data, for latents (..., k) or a list of (time_i, k)."""
+        check_is_fitted(self, "components_")
+        if isinstance(X, (list, tuple)) and np.ndim(X[0]) == 2:
+            return [self.inverse_transform(one) for one in X]
+        latents = np.asarray(X, dtype=np.float64)
+        if latents.ndim < 1 or latents.shape[-1] != self.n_components_:
+            raise InputError(
+                f"{type(self).__name__}.inverse_transform: expected latents (..., {self.n_components_}), got shape "
+                f"{latents.shape}.",
+                code="bad-shape",
+            )
+        return self._expected(latents @ self.components_)
+
+    @abstractmethod
+    def _expected(self, shared: np.ndarray) -> np.ndarray:
+        """Values of units (..., units) whose latents contribute ``shared``."""
+
+    def log_likelihood(self, X: Any) -> np.ndarray:
+        """(trials,) log-likelihood of each trial, in nats, of the units that varied in the training data."""
+        return self._infer(self._seen_by(X))[2]
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Log-likelihood per value that was seen, in nats. y : ignored."""
+        trials = self._seen_by(X)
+        return float(self._infer(trials)[2].sum() / trials.n_values)
+
+    def predict_units(self, X: Any) -> Any:
+        """Each unit predicted from the other units of its trial (`leave-neuron-out`, Yu et al. 2009), in the container
+        and the units of X.
+        """
+        trials = self._seen_by(X)
+        out = np.broadcast_to(self._constant(), (trials.n_bins, self._varies.size)).copy()
+        out[:, self._varies] = self._leave_out(trials).prediction
+        return trials.like(out)
+
+    @abstractmethod
+    def _constant(self) -> np.ndarray:
+        """(units,) what is predicted without latents, in the units of the data."""
+
+    def unit_scores(self, X: Any) -> np.ndarray:
+        """(units,) how well each unit is predicted from the others of its trial (co-smoothing); NaN for units that did
+        not vary in training.
+        """
+        trials = self._seen_by(X)
+        out = np.full(self._varies.size, np.nan)
+        out[self._varies] = self._leave_out(trials).scores()
+        return out
+
+
+def unfolded(blocks: list[Block], means: list[np.ndarray], trials: Trials) -> list[np.ndarray]:
+    """[(t, k)] latents over time of all trials, from those of blocks."""
+    out = [np.zeros((int(t), means[0].shape[2])) for t in trials.lengths]
+    for block, mean in zip(blocks, means):
+        block.unfold(mean, out)
+    return out
+
+
+def _cut(trials: Trials, most: int) -> Trials:
+    """Trials in pieces of at most ``most`` bins, of lengths as equal as can be."""
+    pieces = [len(part) for t in trials.lengths for part in np.array_split(np.arange(t), -(-int(t) // most))]
+    return replace(trials, lengths=np.array(pieces), form="list", span=max(pieces))

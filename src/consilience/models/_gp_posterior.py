@@ -1,0 +1,241 @@
+"""Gaussian-process factor analysis as linear algebra: data in blocks, posterior of the latents, steps of EM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import linalg
+
+from consilience.models._gp_kernels import Kernel, Lags, update_timescales
+from consilience.models._trials import Trials
+
+__all__ = ["Block", "Parameters", "Posterior", "blocks_of", "em_step", "expect", "prior_precision"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Trials with the same lags and the same values missing: they share the posterior covariance.
+
+    Trials of which nothing is missing are folded: sums and differences of bins t and T - 1 - t over sqrt(2), which is
+    a rotation, are two blocks of half the bins (see `Lags`).
+
+    lags : of the h bins.   y : (n, h, units), missing values 0.   constant : (h,) what a constant 1 over time becomes,
+    by which the means of units enter.   seen : (h, units) bool; None = all.   trials : (n,) which they are.
+    sign : 0 whole, 1 sums, -1 differences.
+    """
+
+    lags: Lags
+    y: np.ndarray
+    constant: np.ndarray
+    seen: np.ndarray | None
+    trials: np.ndarray
+    sign: int
+
+    def unfold(self, x: np.ndarray, out: list[np.ndarray]) -> None:
+        """Adds latents (n, h, k) of this block to those of its trials over time, [(t, k)]."""
+        for one, to in zip(x, self.trials):
+            self._spread(one, out[to])
+
+    def _spread(self, one: np.ndarray, out: np.ndarray) -> None:
+        if self.sign == 0:
+            out += one
+            return
+        half = len(out) // 2
+        pair = one[:half] * np.sqrt(0.5)
+        out[:half] += pair
+        out[len(out) - half :] += self.sign * pair[::-1]
+        if self.sign > 0 and len(out) % 2:
+            out[half] += one[half]
+
+    def unfold_covariance(self, over: np.ndarray, out: np.ndarray) -> None:
+        """Adds covariances at each bin (h, k, k) of this block to those of one trial over time (t, k, k): sums and
+        differences are independent, and each stands for half of both bins.
+        """
+        if self.sign == 0:
+            out += over
+            return
+        half = len(out) // 2
+        pair = 0.5 * over[:half]
+        out[:half] += pair
+        out[len(out) - half :] += pair[::-1]
+        if self.sign > 0 and len(out) % 2:
+            out[half] += over[half]
+
+
+def blocks_of(trials: Trials, *, fold: bool = True) -> list[Block]:
+    """Blocks of all trials; trials of one length with the same values missing stand in one."""
+    out: list[Block] = []
+    for bins, which in trials.by_length().items():
+        whole = which
+        if trials.seen is not None:
+            complete = np.array([bool(trials.seen[i].all()) for i in which])
+            whole = which[complete]
+            same: dict[bytes, list[int]] = {}
+            for i in which[~complete]:
+                same.setdefault(np.packbits(trials.seen[i]).tobytes(), []).append(int(i))
+            for group in same.values():
+                y = np.stack([trials.values[i] for i in group])
+                lags, seen = Lags.whole(bins), trials.seen[group[0]]
+                out.append(Block(lags, y, np.ones(bins), seen, np.array(group), 0))
+        if whole.size and not fold:
+            y = np.stack([trials.values[i] for i in whole])
+            out.append(Block(Lags.whole(bins), y, np.ones(bins), None, whole, 0))
+        elif whole.size:
+            out += _folded(np.stack([trials.values[i] for i in whole]), whole)
+    return out
+
+
+def _folded(y: np.ndarray, which: np.ndarray) -> list[Block]:
+    bins = y.shape[1]
+    half, middle = bins // 2, bins % 2
+    even, odd = Lags.folded(bins)
+    early, late = y[:, :half], y[:, bins - half :][:, ::-1]
+    sums = np.concatenate([(early + late) * np.sqrt(0.5), y[:, half : half + middle]], axis=1)
+    constant = np.concatenate([np.full(half, np.sqrt(2.0)), np.ones(middle)])
+    blocks = [Block(even, sums, constant, None, which, 1)]
+    if half:
+        blocks.append(Block(odd, (early - late) * np.sqrt(0.5), np.zeros(half), None, which, -1))
+    return blocks
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """loadings : (units, k).   mean : (units,).   noise : (units,) variances.   tau : (k,) in bins."""
+
+    loadings: np.ndarray
+    mean: np.ndarray
+    noise: np.ndarray
+    tau: np.ndarray
+
+    def take(self, units: np.ndarray) -> Parameters:
+        return replace(self, loadings=self.loadings[units], mean=self.mean[units], noise=self.noise[units])
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Of the trials of one block.
+
+    mean : (n, h, k).   covariance : (k, h, k, h), the same for all.   log_likelihood : (n,), of the block's values.
+    """
+
+    mean: np.ndarray
+    covariance: np.ndarray
+    log_likelihood: np.ndarray
+
+    def over_time(self) -> np.ndarray:
+        """(h, k, k) covariance of the latents at each bin."""
+        return np.einsum("itjt->tij", self.covariance)
+
+    def moments(self) -> np.ndarray:
+        """(k, h, h) sum over trials of E[x x'] of each latent over time."""
+        x = self.mean.transpose(2, 1, 0)
+        return len(self.mean) * np.einsum("itis->its", self.covariance) + x @ x.transpose(0, 2, 1)
+
+
+def prior_precision(kernel: Kernel, lags: Lags, tau: np.ndarray) -> tuple[np.ndarray, float]:
+    """(k, h, h) K^-1 of each latent, and the log determinant of all."""
+    k = kernel.covariance(lags, tau)
+    return np.linalg.inv(k), float(np.linalg.slogdet(k)[1].sum())
+
+
+def posterior_covariance(precision: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, float]:
+    """Inverse (k, h, k, h) of the prior precision (k, h, h) plus what is seen at each bin (h, k, k) or (k, k), and the
+    log determinant of that sum.
+    """
+    k, h, _ = precision.shape
+    total = np.zeros((k, h, k, h))
+    np.einsum("itis->its", total)[...] = precision
+    np.einsum("itjt->tij", total)[...] += gain
+    factor, failed = linalg.lapack.dpotrf(total.reshape(k * h, k * h), lower=1, overwrite_a=0)
+    if failed:
+        raise np.linalg.LinAlgError("the posterior precision of the latents is not positive definite")
+    log_det = 2 * float(np.log(np.diagonal(factor)).sum())
+    inverse, _ = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
+    low = np.tril(inverse, -1)
+    return (low + low.T + np.diag(np.diagonal(inverse))).reshape(k, h, k, h), log_det
+
+
+def expect(block: Block, p: Parameters, kernel: Kernel) -> Posterior:
+    """Posterior of the latents of a block's trials given all that was seen of them."""
+    n, h, units = block.y.shape
+    k = p.tau.size
+    weighted = p.loadings / p.noise[:, None]
+    if block.seen is None:
+        gain = p.loadings.T @ weighted
+        seen_sum: np.ndarray | float = float(h * np.log(2 * np.pi * p.noise).sum())
+        rest = np.outer(block.constant, p.mean)
+    else:
+        gain = np.einsum("hu,ui,uj->hij", block.seen, p.loadings, weighted, optimize=True)
+        seen_sum = float((block.seen * np.log(2 * np.pi * p.noise)).sum())
+        rest = block.seen * p.mean
+    precision, log_prior = prior_precision(kernel, block.lags, p.tau)
+    covariance, log_total = posterior_covariance(precision, gain)
+    # the mean is taken out of the products, not of the data: y stays as it is from step to step
+    told = (block.y.reshape(n * h, units) @ weighted).reshape(n, h, k) - rest @ weighted
+    flat = told.transpose(0, 2, 1).reshape(n, k * h)
+    mean = flat @ covariance.reshape(k * h, k * h)
+    square = ((block.y - rest) ** 2).reshape(n * h, units) @ (1 / p.noise)
+    quadratic = square.reshape(n, h).sum(axis=1) - np.einsum("ni,ni->n", mean, flat)
+    log_likelihood = -0.5 * (seen_sum + log_prior + log_total + quadratic)
+    return Posterior(mean.reshape(n, k, h).transpose(0, 2, 1), covariance, log_likelihood)
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What EM needs of the data that no step changes: sums over the values of each unit (units,)."""
+
+    squares: np.ndarray
+    sums: np.ndarray
+    counts: np.ndarray
+    floor: np.ndarray
+    bounds: tuple[float, float]
+
+
+def em_step(blocks: list[Block], p: Parameters, kernel: Kernel, known: Constants) -> tuple[Parameters, float]:
+    """One step of EM: new parameters, and the log-likelihood of the old ones."""
+    posteriors = [expect(block, p, kernel) for block in blocks]
+    total = float(sum(post.log_likelihood.sum() for post in posteriors))
+    coefficients = regression(blocks, posteriors, p.mean.size, p.tau.size)
+    cd, yx = coefficients
+    noise = (known.squares - np.einsum("ui,ui->u", cd, yx)) / known.counts
+    tau = update_timescales(
+        kernel,
+        [(b.lags, len(b.y), post.moments()) for b, post in zip(blocks, posteriors)],
+        p.tau,
+        known.bounds,
+    )
+    return Parameters(cd[:, :-1], cd[:, -1], np.maximum(noise, known.floor), tau), total
+
+
+def regression(
+    blocks: list[Block], posteriors: list[Posterior], units: int, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(units, k + 1) loadings and means that maximise the expected likelihood, and (units, k + 1) the sums of y with
+    the latents and the constant.
+    """
+    yx = np.zeros((units, k + 1))
+    shared = np.zeros((k + 1, k + 1))
+    own = None
+    for block, post in zip(blocks, posteriors):
+        n, h, _ = block.y.shape
+        y, x = block.y.reshape(n * h, units), post.mean.reshape(n * h, k)
+        yx[:, :k] += y.T @ x
+        yx[:, k] += (block.constant @ block.y).sum(axis=0)
+        if block.seen is None:
+            shared[:k, :k] += x.T @ x + n * np.einsum("itjt->ij", post.covariance)
+            shared[:k, k] += block.constant @ post.mean.sum(axis=0)
+            shared[k, k] += n * float(block.constant @ block.constant)
+        else:
+            rows = np.empty((h, k + 1, k + 1))
+            rows[:, :k, :k] = np.einsum("nhi,nhj->hij", post.mean, post.mean, optimize=True)
+            rows[:, :k, :k] += n * post.over_time()
+            rows[:, :k, k] = rows[:, k, :k] = post.mean.sum(axis=0)
+            rows[:, k, k] = n
+            own = np.zeros((units, (k + 1) ** 2)) if own is None else own
+            own += block.seen.T.astype(np.float64) @ rows.reshape(h, -1)
+    shared[k, :k] = shared[:k, k]
+    if own is None:
+        return np.linalg.solve(shared, yx.T).T, yx
+    inner = own.reshape(units, k + 1, k + 1) + shared
+    return np.linalg.solve(inner, yx[:, :, None])[:, :, 0], yx

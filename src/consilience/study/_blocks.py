@@ -199,6 +199,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "study/_shapley",
         "study/_robustness",
         "study/_attribution",
+        "study/_patch",
         "study/_selectivity_impact",
         "study/_evaluate",
         "analyses",

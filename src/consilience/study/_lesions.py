@@ -28,6 +28,8 @@ __all__ = [
     "check_ablation",
     "check_network",
     "lay_out_lesions",
+    "layers_of",
+    "shown_to",
 ]
 
 OF_NETWORKS = ("evaluate", "parts", "n_perm")
@@ -128,17 +130,19 @@ def check_ablation(body: Node, values: dict[str, Any], systems: Mapping[str, Sys
     return {}
 
 
-def check_network(body: Node, values: dict[str, Any], systems: Mapping[str, System]) -> dict[str, Any]:
-    """Refuses ``data`` that are not layers of one network."""
-    names = values["data"]
+def check_network(
+    body: Node, values: dict[str, Any], systems: Mapping[str, System], side: str = "data"
+) -> dict[str, Any]:
+    """Refuses a ``side`` that is not layers of one network."""
+    names = values[side]
     odd = next((name for name in names if not isinstance(systems[name], NetworkSystem)), None)
     if odd is not None:
-        raise body.value["data"].error(
+        raise body.value[side].error(
             f"must be layers of a network (network:, layers:, stimuli:), and {shorten(odd)} is not.",
             code="bad-system",
         )
     if len(names) > 1:
-        raise body.value["data"].error(
+        raise body.value[side].error(
             f"must be one network with its layers, got {len(names)} systems; list the layers in one system.",
             code="one-system",
         )
@@ -160,13 +164,26 @@ def answers_of(net: Any, stimuli: xr.DataArray) -> np.ndarray:
     return np.asarray(outputs.values.argmax(axis=1))
 
 
+def layers_of(data: Mapping[str, xr.DataArray]) -> list[str]:
+    """The layers that arrays were recorded from, each once."""
+    return list(dict.fromkeys(str(one["layer"].values.reshape(-1)[0]) for one in data.values()))
+
+
+def shown_to(layout: Layout, name: str) -> dict[str, Any] | None:
+    """Of a system that is recorded from a network: which, and which stimuli; of another None."""
+    recorded = layout.plan.blocks[layout.systems[name]]
+    if recorded.kind != "record":
+        return None
+    return {key: recorded.settings[key] for key in ("network", "stimuli", "is_dataset")}
+
+
 def lay_out_lesions(analysis: Analysis, layout: Layout) -> None:
     """One block. Of a network it is told which, and which stimuli, from the block that records it."""
     needs, sides = layout.needs(analysis)
-    recorded = layout.plan.blocks[layout.systems[analysis.sides["data"][0]]]
     options = dict(analysis.options)
-    if recorded.kind == "record":
-        options["shown"] = {key: recorded.settings[key] for key in ("network", "stimuli", "is_dataset")}
+    shown = shown_to(layout, analysis.sides["data"][0])
+    if shown is not None:
+        options["shown"] = shown
     settings = {"verb": analysis.verb, "sides": sides, "options": options, "seed": layout.seed}
     key = layout.plan.add(f"{analysis.name}: {analysis.verb}", "verb", settings, needs.keys)
     layout.plan.promise(analysis.name, key)

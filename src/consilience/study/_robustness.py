@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from consilience._core._errors import InputError
-from consilience.study._lesions import answers_of, check_network
+from consilience.study._lesions import answers_of, check_network, layers_of
 from consilience.study._readers import refused
 from consilience.study._systems import System
 from consilience.study._yaml import Node
@@ -39,10 +39,9 @@ def robustness(
 
     net = networks.load(shown["network"])
     stimuli = get_stimuli(shown["stimuli"], is_dataset=shown["is_dataset"])
-    layers = [str(one["layer"].values.reshape(-1)[0]) for one in data.values()]
     return of_network(
         net,
-        list(dict.fromkeys(layers)),
+        layers_of(data),
         stimuli=stimuli,
         target=answers_of(net, stimuli) if target is None else target,
         rng=rng,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from consilience.study._attribution import METHODS, OF
 from consilience.study._lesions import ablation_arguments, check_ablation, check_network, lay_out_lesions
+from consilience.study._patch import check_patch, lay_out_patch, read_noise_on_layer, word_or_number
 from consilience.study._perturbation import (
     check_perturbation,
     perturbation_arguments,
@@ -166,5 +167,30 @@ LESIONS: dict[str, Verb] = {
         },
         read=check_network,
         lay_out=lay_out_lesions,
+    ),
+    "patch": Verb(
+        function="consilience.study._patch:patch",
+        sides={
+            "clean": Side(responses=True),
+            "corrupted": Side(responses=True, keyword=True, required=False),
+        },
+        options={
+            "noise": Key(read_noise_on_layer),
+            "pairs": Key(read_name),
+            "target": Key(read_name),
+            "other": Key(read_name),
+            "evaluate": Key(one_of("difference", "logit", "probability", "loss", "accuracy")),
+            "direction": Key(one_of("denoise", "noise")),
+            "places": Key(word_or_number("each")),
+            "parts": Key(word_or_number("channels")),
+            "window": Key(whole(1)),
+            "n_controls": Key(whole(0, 1000)),
+            "n_noise": Key(whole(1, 10_000)),
+            "n_null": Key(whole(0, 1_000_000)),
+            "level": INFERENCE["level"],
+        },
+        labels=("pairs", "target", "other"),
+        read=check_patch,
+        lay_out=lay_out_patch,
     ),
 }

@@ -457,7 +457,11 @@ def test_plot_and_words(net, images):
 
     found = cs.attribute(net.unit("output", 0), images, method=ALL, n_check=4, n_orders=2, rng=0)
     ax = found.plot()
-    assert len(ax.figure.axes) == 1 + 4 * 7 + 6
+    assert len(ax.figure.axes) == 1 + 4 * 7 + 6 + 1
+    words = ax.figure.axes[1 + 4 * 7].texts[0].get_text()
+    assert "red raises the value" in words
+    assert "0 = no better" in words
+    assert "shuffled network" in words
     said = of_attribution(found)
     assert said[0].startswith("Maps of 1 target of small for 7 stimuli")
     assert "rank correlation with maps of shuffled weights" in said[2]

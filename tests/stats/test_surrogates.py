@@ -116,7 +116,8 @@ class TestTensorMaxEntropy:
         assert fitted.error < 1e-9
         assert fitted.vectors[2].shape[1] <= 4  # 3, and a mean
         z = fitted.sample(rng)
-        assert z.shape == x.shape and np.isfinite(z).all()
+        assert z.shape == x.shape
+        assert np.isfinite(z).all()
 
     def test_eigenvalues_over_ten_orders_are_met(self):
         x = gaussian_filter1d(np.random.default_rng(0).normal(size=(8, 60, 50)), 8, axis=1)
@@ -154,7 +155,8 @@ class TestCircular:
         for c in range(6):
             for u in range(8):
                 lag = [k for k in range(20) if np.array_equal(np.roll(smooth[c, :, u], k), z[c, :, u])]
-                assert len(lag) == 1 and 3 <= lag[0] <= 17
+                assert len(lag) == 1
+                assert 3 <= lag[0] <= 17
 
     def test_own_units_keep_relations_of_trials_and_own_trials_of_units(self, smooth):
         units, trials = (
@@ -176,7 +178,8 @@ class TestCircular:
             int(np.argmax([z[0, k, 0] == x[0, 0, 0] for k in range(400)]))
             for z in circularly_shifted(x, n=200, rng=0)
         ]
-        assert min(lags) >= 25 and max(lags) <= 375
+        assert min(lags) >= 25
+        assert max(lags) <= 375
 
     def test_least_beyond_half(self, smooth):
         with pytest.raises(cs.InputError, match="least must be a whole number, between 0 and 10; got 11"):
@@ -235,7 +238,8 @@ class TestShuffles:
             np.testing.assert_allclose(z[labels == label].mean(axis=0), x[labels == label].mean(axis=0))
             np.testing.assert_allclose(z[labels == label].var(axis=0), x[labels == label].var(axis=0))
         alike = [np.corrcoef(v[labels == "a"].mean(axis=1).T)[0, 1] for v in (x, z)]
-        assert alike[0] > 0.9 and abs(alike[1]) < 0.4
+        assert alike[0] > 0.9
+        assert abs(alike[1]) < 0.4
 
     def test_single_trials_of_all_conditions(self):
         with pytest.raises(cs.InputError, match="each of 3 conditions has a single trial") as found:
@@ -259,7 +263,8 @@ class TestAll:
         np.testing.assert_array_equal(first, again)
         assert np.abs(np.array(first) - other).max() > 0
         assert np.abs(first[0] - first[1]).max() > 0
-        assert first[0].shape == smooth.shape and first[0].dtype == np.float64
+        assert first[0].shape == smooth.shape
+        assert first[0].dtype == np.float64
         np.testing.assert_array_equal(smooth, before)
         assert list(make(smooth, n=0)) == []
 

@@ -101,9 +101,9 @@ def phase_randomised(
     """Surrogates with the power of every frequency kept and the phases drawn at random.
 
     Z_f = X_f exp(i phi_f), phi uniform; the mean, and the highest frequency of an even number of bins but for its sign,
-    stay. Each series keeps its power spectrum, so its (circular) autocorrelation; its values become nearly Gaussian, and
-    time-locking is lost. Series with the *same* phases keep their cross-spectra: the covariances of units at all lags
-    (Prichard & Theiler 1994). A rotation, or any other linear dynamics, *is* a set of covariances at lags, so
+    stay. Each series keeps its power spectrum, so its (circular) autocorrelation; its values become nearly Gaussian,
+    and time-locking is lost. Series with the *same* phases keep their cross-spectra: the covariances of units at all
+    lags (Prichard & Theiler 1994). A rotation, or any other linear dynamics, *is* a set of covariances at lags, so
     ``own=("trial",)`` keeps it and is no null for it; with phases of their own units keep none.
 
     Parameters
@@ -198,7 +198,7 @@ def shuffled_trials(
     n: int = 1,
     rng: int | str | Seed | np.random.Generator | None = 0,
 ) -> Iterator[np.ndarray]:
-    """Surrogates with the trials of each unit in an order of its own within each condition: noise correlations are lost.
+    """Surrogates with the trials of each unit, within conditions, in an order of its own: noise correlations are lost.
 
     The mean of every condition, so tuning and time courses, and the variability of each unit are kept exactly; that
     units vary *together* from trial to trial is destroyed. A statistic of the means of conditions has the same value on

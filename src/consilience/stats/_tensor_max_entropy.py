@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from consilience._core._arrays import Array
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience.stats._tensor_door import AXES, as_tensor
@@ -52,9 +53,10 @@ def tensor_max_entropy(
 ) -> Iterator[np.ndarray]:
     """Surrogates that keep the means and covariances over conditions, time and units, and nothing else, in expectation.
 
-    The mean is additive, M_ctn = a_c + b_t + m_n. With R = x - M the covariances are S_T = sum over c, n of R R', and so
-    for units and conditions. Of all distributions with that mean and those covariances the one of greatest entropy is a
-    Gaussian whose inverse covariance is a Kronecker sum: its eigenvectors are those of S_C, S_T and S_N, its eigenvalues
+    The mean is additive, M_ctn = a_c + b_t + m_n. With R = x - M the covariances are S_T = sum over c, n of R R', and
+    so for units and conditions. Of all distributions with that mean and those covariances the one of greatest entropy
+    is a Gaussian whose inverse covariance is a Kronecker sum: its eigenvectors are those of S_C, S_T and S_N, its
+    eigenvalues
 
         d_ijk = 1 / (l_i + m_j + n_k),  with  sum_jk d_ijk = eigenvalue i of S_C,  and so for the others.
 
@@ -131,6 +133,12 @@ def fit_max_entropy(x: Array, /, *, keep: Sequence[str] = AXES) -> MaxEntropy:
         vectors.append(vector[:, some])
         targets.append(value[some] / value[some].sum())
     variances, error = _solve(targets)
+    if error > 1e-3:
+        warn(
+            "not-converged",
+            f"{WHO}: a variance of the surrogates is {100 * error:.2g} % off that of the data after {_MOST} steps.",
+            "Leave out units or conditions with next to no variance.",
+        )
     return MaxEntropy(mean=mean, vectors=tuple(vectors), variances=variances * total, error=error)  # type: ignore[arg-type]
 
 
@@ -162,7 +170,7 @@ def _solve(targets: list[np.ndarray]) -> tuple[np.ndarray, float]:
     """
     sizes = [t.size for t in targets]
     ends = np.cumsum([0, *sizes])
-    at = [slice(a, b) for a, b in zip(ends[:-1], ends[1:])]
+    at = [slice(a, b) for a, b in pairwise(ends)]
     whole = np.prod(sizes)
     # alone, each axis would need l_i = (number of the others) / s_i
     x = np.concatenate([whole / size / (3 * t) for t, size in zip(targets, sizes)])
@@ -218,5 +226,5 @@ def _newton(hessian: np.ndarray, gradient: np.ndarray, ends: np.ndarray) -> tupl
         flat[ends[a] : ends[a + 1]], flat[ends[b] : ends[b + 1]] = 1.0, -1.0
         flat /= scale
         scaled += np.outer(flat, flat) / (flat @ flat)
-    step = scale * np.linalg.solve(scaled, scale * gradient)
-    return step, float(np.sqrt(max(0.0, gradient @ step)))
+    step = np.asarray(scale * np.linalg.solve(scaled, scale * gradient), dtype=np.float64)
+    return step, float(np.sqrt(np.maximum(0.0, gradient @ step)))

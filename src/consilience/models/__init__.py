@@ -9,6 +9,8 @@ from consilience.models import basis
 from consilience.models._asd import ASD
 from consilience.models._banded_ridge import BandedRidgeCV
 from consilience.models._bayesian_decoder import BayesianDecoder
+from consilience.models._dpca import DPCA
+from consilience.models._factor_analysis import FactorAnalysis
 from consilience.models._glm import GLM
 from consilience.models._glm_cv import GLMCV
 from consilience.models._gpfa import GPFA
@@ -21,6 +23,7 @@ from consilience.models._lnp import LNP
 from consilience.models._low_rank_rf import LowRankRF
 from consilience.models._max_correlation import MaxCorrelation
 from consilience.models._one_to_one import OneToOne
+from consilience.models._pca import PCA
 from consilience.models._pls import PLSCV
 from consilience.models._poisson_bayes import PoissonNaiveBayes
 from consilience.models._quadratic_rf import QuadraticRF
@@ -33,6 +36,9 @@ from consilience.models._stc import SpikeTriggeredCovariance
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "FactorAnalysis",
+    "PCA",
+    "DPCA",
     "JPCA",
     "QuadraticRF",
     "LNP",

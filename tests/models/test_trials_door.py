@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import consilience as cs
-from consilience.models._trials import as_trials, constant_units, patterns_of
+from consilience.models._trials import as_trials, constant_units, patterns_of, trial_folds
 
 X = np.random.default_rng(0).normal(size=(4, 6, 3))
 
@@ -183,3 +183,15 @@ def test_patterns_of_missing_values():
     kinds, index = patterns_of(mask)
     np.testing.assert_array_equal(kinds[index], mask)
     assert len(kinds) == len(np.unique(mask, axis=0))
+
+
+def test_folds_are_runs_of_whole_trials():
+    made = door([np.ones((t, 2)) * t for t in (5, 1, 1, 1, 1, 1, 5)])
+    folds = trial_folds(made, 3, who="Model.fit")
+    assert [test.tolist() for _, test in folds] == [[0], [1, 2, 3, 4, 5], [6]]
+    for train, test in folds:
+        assert sorted([*train, *test]) == list(range(7))
+    long = door([np.ones((50, 2)), np.ones((2, 2)), np.ones((2, 2))])
+    assert [test.tolist() for _, test in trial_folds(long, 3, who="Model.fit")] == [[0], [1], [2]]
+    with pytest.raises(cs.InputError, match="cut it into a list of trials"):
+        trial_folds(door(X[0], flat="trial"), 3, who="Model.fit")

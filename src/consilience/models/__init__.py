@@ -26,6 +26,7 @@ from consilience.models._one_to_one import OneToOne
 from consilience.models._pca import PCA
 from consilience.models._pls import PLSCV
 from consilience.models._poisson_bayes import PoissonNaiveBayes
+from consilience.models._poisson_gpfa import PoissonGPFA
 from consilience.models._quadratic_rf import QuadraticRF
 from consilience.models._rdm import FixedRDM, InterpolateRDM, SelectRDM, WeightedRDM
 from consilience.models._ridge import RidgeCV
@@ -61,6 +62,7 @@ __all__ = [
     "KernelRidgeCV",
     "MaxCorrelation",
     "OneToOne",
+    "PoissonGPFA",
     "PoissonNaiveBayes",
     "Readout",  # noqa: F822
     "RidgeCV",

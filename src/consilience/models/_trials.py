@@ -12,9 +12,18 @@ from sklearn.utils.validation import validate_data
 
 from consilience._core._arrays import as_array, to_numpy
 from consilience._core._errors import InputError, warn
-from consilience._core._params import check_option
+from consilience._core._params import check_count, check_option
 
-__all__ = ["MISSING", "Missing", "Trials", "as_trials", "constant_units", "patterns_of"]
+__all__ = [
+    "MISSING",
+    "Missing",
+    "Trials",
+    "as_trials",
+    "constant_units",
+    "patterns_of",
+    "refuse_unseen",
+    "trial_folds",
+]
 
 Missing = Literal["raise", "omit", "mask"]
 MISSING = ("raise", "omit", "mask")
@@ -83,7 +92,7 @@ class Trials:
     @cached_property
     def blank(self) -> np.ndarray:
         """(n,) bins without any value."""
-        return np.zeros(self.n_bins, bool) if self.mask is None else ~self.mask.any(axis=1)
+        return np.zeros(self.n_bins, bool) if self.mask is None else np.logical_not(self.mask.any(axis=1))
 
     @property
     def n_values(self) -> int:
@@ -115,9 +124,9 @@ class Trials:
     def pick(self, trials: np.ndarray) -> Trials:
         """Some of the trials: indices or bool (trials,)."""
         chosen = np.arange(len(self))[trials]
-        rows = np.concatenate([np.arange(self.starts[i], self.starts[i + 1]) for i in chosen] or [[]]).astype(
-            int
-        )
+        rows = np.flatnonzero(np.repeat(np.bincount(chosen, minlength=len(self)) > 0, self.lengths))
+        if np.any(np.diff(chosen) <= 0):  # in another order than they were
+            rows = np.concatenate([np.arange(self.starts[i], self.starts[i + 1]) for i in chosen])
         mask = None if self.mask is None else self.mask[rows]
         return replace(
             self,
@@ -168,7 +177,7 @@ class Trials:
 def _read(x: Any, who: str) -> np.ndarray:
     """An array of real numbers as float64; masked entries are NaN."""
     if isinstance(x, np.ma.MaskedArray) and np.ma.is_masked(x) and x.dtype.kind in "biuf":
-        return np.asarray(x.astype(np.float64).filled(np.nan))
+        return np.ma.filled(x.astype(np.float64), np.nan)
     array = to_numpy(as_array(x, name="X", who=who))
     if array.dtype.kind not in "biuf":
         raise InputError(
@@ -320,12 +329,7 @@ def constant_units(trials: Trials, *, who: str) -> np.ndarray:
     """(units,) bool: units that vary. Warns of the others, which a model leaves out; refuses if there is none, or if a
     unit has no value at all.
     """
-    if not trials.counts.all():
-        none = np.flatnonzero(trials.counts == 0)
-        raise InputError(
-            f"{who}: {none.size} of {trials.units} units have no value at all (first: unit {none[0]}); leave them out.",
-            code="nan-values",
-        )
+    refuse_unseen(trials, who=who)
     first = (
         trials.data[0]
         if trials.mask is None
@@ -349,6 +353,34 @@ def constant_units(trials: Trials, *, who: str) -> np.ndarray:
             stacklevel=3,
         )
     return varies
+
+
+def refuse_unseen(trials: Trials, *, who: str) -> None:
+    """Refuses units without any value."""
+    if not trials.counts.all():
+        none = np.flatnonzero(trials.counts == 0)
+        raise InputError(
+            f"{who}: {none.size} of {trials.units} units have no value at all (first: unit {none[0]}); leave them out.",
+            code="nan-values",
+        )
+
+
+def trial_folds(trials: Trials, cv: Any, *, who: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(training trials, test trials) of ``cv`` folds: runs of neighbouring trials with about as many bins each, so that
+    slow drift does not leak from training into test.
+    """
+    folds = check_count(cv, name="cv", who=who, minimum=2)
+    if len(trials) < folds:
+        raise InputError(
+            f"{who}: cv={folds} folds need at least {folds} trials, got {len(trials)}"
+            f"{' (one long trial: cut it into a list of trials)' if len(trials) == 1 else ''}; use fewer folds.",
+            code="too-few",
+        )
+    middle = (trials.starts[:-1] + trials.starts[1:]) / 2
+    fold = np.minimum((middle * folds / trials.n_bins).astype(int), folds - 1)
+    if np.unique(fold).size < folds:  # a trial longer than a fold
+        fold = np.arange(len(trials)) * folds // len(trials)
+    return [(np.flatnonzero(fold != f), np.flatnonzero(fold == f)) for f in range(folds)]
 
 
 def patterns_of(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -53,6 +53,7 @@ NAMES = (
     "shapley",
     "attribution",
     "attribution-occlusion",
+    "dpca",
 )
 
 
@@ -62,6 +63,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _correlograms,
         _crossnobis,
         _decoding,
+        _dpca,
         _encoding,
         _epochs,
         _extras,
@@ -108,6 +110,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _unit_information: ("information", "tuning-fits"),
         _lesions: ("lesions-middle", "lesions-last"),
         _shapley: ("shapley",),
+        _dpca: ("dpca",),
         _attribution: ("attribution", "attribution-occlusion"),
     }
     made = [

@@ -3,10 +3,12 @@
 import contextlib
 import io
 import itertools
+import warnings
 
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.utils.estimator_checks import check_estimator
 
 import consilience as cs
 from consilience._core._seeds import resolve_seed
@@ -676,3 +678,12 @@ def test_warnings_of_noise():
     with pytest.warns(cs.ConsilienceWarning) as caught:
         DPCA(1, rng=0).fit(rng.normal(size=(15, 2, 30)), y)
     assert {w.message.code for w in caught} <= {"penalty-at-edge", "noise-only"}
+
+
+def test_scikit_learn_contract():
+    """With a number for the penalty: rows that are conditions of one trial each leave none to choose it on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = check_estimator(DPCA(regularisation=0.1), on_fail=None, on_skip=None)
+    assert {row["check_name"] for row in found if row["status"] == "failed"} == set()
+    assert sum(row["status"] == "passed" for row in found) > 40

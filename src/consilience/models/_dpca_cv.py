@@ -17,7 +17,7 @@ from consilience.stats import jackknife_interval
 __all__ = ["GRID", "HeldOut", "choose_penalty", "criterion_of", "explained_held_out", "regression_noise"]
 
 GRID = tuple(10.0 ** (np.arange(-24, 9) / 4))  # times the mean over units of sums of squares
-_STEP = 4  # every fourth penalty first, then those around the best
+_STEP = 8  # every eighth penalty first, then half as far from the best, and so on
 
 
 def regression_noise(covariance: np.ndarray | None, kind: str, cells: int) -> np.ndarray | None:
@@ -164,14 +164,17 @@ def choose_penalty(
                     total += np.trace(targets[k])
         errors[at] = total / scale
 
-    everywhere = np.arange(len(grid))
-    look(np.unique([*everywhere[::_STEP], len(grid) - 1]))
-    while True:  # until the neighbours of the best are known
+    last, step = len(grid) - 1, _STEP
+    look(np.unique([*range(0, last, step), last]))
+    while step > 1:
+        step //= 2
         best = int(np.nanargmin(errors))
-        near = everywhere[max(best - _STEP + 1, 0) : best + _STEP]
-        if not np.isnan(errors[near]).any():
-            return best, errors
-        look(near)
+        look(np.unique(np.clip([best - step, best + step], 0, last)))
+    best = int(np.nanargmin(errors))
+    while np.isnan(errors[max(best - 1, 0) : best + 2]).any():
+        look(np.unique(np.clip([best - 1, best + 1], 0, last)))
+        best = int(np.nanargmin(errors))
+    return best, errors
 
 
 @dataclass(frozen=True)

@@ -52,25 +52,29 @@ def noise_of(data: Crossed) -> Noise | None:
         if not whole.sum(axis=(0, 1)).all():
             return None
         flat = rest.reshape(-1, rest.shape[2])
+        scatter = flat.T @ flat
         if block.seen is None:
             degrees: Any = spare.sum() * data.times
         else:
             degrees = _pair_degrees(block, many, data.size)
-        covariance[at, at] = _positive((flat.T @ flat) / np.maximum(degrees, 1e-12), block.seen is not None)
+        covariance[at, at] = _positive(scatter / np.maximum(degrees, 1e-12), block.seen is not None)
         with np.errstate(invalid="ignore", divide="ignore"):
             variance[:, at] = np.einsum("ijk,ijk->jk", rest, rest) / whole.sum(axis=0)
         # scaled so that squares sum, over trials, to the variance of the mean
         scale = np.where(spare > 0, 1 / np.sqrt(np.maximum(many * spare, 1)), 0.0)
-        own = np.broadcast_to(scale, whole.shape)[block.codes] * rest
-        flat = own.reshape(-1, own.shape[2])
-        mean = own.mean(axis=1)
+        if block.seen is None and np.ptp(many) == 0:
+            mean, scaled = rest.mean(axis=1) * scale.flat[0], scatter * scale.flat[0] ** 2
+        else:
+            own = np.broadcast_to(scale, whole.shape)[block.codes] * rest
+            flat = own.reshape(-1, own.shape[2])
+            mean, scaled = own.mean(axis=1), flat.T @ flat
         steady = data.times * (mean.T @ mean)
         # cells with one trial: as noisy as the others
         lacking = np.broadcast_to(1 / np.maximum(many, 1), whole.shape)
         known = np.where(whole > 0, lacking, 0.0).sum(axis=(0, 1))
         more = np.sqrt(lacking.sum(axis=(0, 1)) / known)
         level[at, at] = steady * np.outer(more, more)
-        about[at, at] = (flat.T @ flat - steady) * np.outer(more, more)
+        about[at, at] = (scaled - steady) * np.outer(more, more)
     return Noise(covariance, variance, about, level)
 
 

@@ -8,8 +8,8 @@ from consilience._core._arrays import Array, as_matrix, to_numpy
 from consilience._core._errors import InputError
 from consilience._core._params import check_number
 from consilience._core._seeds import resolve_seed
-from consilience.units._signal import signal_of
-from consilience.units._trials import as_repeats, powers
+from consilience.populations._repeats import as_trials_of
+from consilience.stats import explainable
 
 __all__ = ["add_noise", "signal_to_noise"]
 
@@ -121,7 +121,8 @@ def signal_z(trials: Array, stimulus: Array, /) -> float:
 
 def _variances(trials: Array, stimulus: Array, who: str) -> tuple[np.ndarray, np.ndarray]:
     """(S, W), (units,) each, in squared units of the trials."""
-    repeats = as_repeats(trials, stimulus, who=who)
-    found = signal_of(repeats)
-    square = powers(repeats.x) ** 2
-    return found.power * square, found.single * square
+    x, number, _ = as_trials_of(trials, stimulus, who=who)
+    counts = np.bincount(number)
+    means, noise = explainable(x - x.mean(axis=0), number)
+    single = (noise * counts[:, None]).mean(axis=0)
+    return means.var(axis=0, ddof=1) - noise.mean(axis=0), single

@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from consilience.populations._population_score import PopulationScore
+from consilience.populations import (
+    PopulationScore,
+    cross_condition_generalisation,
+    parallelism_score,
+    shattering_dimensionality,
+)
 
 __all__ = ["GEOMETRY", "Conditions", "GeometryMeasure"]
 
@@ -56,5 +61,78 @@ class GeometryMeasure:
     range: tuple[float | None, float | None] = (None, None)
 
 
+_MOST = 8  # conditions of which all ways to part them are looked at beside the labels that cross in them
+
+
+def _others(conditions: Conditions, label: str) -> np.ndarray:
+    """(trials,) number of the levels of all labels but one together."""
+    rest = [values for name, values in conditions.factors.items() if name != label]
+    codes = [np.unique(values, return_inverse=True)[1] for values in rest]
+    joint = np.unique(np.stack(codes), axis=1, return_inverse=True)[1]
+    return np.asarray(joint).reshape(-1)[conditions.condition]
+
+
+def _of_dichotomies(
+    function: Callable[..., PopulationScore],
+) -> Callable[[Conditions], dict[str, PopulationScore]]:
+    """Of each of several crossed labels, across the others; and of the best of all ways to part the conditions."""
+
+    def measured(c: Conditions) -> dict[str, PopulationScore]:
+        common = {"n_null": c.n_null, "level": c.level, "rng": c.rng, **c.options}
+        out = {}
+        crossed = len(c.factors) > 1
+        few = not crossed or len(c.names) <= _MOST
+        if few and len(c.names) >= 4 and np.bincount(c.condition).min() >= 4:
+            out["all"] = function(c.x, c.condition, **common)
+        for label, values in c.factors.items() if crossed else ():
+            out[label] = function(c.x, values[c.condition], _others(c, label), **common)
+        return out
+
+    return measured
+
+
+def _shattering(c: Conditions) -> dict[str, PopulationScore]:
+    common = {"n_null": min(c.n_null, 100), "level": c.level, "rng": c.rng, **c.options}
+    return {"all": shattering_dimensionality(c.x, c.condition, **common)}
+
+
+_UNRELATED = "conditions at unrelated places"
+
 # name -> entry; the order is that of tables and figures
-GEOMETRY: dict[str, GeometryMeasure] = {}
+GEOMETRY: dict[str, GeometryMeasure] = {
+    "ccgp": GeometryMeasure(
+        function=_of_dichotomies(cross_condition_generalisation),
+        words="cross-condition generalisation",
+        higher="what is told in some conditions is told in others by the same readout",
+        null=_UNRELATED,
+        needs_trials=2,
+        needs_conditions=4,
+        references=("bernardi2020geometry",),
+        method="Cross-condition generalisation is the share right of a linear discriminant on conditions, and trials, "
+        "that it was not trained on.",
+        range=(0.0, 1.0),
+    ),
+    "parallelism": GeometryMeasure(
+        function=_of_dichotomies(parallelism_score),
+        words="parallelism",
+        higher="a difference points the same way in all conditions",
+        null=_UNRELATED,
+        needs_trials=2,
+        needs_conditions=4,
+        references=("bernardi2020geometry",),
+        method="The parallelism score is the mean cosine between differences of condition means, whose lengths were "
+        "corrected for noise.",
+    ),
+    "shattering": GeometryMeasure(
+        function=_shattering,
+        words="shattering (mean accuracy)",
+        higher="more ways to part the conditions in two can be told",
+        null="trials without conditions",
+        needs_trials=2,
+        needs_conditions=4,
+        references=("bernardi2020geometry", "rigotti2013importance"),
+        method="Shattering is the held-out accuracy of linear discriminants, averaged over ways to part the conditions "
+        "in two halves.",
+        range=(0.0, 1.0),
+    ),
+}

@@ -16,7 +16,7 @@ class PopulationScore:
     words.   null_mean, null_low, null_high : of the same number under the null that the function names, and the middle
     ``level`` of it.   p : share of null values at least as far in the direction that the function names,
     (b + 1) / (m + 1).   ceiling : the most that these data could show, NaN where there is none.   n_trials, n_units,
-    n_conditions : what it was computed from.   details : further numbers by name.
+    n_conditions : what it was computed from.   details : further numbers by name.   note : what was chosen, in words.
     """
 
     value: float
@@ -33,14 +33,15 @@ class PopulationScore:
     n_units: int = 0
     n_conditions: int = 0
     details: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
 
     def __float__(self) -> float:
         return self.value
 
     def __repr__(self) -> str:
-        ends = (
-            f" [{self.ci_low:.3g}, {self.ci_high:.3g}]" if self.ci_low == self.ci_low else " (no interval)"
-        )
+        ends = f" [{self.ci_low:.3g}, {self.ci_high:.3g}]" if self.ci_low == self.ci_low else " (no interval)"
         null = f"; null {self.null_mean:.3g}" if self.null_mean == self.null_mean else ""
         p = f", p={self.p:.3g}" if self.p == self.p else ""
-        return f"<PopulationScore> {self.value:.4g}{ends}{null}{p}; {self.n_trials} trials, {self.n_units} units"
+        return (
+            f"<PopulationScore> {self.value:.4g}{ends}{null}{p}; {self.n_trials} trials, {self.n_units} units"
+        )

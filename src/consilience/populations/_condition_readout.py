@@ -1,0 +1,106 @@
+"""Linear readouts of dichotomies of conditions: all of them at once, on trials held out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from consilience.linalg import ledoit_wolf
+from consilience.populations._dichotomies import Cells, Splits
+from consilience.stats._folds import stratified_folds
+
+__all__ = ["ConditionReadout"]
+
+_DEALS = 2
+
+
+class ConditionReadout:
+    """Fisher's discriminant w = S^-1 (m+ - m-), b = -w (m+ + m-) / 2 of dichotomies of conditions.
+
+    m+ and m- are means over the conditions of a side, each counting the same, S is the covariance within a side: noise
+    within conditions (shrunk, Ledoit & Wolf) and the spread of the side's conditions. Noise covariance and means are
+    those of training trials; once x is whitened by the noise, a dichotomy costs a C x C system in the Gram matrix of
+    the condition means. The folds are dealt twice.
+    """
+
+    def __init__(self, cells: Cells, folds: int, rng: np.random.Generator) -> None:
+        self.cells = cells
+        rows = np.arange(len(cells.x))
+        self.folds: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        folds = min(folds, int(cells.counts.min()))
+        for _ in range(_DEALS):
+            for test in stratified_folds(cells.number, rows, folds, rng):
+                held = np.zeros(rows.size, dtype=bool)
+                held[test] = True
+                whitener = _whitener(cells.x[~held], cells.number[~held])
+                self.folds.append((held, whitener, cells.x @ whitener))
+
+    def accuracy(
+        self, splits: Splits, *, keep: np.ndarray | None = None, moved: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(n,) of each dichotomy: share of held-out trials on the right side, mean over tested conditions and splits.
+
+        keep : bool (trials,), those to use.   moved : (C, units) what is added to the trials of each condition.
+        """
+        number, c = self.cells.number, self.cells.counts.size
+        right, count = np.zeros((len(splits.train), c)), np.zeros(c)
+        for held, whitener, z in self.folds:
+            train, test = ~held, held
+            if keep is not None:
+                train, test = train & keep, test & keep
+            own = number[train]
+            size = np.bincount(own, minlength=c).astype(np.float64)
+            if (size == 0).any():
+                return np.full(splits.n, np.nan)
+            means = np.zeros((c, z.shape[1]))
+            np.add.at(means, own, z[train])
+            means /= size[:, None]
+            tested, of = z[test], number[test]
+            if moved is not None:
+                shift = moved @ whitener
+                means, tested = means + shift, tested + shift[of]
+            weights, offsets = _discriminants(means @ means.T, splits.train)
+            score = (tested @ means.T) @ weights.T + offsets  # (tests, m)
+            up = np.where(score > 0, 1.0, np.where(score == 0, 0.5, 0.0))
+            sums = up.T @ (of[:, None] == np.arange(c)).astype(np.float64)  # (m, C) on the side +1
+            tests = np.bincount(of, minlength=c)
+            right += np.where(splits.test > 0, sums, tests - sums)
+            count += tests
+        used = splits.test != 0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = np.where(used, right / count, 0.0).sum(axis=1) / used.sum(axis=1)
+        total = np.bincount(splits.owner, weights=share, minlength=splits.n)
+        return np.asarray(total / np.bincount(splits.owner, minlength=splits.n))
+
+
+def _whitener(x: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """(units, units) W with W W' the inverse of the shrunk covariance of trials around their condition's mean."""
+    counts = np.bincount(number)
+    sums = np.zeros((counts.size, x.shape[1]))
+    np.add.at(sums, number, x)
+    rest = x - (sums / np.maximum(counts, 1)[:, None])[number]
+    dof = max(1, len(x) - int((counts > 0).sum()))
+    covariance = ledoit_wolf(rest)[0] * (len(x) / dof)
+    value, vector = np.linalg.eigh(covariance)
+    floor = max(float(value[-1]), np.finfo(np.float64).tiny) * 1e-10
+    if value[-1] <= 1e-20 * float((x * x).mean() or 1.0):  # trials of a condition are all alike
+        return np.eye(x.shape[1])
+    return np.asarray(vector / np.sqrt(np.maximum(value, floor)))
+
+
+def _discriminants(gram: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(weights (m, C) of the condition means, offsets (m,)) of signs (m, C)."""
+    c = gram.shape[0]
+    up, down = (signs > 0).astype(np.float64), (signs < 0).astype(np.float64)
+    up_n, down_n = up.sum(axis=1, keepdims=True), down.sum(axis=1, keepdims=True)
+    d = up / up_n - down / down_n
+    used = (up + down)[:, :, None]
+    share = 1.0 / (2 * (up * up_n + down * down_n + (1 - up - down)))
+    away = np.eye(c) * used - (
+        up[:, :, None] * (up / up_n)[:, None, :] + down[:, :, None] * (down / down_n)[:, None, :]
+    )
+    side = away @ gram  # (m, C, C)
+    system = side @ np.swapaxes(away, 1, 2) + np.eye(c) / share[:, :, None]
+    solved = np.linalg.solve(system, side @ d[:, :, None])[:, :, 0]
+    weights = d - np.einsum("mcd,mc->md", away, solved)
+    offsets = -0.5 * np.einsum("mc,cd,md->m", weights, gram, np.abs(d))
+    return weights, offsets

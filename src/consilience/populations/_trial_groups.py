@@ -1,0 +1,60 @@
+"""Jackknife over groups of trials: intervals of numbers of conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+from consilience.populations._dimension import jackknife_variance
+from consilience.stats._folds import stratified_folds
+
+__all__ = ["groups_kept", "jackknifed", "null_fields"]
+
+_GROUPS = 10
+
+
+def groups_kept(number: np.ndarray, rng: np.random.Generator, groups: int = _GROUPS) -> list[np.ndarray]:
+    """Bool (trials,) of each group: all trials but those of the group, as many of every condition as can be."""
+    kept = []
+    for out in stratified_folds(number, np.arange(number.size), groups, rng):
+        keep = np.ones(number.size, dtype=bool)
+        keep[out] = False
+        kept.append(keep)
+    return kept
+
+
+def jackknifed(
+    value: float,
+    number: np.ndarray,
+    without: Callable[[np.ndarray], float],
+    *,
+    least: int,
+    level: float,
+    rng: np.random.Generator,
+) -> tuple[float, float]:
+    """value +- t s, s^2 the variance of the jackknife over groups of trials; NaN where a condition has fewer than
+    ``least`` trials.   without : from the trials kept, bool (trials,), to the value.
+    """
+    if np.bincount(number).min() < least or not np.isfinite(value):
+        return float("nan"), float("nan")
+    left = np.array([without(keep) for keep in groups_kept(number, rng)])
+    if not np.isfinite(left).all():
+        return float("nan"), float("nan")
+    width = float(stats.t.ppf((1 + level) / 2, left.size - 1) * np.sqrt(jackknife_variance(left)))
+    return value - width, value + width
+
+
+def null_fields(value: float, null: np.ndarray, level: float) -> dict[str, float]:
+    """Fields of a score of which high is far from chance."""
+    null = null[np.isfinite(null)]
+    if not null.size or not np.isfinite(value):
+        return {}
+    low, high = np.quantile(null, [(1 - level) / 2, (1 + level) / 2])
+    return {
+        "null_mean": float(null.mean()),
+        "null_low": float(low),
+        "null_high": float(high),
+        "p": float((1 + np.sum(null >= value - 1e-10)) / (null.size + 1)),
+    }

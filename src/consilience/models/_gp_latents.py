@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number
+from consilience._core._threads import one_thread_if_small
 from consilience.models._gp_kernels import Kernel, kernel_of
 from consilience.models._gp_posterior import Block, Parameters
 from consilience.models._trials import Trials, as_trials, constant_units
@@ -93,6 +94,19 @@ class GPLatents(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "components_")
         return self._read(X, reset=False).take(self._varies)
 
+    def _inferred(self, X: Any) -> tuple[Trials, list[np.ndarray], list[np.ndarray], np.ndarray]:
+        trials = self._seen_by(X)
+        with self._threads(trials):
+            return trials, *self._infer(trials)
+
+    def _left_out(self, X: Any) -> tuple[Trials, LeftOut]:
+        trials = self._seen_by(X)
+        with self._threads(trials):
+            return trials, self._leave_out(trials)
+
+    def _threads(self, trials: Trials) -> Any:
+        return one_thread_if_small((self.n_components_ * int(trials.lengths.max()),))
+
     def fit(self, X: Any, y: Any = None) -> Any:
         """Fits. X : (trial, time, unit), a list of (time_i, unit), or one trial (time, unit).   y : ignored."""
         who = type(self).__name__
@@ -115,7 +129,8 @@ class GPLatents(TransformerMixin, BaseEstimator):
         if self.segment is not None:
             used = _cut(used, check_count(self.segment, name="segment", who=who, minimum=1))
         bounds = 0.2, 10.0 * max(2, int(used.lengths.max()))
-        found, history, converged = self._learn(used, k, kernel, bounds)
+        with one_thread_if_small((k * int(used.lengths.max()),)):
+            found, history, converged = self._learn(used, k, kernel, bounds)
         if not converged and self.tol > 0:
             warn(
                 "not-converged",
@@ -149,14 +164,12 @@ class GPLatents(TransformerMixin, BaseEstimator):
         """Posterior means of the orthonormal latents given all units and bins of a trial, in the container of X:
         (trial, time, k), padded with NaN after the end of a trial; or a list of (time_i, k).
         """
-        trials = self._seen_by(X)
-        means, _, _ = self._infer(trials)
+        trials, means, _, _ = self._inferred(X)
         return trials.like([m @ self.rotation_.T for m in means])
 
     def posterior(self, X: Any) -> LatentPosterior:
         """Posterior means and variances of the orthonormal latents."""
-        trials = self._seen_by(X)
-        means, covariances, _ = self._infer(trials)
+        trials, means, covariances, _ = self._inferred(X)
         turn = self.rotation_
         variance = [np.einsum("ai,tij,aj->ta", turn, c, turn, optimize=True) for c in covariances]
         return LatentPosterior(trials.like([m @ turn.T for m in means]), trials.like(variance))
@@ -181,20 +194,20 @@ class GPLatents(TransformerMixin, BaseEstimator):
 
     def log_likelihood(self, X: Any) -> np.ndarray:
         """(trials,) log-likelihood of each trial, in nats, of the units that varied in the training data."""
-        return self._infer(self._seen_by(X))[2]
+        return self._inferred(X)[3]
 
     def score(self, X: Any, y: Any = None) -> float:
         """Log-likelihood per value that was seen, in nats. y : ignored."""
-        trials = self._seen_by(X)
-        return float(self._infer(trials)[2].sum() / trials.n_values)
+        trials, _, _, found = self._inferred(X)
+        return float(found.sum() / trials.n_values)
 
     def predict_units(self, X: Any) -> Any:
         """Each unit predicted from the other units of its trial (`leave-neuron-out`, Yu et al. 2009), in the container
         and the units of X.
         """
-        trials = self._seen_by(X)
+        trials, left = self._left_out(X)
         out = np.broadcast_to(self._constant(), (trials.n_bins, self._varies.size)).copy()
-        out[:, self._varies] = self._leave_out(trials).prediction
+        out[:, self._varies] = left.prediction
         return trials.like(out)
 
     @abstractmethod
@@ -205,9 +218,9 @@ class GPLatents(TransformerMixin, BaseEstimator):
         """(units,) how well each unit is predicted from the others of its trial (co-smoothing); NaN for units that did
         not vary in training.
         """
-        trials = self._seen_by(X)
+        _, left = self._left_out(X)
         out = np.full(self._varies.size, np.nan)
-        out[self._varies] = self._leave_out(trials).scores()
+        out[self._varies] = left.scores()
         return out
 
 

@@ -49,8 +49,8 @@ def curvature(x: Array, condition: Array | None = None, /, *, level: float = 0.9
         c = arccos(sum_t <v_t . v_(t+1)> / sqrt(sum_t <v_t . v_t> sum_t <v_(t+1) . v_(t+1)>)),
 
     <> the mean over pairs of different trials: steps weigh by their length, which is the same for a steady speed. Near
-    0 it is biased up, as an angle is never negative. Without repeats the value is the naive one: compare only systems of
-    the same noise. It depends on the step: a finer sampling of the same path has smaller angles.
+    0 it is biased up, as an angle is never negative. Without repeats the value is the naive one: compare only systems
+    of the same noise. It depends on the step: a finer sampling of the same path has smaller angles.
 
     Parameters
     ----------

@@ -45,8 +45,8 @@ def tangling(
 
     over all times and conditions, z the first principal components, z'_t = (z_(t+1) - z_t) / bin_width. A circle run
     through at w rad/s has w^2 * 4 / 4.1; a path that crosses itself has much more. Noise raises it, as does a
-    trajectory of higher dimension than ``n_components``. It is a number of the speed too: compare systems in the same time, the
-    same smoothing and the same number of components, and a value with its null (`cs.structure`).
+    trajectory of higher dimension than ``n_components``. It is a number of the speed too: compare systems in the same
+    time, the same smoothing and the same number of components, and a value with its null (`cs.structure`).
 
     Parameters
     ----------

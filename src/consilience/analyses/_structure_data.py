@@ -1,0 +1,173 @@
+"""Responses over time as the rows (conditions or trials) that `structure` looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError, UnknownNameError, nearest
+from consilience._core._params import shorten
+from consilience._responses._check import refuse_result
+from consilience._responses._smooth import check_with_time
+
+__all__ = ["Rows", "rows_of"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rows:
+    """x : (rows, time, units).   trials, known : (trials, time, units) and which samples are (trials, time).
+    condition : (trials,) number of the condition of each.   rows : "conditions" or "trials".   bin_width : s, or 1.
+    time_units : "s" or "step".
+    """
+
+    x: np.ndarray
+    trials: np.ndarray
+    known: np.ndarray
+    condition: np.ndarray
+    rows: str
+    names: np.ndarray
+    time: np.ndarray
+    bin_width: float
+    time_units: str
+
+    def about(self) -> dict[str, Any]:
+        return {
+            "rows": self.rows,
+            "n_rows": len(self.x),
+            "n_trials": len(self.trials),
+            "n_times": self.x.shape[1],
+            "n_units": self.x.shape[2],
+            "bin": self.bin_width,
+            "time_units": self.time_units,
+        }
+
+    def unit_of(self, statistic: str) -> str:
+        second = "s" if self.time_units == "s" else "step"
+        return {"rotation_rate": f"rad/{second}", "tangling": f"1/{second}^2", "curvature": "degrees"}.get(
+            statistic, ""
+        )
+
+    def without(self, over: str, most: int, rng: np.random.Generator, who: str) -> Iterator[np.ndarray]:
+        """The rows without each of at most ``most`` groups of conditions or trials."""
+        if over == "conditions" or self.rows == "trials":
+            if over == "conditions" and self.rows == "trials":
+                owner, count = self.condition, len(self.names)
+            else:
+                owner, count = np.arange(len(self.x)), len(self.x)
+            deal = rng.permutation(count) if count > most else np.arange(count)
+            group = (deal * min(most, count) // max(count, 1))[owner]
+            for k in range(int(group.max()) + 1):
+                yield self.x[group != k]
+            return
+        counts = np.bincount(self.condition)
+        if counts.min() < 2:
+            raise InputError(
+                f"{who}: an interval over trials needs >= 2 trials of every condition; {int((counts < 2).sum())} of "
+                f"{counts.size} have fewer. Use interval='conditions'.",
+                code="no-repeats",
+            )
+        groups = int(min(10, counts.min()))
+        part = np.empty(len(self.condition), dtype=np.int64)
+        for k in range(counts.size):
+            own = np.flatnonzero(self.condition == k)
+            part[own] = rng.permutation(np.arange(own.size) * groups // own.size)
+        for k in range(groups):
+            keep = part != k
+            means = _means(self.trials[keep], self.known[keep], self.condition[keep], counts.size)
+            if means is not None:  # else only those trials had some time of a condition
+                yield means
+
+
+def rows_of(data: Any, *, by: str | None, rows: str, who: str) -> Rows:
+    """Checks and gathers the rows."""
+    refuse_result(data, who=who, name="data", expected="responses")
+    checked, known = check_with_time(data, who=who)
+    if "trial" not in checked.dims:
+        raise InputError(
+            f"{who}: data must have dims ('trial', 'time', 'unit'), got {checked.dims}; cut trials with "
+            "rec.epoch(...).",
+            code="bad-dims",
+        )
+    labels = _labels(checked, by, who)
+    x = checked.values.astype(np.float64)
+    there = np.ones(x.shape[:2], dtype=bool) if known is None else np.array(known)
+    some = there.any(axis=1)
+    x, there, labels = x[some], there[some], labels[some]
+    names, condition = np.unique(labels, return_inverse=True)
+    if rows == "conditions":
+        means = _means(x, there, condition, names.size)
+        if means is None:
+            raise _short(who, "some conditions have no trial")
+        values = means
+    else:
+        if not there.all():
+            raise _short(who, f"{int((~there.all(axis=1)).sum())} of {len(there)} trials have no value")
+        values = x
+    if len(values) < 2 or values.shape[1] < 3:
+        raise InputError(
+            f"{who}: needs at least 2 {rows} and 3 times, got {len(values)} and {values.shape[1]}"
+            f"{'; by= a label with more values' if len(values) < 2 else ''}.",
+            code="too-few",
+        )
+    width, unit = _step(checked, who)
+    return Rows(
+        x=values,
+        trials=x,
+        known=there,
+        condition=condition,
+        rows=rows,
+        names=names,
+        time=checked["time"].values,
+        bin_width=width,
+        time_units=unit,
+    )
+
+
+def _short(who: str, what: str) -> InputError:
+    return InputError(
+        f"{who}: {what} at some times, and surrogates need all; cut the data to the times that all have, "
+        "data.sel(time=slice(from, to)), or leave the short trials out.",
+        code="ragged",
+    )
+
+
+def _labels(data: xr.DataArray, by: str | None, who: str) -> np.ndarray:
+    if by is None:
+        return np.arange(data.sizes["trial"])
+    known = [str(name) for name, coord in data.coords.items() if coord.dims == ("trial",)]
+    if not isinstance(by, str) or by not in known:
+        raise UnknownNameError(
+            f"{who}: no coordinate {shorten(by, 40)} on trial.{nearest(by, known)} by=None takes every trial as a "
+            "condition.",
+            code="unknown-label",
+        )
+    return np.asarray(data[by].values)
+
+
+def _means(x: np.ndarray, known: np.ndarray, condition: np.ndarray, count: int) -> np.ndarray | None:
+    """(count, time, units) mean of the known samples of each condition; None where one has none at some time."""
+    n = np.zeros((count, x.shape[1]))
+    np.add.at(n, condition, known.astype(np.float64))
+    if not n.all():
+        return None
+    total = np.zeros((count, *x.shape[1:]))
+    np.add.at(total, condition, np.where(known[..., None], x, 0.0))
+    return total / n[..., None]
+
+
+def _step(data: xr.DataArray, who: str) -> tuple[float, str]:
+    """The step of the times, which must be even, and its unit."""
+    unit = "s" if str(data.attrs.get("time_units", "s")) == "s" and "time" in data.coords else "step"
+    time = np.arange(data.sizes["time"]) if "time" not in data.coords else data["time"].values
+    steps = np.diff(np.asarray(time, dtype=np.float64))
+    if not (steps > 0).all() or np.ptp(steps) > 0.01 * steps.min():
+        raise InputError(
+            f"{who}: times must rise in even steps, got {steps.min():g} to {steps.max():g}; cut the trials anew with "
+            "rec.epoch(..., bin=...).",
+            code="bad-time",
+        )
+    return float(steps.mean()), unit

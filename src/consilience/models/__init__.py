@@ -10,6 +10,7 @@ from consilience.models._asd import ASD
 from consilience.models._banded_ridge import BandedRidgeCV
 from consilience.models._bayesian_decoder import BayesianDecoder
 from consilience.models._dpca import DPCA
+from consilience.models._embedding import Embedding
 from consilience.models._factor_analysis import FactorAnalysis
 from consilience.models._glm import GLM
 from consilience.models._glm_cv import GLMCV
@@ -18,7 +19,9 @@ from consilience.models._jpca import JPCA
 from consilience.models._kalman import KalmanFilter
 from consilience.models._kernel_ridge import KernelRidgeCV
 from consilience.models._lags import coupling_design, lagged
+from consilience.models._latent_cv import LatentCV
 from consilience.models._lda import LDA
+from consilience.models._lds import LDS
 from consilience.models._lnp import LNP
 from consilience.models._low_rank_rf import LowRankRF
 from consilience.models._max_correlation import MaxCorrelation
@@ -31,12 +34,15 @@ from consilience.models._quadratic_rf import QuadraticRF
 from consilience.models._rdm import FixedRDM, InterpolateRDM, SelectRDM, WeightedRDM
 from consilience.models._ridge import RidgeCV
 from consilience.models._ridge_rf import RidgeRF
+from consilience.models._shared_structure import SharedStructure, shared_structure
 from consilience.models._spline_rf import SplineRF
 from consilience.models._sta import SpikeTriggeredAverage
 from consilience.models._stc import SpikeTriggeredCovariance
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "LDS",
+    "Embedding",
     "FactorAnalysis",
     "PCA",
     "DPCA",
@@ -53,6 +59,9 @@ __all__ = [
     "GPFA",
     "GLMCV",
     "LDA",
+    "LatentCV",
+    "SharedStructure",
+    "shared_structure",
     "PLSCV",
     "BandedRidgeCV",
     "BayesianDecoder",

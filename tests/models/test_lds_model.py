@@ -1,0 +1,311 @@
+"""Linear dynamical systems: exact posterior, EM, subspace identification, recovery, contract."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import linalg
+from sklearn.utils.estimator_checks import check_estimator
+
+import consilience as cs
+from consilience.models import LDS
+from consilience.models._lds_smooth import System, em_step, in_units, smooth
+from consilience.models._lds_subspace import lagged_covariances, subspace
+from consilience.models._trials import as_trials
+
+# a table (samples, units) is one trial in time, not exchangeable rows
+NOT_A_TABLE = {
+    "check_methods_subset_invariance": "a state depends on the bins around it",
+    "check_methods_sample_order_invariance": "the order of bins is time",
+    "check_fit2d_1sample": "one bin has no dynamics; refused in other words",
+}
+
+
+def test_scikit_learn_contract():
+    rows = check_estimator(LDS(1), on_fail=None, on_skip=None, expected_failed_checks=NOT_A_TABLE)
+    failed = [(row["check_name"], str(row["exception"])) for row in rows if row["status"] == "failed"]
+    assert failed == []
+    assert len(rows) > 40
+
+
+def turning(size, angle):
+    return size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def planted(n=40, span=50, p=25, *, seed=0, blocks=None):
+    rng = np.random.default_rng(seed)
+    a = linalg.block_diag(*([turning(0.96, 0.3), 0.85] if blocks is None else blocks))
+    k = len(a)
+    c = rng.normal(size=(p, k))
+    noise = rng.uniform(0.5, 2.0, size=p)
+    x = np.empty((n, span, k))
+    x[:, 0] = rng.normal(size=(n, k))
+    for t in range(1, span):
+        x[:, t] = x[:, t - 1] @ a.T + 0.3 * rng.normal(size=(n, k))
+    y = x @ c.T + 1.0 + np.sqrt(noise) * rng.normal(size=(n, span, p))
+    return y, x, a, c, noise
+
+
+def tiny(seed=0):
+    rng = np.random.default_rng(seed)
+    a = np.array([[0.9, 0.3], [-0.3, 0.8]])
+    q = np.array([[0.3, 0.1], [0.1, 0.2]])
+    return System(
+        a,
+        q,
+        rng.normal(size=(4, 2)),
+        rng.normal(size=4),
+        rng.uniform(0.3, 1, 4),
+        rng.normal(size=2),
+        0.7 * np.eye(2),
+    )
+
+
+def joint(system, span):
+    """Mean and covariance of all states of a trial."""
+    k = len(system.A)
+    means, spread = [system.m0], [system.V0]
+    for _ in range(1, span):
+        means.append(system.A @ means[-1])
+        spread.append(system.A @ spread[-1] @ system.A.T + system.Q)
+    out = np.zeros((span * k, span * k))
+    for s in range(span):
+        step = np.eye(k)
+        for t in range(s, span):
+            block = step @ spread[s]
+            out[t * k : (t + 1) * k, s * k : (s + 1) * k] = block
+            out[s * k : (s + 1) * k, t * k : (t + 1) * k] = block.T
+            step = system.A @ step
+    return np.concatenate(means), out
+
+
+def given(system, y, seen):
+    """Posterior mean and covariance of all states, and log-likelihood, by conditioning of the joint Gaussian."""
+    span = len(y)
+    mean, spread = joint(system, span)
+    h = np.kron(np.eye(span), system.C)
+    o = seen.ravel()
+    total = (h @ spread @ h.T + np.kron(np.eye(span), np.diag(system.R)))[np.ix_(o, o)]
+    rest = y.ravel()[o] - (h @ mean + np.tile(system.d, span))[o]
+    gain = spread @ h[o].T @ np.linalg.inv(total)
+    value = -0.5 * (
+        o.sum() * np.log(2 * np.pi) + np.linalg.slogdet(total)[1] + rest @ np.linalg.solve(total, rest)
+    )
+    return mean + gain @ rest, spread - gain @ h[o] @ spread, value
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_posterior_and_likelihood_are_those_of_the_joint_gaussian(missing):
+    rng, system = np.random.default_rng(1), tiny()
+    y = [rng.normal(size=(t, 4)) for t in (6, 6, 3, 1)]
+    if missing:
+        y = [np.where(rng.random(v.shape) < 0.3, np.nan, v) for v in y] + [rng.normal(size=(6, 4))]
+        y[0][2] = np.nan
+        y[1][5] = np.nan
+    trials = as_trials(y, who="x", missing="mask")
+    found = smooth(trials, system)
+    now, before, step, first = np.zeros((2, 2)), np.zeros((2, 2)), np.zeros((2, 2)), np.zeros((2, 2))
+    for i, v in enumerate(trials.values):
+        seen = np.ones(v.shape, bool) if trials.seen is None else trials.seen[i]
+        mean, cov, value = given(system, v, seen)
+        span = len(v)
+        rows = slice(trials.starts[i], trials.starts[i + 1])
+        np.testing.assert_allclose(found.mean[rows], mean.reshape(span, 2), atol=1e-10)
+        assert found.log_likelihood[i] == pytest.approx(value, abs=1e-10)
+        causal = given(system, v[: span - 1], seen[: span - 1])[0] if span > 1 else system.m0[:0]
+        if span > 1:
+            np.testing.assert_allclose(found.filtered[rows][span - 2], causal[-2:], atol=1e-10)
+        second = cov + np.outer(mean, mean)
+        blocks = second.reshape(span, 2, span, 2)
+        for t in range(span):
+            at = found.index[trials.starts[i] + t]
+            np.testing.assert_allclose(found.cov[at], cov[2 * t : 2 * t + 2, 2 * t : 2 * t + 2], atol=1e-10)
+            if t:
+                now += blocks[t, :, t]
+                step += blocks[t, :, t - 1]
+                before += blocks[t - 1, :, t - 1]
+        first += cov[:2, :2]
+    np.testing.assert_allclose(found.now, now, atol=1e-9)
+    np.testing.assert_allclose(found.before, before, atol=1e-9)
+    np.testing.assert_allclose(found.step, step, atol=1e-9)
+    np.testing.assert_allclose(found.first_cov, first / len(y), atol=1e-9)
+
+
+def test_covariances_that_have_settled_are_not_computed_again():
+    system, rng = tiny(), np.random.default_rng(2)
+    y = rng.normal(size=(300, 4))
+    whole = smooth(as_trials(y, who="x", flat="trial"), system)
+    holed = y.copy()
+    holed[150, 0] = np.nan
+    filled = smooth(as_trials(holed, who="x", missing="mask", flat="trial"), system)
+    np.testing.assert_allclose(whole.mean[:50], filled.mean[:50], atol=1e-9)
+    mean, _, value = given(system, y[:40], np.ones((40, 4), bool))
+    part = smooth(as_trials(y[:40], who="x", flat="trial"), system)
+    np.testing.assert_allclose(part.mean.ravel(), mean, atol=1e-9)
+    assert part.log_likelihood[0] == pytest.approx(value, abs=1e-8)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_em_never_lowers_the_likelihood_and_ends_where_it_is_flat(share):
+    y = planted(15, 20, 6)[0]
+    y = np.where(np.random.default_rng(3).random(y.shape) < share, np.nan, y)
+    trials = as_trials(y, who="x", missing="mask")
+    system = subspace(lagged_covariances(trials, 9), 3, lowest=1e-3)
+    values = []
+    for _ in range(40):
+        found = smooth(trials, system)
+        values.append(found.log_likelihood.sum())
+        system = em_step(trials, system, found, lowest=np.full(6, 1e-6), free_start=True)
+    assert np.diff(values).min() > -1e-7
+    assert values[-1] - values[-2] < 0.05 * (values[1] - values[0])
+
+
+def test_coordinates_of_the_states_do_not_change_the_model():
+    system = tiny()
+    y = np.random.default_rng(0).normal(size=(5, 8, 4))
+    trials = as_trials(y, who="x")
+    turned = in_units(system, np.array([[2.0, 0.3], [0.3, 0.5]]))
+    np.testing.assert_allclose(
+        smooth(trials, system).log_likelihood, smooth(trials, turned).log_likelihood, atol=1e-9
+    )
+    inner = turned.C.T @ turned.C
+    np.testing.assert_allclose(inner, np.diag(np.diag(inner)), atol=1e-10)
+
+
+def test_subspace_identification_of_exact_covariances_is_exact():
+    """From covariances of the model itself, not of a sample, A and C C' come back."""
+    y, _, a, c, noise = planted(2, 5, 12)
+    q = 0.09 * np.eye(3)
+    state = linalg.solve_discrete_lyapunov(a, q)
+    lagged = lagged_covariances(as_trials(y, who="x"), 1)
+    scale = np.sqrt(np.diag(c @ state @ c.T) + noise)
+    lagged.scale = scale
+    lagged.covariances = np.array(
+        [
+            (c @ np.linalg.matrix_power(a, lag) @ state @ c.T + (np.diag(noise) if lag == 0 else 0))
+            / scale
+            / scale[:, None]
+            for lag in range(10)
+        ]
+    )
+    found = subspace(lagged, 3, lowest=1e-3)
+    np.testing.assert_allclose(
+        np.sort_complex(np.linalg.eigvals(found.A)), np.sort_complex(np.linalg.eigvals(a)), atol=1e-6
+    )
+    made = linalg.solve_discrete_lyapunov(found.A, found.Q)
+    np.testing.assert_allclose(found.C @ made @ found.C.T, c @ state @ c.T, atol=1e-4)
+    np.testing.assert_allclose(found.R, noise, atol=1e-3)
+
+
+def same_values(model, a, atol):
+    truth = np.linalg.eigvals(a).astype(complex)
+    truth = truth[np.lexsort((-truth.imag, -np.abs(truth)))]
+    np.testing.assert_allclose(model.eigenvalues_, truth, atol=atol)
+
+
+def test_recovery_complete_ragged_and_missing():
+    y, x, a, c, _ = planted(n=40, p=16)
+    same_values(LDS(3, method="subspace").fit(y), a, 0.05)
+    rng = np.random.default_rng(5)
+    ragged = [v[: rng.integers(20, 51)] for v in y]
+    holes = np.where(rng.random(y.shape) < 0.3, np.nan, y)
+    holes[3, 30:] = np.nan
+    for data, option in ((y, "raise"), (ragged, "raise"), (holes, "mask")):
+        model = LDS(3, missing=option, bin_width=0.02).fit(data)
+        same_values(model, a, 0.04)
+        assert model.frequencies_[0] == pytest.approx(0.3 / (2 * np.pi * 0.02), rel=0.05)
+        assert model.time_constants_[0] == pytest.approx(-0.02 / np.log(0.96), rel=0.25)
+        qa, qb = np.linalg.qr(model.components_.T)[0], np.linalg.qr(c)[0]
+        assert np.linalg.svd(qa.T @ qb)[1].min() > 0.99
+        latents = model.transform(data)
+        stack = np.concatenate(list(latents))
+        truth = np.concatenate([x[i, : len(v)] for i, v in enumerate(latents)])
+        there = ~np.isnan(stack[:, 0])
+        assert there.sum() == (2000 if data is y else there.sum())
+        fit = stack[there] @ np.linalg.lstsq(stack[there], truth[there], rcond=None)[0]
+        r2 = 1 - ((truth[there] - fit) ** 2).sum() / ((truth[there] - truth[there].mean(axis=0)) ** 2).sum()
+        assert r2 > 0.9
+        scores = model.unit_scores(data)
+        assert 0.4 < np.mean(scores) < 0.9
+        assert model.score(data) == pytest.approx(model.log_likelihood_, rel=0.01)
+    assert np.isnan(model.transform(holes)[3, 30:]).all()
+    assert np.isfinite(model.transform(holes)[3, :30]).all()
+
+
+def test_number_of_states_is_found_on_held_out_trials():
+    y = planted(60, 30, 12, seed=1)[0]
+    model = LDS(cv=3, max_components=5).fit(y)
+    assert model.n_components_ == 3
+    assert model.cv_scores_.shape == (5, 3)
+    with pytest.warns(cs.ConsilienceWarning, match="components-at-edge"):
+        LDS(cv=3, max_components=1, method="subspace").fit(y)
+
+
+def test_time_reversed_dynamics_and_shuffled_bins_are_told_apart():
+    y = planted()[0]
+    order = np.random.default_rng(0).permutation(50)
+    model, shuffled = LDS(3).fit(y), LDS(3).fit(y[:, order])
+    assert model.log_likelihood_ > shuffled.log_likelihood_ + 0.02
+    assert np.abs(shuffled.eigenvalues_).max() < 0.9 * np.abs(model.eigenvalues_).max()
+
+
+def test_hidden_states_of_a_single_unit():
+    """An oscillation seen through one unit: two states, one direction."""
+    rng = np.random.default_rng(0)
+    a = turning(0.97, 0.4)
+    x = np.zeros((4000, 2))
+    for t in range(1, 4000):
+        x[t] = a @ x[t - 1] + rng.normal(size=2)
+    y = x[:, :1] + 0.5 * rng.normal(size=(4000, 1))
+    same_values(LDS(2, method="subspace").fit(y), a, 0.03)
+    model = LDS(2).fit(y)
+    same_values(model, a, 0.02)
+    assert model.transform(y).shape == (4000, 2)
+
+
+def test_filter_uses_no_later_bins():
+    y = planted(12, 30, 8)[0]
+    model = LDS(2).fit(y)
+    changed = y.copy()
+    changed[:, 20:] += 5
+    np.testing.assert_array_equal(
+        model.transform(y, causal=True)[:, :20], model.transform(changed, causal=True)[:, :20]
+    )
+    assert np.abs(model.transform(y)[:, 19] - model.transform(changed)[:, 19]).max() > 0.01
+    np.testing.assert_allclose(model.transform(y, causal=True)[:, -1], model.transform(y)[:, -1])
+
+
+def test_inverse_and_constant_units():
+    y = planted(12, 30, 8)[0]
+    y[..., 2] = 3
+    with pytest.warns(cs.ConsilienceWarning, match="constant-units"):
+        model = LDS(2).fit(y)
+    back = model.inverse_transform(model.transform(y))
+    assert back.shape == y.shape
+    np.testing.assert_allclose(back[..., 2], 3)
+    assert np.isnan(model.unit_scores(y)[2])
+    assert model.explained_variance_ratio_.sum() < 1
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "words"),
+    [
+        (LDS(2), (20, 1, 5), "trials of several bins"),
+        (LDS(2, method="n4sid"), (5, 20, 4), "method must be one of"),
+        (LDS(2, horizon=11), (5, 20, 4), "horizon must be"),
+        (LDS(0), (5, 20, 4), "n_components"),
+        (LDS(2, bin_width=0), (5, 20, 4), "bin_width must be"),
+        (LDS(), (20, 4), "cut it into a list of trials"),
+        (LDS(cv=6), (5, 20, 4), "at least 6 trials"),
+    ],
+    ids=["bins", "method", "horizon", "none", "width", "one-trial", "folds"],
+)
+def test_refusals(model, shape, words):
+    with pytest.raises(cs.InputError, match=words):
+        model.fit(np.random.default_rng(0).normal(size=shape))
+
+
+def test_one_unit_has_no_others():
+    model = LDS(1).fit(np.random.default_rng(0).normal(size=(60, 1)).cumsum(axis=0))
+    with pytest.raises(cs.InputError, match="no others"):
+        model.unit_scores(np.ones((5, 1)))

@@ -59,7 +59,7 @@ class _Splitter:
         """(means (conditions, times, units), noise of the regression) of trials that are not ``held``."""
         if not self.data.complete:
             left = self.data.without(held)
-            made = None if self.noise == "none" else noise_of(left)
+            made = None if self.noise == "none" else noise_of(left) or noise_of(self.data)
             return _filled(left), regression_noise(made.covariance if made else None, self.noise, self.cells)
         means, noise, start = [], np.zeros((self.data.units,) * 2), 0
         for b, (block, rows) in enumerate(zip(self.data.blocks, held)):
@@ -75,8 +75,8 @@ class _Splitter:
                 v.reshape(-1, v.shape[-1]).T @ v.reshape(-1, v.shape[-1]) for v in (gone, shift)
             )
             degrees = float((many - h - 1).sum()) * self.data.times
-            if degrees <= 0:
-                return np.concatenate(means, axis=2), None
+            if degrees <= 0:  # single trials are left: the noise of all of them
+                scatter, degrees = self.scatter[b], float((many - 1).sum()) * self.data.times
             noise[at, at] = scatter / degrees
         return np.concatenate(means, axis=2), regression_noise(noise, self.noise, self.cells)
 
@@ -231,7 +231,7 @@ def explained_held_out(
     for g in range(folds):
         left = data.pick(groups, [h for h in range(folds) if h != g])
         penalties.append(penalty_of(left))
-        made = None if noise == "none" else noise_of(left)
+        made = None if noise == "none" else noise_of(left) or noise_of(data)
         between.append(regression_noise(made.covariance if made else None, noise, data.size * data.times))
     shape = (*marginals.sizes, data.units)
 

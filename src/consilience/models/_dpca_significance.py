@@ -11,7 +11,7 @@ from consilience._core._seeds import Seed
 from consilience.linalg._demixed import Demixer, Marginals
 from consilience.models._dpca_cv import regression_noise
 from consilience.models._dpca_data import Crossed
-from consilience.stats import max_statistic_p, p_value
+from consilience.stats import p_value
 
 __all__ = ["Significance", "label_significance", "shuffled_codes"]
 
@@ -20,11 +20,14 @@ __all__ = ["Significance", "label_significance", "shuffled_codes"]
 class Significance:
     """Decoding of labels from single components, on held-out trials.
 
+    p-values are of the accuracy, ties of which (all right, in a few splits of two classes) go to the larger margin.
+
     marginalization : (m,) of each component that has labels (time alone has none).   component : (m,) its place there.
     accuracy : (m, times) balanced.   chance : (m,) 1 / classes.   null_mean, null_high : (m, times) mean and 95 %
     quantile of the shuffles.   p_time : (m, times) of each time by itself.   p_corrected : (m, times) against the
-    largest of all times of a shuffle.   p : (m,) of a component, its best time against the best of each shuffle.
-    p_marginalization : {name: p} the best component and time against the best of each shuffle.
+    largest of all times and components of the marginalization of a shuffle (family-wise).   p : (m,) of a component by
+    itself, its best time against the best of each shuffle.   p_marginalization : {name: p} the best component and time
+    against the best of each shuffle.
     n_shuffles, n_splits : how many.
     """
 
@@ -40,6 +43,16 @@ class Significance:
     p_marginalization: dict[str, float]
     n_shuffles: int
     n_splits: int
+
+
+@dataclass(frozen=True)
+class _Found:
+    accuracy: np.ndarray
+    null: np.ndarray
+    p_time: np.ndarray
+    p_corrected: np.ndarray
+    p: np.ndarray
+    chance: float
 
 
 def shuffled_codes(
@@ -78,6 +91,7 @@ class _Labelling:
         self.union = tuple(sorted(frozenset().union(*sets)))
         self.rest = tuple(a for a in range(axes) if a not in self.union)
         self.sets, self.seed = sets, seed
+        self.classes = int(np.prod([data.shape[a] for a in self.union]))
         self.shape = (*data.shape, data.times, data.units) if marginals.time else (*data.shape, data.units)
         means = data.means()
         if len(self.union) > 1:  # what the model without this part says; the rest changes places
@@ -101,7 +115,9 @@ class _Labelling:
         return [shuffled_codes(b.codes, self.data.shape, kept, rng) for b in self.data.blocks]
 
     def accuracy(self, codes: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-        """(count, times) for conditions ``codes`` of each block's trials."""
+        """(2, count, times) accuracy, and the same with ties broken by the margin, for conditions ``codes`` of each
+        block's trials.
+        """
         data = self.data
         size, sums, many = data.size, [], []
         noise = np.zeros((data.units,) * 2)
@@ -117,13 +133,15 @@ class _Labelling:
                 degrees = whole / values.shape[2]
                 noise[at, at] = (self.scatter[b] - own.T @ own) / max(float(degrees), 1e-12)
         between = regression_noise(noise, self.noise, size * data.times)
-        total = np.zeros((self.count, data.times))
+        total = np.zeros((2, self.count, data.times))
         relabelled = Crossed(
             tuple(type(b)(b.values, b.seen, c) for b, c in zip(data.blocks, codes)), data.levels
         )
         for held in relabelled.deal(self.splits, 1, rng):
             total += self._one(held, sums, many, between)
-        return total / self.splits
+        total /= self.splits
+        total[1] = total[0] + total[1] / (4 * self.classes * self.splits)  # below one step of accuracy
+        return total
 
     def _one(self, held: list, sums: list, many: list, between: np.ndarray | None) -> np.ndarray:
         train_parts, test_parts, start = [], [], 0
@@ -156,7 +174,9 @@ class _Labelling:
         return self._classified(train @ d, test @ d)
 
     def _classified(self, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        """(count, times) share of classes of the test table whose nearest training mean is their own."""
+        """(2, count, times) share of classes of the test table whose nearest training mean is their own, and the mean
+        margin: (distance to the nearest other mean - to their own) / (distance of the two means), in [-1, 1].
+        """
         pair = []
         for z in (train, test):
             z = z.reshape(*self.data.shape, *z.shape[1:])
@@ -166,9 +186,16 @@ class _Labelling:
                 z = self._deviations(z)
             times, count = z.shape[-2:]
             pair.append(np.moveaxis(z.reshape(-1, times, count), 0, -1))  # (times, count, classes)
-        away = np.abs(pair[1][..., :, None] - pair[0][..., None, :])
-        hit = away.argmin(axis=-1) == np.arange(away.shape[-1])
-        return hit.mean(axis=-1).T
+        train, test = pair
+        away = np.abs(test[..., :, None] - train[..., None, :])  # (times, count, classes of test, of train)
+        classes = away.shape[-1]
+        own = np.eye(classes, dtype=bool)
+        hit = (away.argmin(axis=-1) == np.arange(classes)).mean(axis=-1)
+        between = np.abs(train[..., :, None] - train[..., None, :])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            margin = (away - away[..., own][..., None]) / between
+        margin = np.where(own | ~(between > 0), 1.0, margin).min(axis=-1).mean(axis=-1)
+        return np.stack([hit.T, margin.T])
 
     def _deviations(self, z: np.ndarray) -> np.ndarray:
         out = np.zeros_like(z)
@@ -196,7 +223,7 @@ def label_significance(
     axes = len(data.shape)
     names: list[str] = []
     places: list[int] = []
-    found: list[tuple[np.ndarray, np.ndarray, int]] = []
+    found: list[_Found] = []
     families: dict[str, float] = {}
     for k, (part, count) in enumerate(zip(marginals.parts, counts)):
         if not count or not any(a < axes for term in part.terms for a in term):
@@ -208,22 +235,32 @@ def label_significance(
         for _ in range(shuffles):
             draws.append(test.accuracy(test.shuffle(rng), rng))
         null = np.stack(draws)
-        found.append((value, null, int(np.prod([data.shape[a] for a in test.union]))))
         names += [part.name] * count
         places += range(count)
-        families[part.name] = float(p_value(value.max(), null.max(axis=(1, 2))))
-    accuracy = np.concatenate([f[0] for f in found])
-    null = np.concatenate([f[1] for f in found], axis=1)
+        score, drawn = value[1], null[:, 1]
+        top = drawn.max(axis=(1, 2))
+        families[part.name] = float(p_value(score.max(), top))
+        found.append(
+            _Found(
+                value[0],
+                null[:, 0],
+                p_time=p_value(score, drawn),
+                p_corrected=p_value(score, np.broadcast_to(top[:, None, None], drawn.shape)),
+                p=p_value(score.max(axis=1), drawn.max(axis=2)),
+                chance=1 / test.classes,
+            )
+        )
+    null = np.concatenate([f.null for f in found], axis=1)
     return Significance(
         marginalization=np.array(names),
         component=np.array(places),
-        accuracy=accuracy,
-        chance=np.repeat([1 / f[2] for f in found], [len(f[0]) for f in found]),
+        accuracy=np.concatenate([f.accuracy for f in found]),
+        chance=np.concatenate([np.full(len(f.p), f.chance) for f in found]),
         null_mean=null.mean(axis=0),
         null_high=np.quantile(null, 0.95, axis=0),
-        p_time=p_value(accuracy, null),
-        p_corrected=max_statistic_p(accuracy, null, axis=1),
-        p=p_value(accuracy.max(axis=1), null.max(axis=2)),
+        p_time=np.concatenate([f.p_time for f in found]),
+        p_corrected=np.concatenate([f.p_corrected for f in found]),
+        p=np.concatenate([f.p for f in found]),
         p_marginalization=families,
         n_shuffles=shuffles,
         n_splits=splits,

@@ -16,8 +16,9 @@ from consilience._core._threads import one_thread_if_small
 from consilience.models._gp_kernels import Kernel, kernel_of
 from consilience.models._gp_posterior import Block, Parameters
 from consilience.models._trials import Trials, as_trials, constant_units
+from consilience.stats import ratio_interval
 
-__all__ = ["GPLatents", "LatentPosterior", "LeftOut"]
+__all__ = ["GPLatents", "LatentPosterior", "LeftOut", "UnitScores"]
 
 _START = 5.0  # bins, a time constant where the data have no lags
 
@@ -50,6 +51,32 @@ class LeftOut:
         """(units,), NaN where a unit has nothing to explain."""
         total = self.total.sum(axis=0)
         return np.where(total > 0, self.explained.sum(axis=0) / np.where(total > 0, total, 1.0), np.nan)
+
+    def overall(self, pooled: bool) -> tuple[np.ndarray, np.ndarray]:
+        """(trials,) parts of one score of all units: pooled over units, or the mean of their scores."""
+        if pooled:
+            return self.explained.sum(axis=1), self.total.sum(axis=1)
+        total = self.total.sum(axis=0)
+        share = np.where(total > 0, 1 / np.where(total > 0, total, 1.0), 0.0) / max(1, int((total > 0).sum()))
+        return self.explained @ share, self.total @ share
+
+
+@dataclass(frozen=True)
+class UnitScores:
+    """How well units are predicted from the others of their trial, with intervals over trials (Fieller 1954).
+
+    value, low, high : (units,).   overall, overall_low, overall_high : of all units: the mean R2, or the bits of all
+    units over the spikes of all.   score : "R2" or "bits per spike".   n_trials : NaN intervals where there is one.
+    """
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    overall: float
+    overall_low: float
+    overall_high: float
+    score: str
+    n_trials: int
 
 
 class GPLatents(TransformerMixin, BaseEstimator):
@@ -222,6 +249,27 @@ class GPLatents(TransformerMixin, BaseEstimator):
         out = np.full(self._varies.size, np.nan)
         out[self._varies] = left.scores()
         return out
+
+    def shared_score(self, X: Any) -> float:
+        """`unit_scores` of all units in one number: the mean R2, or the bits of all units over the spikes of all."""
+        _, left = self._left_out(X)
+        above, below = left.overall(self.unit_score != "R2")
+        return float(above.sum() / below.sum()) if below.sum() > 0 else float("nan")
+
+    def unit_score_interval(self, X: Any, *, level: float = 0.95) -> UnitScores:
+        """`unit_scores` and `shared_score` with intervals over the trials of X, the fitted model as it is."""
+        check_number(level, name="level", who=f"{type(self).__name__}.unit_score_interval", low=0.0, high=1.0)
+        trials, left = self._left_out(X)
+        out = np.full((3, self._varies.size), np.nan)
+        n = len(trials)
+        above, below = left.overall(self.unit_score != "R2")
+        if n > 1:
+            out[:, self._varies] = ratio_interval(left.explained.T, left.total.T, level=level)
+            value, low, high = (float(v) for v in ratio_interval(above, below, level=level))
+        else:
+            out[0, self._varies] = left.scores()
+            value, low, high = float(above.sum() / below.sum()), float("nan"), float("nan")
+        return UnitScores(out[0], out[1], out[2], value, low, high, self.unit_score, n)
 
 
 def unfolded(blocks: list[Block], means: list[np.ndarray], trials: Trials) -> list[np.ndarray]:

@@ -99,7 +99,7 @@ class PoissonGPFA(GPLatents):
             row, unit = np.argwhere(trials.data < 0)[0]
             raise InputError(
                 f"PoissonGPFA: Negative values in data: X must hold counts, got {trials.data[row, unit]:.6g} "
-                f"(unit {unit}), one of {int((trials.data < 0).sum())}. Use cs.models.GPFA for data that are no counts.",
+                f"(unit {unit}), one of {int((trials.data < 0).sum())}. Use cs.models.GPFA for other data.",
                 code="wrong-observation",
             )
         return trials

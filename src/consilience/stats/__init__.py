@@ -7,6 +7,14 @@ from consilience.stats._ceilings import (
     split_half_rows,
 )
 from consilience.stats._clustered import crossed_mean_variance
+from consilience.stats._components import (
+    component_gains,
+    fold_interval,
+    matched_components,
+    subspace_overlap,
+    turned_to,
+    without_each,
+)
 from consilience.stats._concordance import permuted_concordance, weighted_concordance
 from consilience.stats._crossed import (
     crossed_components,
@@ -52,10 +60,12 @@ from consilience.stats._likelihood import (
     likelihood_gain,
 )
 from consilience.stats._multiple import adjust, fdr, holm, max_statistic
+from consilience.stats._neighbourhoods import nearest_rows, neighbours_shared, trustworthiness
 from consilience.stats._neighbours import in_stretches, neighbours_alike, order_matters
 from consilience.stats._off_distribution import OffDistribution
 from consilience.stats._paired import cross_validated_variance, equivalence_p, t_test, two_factor_variance
 from consilience.stats._pairs import permuted_cosines, weighted_cosines
+from consilience.stats._parallel_analysis import ParallelAnalysis, parallel_analysis, unrelated_units
 from consilience.stats._permutation import max_statistic_p, p_value, permutations
 from consilience.stats._ratio import ratio_interval
 from consilience.stats._relabellings import distinct_relabellings
@@ -76,7 +86,19 @@ from consilience.stats._trial_mean import trial_mean_interval
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "ParallelAnalysis",
     "SURROGATES",
+    "component_gains",
+    "fold_interval",
+    "matched_components",
+    "nearest_rows",
+    "neighbours_shared",
+    "parallel_analysis",
+    "subspace_overlap",
+    "trustworthiness",
+    "turned_to",
+    "unrelated_units",
+    "without_each",
     "circularly_shifted",
     "phase_randomised",
     "shuffled_conditions",

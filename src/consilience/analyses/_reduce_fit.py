@@ -1,0 +1,226 @@
+"""Models as `reduce` fits them: what each is given, its latents, its axes, what it explains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from consilience._core._errors import InputError
+from consilience._core._params import shorten
+from consilience.analyses._reduce_rows import WHO, Rows
+from consilience.models._static_latent import StaticLatent
+from consilience.stats import component_gains, without_each
+
+__all__ = ["Fitted", "Fitter", "prepared"]
+
+
+def prepared(model: Any, rows: Rows, average: Any) -> tuple[Any, bool]:
+    """A copy of the model that suits the data, and whether it is fitted to means of conditions."""
+    from consilience.models import PCA, Embedding
+
+    if model is None:
+        few = len(rows.x) if rows.x.ndim == 2 else rows.x.shape[0] * rows.x.shape[1]
+        model = PCA(max(min(10, few - 1, rows.x.shape[-1]), 1))
+    if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "get_params")):
+        what = "a class: call it first, as in cs.models.PCA(3)" if isinstance(model, type) else shorten(model)
+        what = "a function, which has no axes to report" if _plain_function(model) else what
+        raise InputError(
+            f"{WHO}: model must be an estimator such as cs.models.PCA(3), or one of scikit-learn's that transforms; "
+            f"got {what}.",
+            code="bad-parameter",
+        )
+    if not (hasattr(model, "transform") or hasattr(model, "fit_transform")):
+        raise InputError(
+            f"{WHO}: {type(model).__name__} has no transform, and so no latents; give an estimator that reduces, such "
+            "as cs.models.PCA(3).",
+            code="bad-parameter",
+        )
+    if type(model).__module__.startswith(("sklearn.manifold", "umap")):
+        model = Embedding(model)  # no map without its stability
+    model = clone(model)
+    params = model.get_params(deep=False)
+    if params.get("missing") == "raise" and np.isnan(rows.x).any():
+        model.set_params(missing="mask")
+    if params.get("bin_width") == 1.0 and "time" in rows.data.coords and rows.data.sizes["time"] > 1:
+        model.set_params(bin_width=float(np.median(np.diff(rows.data["time"].values))))
+    if needs_labels(model):
+        if not rows.given:
+            raise InputError(
+                f"{WHO}: {type(model).__name__} tells labels apart; name them, labels=['stimulus', ...].",
+                code="bad-parameter",
+            )
+        if "labels" in params and params["labels"] is None:
+            model.set_params(labels=list(rows.levels))
+        if average is True:
+            raise InputError(
+                f"{WHO}: {type(model).__name__} takes single trials; leave average out.", code="bad-parameter"
+            )
+        return model, False
+    if type(model).__name__ == "JPCA" and rows.x.ndim != 3:
+        raise InputError(
+            f"{WHO}: JPCA is of responses (trial, time, unit); the data have dims {rows.data.dims}.",
+            code="bad-dims",
+        )
+    wanted = average
+    if isinstance(average, str) or average is None:
+        own = type(model).__module__.startswith("consilience.")
+        wanted = rows.codes is not None and (
+            type(model).__name__ == "JPCA" or (rows.given and (not own or type(model).__name__ == "PCA"))
+        )
+    if wanted and rows.codes is None:
+        raise InputError(
+            f"{WHO}: average=True takes means of conditions; name them with labels=[...].",
+            code="bad-parameter",
+        )
+    return model, bool(wanted)
+
+
+def _plain_function(model: Any) -> bool:
+    return callable(model) and not hasattr(model, "get_params")
+
+
+def needs_labels(model: Any) -> bool:
+    tags = getattr(model, "__sklearn_tags__", None)
+    try:
+        return tags is not None and bool(tags().target_tags.required)
+    except Exception:  # noqa: BLE001  an estimator of a user's own without tags
+        return False
+
+
+@dataclass
+class Fitted:
+    """A model fitted to rows.   scale : (units,) by which values were divided."""
+
+    model: Any
+    scale: np.ndarray
+    latents: np.ndarray  # (..., k) of the rows that were fitted
+    fitter: Fitter
+
+    def of(self, x: np.ndarray) -> np.ndarray | None:
+        """Latents of other rows; None where the model knows only those that it was fitted to."""
+        if not hasattr(self.model, "transform"):
+            return None
+        return self.fitter.unpacked(self.model.transform(self.fitter.packed(x / self.scale)), x)
+
+    def made(self, z: np.ndarray) -> np.ndarray:
+        """What latents (..., k) stand for, scaled."""
+        return self.fitter.unpacked(self.model.inverse_transform(self.fitter.packed(z)), z)
+
+    def axes(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """(origin, of the shape of x or (units,), and (k, units) what a unit of each latent adds), where the
+        reconstruction is a sum over components; None where it is not, or there is none.
+        """
+        if not hasattr(self.model, "inverse_transform"):
+            return None
+        k = self.latents.shape[-1]
+        shape = (*x.shape[:-1], k)
+        try:
+            origin = self.made(np.zeros(shape))
+            ones = np.stack([self.made(np.broadcast_to(one, shape)) - origin for one in np.eye(k)])
+        except (ValueError, TypeError, NotImplementedError):
+            return None
+        flat = ones.reshape(k, -1, x.shape[-1])
+        axes = flat[:, 0]
+        trial = np.random.default_rng(0).normal(size=shape)
+        want = origin + trial @ axes
+        if np.abs(self.made(trial) - want).max() > 1e-8 * max(np.abs(want).max(), 1e-300):
+            return None
+        return origin, np.ascontiguousarray(axes)
+
+    def gains(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Shares of the sum of squares of x (about the model's origin) explained by each component, and together."""
+        z = self.of(x)
+        k = self.latents.shape[-1]
+        if z is None or not hasattr(self.model, "inverse_transform"):
+            return np.full(k, np.nan), np.full(k, np.nan)
+        values = x / self.scale
+        if self.model.get_params(deep=False).get("square_root") is True:
+            values = np.sqrt(values)
+        found = self.axes(x)
+        if found is None or np.isnan(values).any():
+            return without_each(values, z, self.made)
+        p = x.shape[-1]
+        return component_gains((values - found[0]).reshape(-1, p), z.reshape(-1, k), found[1])
+
+    def loadings(self) -> np.ndarray | None:
+        """(k, units), of the data as they were fitted."""
+        own = getattr(self.model, "components_", None)
+        if isinstance(own, dict):
+            own = np.concatenate(list(own.values()))
+        if own is not None and np.shape(own) == (self.latents.shape[-1], self.scale.size):
+            return np.asarray(own, dtype=np.float64)
+        found = self.axes(self.fitter.example)
+        return None if found is None else found[1]
+
+
+class Fitter:
+    """Fits copies of a model to rows: trials, means of conditions, stretches of a series.
+
+    A model with ``missing=`` (all of `cs.models`) takes trials as they are; others take bins as rows, and no NaN.
+    """
+
+    def __init__(self, model: Any, rows: Rows, *, average: bool, standardise: bool) -> None:
+        self.model, self.rows, self.average, self.standardise = model, rows, average, standardise
+        self.whole = "missing" in model.get_params(deep=False)
+        self.sequence = rows.series and self.whole and not isinstance(model, StaticLatent)
+        self.labelled = needs_labels(model)
+        self.example = self.array(np.arange(len(rows.x)))[: 2 if not rows.series else 20]
+
+    def array(self, rows: np.ndarray) -> np.ndarray:
+        """What is fitted of these trials (samples)."""
+        return self.rows.means(rows) if self.average else self.rows.x[rows]
+
+    def scored(self, rows: np.ndarray) -> np.ndarray:
+        """What is to be explained of them: means of conditions, where the model is about these."""
+        return self.rows.means(rows) if self.average or self.labelled else self.rows.x[rows]
+
+    def packed(self, x: np.ndarray) -> Any:
+        if self.sequence:
+            return x[None]
+        return x if self.whole or x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+    def unpacked(self, out: Any, like: np.ndarray) -> np.ndarray:
+        array = np.asarray(out, dtype=np.float64)
+        if self.sequence:
+            return array[0]
+        return array.reshape(*like.shape[:-1], array.shape[-1])
+
+    def fit(self, rows: np.ndarray) -> Fitted:
+        y = {name: v[rows] for name, v in self.rows.labels.items()} if self.labelled else None
+        return self.fit_to(self.array(rows), y)
+
+    def fit_to(self, x: np.ndarray, y: Any = None) -> Fitted:
+        if not self.whole and np.isnan(x).any():
+            raise InputError(
+                f"{WHO}: trials have unequal lengths or missing values, and {type(self.model).__name__} takes none; "
+                "use a model of cs.models, or trials of one length.",
+                code="nan-values",
+            )
+        scale = np.ones(x.shape[-1])
+        if self.standardise:
+            spread = np.nanstd(x.reshape(-1, x.shape[-1]), axis=0)
+            scale = np.where(spread > 0, spread, 1.0)
+        packed = self.packed(x / scale)
+        model = clone(self.model)
+        try:
+            if type(model).__name__ == "Embedding" or not hasattr(model, "transform"):
+                found = model.fit_transform(packed)
+            else:
+                model.fit(packed, y) if y is not None else model.fit(packed)
+                found = model.transform(packed)
+        except InputError:
+            raise
+        except Exception as error:  # an estimator of others may raise anything; the user gets one sentence
+            if type(model).__module__.startswith("consilience."):
+                raise
+            raise InputError(
+                f"{WHO}: {type(model).__name__} failed on rows of shape {np.shape(packed)} "
+                f"({type(error).__name__}: {shorten(str(error), 200)}).",
+                code="bad-parameter",
+            ) from None
+        made = Fitted(model, scale, np.zeros(0), self)
+        made.latents = self.unpacked(found, x)
+        return made

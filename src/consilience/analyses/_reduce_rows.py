@@ -1,0 +1,180 @@
+"""What `reduce` takes of responses: rows, missing values, conditions, folds and draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import InputError, nearest, warn
+from consilience._core._params import shorten
+from consilience._responses import check_responses
+from consilience._responses._check import refuse_result
+from consilience.analyses._encode_design import _clock, _gap
+from consilience.stats import autocorrelation_time, blocked_folds, group_folds, stratified_folds
+
+__all__ = ["Rows", "read_rows"]
+
+WHO = "cs.reduce"
+_FEW = 10  # stimuli, from which they are held out and drawn whole
+
+
+@dataclass(frozen=True)
+class Rows:
+    """x : (trial, unit), (trial, time, unit) or (time, unit), float64, NaN = missing.   data : the same, labelled.
+
+    codes : (trial,) condition of each, None without labels.   levels : {label: (conditions,)}.   groups : (trial,) what
+    is held out together.   span : of a series, the steps over which samples are alike; 0 of trials.   given : labels
+    were asked for.
+    """
+
+    x: np.ndarray
+    data: xr.DataArray
+    codes: np.ndarray | None
+    levels: dict[str, np.ndarray]
+    groups: np.ndarray | None
+    span: int
+    gap: int
+    given: bool
+
+    @property
+    def series(self) -> bool:
+        return self.data.dims == ("time", "unit")
+
+    @property
+    def labels(self) -> dict[str, np.ndarray]:
+        """{label: (trial,)}."""
+        return {name: np.asarray(self.data[name].values) for name in self.levels}
+
+    def means(self, rows: np.ndarray) -> np.ndarray:
+        """(condition, ...) means of the trials ``rows``, NaN where there is none."""
+        assert self.codes is not None
+        x, codes = self.x[rows], self.codes[rows]
+        count = int(self.codes.max()) + 1
+        seen = ~np.isnan(x)
+        total, number = np.zeros((2, count, *x.shape[1:]))
+        np.add.at(total, codes, np.where(seen, x, 0.0))
+        np.add.at(number, codes, seen)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / np.where(number > 0, number, np.nan))
+
+    def folds(
+        self, cv: int, *, within: bool, rng: np.random.Generator
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(training rows, test rows); ``within``: every fold has trials of every condition."""
+        if self.series:
+            return blocked_folds(_clock(self.data), cv, self.gap, who=WHO)
+        n = len(self.x)
+        if within:
+            assert self.codes is not None
+            count = min(cv, int(np.bincount(self.codes).min()))
+            tests = stratified_folds(self.codes, np.arange(n), count, rng)
+        else:
+            assert self.groups is not None
+            count = min(cv, np.unique(self.groups).size)
+            if count < 2:
+                return []
+            tests = group_folds(self.groups, count, rng, who=WHO)
+        return [(np.setdiff1d(np.arange(n), test), test) for test in tests]
+
+    def draws(self, count: int, *, within: bool, rng: np.random.Generator) -> Iterator[np.ndarray]:
+        """Rows drawn with replacement: trials of each condition (``within``), groups, or blocks of a series."""
+        n = len(self.x)
+        for _ in range(count):
+            if self.series:
+                length = min(max(2 * self.span, int(np.ceil(n ** (1 / 3)))), n)
+                starts = rng.integers(0, n, size=-(-n // length))
+                yield ((starts[:, None] + np.arange(length)) % n).ravel()[:n]
+            elif within:
+                assert self.codes is not None
+                own = [np.flatnonzero(self.codes == c) for c in range(int(self.codes.max()) + 1)]
+                yield np.concatenate([rng.choice(rows, rows.size) for rows in own])
+            else:
+                assert self.groups is not None
+                names, inverse = np.unique(self.groups, return_inverse=True)
+                own = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
+                yield np.concatenate([own[g] for g in rng.integers(0, names.size, names.size)])
+
+
+def read_rows(
+    data: Any, labels: str | Sequence[str] | None, groups: str | None, gap: int | float | str
+) -> Rows:
+    """Valid trials as rows, and bins of trials that ended as NaN."""
+    refuse_result(data, who=WHO, name="data", expected="responses")
+    hole = None
+    if isinstance(data, xr.DataArray) and "valid" in data.coords and data["valid"].dims == ("trial", "time"):
+        hole = ~data["valid"].values.astype(bool)
+        data = data.copy(data=np.where(hole[:, :, None], 0.0, data.values)).drop_vars("valid")
+    checked = check_responses(data, who=WHO, name="data")
+    if "valid" in checked.coords:
+        rows = checked["valid"].values
+        checked = checked.isel(trial=rows).drop_vars("valid")
+        hole = None if hole is None else hole[rows]
+    x = np.array(checked.values, dtype=np.float64)
+    if hole is not None and hole.any():
+        x[hole] = np.nan
+        empty = hole.all(axis=1)
+        x, checked = x[~empty], checked.isel(trial=~empty)
+    if checked.dims == ("time", "unit"):
+        return _series(x, checked, labels, groups, gap)
+    if gap != "auto":
+        raise InputError(
+            f"{WHO}: gap= is for series ('time', 'unit'); the data have dims {checked.dims}.", code="bad-dims"
+        )
+    names = [labels] if isinstance(labels, str) else list(labels or ())
+    ids = checked["stimulus"].values
+    if not names and np.unique(ids).size < ids.size:
+        names = ["stimulus"]
+    for name in names:
+        _check_label(checked, name)
+    codes, levels = _conditions([checked[name].values for name in names]) if names else (None, [])
+    own = groups
+    if groups == "auto":  # a few stimuli are no sample of stimuli
+        own = "stimulus" if labels is None and _FEW <= np.unique(ids).size < ids.size else None
+    if own in (None, "trial"):
+        held = np.arange(len(x))
+    else:
+        _check_label(checked, own)
+        held = np.unique(checked[own].values, return_inverse=True)[1].reshape(-1)
+    found = dict(zip(names, levels))
+    return Rows(x, checked, codes=codes, levels=found, groups=held, span=0, gap=0, given=labels is not None)
+
+
+def _series(x: np.ndarray, data: xr.DataArray, labels: Any, groups: str | None, gap: Any) -> Rows:
+    if labels is not None or groups not in ("auto", None):
+        raise InputError(
+            f"{WHO}: labels= and groups= are for responses with trials; a series is split into stretches of time.",
+            code="bad-parameter",
+        )
+    if len(x) < 20:
+        raise InputError(f"{WHO}: a series needs at least 20 samples, got {len(x)}.", code="too-few")
+    span = int(np.ceil(np.quantile(autocorrelation_time(x), 0.9)))
+    if len(x) < 20 * span:
+        warn(
+            "few-blocks",
+            f"{len(x)} samples hold {len(x) / (2 * span):.1f} stretches that are independent, so intervals are rough.",
+            "A longer recording, or signals that are smoothed less.",
+        )
+    left = _gap(gap, span, data, WHO)
+    return Rows(x, data, codes=None, levels={}, groups=None, span=span, gap=left, given=False)
+
+
+def _check_label(data: xr.DataArray, name: object) -> None:
+    if not isinstance(name, str) or name not in data.coords or data[name].dims != ("trial",):
+        known = [str(k) for k, v in data.coords.items() if v.dims == ("trial",)]
+        hint = nearest(name, known) if isinstance(name, str) else ""
+        raise InputError(
+            f"{WHO}: labels must name coordinates on trial, got {shorten(name)}; there are {', '.join(known)}.{hint}",
+            code="bad-label",
+        )
+
+
+def _conditions(labels: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """(trial,) number of the combination of values that a trial has, and the values of each combination."""
+    parts = [np.unique(v.astype(str) if v.dtype.kind == "O" else v, return_inverse=True) for v in labels]
+    table = np.stack([inverse.reshape(-1) for _, inverse in parts], axis=1)
+    combinations, codes = np.unique(table, axis=0, return_inverse=True)
+    return codes.reshape(-1), [values[combinations[:, i]] for i, (values, _) in enumerate(parts)]

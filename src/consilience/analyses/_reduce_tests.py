@@ -1,0 +1,196 @@
+"""`reduce`: components on held-out rows, on drawn rows, and of surrogates."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from consilience._core._errors import InputError, warn
+from consilience._core._seeds import Seed
+from consilience.analyses._reduce_fit import Fitted, Fitter
+from consilience.analyses._reduce_rows import WHO, Rows
+from consilience.stats import (
+    fold_interval,
+    matched_components,
+    p_value,
+    parallel_analysis,
+    subspace_overlap,
+    turned_to,
+    unrelated_units,
+)
+
+__all__ = ["Draws", "against_null", "drawn", "held_out"]
+
+
+def held_out(
+    fitter: Fitter, whole: Fitted, seed: Seed, *, cv: int, within: bool, level: float
+) -> dict[str, Any]:
+    """Gains of held-out rows: mean over folds with interval. Components without an order of their own are matched to
+    those of all rows.
+    """
+    k, reference = whole.latents.shape[-1], whole.loadings()
+    folds = fitter.rows.folds(cv, within=within, rng=seed.stream("folds"))
+    alone, together, units = [], [], []
+    for train, test in folds:
+        try:
+            fit = fitter.fit(train)
+        except InputError:
+            continue
+        a, c = fit.gains(_there(fitter.scored(test)))
+        if reference is not None and not _in_order(fitter.model):
+            own = fit.loadings()
+            which = None if own is None else matched_components(reference, own)[0]
+            a = a if which is None else np.where(which >= 0, a[np.maximum(which, 0)], np.nan)
+        alone.append(_fill(a, k))
+        together.append(_fill(c, k))
+        if hasattr(fit.model, "unit_scores") and not fitter.labelled:
+            with suppress(InputError):  # constant there, or nothing left out
+                units.append(fit.model.unit_scores(fitter.packed(_there(fitter.array(test)) / fit.scale)))
+    if not alone:
+        return {
+            "held_out": (np.full(k, np.nan),) * 3,
+            "held_out_total": (np.full(k, np.nan),) * 3,
+            "folds": 0,
+        }
+    return {
+        "held_out": fold_interval(np.array(alone), level),
+        "held_out_total": fold_interval(np.array(together), level),
+        "units": np.mean(units, axis=0) if units else None,
+        "folds": len(alone),
+    }
+
+
+def _in_order(model: Any) -> bool:
+    """Whether components come by size, or by marginalization; those of ICA, NMF and the like come in any order."""
+    name = type(model).__name__
+    return (
+        "PCA" in name
+        or name == "TruncatedSVD"
+        or (type(model).__module__.startswith("consilience.") and name != "CP")
+    )
+
+
+def _there(x: np.ndarray) -> np.ndarray:
+    """Without conditions of which no trial is among the rows."""
+    if x.ndim == 1:
+        return x
+    empty = np.isnan(x).all(axis=tuple(range(1, x.ndim)))
+    return x[~empty] if empty.any() else x
+
+
+def _fill(values: np.ndarray, k: int) -> np.ndarray:
+    out = np.full(k, np.nan)
+    out[: min(k, len(values))] = values[:k]
+    return out
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Over draws of rows: intervals of what is explained, of loadings, and how alike components are."""
+
+    explained: tuple[np.ndarray, np.ndarray]
+    loadings: tuple[np.ndarray, np.ndarray]
+    alike: tuple[np.ndarray, np.ndarray, np.ndarray]
+    overlap: float
+
+
+def drawn(
+    fitter: Fitter,
+    whole: Fitted,
+    explained: np.ndarray,
+    seed: Seed,
+    *,
+    n_boot: int,
+    within: bool,
+    level: float,
+) -> Draws | None:
+    """Fits of rows drawn with replacement, aligned to ``whole``: orthonormal loadings by the rotation that brings
+    them nearest, others by sign and order.
+    """
+    reference = whole.loadings()
+    if reference is None or n_boot < 2:
+        return None
+    k = len(reference)
+    turns = k > 1 and bool(np.allclose(reference @ reference.T, np.eye(k), atol=1e-6))
+    shares, loadings, alike, overlap = [], [], [], []
+    for rows in fitter.rows.draws(n_boot, within=within, rng=seed.stream("draws")):
+        try:
+            fit = fitter.fit(rows)
+        except InputError:
+            continue
+        own = fit.loadings()
+        if own is None:
+            continue
+        which, sign, cosine = matched_components(reference, own)
+        gains = fit.gains(_there(fitter.scored(rows)))[0]
+        order = np.where(which >= 0, which, 0)
+        found = sign[:, None] * own[order]
+        shares.append(np.where(which >= 0, _fill(gains, max(k, len(gains)))[order], np.nan))
+        loadings.append(turned_to(reference, own) if turns and own.shape == reference.shape else found)
+        alike.append(cosine)
+        overlap.append(subspace_overlap(reference, own))
+    if len(loadings) < 2:
+        return None
+    tail = (1 - level) / 2
+    cosines = np.array(alike)
+    low, high = np.quantile(cosines, [tail, 1 - tail], axis=0)
+    return Draws(
+        _normal_interval(np.array(shares), explained, level),
+        _normal_interval(np.array(loadings), reference, level),
+        (cosines.mean(axis=0), low, high),
+        float(np.mean(overlap)),
+    )
+
+
+def _normal_interval(draws: np.ndarray, value: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """value -+ z s, s the standard deviation of the draws. (Drawn rows come more than once, so that components explain
+    more of them: percentiles would lie above the value.)
+    """
+    half = ndtri((1 + level) / 2) * np.nanstd(draws, axis=0, ddof=1)
+    return value - half, value + half
+
+
+def against_null(
+    fitter: Fitter, whole: Fitted, explained: np.ndarray, seed: Seed, *, n_perm: int, level: float
+) -> dict[str, np.ndarray]:
+    """p of each component, and the surrogates' mean and quantile: units unrelated to each other."""
+    rows: Rows = fitter.rows
+    k = explained.size
+    stream = seed.stream("null")
+    x = fitter.array(np.arange(len(rows.x)))
+    least = max(1, 2 * rows.span) if rows.series else 1
+    if rows.series and len(x) < 4 * least:
+        warn(
+            "few-relabellings",
+            f"{WHO}: {len(x)} samples are too few for circular shifts of at least {least} steps; there is no null.",
+            "A longer recording.",
+        )
+        return {}
+    if type(whole.model).__name__ == "PCA" and not np.isnan(x).any():
+        found = parallel_analysis(
+            x / whole.scale, k, lambda z: unrelated_units(z, stream, least=least), n=n_perm, level=level
+        )
+        return {"p": found.p, "null_mean": found.null_mean, "null_high": found.null_high}
+    top = []
+    for _ in range(n_perm):
+        z = unrelated_units(x, stream, least=least)
+        try:
+            fit = fitter.fit_to(z)
+        except InputError:
+            continue
+        gains = fit.gains(z)[0]
+        if np.isfinite(gains).any():
+            top.append(float(np.nanmax(gains)))
+    if not top:
+        return {}
+    null = np.array(top)
+    p = p_value(explained, np.repeat(null[:, None], k, axis=1))
+    return {
+        "p": p,
+        "null_mean": np.full(k, null.mean()),
+        "null_high": np.full(k, np.quantile(null, level)),
+    }

@@ -1,0 +1,121 @@
+"""Bars of what components explain, fitted and held out, beside what chance would; of demixed PCA by marginalization."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from consilience.plots._labels import label
+from consilience.plots._read import check_is
+from consilience.plots._style import (
+    BAND,
+    FAINT,
+    INK,
+    MUTED,
+    PALETTE,
+    axis_name_rotation,
+    dress,
+    own_axes,
+    style,
+    tip,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from consilience._results import Reduction
+
+_MOST = 16
+
+
+def plot_explained(reduction: Reduction, ax: Axes | None = None) -> Axes:
+    """Draws, for each component, the share of variance that it explains: a bar of what was fitted, with the interval
+    over drawn rows; a dot of held-out rows with its interval; a grey band up to the upper quantile of the null, units
+    without relation to each other. A star: p at most 0.05. Components of demixed PCA are bars in parts, one colour for
+    each marginalization, so that a bar of one colour is a demixed component.
+    """
+    who = "plot_explained"
+    check_is(reduction, "Reduction", who)
+    c = reduction.components.isel(component=slice(0, _MOST))
+    n = c.sizes["component"]
+    x = np.arange(n)
+    with style():
+        ax = own_axes(ax, max(3.4, 1.6 + 0.42 * n), 3.4)
+        dress(ax)
+        top = c["null_high"].values
+        where = np.isfinite(top)
+        if where.any():
+            edges = np.repeat(x[where], 2) + np.tile([-0.5, 0.5], int(where.sum()))
+            ax.fill_between(
+                edges, 0, np.repeat(100 * top[where], 2), color=BAND, linewidth=0, zorder=1,
+                label=f"null, up to its {100 * float(reduction.settings['level']):g} % quantile",
+            )  # fmt: skip
+        parts = reduction.marginalizations
+        value = 100 * c["explained"].values
+        if parts is not None:
+            _stacked(ax, x, 100 * parts["explained_by"].values[:n], parts["marginalization"].values.tolist())
+        else:
+            bars = ax.bar(
+                x, value, width=0.62, color=PALETTE[0], alpha=0.55, linewidth=0, zorder=2, label="fitted"
+            )
+            for bar, v, name in zip(bars, value, c["component"].values.tolist()):
+                tip(bar, f"{name}: {v:.3g} %")
+            low, high = 100 * c["ci_low"].values, 100 * c["ci_high"].values
+            ax.vlines(x - 0.13, low, high, color=PALETTE[0], linewidth=1.6, zorder=3)
+        held = 100 * c["held_out"].values
+        if np.isfinite(held).any():
+            color = INK if parts is not None else PALETTE[1]
+            ax.vlines(
+                x + 0.13,
+                100 * c["held_out_low"],
+                100 * c["held_out_high"],
+                color=color,
+                linewidth=1.6,
+                zorder=4,
+            )
+            ax.scatter(
+                x + 0.13,
+                held,
+                s=22,
+                color=color,
+                edgecolor="white",
+                linewidth=0.6,
+                zorder=5,
+                label="held out",
+            )
+        p = c["p"].values
+        highest = np.nanmax(
+            np.stack([value, held, 100 * c["held_out_high"].values, 100 * c["ci_high"].values]), axis=0
+        )
+        span = float(np.nanmax(highest)) or 1.0
+        for i in np.flatnonzero(p <= 0.05):
+            ax.text(x[i], highest[i] + 0.015 * span, "*", ha="center", va="bottom", fontsize=12, color=INK)
+        ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1.5)
+        names = [label(v, 24) for v in c["component"].values.tolist()]
+        turn = axis_name_rotation(n, max(map(len, names)), 0.42 * n + 0.6)
+        ax.set_xticks(x, names, rotation=turn, ha="right" if turn == 45 else "center", rotation_mode="anchor")
+        if turn == 90:
+            ax.set_xticks(x, names, rotation=90, ha="right", va="center", rotation_mode="anchor")
+        ax.set_xlim(-0.6, n - 0.4)
+        low_end = min(0.0, float(np.nanmin(np.r_[0.0, 100 * c["held_out_low"].values])))
+        ax.set_ylim(max(low_end, -0.25 * span) * 1.05, span * 1.16)
+        ax.set_ylabel("variance explained (%)")
+        ax.legend(loc="best", handlelength=1.2)
+        if reduction.n_components > n:
+            ax.text(
+                1, 1.0, f"{n} of {reduction.n_components} components", transform=ax.transAxes, ha="right", va="bottom",
+                fontsize=8, color=MUTED,
+            )  # fmt: skip
+    return ax
+
+
+def _stacked(ax: Axes, x: np.ndarray, by: np.ndarray, parts: list[str]) -> None:
+    base = np.zeros(len(x))
+    for k, name in enumerate(parts):
+        height = np.maximum(by[:, k], 0.0)
+        ax.bar(
+            x, height, bottom=base, width=0.66, color=PALETTE[k % len(PALETTE)], linewidth=0, zorder=2,
+            label=label(name, 22),
+        )  # fmt: skip
+        base = base + height

@@ -86,6 +86,7 @@ CALLS = {
     "receptive_field": {"responses": lambda r: cs.receptive_field(r, np.zeros((12, 3)))},
     "unit_report": {"system": cs.unit_report},
     "quality": {"data": cs.quality, "trials": lambda r: cs.quality(RECORDING, trials=r)},
+    "structure": {"data": cs.structure},
     "select_units": {"data": lambda r: cs.select_units(r, by={"reliability": 0.1})},
     "influence": {"a": lambda r: cs.influence(r, A), "b['q']": lambda r: cs.influence(A, {"q": r})},
     "equivalence": {
@@ -107,6 +108,7 @@ OF_RESPONSES = {
     ("encode", "y"),
     ("decode", "data"),
     ("psth", "data"),
+    ("structure", "data"),
     ("ablate", "data"),
     ("predict_perturbation", "data"),
     ("exemplars", "data"),

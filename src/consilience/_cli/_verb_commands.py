@@ -15,6 +15,7 @@ from consilience._cli._network_commands import (
     synthesize,
 )
 from consilience._cli._options import MEASURES, call
+from consilience._cli._population_commands import structure
 from consilience._cli._unit_commands import (
     characterize,
     decode,
@@ -275,6 +276,7 @@ COMMANDS = (
     equivalence,
     influence,
     quality,
+    structure,
     characterize,
     receptive_field,
     unit_report,

@@ -48,6 +48,7 @@ PLOTS = {
     "Robustness": "consilience.plots:plot_robustness",
     "Searchlight": "consilience.plots:plot_searchlight",
     "SelectivityImpact": "consilience.plots:plot_selectivity_impact",
+    "Structure": "consilience.plots:plot_structure",
     "Agreement": "consilience.plots:plot_agreement",
     "DecidingStimuli": "consilience.plots:plot_deciding",
     "Decoding": "consilience.plots:plot_decoding",

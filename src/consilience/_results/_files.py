@@ -44,6 +44,7 @@ from consilience._results._searchlight import Searchlight
 from consilience._results._selectivity_impact import SelectivityImpact
 from consilience._results._shape_space import ShapeSpace
 from consilience._results._shapley import Shapley
+from consilience._results._structure import Structure
 from consilience._results._synthesis import Synthesis
 from consilience._results._unit_report import UnitReport
 from consilience._results._unit_table import UnitTable
@@ -71,6 +72,7 @@ CLASSES: dict[str, type[Result]] = {
     "VariancePartition": VariancePartition,
     "ShapeSpace": ShapeSpace,
     "Shapley": Shapley,
+    "Structure": Structure,
     "Synthesis": Synthesis,
     "PredictedPerturbation": PredictedPerturbation,
     "PerturbationScore": PerturbationScore,

@@ -27,6 +27,7 @@ from consilience.analyses._select_units import select_units
 from consilience.analyses._selectivity_impact import selectivity_impact
 from consilience.analyses._shape_space import shape_space
 from consilience.analyses._shapley import shapley
+from consilience.analyses._structure import structure
 from consilience.analyses._synthesize import synthesize
 from consilience.analyses._unit_report import unit_report
 
@@ -57,6 +58,7 @@ __all__ = [
     "select_units",
     "selectivity_impact",
     "shape_space",
+    "structure",
     "shapley",
     "synthesize",
     "unit_report",

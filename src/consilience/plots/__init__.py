@@ -39,6 +39,7 @@ from consilience.plots._selectivity_impact import plot_selectivity_impact
 from consilience.plots._shape_space import plot_shape_space
 from consilience.plots._shapley import plot_shapley
 from consilience.plots._stimulus_map import plot_stimulus_map
+from consilience.plots._structure import plot_structure
 from consilience.plots._synthesis import plot_synthesis
 from consilience.plots._systems_map import plot_systems_map
 from consilience.plots._unit_report import plot_unit_report
@@ -80,6 +81,7 @@ __all__ = [
     "plot_receptive_field",
     "plot_searchlight",
     "plot_shape_space",
+    "plot_structure",
     "plot_synthesis",
     "plot_shapley",
     "plot_stimulus_map",

@@ -65,7 +65,7 @@ def plot_structure(
             who=who,
         )
         ax.set_subplotspec(below)
-        _key(ax, structure)
+        _key(ax, structure, len(shown))
         for k, name in enumerate(shown):
             _panel(ax.figure.add_subplot(places[k]), structure, str(name), first=k % columns == 0)
     return ax
@@ -97,10 +97,10 @@ def _panel(ax: Axes, structure: Structure, name: str, *, first: bool) -> None:
             f"{probability(one['p'].item())}",
         )
         effect = one["effect"].item()
-        words = probability(one["p"].item()) + (f"\n{effect:+.1f} sd" if np.isfinite(effect) else "")
+        words = probability(one["p"].item()) + (f", {effect:+.1f} sd" if np.isfinite(effect) else "")
         ax.text(
             1.02,
-            row - 0.15,
+            row - 0.05,
             words.replace("-", "\u2212"),
             transform=ax.get_yaxis_transform(),
             va="center",
@@ -129,7 +129,7 @@ def _density(ax: Axes, draws: np.ndarray, row: int) -> None:
     ax.stairs(row - 0.7 * count / count.max(), edges, baseline=row, fill=True, color=BAND, zorder=2)
 
 
-def _key(ax: Axes, structure: Structure) -> None:
+def _key(ax: Axes, structure: Structure, shown: int) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -141,9 +141,7 @@ def _key(ax: Axes, structure: Structure) -> None:
         Patch(color=BAND, label="surrogates"),
         Line2D([], [], color=MUTED, linewidth=4, solid_capstyle="butt", label="middle 95 %"),
     ]
-    ax.legend(
-        handles=handles, loc="center", ncols=2 if structure.data.sizes["statistic"] == 1 else 4, fontsize=8
-    )
+    ax.legend(handles=handles, loc="center", ncols=2 if shown == 1 else 4, fontsize=8)
 
 
 def _planes(structure: Structure, ax: Axes | None, who: str) -> Axes:

@@ -193,6 +193,11 @@ FIGURES: Mapping[str, Figure] = {
         "with its interval over units and stimuli; ceiling: of numbers with this noise. Crosses: units that "
         "never change.",
     ),
+    "Structure": Figure(
+        title="Against surrogates",
+        caption="Line: the value of the data, with its interval; histograms: surrogates of each null, treated alike; bar: "
+        "their middle 95 %; tick: their mean. Effect in standard deviations of the surrogates.",
+    ),
     "ShapeSpace": Figure(
         title="The systems among each other",
         caption="Distances in the order of the tree (darker is nearer), the tree above them (filled dot: a cluster of "

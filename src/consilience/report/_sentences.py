@@ -15,6 +15,7 @@ from consilience.report._patching_words import of_interchange, of_patching, of_r
 from consilience.report._perturbation_words import of_perturbation_score, of_predicted_perturbation
 from consilience.report._selectivity_impact_words import of_selectivity_impact
 from consilience.report._shapley_words import of_shapley
+from consilience.report._structure_words import of_structure
 from consilience.report._synthesis_words import of_synthesis
 from consilience.report._system_words import (
     of_agreement,
@@ -67,6 +68,7 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "UnitTable": of_unit_table,
     "UnitReport": of_unit_report,
     "Shapley": of_shapley,
+    "Structure": of_structure,
     "Synthesis": of_synthesis,
     "PredictedPerturbation": of_predicted_perturbation,
     "PerturbationScore": of_perturbation_score,

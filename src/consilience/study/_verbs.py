@@ -35,6 +35,7 @@ from consilience.study._verb_readers import (
     read_whole,
 )
 from consilience.study._verbs_lesions import LESIONS
+from consilience.study._verbs_populations import OF_POPULATIONS
 from consilience.study._verbs_units import OF_UNITS
 
 __all__ = ["VERBS", "call_of"]
@@ -245,5 +246,6 @@ VERBS: dict[str, Verb] = {
         lay_out=lay_out_one,
     ),
     **OF_UNITS,
+    **OF_POPULATIONS,
     **LESIONS,
 }

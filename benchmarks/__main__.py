@@ -54,6 +54,9 @@ NAMES = (
     "attribution",
     "attribution-occlusion",
     "dpca",
+    "factor-analysis",
+    "gpfa",
+    "gpfa-cv",
 )
 
 
@@ -67,8 +70,10 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _encoding,
         _epochs,
         _extras,
+        _factor_analysis,
         _families,
         _glm,
+        _gpfa,
         _layers,
         _lesions,
         _map_fits,
@@ -103,6 +108,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _decoding: ("decoding",),
         _encoding: ("ridge", "banded"),
         _glm: ("glm",),
+        _gpfa: ("gpfa", "gpfa-cv"),
         _selectivity: ("selectivity",),
         _receptive_fields: ("sta", "stc", "stc-1", "asd"),
         _map_fits: ("gabors", "field-null"),
@@ -111,6 +117,7 @@ def _rows(threads: int, wanted: list[str]) -> list[Row]:
         _lesions: ("lesions-middle", "lesions-last"),
         _shapley: ("shapley",),
         _dpca: ("dpca",),
+        _factor_analysis: ("factor-analysis",),
         _attribution: ("attribution", "attribution-occlusion"),
     }
     made = [

@@ -37,13 +37,18 @@ def planted(lengths, units=25, taus=(2.0, 6.0), rate=0.15, size=0.8, seed=0):
     return counts, latents, loadings, offset
 
 
+def prior_of(bins, tau):
+    precision, log_dets = prior_precision(kernel_of("rbf", 1e-3, who="test"), Lags.whole(bins), tau)
+    return Prior(precision, log_dets.sum())
+
+
 @pytest.fixture(scope="module")
 def small():
     """One trial, parameters and prior: (counts, parameters, prior, K)."""
     counts, _, loadings, offset = planted([6], units=5, rate=0.6)
     p = Parameters(loadings, offset, np.ones(5), np.array([2.0, 6.0]))
     kernel, lags = kernel_of("rbf", 1e-3, who="test"), Lags.whole(6)
-    return counts[0], p, Prior(*prior_precision(kernel, lags, p.tau)), kernel.covariance(lags, p.tau)
+    return counts[0], p, prior_of(6, p.tau), kernel.covariance(lags, p.tau)
 
 
 @pytest.mark.parametrize("holes", [False, True])
@@ -121,7 +126,7 @@ def test_units_left_out_are_those_of_inference_without_them(holes):
         seen = np.random.default_rng(1).random(y.shape) < 0.8
         y = y * seen
     p = Parameters(loadings, offset, np.ones(20), np.array([2.0, 6.0]))
-    prior = Prior(*prior_precision(kernel_of("rbf", 1e-3, who="test"), Lags.whole(15), p.tau))
+    prior = prior_of(15, p.tau)
     mean, variance = left_out_log_rates(y, seen, p, prior, infer(y, seen, p, prior))
     for unit in range(20):
         others = np.arange(20) != unit

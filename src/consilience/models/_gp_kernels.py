@@ -165,14 +165,18 @@ def update_timescales(
     bounds: tuple[float, float],
     *,
     steps: int = 30,
+    first: list[tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> np.ndarray:
     """(k,) time constants that maximise E log p(latents): Newton's method in log tau, all latents at once.
 
     moments : for each block (its lags, how many trials n, (k, h, h) sum over them of E[x x']). The objective is the sum
-    over blocks of -n/2 log|K| - tr(K^-1 P)/2; a step that does not raise it is halved.
+    over blocks of -n/2 log|K| - tr(K^-1 P)/2; a step that does not raise it is halved, and one below a thousandth is
+    the last and not looked at again, as Newton's method squares what it is away.
+
+    first : (K^-1, (k,) log determinants) of each block at ``tau``, where they are known.
     """
     log_tau, low, high = np.log(tau), np.log(bounds[0]), np.log(bounds[1])
-    value, slope, bend = _expected(kernel, moments, np.exp(log_tau))
+    value, slope, bend = _expected(kernel, moments, np.exp(log_tau), first)
     open_ = np.ones(tau.size, bool)
     for _ in range(steps):
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -180,9 +184,11 @@ def update_timescales(
         # a longer step is not trusted: the objective is far from a parabola in log tau
         step = np.clip(step, -1.0, 1.0)
         target = np.clip(log_tau + np.where(open_, step, 0.0), low, high)
-        open_ &= np.abs(target - log_tau) > 1e-6
-        if not open_.any():
+        step = np.where(open_, np.abs(target - log_tau), 0.0)
+        if step.max() < 1e-3:
+            log_tau = target
             break
+        open_ &= step > 1e-6
         for _ in range(25):
             new = _expected(kernel, moments, np.exp(target))
             worse = open_ & ~(new[0] >= value - 1e-12 * np.abs(value))
@@ -197,17 +203,20 @@ def update_timescales(
 
 
 def _expected(
-    kernel: Kernel, moments: list[tuple[Lags, int, np.ndarray]], tau: np.ndarray
+    kernel: Kernel,
+    moments: list[tuple[Lags, int, np.ndarray]],
+    tau: np.ndarray,
+    known: list[tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(k,) objective, its slope and its second derivative by log tau."""
     value, slope, bend = np.zeros((3, tau.size))
-    for lags, n, p in moments:
+    for i, (lags, n, p) in enumerate(moments):
         k, first, second = kernel.derivatives(lags, tau)
-        inverse = np.linalg.inv(k)
+        inverse, log_det = known[i] if known else (np.linalg.inv(k), np.linalg.slogdet(k)[1])
         a = inverse @ first
         b = inverse @ p
         q = b @ inverse  # K^-1 P K^-1
-        value -= 0.5 * n * np.linalg.slogdet(k)[1] + 0.5 * np.trace(b, axis1=1, axis2=2)
+        value -= 0.5 * n * log_det + 0.5 * np.trace(b, axis1=1, axis2=2)
         slope += 0.5 * np.einsum("kts,kts->k", first, q - n * inverse)
         bend += 0.5 * np.einsum("kts,kts->k", second, q - n * inverse)
         bend += 0.5 * n * np.einsum("kts,kst->k", a, a) - np.einsum("kts,kst->k", a @ a, b)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy import linalg
@@ -31,6 +32,21 @@ class Block:
     seen: np.ndarray | None
     trials: np.ndarray
     sign: int
+
+    @cached_property
+    def sums(self) -> np.ndarray:
+        """(n, units) of y with `constant`."""
+        return np.asarray(self.constant @ self.y)
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """(n, units) sums of y^2."""
+        return np.einsum("nhu,nhu->nu", self.y, self.y)
+
+    def squares_about(self, mean: np.ndarray) -> np.ndarray:
+        """(n, units) sums of (y - mean)^2 over what was seen; data near their mean, so that no digits are lost."""
+        size = float(self.constant @ self.constant) if self.seen is None else self.seen.sum(axis=0)
+        return self.squares - 2 * mean * self.sums + size * mean**2
 
     def unfold(self, x: np.ndarray, out: list[np.ndarray]) -> None:
         """Adds latents (n, h, k) of this block to those of its trials over time, [(t, k)]."""
@@ -133,10 +149,10 @@ class Posterior:
         return len(self.mean) * np.einsum("itis->its", self.covariance) + x @ x.transpose(0, 2, 1)
 
 
-def prior_precision(kernel: Kernel, lags: Lags, tau: np.ndarray) -> tuple[np.ndarray, float]:
-    """(k, h, h) K^-1 of each latent, and the log determinant of all."""
+def prior_precision(kernel: Kernel, lags: Lags, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(k, h, h) K^-1 of each latent, and (k,) their log determinants."""
     k = kernel.covariance(lags, tau)
-    return np.linalg.inv(k), float(np.linalg.slogdet(k)[1].sum())
+    return np.linalg.inv(k), np.linalg.slogdet(k)[1]
 
 
 def posterior_covariance(precision: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, float]:
@@ -147,37 +163,43 @@ def posterior_covariance(precision: np.ndarray, gain: np.ndarray) -> tuple[np.nd
     total = np.zeros((k, h, k, h))
     np.einsum("itis->its", total)[...] = precision
     np.einsum("itjt->tij", total)[...] += gain
-    factor, failed = linalg.lapack.dpotrf(total.reshape(k * h, k * h), lower=1, overwrite_a=0)
+    # symmetric, so that its transpose is the same in the order that LAPACK wants, and nothing is copied
+    factor, failed = linalg.lapack.dpotrf(total.reshape(k * h, k * h).T, lower=1, clean=1, overwrite_a=1)
     if failed:
         raise np.linalg.LinAlgError("the posterior precision of the latents is not positive definite")
     log_det = 2 * float(np.log(np.diagonal(factor)).sum())
-    inverse, _ = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
-    low = np.tril(inverse, -1)
-    return (low + low.T + np.diag(np.diagonal(inverse))).reshape(k, h, k, h), log_det
+    half, _ = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
+    inverse = half + half.T
+    inverse.reshape(-1)[:: k * h + 1] *= 0.5
+    return inverse.reshape(k, h, k, h), log_det
 
 
-def expect(block: Block, p: Parameters, kernel: Kernel) -> Posterior:
-    """Posterior of the latents of a block's trials given all that was seen of them."""
+def expect(
+    block: Block, p: Parameters, kernel: Kernel, prior: tuple[np.ndarray, np.ndarray] | None = None
+) -> Posterior:
+    """Posterior of the latents of a block's trials given all that was seen of them.
+
+    prior : precision and log determinants, where they are known.
+    """
     n, h, units = block.y.shape
     k = p.tau.size
     weighted = p.loadings / p.noise[:, None]
     if block.seen is None:
         gain = p.loadings.T @ weighted
         seen_sum: np.ndarray | float = float(h * np.log(2 * np.pi * p.noise).sum())
-        rest = np.outer(block.constant, p.mean)
+        rest = np.outer(block.constant, p.mean @ weighted)
     else:
         gain = np.einsum("hu,ui,uj->hij", block.seen, p.loadings, weighted, optimize=True)
         seen_sum = float((block.seen * np.log(2 * np.pi * p.noise)).sum())
-        rest = block.seen * p.mean
-    precision, log_prior = prior_precision(kernel, block.lags, p.tau)
+        rest = block.seen @ (p.mean[:, None] * weighted)
+    precision, log_prior = prior or prior_precision(kernel, block.lags, p.tau)
     covariance, log_total = posterior_covariance(precision, gain)
     # the mean is taken out of the products, not of the data: y stays as it is from step to step
-    told = (block.y.reshape(n * h, units) @ weighted).reshape(n, h, k) - rest @ weighted
+    told = (block.y.reshape(n * h, units) @ weighted).reshape(n, h, k) - rest
     flat = told.transpose(0, 2, 1).reshape(n, k * h)
     mean = flat @ covariance.reshape(k * h, k * h)
-    square = ((block.y - rest) ** 2).reshape(n * h, units) @ (1 / p.noise)
-    quadratic = square.reshape(n, h).sum(axis=1) - np.einsum("ni,ni->n", mean, flat)
-    log_likelihood = -0.5 * (seen_sum + log_prior + log_total + quadratic)
+    quadratic = block.squares_about(p.mean) @ (1 / p.noise) - np.einsum("ni,ni->n", mean, flat)
+    log_likelihood = -0.5 * (seen_sum + log_prior.sum() + log_total + quadratic)
     return Posterior(mean.reshape(n, k, h).transpose(0, 2, 1), covariance, log_likelihood)
 
 
@@ -194,7 +216,8 @@ class Constants:
 
 def em_step(blocks: list[Block], p: Parameters, kernel: Kernel, known: Constants) -> tuple[Parameters, float]:
     """One step of EM: new parameters, and the log-likelihood of the old ones."""
-    posteriors = [expect(block, p, kernel) for block in blocks]
+    priors = [prior_precision(kernel, block.lags, p.tau) for block in blocks]
+    posteriors = [expect(block, p, kernel, prior) for block, prior in zip(blocks, priors)]
     total = float(sum(post.log_likelihood.sum() for post in posteriors))
     coefficients = regression(blocks, posteriors, p.mean.size, p.tau.size)
     cd, yx = coefficients
@@ -204,6 +227,7 @@ def em_step(blocks: list[Block], p: Parameters, kernel: Kernel, known: Constants
         [(b.lags, len(b.y), post.moments()) for b, post in zip(blocks, posteriors)],
         p.tau,
         known.bounds,
+        first=priors,
     )
     return Parameters(cd[:, :-1], cd[:, -1], np.maximum(noise, known.floor), tau), total
 
@@ -221,7 +245,7 @@ def regression(
         n, h, _ = block.y.shape
         y, x = block.y.reshape(n * h, units), post.mean.reshape(n * h, k)
         yx[:, :k] += y.T @ x
-        yx[:, k] += (block.constant @ block.y).sum(axis=0)
+        yx[:, k] += block.sums.sum(axis=0)
         if block.seen is None:
             shared[:k, :k] += x.T @ x + n * np.einsum("itjt->ij", post.covariance)
             shared[:k, k] += block.constant @ post.mean.sum(axis=0)

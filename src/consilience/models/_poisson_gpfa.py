@@ -182,7 +182,11 @@ class PoissonGPFA(GPLatents):
 
 
 def priors_of(trials: Trials, p: Parameters, kernel: Kernel) -> dict[int, Prior]:
-    return {bins: Prior(*prior_precision(kernel, Lags.whole(bins), p.tau)) for bins in trials.by_length()}
+    out = {}
+    for bins in trials.by_length():
+        precision, log_dets = prior_precision(kernel, Lags.whole(bins), p.tau)
+        out[bins] = Prior(precision, float(log_dets.sum()))
+    return out
 
 
 def inferred(trials: Trials, p: Parameters, kernel: Kernel, before: list[Inferred]) -> list[Inferred]:

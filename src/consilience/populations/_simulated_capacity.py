@@ -153,7 +153,7 @@ def _signs(classes: int, stream: np.random.Generator) -> np.ndarray:
 
 
 def _needed_of_cone(points: np.ndarray, stream: np.random.Generator) -> tuple[float, bool]:
-    t = stream.standard_normal(points.shape[1])
+    t = np.asarray(stream.standard_normal(points.shape[1]))
     t *= np.sqrt(t.size / (t @ t))  # the length of T is independent of its direction: its mean will do
     weights, left = optimize.nnls(points.T, t, maxiter=100_000)
     shift = weights @ points

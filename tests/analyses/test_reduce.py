@@ -241,7 +241,7 @@ def test_projection_is_exact_and_knows_units_by_name():
     with pytest.raises(cs.InputError, match="lack 1 of the 20 units") as caught:
         cs.project(found, data[:, 1:])
     assert caught.value.code == "units-differ"
-    with pytest.raises(cs.InputError, match="must be a result of cs.reduce"):
+    with pytest.raises(cs.InputError, match="reduction must be a result of"):
         cs.project(data, data)
 
 

@@ -61,7 +61,7 @@ def _typed(key: str, value: str, said: str, text: str) -> Any:
     if said.startswith(("str", "Literal")):
         return value
     kinds = [int] if "float" not in said and not whatever else [int, float]
-    for kind in kinds if whatever else kinds[-1:]:
+    for kind in kinds if whatever or said.startswith("int |") else kinds[-1:]:
         try:
             return [kind(value)] if said.startswith("Sequence") and "| int" not in said else kind(value)
         except ValueError:
@@ -71,7 +71,7 @@ def _typed(key: str, value: str, said: str, text: str) -> Any:
                 return [kind(part) for part in value.split("+")]
             except ValueError:
                 pass
-    if whatever:
+    if whatever or ("Literal" in said and f"'{value}'" in said.replace('"', "'")):
         return value
     what = "numbers joined by +" if "Sequence" in said else "a whole number" if kinds == [int] else "a number"
     raise click.UsageError(f"--model {clean(text, 100)}: {key} must be {what}.")

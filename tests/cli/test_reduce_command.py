@@ -1,0 +1,71 @@
+"""``consilience reduce``, and `reduce` as an analysis of a study and in a report."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+import consilience as cs
+from consilience import report
+from consilience.study import run
+
+
+def trials():
+    rng = np.random.default_rng(0)
+    side = np.tile(["left", "right"], 15)
+    ramp = np.linspace(0, 1, 6)[:, None] * np.where(side == "left", 1, -1)[:, None, None]
+    x = ramp * rng.normal(size=10) + 0.4 * rng.normal(size=(30, 6, 10))
+    return cs.responses(
+        x,
+        dims=("trial", "time", "unit"),
+        time=np.arange(6) * 0.05,
+        stimulus=[f"s{i}" for i in range(30)],
+        side=side,
+        system="pfc",
+    )
+
+
+def test_command_writes_a_result_and_a_picture(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trials().to_netcdf("pfc.nc")
+    outcome = call(
+        "reduce", "pfc.nc", "--model", "pca:n_components=2", "--by", "side", "--n-boot", 4, "--n-perm", 19,
+        "--picture", "p.png", "-o", "r.nc",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "PC1: explained" in outcome.out
+    assert (tmp_path / "p.png").stat().st_size > 5000
+    direct = cs.reduce(trials(), cs.models.PCA(2), labels=["side"], n_boot=4, n_perm=19, rng=0)
+    saved = cs.load("r.nc")
+    np.testing.assert_allclose(saved.components["held_out"], direct.components["held_out"])
+    np.testing.assert_allclose(saved.components["p"], direct.components["p"])
+
+
+def test_command_takes_short_names_and_says_what_is_wrong(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trials().to_netcdf("pfc.nc")
+    outcome = call("reduce", "pfc.nc", "--model", "dpca:n_components=1,regularisation=0.1", "--by", "side",
+                   "--n-boot", 0, "--n-perm", 0, "--cv", 0, "--json")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert json.loads(outcome.out)["results"][0]["marginalization"] == "side"
+    wrong = call("reduce", "pfc.nc", "--model", "pcaa")
+    assert wrong.code == 2
+    assert "is not a model of responses" in wrong.err
+    assert "must name coordinates on trial" in call("reduce", "pfc.nc", "--by", "sides").err
+
+
+def test_study_and_report(tmp_path):
+    trials().to_netcdf(tmp_path / "pfc.nc")
+    (tmp_path / "study.yaml").write_text(
+        "seed: 0\noutput: out\nsystems:\n  pfc: {read: pfc.nc}\nanalyses:\n"
+        "  - reduce: {data: pfc, model: {name: PCA, n_components: 2}, labels: [side], n_boot: 3, n_perm: 19, name: z}\n"
+    )
+    done = run(tmp_path / "study.yaml")
+    assert done.exit_code == 0, done.failures
+    found = done.results["z"]
+    direct = cs.reduce(trials(), cs.models.PCA(2), labels=["side"], n_boot=3, n_perm=19, rng=found.seed)
+    np.testing.assert_allclose(found.components["explained"], direct.components["explained"])
+    text = report.render({"z": found}, title="t")
+    assert "more than units without relation to each other would show" in text
+    assert "Latents, and what they explain" in text

@@ -379,3 +379,22 @@ def test_pca_with_missing_values_needs_a_number():
     full = PCA().fit(planted(40, 10, 2)[0])
     with pytest.raises(cs.InputError, match="fewer components"):
         full.unit_scores(planted(40, 10, 2)[0])
+
+
+def test_intervals_of_shared_variance():
+    """Figures of coverage: benchmarks/latent_recovery.md."""
+    x, w, private, _ = planted(600, 20, 2)
+    truth = 100 * (w**2).sum(axis=0) / ((w**2).sum(axis=0) + private)
+    model = FactorAnalysis(2).fit(x)
+    found = model.shared_variance_intervals(x, groups=12)
+    assert found.groups == 12
+    assert ((found.interval[:, 0] <= truth) & (truth <= found.interval[:, 1])).sum() >= 17
+    assert found.mean_interval[0] < found.mean_corrected < found.mean_interval[1]
+    np.testing.assert_array_equal(found.value, model.shared_variance_)
+    wider = model.shared_variance_intervals(x, groups=12, level=0.99).interval
+    assert (wider[:, 1] > found.interval[:, 1]).all()
+    y = holes(x, 0.05)
+    masked = FactorAnalysis(2, missing="mask").fit(y).shared_variance_intervals(y, groups=4)
+    np.testing.assert_allclose(masked.corrected, found.corrected, atol=10)
+    with pytest.raises(cs.InputError, match="groups must be"):
+        model.shared_variance_intervals(x, groups=2)

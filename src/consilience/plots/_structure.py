@@ -50,7 +50,7 @@ def plot_structure(
     if planes:
         return _planes(structure, ax, who)
     shown = pick_names(structure.data, "statistic", statistics, who)[:_MOST]
-    columns = min(_COLUMNS, len(shown))
+    columns = 2 if len(shown) == 4 else min(_COLUMNS, len(shown))
     nulls = structure.data.sizes["null"]
     with style():
         ax, places, below = panel_places(

@@ -198,6 +198,11 @@ FIGURES: Mapping[str, Figure] = {
         caption="Line: the value of the data, with its interval; histograms: surrogates of each null, treated alike; bar: "
         "their middle 95 %; tick: their mean. Effect in standard deviations of the surrogates.",
     ),
+    "Structure": Figure(
+        title="Against surrogates",
+        caption="Line: the value of the data, with its interval; histograms: surrogates of each null, treated alike; "
+        "bar: their middle 95 %; tick: their mean. Effect in standard deviations of the surrogates.",
+    ),
     "ShapeSpace": Figure(
         title="The systems among each other",
         caption="Distances in the order of the tree (darker is nearer), the tree above them (filled dot: a cluster of "

@@ -165,10 +165,10 @@ def test_the_choice_of_the_published_program():
 @pytest.mark.parametrize("others", [True, False])
 def test_losses_are_those_of_predictions(others):
     rng = np.random.default_rng(0)
-    grams = [v @ v.T for v in rng.normal(size=(2, 6, 9))]
+    factors = rng.normal(size=(2, 9, 6))
     test = rng.normal(size=(2, 30, 6))
     target = (test[0].T @ test[1] + test[1].T @ test[0]) / 2
-    demixer = Demixer(grams)
+    demixer = Demixer(factors)
     losses = penalised_losses(
         demixer, 0, 2, np.array([0.1, 3.0]), target=target, source=test[0].T @ test[0], others=others
     )
@@ -687,3 +687,71 @@ def test_scikit_learn_contract():
         found = check_estimator(DPCA(regularisation=0.1), on_fail=None, on_skip=None)
     assert {row["check_name"] for row in found if row["status"] == "failed"} == set()
     assert sum(row["status"] == "passed" for row in found) > 40
+
+
+def test_few_dimensions_are_enough():
+    """Parts of few dimensions, and tables of fewer cells than units, take the small side; the axes are the same."""
+    rng = np.random.default_rng(0)
+    factors = [rng.normal(size=(r, 30)) for r in (3, 7, 28)]
+    grams = [b.T @ b for b in factors]
+    noise = np.diag(rng.uniform(1, 2, 30))
+    few = [factors[0], factors[1]]
+    for parts, extra in ((factors, noise), (factors, None), (few, None), (few, noise)):
+        found = Demixer(parts, extra)
+        for k in range(len(parts)):
+            r = sum(grams[: len(parts)]) + 0.5 * np.eye(30) + (0 if extra is None else extra)
+            u = np.linalg.eigh(grams[k] @ np.linalg.solve(r, grams[k]))[1]
+            f, d = found.axes(k, 0.5, 2)
+            np.testing.assert_allclose(np.abs((f * u[:, :-3:-1]).sum(axis=0)), 1, atol=1e-9)
+            np.testing.assert_allclose(d, np.linalg.solve(r, grams[k] @ f), atol=1e-8)
+            alone = Demixer([parts[k]], extra, total=np.concatenate(parts)).axes(0, 0.5, 2)
+            np.testing.assert_allclose(alone[1] @ alone[0].T, d @ f.T, atol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")  # an end of the grid is right here
+def test_whole_trials_predict_others_where_noise_is_shared():
+    """Noise that units share predicts itself from unit to unit: the criterion of single trials does not fall for it."""
+    worse = []
+    for seed in range(3):
+        means, x, y, _ = planted(seed, noise=0.0, trials=6, units=60, times=6)
+        rng = np.random.default_rng(seed)
+        shared = rng.normal(size=(3, 60))
+
+        def noisy(k, rng=rng, shared=shared):
+            return 0.3 * rng.normal(size=(k, 6, 60)) + 0.35 * rng.normal(size=(k, 6, 3)) @ shared
+
+        x = x + noisy(len(x))
+        new = np.concatenate([means.reshape(6, 6, 60) + noisy(6) for _ in range(10)])
+        loss = []
+        for criterion in ("trials", "units"):
+            model = DPCA(
+                2, criterion=criterion, noise="none", regularisation=10.0 ** np.arange(-3, 3, 0.5), rng=0
+            ).fit(x, y)
+            loss.append(
+                sum(
+                    (
+                        (
+                            np.tile(v.reshape(6, 6, 60), (10, 1, 1))
+                            - (new - means.mean(axis=(0, 1, 2))) @ model.decoders_[k].T @ model.components_[k]
+                        )
+                        ** 2
+                    ).sum()
+                    for k, v in marginalised(means).items()
+                )
+            )
+        worse.append(loss[1] / loss[0])
+    assert np.mean(worse) > 1.5
+
+
+def test_masked_trials_in_all_that_holds_trials_out():
+    _, x, y, _ = planted(noise=0.3, trials=8)
+    rng = np.random.default_rng(0)
+    holes = np.where(rng.random(x.shape) < 0.15, np.nan, x)
+    model = DPCA(1, missing="mask", rng=0).fit(holes, y)
+    held = model.held_out(holes, y, n_folds=4)
+    full = DPCA(1, rng=0).fit(x, y).held_out(x, y, n_folds=4)
+    np.testing.assert_allclose(held.value, full.value, atol=0.1)
+    found = model.significance(holes, y, n_shuffles=19, n_splits=6)
+    assert found.p_marginalization["stimulus"] == 0.05
+    assert found.p_marginalization["choice"] == 0.05
+    assert 0 < model.score(holes, y) < 1

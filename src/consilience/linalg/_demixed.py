@@ -66,36 +66,33 @@ class Marginals:
             sum(self._piece(table, *piece) for piece in self.pieces[k]), table.shape
         ).reshape(table.shape)
 
+    def factor(self, table: np.ndarray, k: int) -> np.ndarray:
+        """(rows, units) B with B'B the Gram matrix of part ``k`` over all cells, each average once."""
+        units = table.shape[-1]
+        rows = []
+        for averaged, centred in self.pieces[k]:
+            times = float(np.prod([self.sizes[a] for a in averaged]))
+            x = self._piece(table, averaged, centred).reshape(-1, units)
+            rows.append(x if times == 1 else np.sqrt(times) * x)
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+    def factors(self, table: np.ndarray) -> list[np.ndarray]:
+        """Those of all parts."""
+        return [self.factor(table, k) for k in range(len(self.parts))]
+
     def gram(self, table: np.ndarray, k: int, other: np.ndarray | None = None) -> np.ndarray:
         """(units, units) X_k' X_k of part ``k``, cells below each other; with ``other`` Y the mean of X_k' Y_k and its
         transpose.
         """
-        units = table.shape[-1]
-        out = np.zeros((units, units))
-        for averaged, centred in self.pieces[k]:
-            times = float(np.prod([self.sizes[a] for a in averaged]))
-            x = self._piece(table, averaged, centred).reshape(-1, units)
-            if other is None:
-                out += times * (x.T @ x)
-            else:
-                y = self._piece(other, averaged, centred).reshape(-1, units)
-                cross = x.T @ y
-                out += (0.5 * times) * (cross + cross.T)
-        return out
+        x = self.factor(table, k)
+        if other is None:
+            return x.T @ x
+        cross = x.T @ self.factor(other, k)
+        return 0.5 * (cross + cross.T)
 
     def grams(self, table: np.ndarray, other: np.ndarray | None = None) -> list[np.ndarray]:
         """Those of all parts; they sum to the Gram matrix of the centred table."""
         return [self.gram(table, k, other) for k in range(len(self.parts))]
-
-    def squares(self, table: np.ndarray) -> np.ndarray:
-        """(parts, units) sums of squares of each part over all cells."""
-        out = np.zeros((len(self.parts), table.shape[-1]))
-        for k, pieces in enumerate(self.pieces):
-            for averaged, centred in pieces:
-                times = float(np.prod([self.sizes[a] for a in averaged]))
-                x = self._piece(table, averaged, centred).reshape(-1, table.shape[-1])
-                out[k] += times * np.einsum("ij,ij->j", x, x)
-        return out
 
     def noise_shares(self, k: int) -> tuple[float, float]:
         """(share of the noise about the mean over time, share of that of the mean) of single cells that is left in
@@ -140,29 +137,67 @@ class Demixer:
     R = X'X + cells C + a I, F = the leading eigenvectors of G_k R^-1 G_k, G_k = X_k' X_k, and D = R^-1 G_k F. All that
     hangs on the data is (units, units). C : covariance of the noise of single trials; a : the penalty.
 
-    grams : G_k.   noise : cells C, or None.
+    factors : B_k (rows, units) with G_k = B_k' B_k.   noise : cells C, or None.   grams : the G_k, where known.
+    total : X (cells, units), centred; None = the factors are those of all parts.
     """
 
-    def __init__(self, grams: Sequence[np.ndarray], noise: np.ndarray | None = None) -> None:
-        self.grams = list(grams)
-        total = np.sum(self.grams, axis=0)
-        self.size = float(np.trace(total)) / len(total)
-        s, self.vectors = eigh(total if noise is None else total + noise, check_finite=False)
-        self.values = np.maximum(s, 0.0)
-        self._rotated: dict[int, np.ndarray] = {}
+    def __init__(
+        self,
+        factors: Sequence[np.ndarray],
+        noise: np.ndarray | None = None,
+        grams: Sequence[np.ndarray] | None = None,
+        total: np.ndarray | None = None,
+    ) -> None:
+        self.factors = list(factors)
+        self.units = self.factors[0].shape[1]
+        rows = self.factors if total is None else [total]
+        self.size = float(sum(np.einsum("ij,ij->", b, b) for b in rows)) / self.units
+        self.grams = None if grams is None else list(grams)
+        if noise is None and sum(len(b) for b in rows) < self.units:
+            all_rows = np.concatenate(rows)  # R acts on the span of the rows only
+            s, u = eigh(all_rows @ all_rows.T, check_finite=False)
+            keep = s > max(s[-1], 0.0) * self.units * np.finfo(np.float64).eps
+            self.values = s[keep]
+            self.vectors = all_rows.T @ (u[:, keep] / np.sqrt(s[keep]))
+        else:
+            whole = total.T @ total if total is not None else self._sum()
+            s, self.vectors = eigh(
+                whole if noise is None else whole + noise, check_finite=False, overwrite_a=True
+            )
+            self.values = np.maximum(s, 0.0)
+        self._bases: dict[int, tuple[np.ndarray | None, np.ndarray]] = {}
+
+    def _sum(self) -> np.ndarray:
+        if self.grams is None:
+            self.grams = [b.T @ b for b in self.factors]
+        return np.sum(self.grams, axis=0)
+
+    def gram(self, k: int) -> np.ndarray:
+        """G_k (units, units)."""
+        return self.factors[k].T @ self.factors[k] if self.grams is None else self.grams[k]
+
+    def _basis(self, k: int) -> tuple[np.ndarray | None, np.ndarray]:
+        """(E, V' G_k E): E (units, r) spans G_k where it has few dimensions, None = all of them."""
+        if k not in self._bases:
+            b = self.factors[k]
+            if len(b) < 0.8 * self.units:
+                e = np.linalg.qr(b.T)[0]
+                self._bases[k] = e, (self.vectors.T @ b.T) @ (b @ e)
+            else:
+                self._bases[k] = None, self.vectors.T @ self.gram(k)
+        return self._bases[k]
 
     def axes(self, k: int, penalty: float, count: int) -> tuple[np.ndarray, np.ndarray]:
         """(F, D), (units, count) each, strongest first."""
-        if k not in self._rotated:
-            self._rotated[k] = self.vectors.T @ self.grams[k]
-        rotated = self._rotated[k]
-        above = self.values > self.values[-1] * len(self.values) * np.finfo(np.float64).eps
+        basis, rotated = self._basis(k)
+        above = self.values > self.values[-1] * self.units * np.finfo(np.float64).eps
         weight = 1 / np.where(above, self.values + penalty, penalty or np.inf)
         inner = rotated.T @ (weight[:, None] * rotated)
         n = len(inner)
         _, f = eigh(inner, subset_by_index=[n - count, n - 1], check_finite=False, overwrite_a=True)
         f = f[:, ::-1]
-        return f, self.vectors @ (weight[:, None] * (rotated @ f))
+        d = self.vectors @ (weight[:, None] * (rotated @ f))
+        return (f if basis is None else basis @ f), d
 
 
 def penalised_losses(

@@ -331,7 +331,8 @@ class DPCA(Described, HeldOutTests, TransformerMixin, BaseEstimator):
         self.noise_ = kind
         self.noise_covariance_ = covariance
         self.noise_variance_by_time_ = None if noise is None else noise.variance
-        demixer = Demixer(grams, regression_noise(covariance, kind, cells))
+        factors = marginals.factors(table)
+        demixer = Demixer(factors, regression_noise(covariance, kind, cells), grams)
         self.components_, self.decoders_ = {}, {}
         for k, (name, count) in enumerate(zip(self.marginalizations_, self._counts)):
             f, d = (np.zeros((table.shape[-1], 0)),) * 2

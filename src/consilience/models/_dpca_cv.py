@@ -132,7 +132,7 @@ def choose_penalty(
     parts: list[tuple[Demixer, list[np.ndarray], np.ndarray]] = []
     for held in data.deal(splits, held_count, rng):
         train, between = splitter.train(held)
-        demixer = Demixer(marginals.grams(train.reshape(shape)), between)
+        demixer = Demixer(marginals.factors(train.reshape(shape)), between)
         tests = [splitter.test(held, j, train).reshape(shape) for j in range(held_count)]
         if criterion == "units":
             target = marginals.grams(tests[0])
@@ -241,16 +241,17 @@ def explained_held_out(
             rest = [h for h in use if h != g]
             train = _mean(total[rest].sum(axis=0), number[rest].sum(axis=0)).reshape(shape)
             test = _mean(total[g], number[g], train.reshape(total[g].shape)).reshape(shape)
-            demixer = Demixer(marginals.grams(train), between[g])
+            grams = marginals.grams(train)
+            demixer = Demixer(marginals.factors(train), between[g], grams)
             cross = marginals.grams(train, test)
             signal += float(sum(np.trace(c) for c in cross))
             joint = np.zeros((data.units,) * 2)
             for k, count in enumerate(counts):
                 if count:
                     f, d = demixer.axes(k, penalties[g] * demixer.size, count)
-                    gained[k] += 2 * (f * (cross[k] @ d)).sum() - (d * (demixer.grams[k] @ d)).sum()
+                    gained[k] += 2 * (f * (cross[k] @ d)).sum() - (d * (grams[k] @ d)).sum()
                     joint += f @ d.T
-            own = np.sum(demixer.grams, axis=0)
+            own = np.sum(grams, axis=0)
             gained[-1] += 2 * (joint * np.sum(cross, axis=0)).sum() - ((joint @ own) * joint).sum()
         return gained / signal if signal > 0 else np.full(len(gained), np.nan)
 

@@ -167,9 +167,9 @@ class _Labelling:
         train -= mean
         test -= mean
         table = train.reshape(self.shape)
-        own = self.marginals.gram(table, self.k)
+        factor = self.marginals.factor(table, self.k)
         flat = train.reshape(-1, train.shape[-1])
-        demixer = Demixer([own, flat.T @ flat - own], between)
+        demixer = Demixer([factor], between, total=flat)
         _, d = demixer.axes(0, self.penalty * demixer.size, self.count)
         return self._classified(train @ d, test @ d)
 

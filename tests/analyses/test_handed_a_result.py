@@ -27,6 +27,8 @@ MOVING = cs.responses(
     RNG.normal(size=(12, 2, 6)), stimulus=IDS, time=[0.0, 0.1], dims=("trial", "time", "unit")
 )
 
+REDUCTION = cs.reduce(MOVING, cs.models.PCA(1), cv=0, n_boot=0, n_perm=0, rng=0)
+
 # verb -> the name of the argument in the message -> the call with a result there
 CALLS = {
     "compare": {
@@ -85,8 +87,16 @@ CALLS = {
     "characterize": {"data": cs.characterize},
     "receptive_field": {"responses": lambda r: cs.receptive_field(r, np.zeros((12, 3)))},
     "unit_report": {"system": cs.unit_report},
+    "dimensionality": {"data": cs.dimensionality},
     "quality": {"data": cs.quality, "trials": lambda r: cs.quality(RECORDING, trials=r)},
+    "project": {"data": lambda r: cs.project(REDUCTION, r)},
+    "reduce": {"data": cs.reduce},
     "structure": {"data": cs.structure},
+    "subspaces": {"a": lambda r: cs.subspaces(r, A), "b": lambda r: cs.subspaces(A, r)},
+    "geometry": {
+        "data": lambda r: cs.geometry(r, by="stimulus"),
+        "data['q']": lambda r: cs.geometry({"q": r}, by="stimulus"),
+    },
     "select_units": {"data": lambda r: cs.select_units(r, by={"reliability": 0.1})},
     "influence": {"a": lambda r: cs.influence(r, A), "b['q']": lambda r: cs.influence(A, {"q": r})},
     "equivalence": {
@@ -108,7 +118,12 @@ OF_RESPONSES = {
     ("encode", "y"),
     ("decode", "data"),
     ("psth", "data"),
+    ("project", "data"),
+    ("reduce", "data"),
     ("structure", "data"),
+    ("subspaces", "a"),
+    ("subspaces", "b"),
+    ("geometry", "data['q']"),
     ("ablate", "data"),
     ("predict_perturbation", "data"),
     ("exemplars", "data"),
@@ -118,6 +133,8 @@ OF_RESPONSES = {
     ("rdm_movie", "data"),
 } | {("searchlight", "data")}
 WANTED = dict.fromkeys(OF_RESPONSES, "responses") | {
+    ("dimensionality", "data"): "responses, or a mapping of them",
+    ("geometry", "data"): "responses, or a mapping of them",
     ("quality", "data"): "a recording or responses",
     ("attribute", "units"): "units of a network",
     ("synthesize", "units"): "units of a network",

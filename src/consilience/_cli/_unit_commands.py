@@ -26,6 +26,7 @@ from consilience._cli._verb_options import (
 __all__ = [
     "characterize",
     "decode",
+    "dimensionality",
     "encode",
     "predict_perturbation",
     "score_perturbation",
@@ -209,6 +210,41 @@ def score_perturbation(**options: Any) -> int:
 def quality(**options: Any) -> int:
     """How reliable and how clean each unit of FILE is: from repeats, and from spike times of a recording."""
     return run_verb("_quality", options)
+
+
+@click.command()
+@click.argument("files", type=click.Path(), nargs=-1, required=True)
+@click.option(
+    "--measure",
+    "-m",
+    "measures",
+    multiple=True,
+    help="participation_ratio, cvpca, two_nn...  [default: those that the data allow]",
+)
+@click.option("--by", help="The label of trials that says what counts as one stimulus.  [default: stimulus]")
+@click.option(
+    "--match",
+    multiple=True,
+    help="What is made equal between FILES first: stimuli, bins, units, trials, snr, or all.",
+)
+@click.option("--n-match", type=click.IntRange(min=1), help="Draws of that.  [default: 10]")
+@click.option("--first-rank", type=click.IntRange(min=1), help="Of the power law.")
+@click.option("--last-rank", type=click.IntRange(min=2), help="Of the power law.")
+@click.option(
+    "--gap",
+    type=click.IntRange(min=0),
+    help="Of a series: samples between stretches.  [default: measured]",
+)
+@click.option("--n-perm", type=DRAWS, help="Draws of unrelated units; 0 = no null.  [default: 100]")
+@LEVEL
+@DRAWN_BY
+@FILES
+@WRITTEN
+def dimensionality(**options: Any) -> int:
+    """How many dimensions the responses of FILES have, by several definitions. Noisy responses need repeats of every
+    stimulus. Several FILES are systems, side by side.
+    """
+    return run_verb("_dimensionality", options)
 
 
 @click.command()

@@ -15,10 +15,11 @@ from consilience._cli._network_commands import (
     synthesize,
 )
 from consilience._cli._options import MEASURES, call
-from consilience._cli._population_commands import structure
+from consilience._cli._population_commands import geometry, reduce, structure, subspaces
 from consilience._cli._unit_commands import (
     characterize,
     decode,
+    dimensionality,
     encode,
     predict_perturbation,
     psth,
@@ -275,8 +276,12 @@ COMMANDS = (
     shape_space,
     equivalence,
     influence,
+    dimensionality,
     quality,
+    reduce,
     structure,
+    geometry,
+    subspaces,
     characterize,
     receptive_field,
     unit_report,

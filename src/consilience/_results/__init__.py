@@ -9,10 +9,12 @@ from consilience._results._comparison import Comparison
 from consilience._results._contrasts import Contrasts
 from consilience._results._deciding import DecidingStimuli
 from consilience._results._decoding import Decoding
+from consilience._results._dimensionality import Dimensionality
 from consilience._results._encoding import Encoding
 from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
 from consilience._results._files import CLASSES, load, result_hash, save
+from consilience._results._geometry import Geometry
 from consilience._results._influence import Influence
 from consilience._results._interchange import Interchange
 from consilience._results._partition import VariancePartition
@@ -24,12 +26,14 @@ from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
 from consilience._results._receptive_field import ReceptiveField
+from consilience._results._reduction import Reduction
 from consilience._results._robustness import Robustness
 from consilience._results._searchlight import Searchlight
 from consilience._results._selectivity_impact import SelectivityImpact
 from consilience._results._shape_space import ShapeSpace
 from consilience._results._shapley import Shapley
 from consilience._results._structure import Structure
+from consilience._results._subspaces import Subspaces
 from consilience._results._synthesis import Synthesis
 from consilience._results._unit_report import UnitReport
 from consilience._results._unit_table import UnitTable
@@ -51,6 +55,9 @@ __all__ = [
     "Contrasts",
     "DecidingStimuli",
     "Decoding",
+    "Dimensionality",
+    "Geometry",
+    "Subspaces",
     "Encoding",
     "Influence",
     "Interchange",
@@ -60,6 +67,7 @@ __all__ = [
     "ModelEvaluation",
     "RDMs",
     "ReceptiveField",
+    "Reduction",
     "Result",
     "Robustness",
     "Searchlight",

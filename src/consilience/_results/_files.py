@@ -25,9 +25,11 @@ from consilience._results._comparison import Comparison
 from consilience._results._contrasts import Contrasts
 from consilience._results._deciding import DecidingStimuli
 from consilience._results._decoding import Decoding
+from consilience._results._dimensionality import Dimensionality
 from consilience._results._encoding import Encoding
 from consilience._results._equivalence import Equivalence
 from consilience._results._evaluation import ModelEvaluation
+from consilience._results._geometry import Geometry
 from consilience._results._influence import Influence
 from consilience._results._interchange import Interchange
 from consilience._results._partition import VariancePartition
@@ -39,12 +41,14 @@ from consilience._results._quality import Quality
 from consilience._results._rdm_movie import RDMMovie
 from consilience._results._rdms import RDMs
 from consilience._results._receptive_field import ReceptiveField
+from consilience._results._reduction import Reduction
 from consilience._results._robustness import Robustness
 from consilience._results._searchlight import Searchlight
 from consilience._results._selectivity_impact import SelectivityImpact
 from consilience._results._shape_space import ShapeSpace
 from consilience._results._shapley import Shapley
 from consilience._results._structure import Structure
+from consilience._results._subspaces import Subspaces
 from consilience._results._synthesis import Synthesis
 from consilience._results._unit_report import UnitReport
 from consilience._results._unit_table import UnitTable
@@ -80,7 +84,11 @@ CLASSES: dict[str, type[Result]] = {
     "Agreement": Agreement,
     "DecidingStimuli": DecidingStimuli,
     "Decoding": Decoding,
+    "Dimensionality": Dimensionality,
+    "Geometry": Geometry,
+    "Subspaces": Subspaces,
     "Influence": Influence,
+    "Reduction": Reduction,
 }
 
 _FORMAT = 1

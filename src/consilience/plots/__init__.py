@@ -13,17 +13,24 @@ from consilience.plots._agreement import plot_agreement
 from consilience.plots._attribution import plot_attribution
 from consilience.plots._best import plot_best
 from consilience.plots._comparison import plot_comparison
+from consilience.plots._component_courses import plot_component_courses
+from consilience.plots._component_loadings import plot_loadings
 from consilience.plots._contrasts import plot_contrasts
 from consilience.plots._deciding import plot_deciding
 from consilience.plots._decoding import plot_decoding
+from consilience.plots._dimensionality import plot_dimensionality
 from consilience.plots._dots import plot_dots
 from consilience.plots._encoding import plot_encoding
 from consilience.plots._equivalence import plot_equivalence
 from consilience.plots._evaluation import plot_evaluation
+from consilience.plots._explained import plot_explained
+from consilience.plots._geometry import plot_geometry
 from consilience.plots._glm import plot_filter, plot_time_rescaling
 from consilience.plots._influence import plot_influence
 from consilience.plots._interchange import plot_interchange
+from consilience.plots._latents import plot_latents
 from consilience.plots._map import plot_map
+from consilience.plots._map_neighbours import plot_neighbours
 from consilience.plots._partition import plot_partition
 from consilience.plots._patching import plot_patching
 from consilience.plots._predicted_perturbation import plot_perturbation_score, plot_predicted_perturbation
@@ -33,6 +40,7 @@ from consilience.plots._quality import plot_quality
 from consilience.plots._rdm_movie import plot_rdm_movie
 from consilience.plots._rdms import plot_rdms
 from consilience.plots._receptive_field import plot_receptive_field
+from consilience.plots._reduction import plot_reduction
 from consilience.plots._robustness import plot_robustness
 from consilience.plots._searchlight import plot_searchlight
 from consilience.plots._selectivity_impact import plot_selectivity_impact
@@ -40,13 +48,24 @@ from consilience.plots._shape_space import plot_shape_space
 from consilience.plots._shapley import plot_shapley
 from consilience.plots._stimulus_map import plot_stimulus_map
 from consilience.plots._structure import plot_structure
+from consilience.plots._subspaces import plot_subspaces
 from consilience.plots._synthesis import plot_synthesis
 from consilience.plots._systems_map import plot_systems_map
+from consilience.plots._tensor_factors import plot_tensor_factors
+from consilience.plots._trajectories import plot_trajectories
 from consilience.plots._unit_report import plot_unit_report
 from consilience.plots._unit_table import plot_unit_table
 from consilience.plots._unit_tuning import plot_polar, plot_rate_map
 
 __all__ = [
+    "plot_component_courses",
+    "plot_explained",
+    "plot_latents",
+    "plot_loadings",
+    "plot_neighbours",
+    "plot_reduction",
+    "plot_tensor_factors",
+    "plot_trajectories",
     "plot_ablation",
     "plot_agreement",
     "plot_attribution",
@@ -72,6 +91,9 @@ __all__ = [
     "plot_selectivity_impact",
     "plot_profile",
     "plot_psth",
+    "plot_dimensionality",
+    "plot_geometry",
+    "plot_subspaces",
     "plot_quality",
     "plot_unit_report",
     "plot_unit_table",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
-__all__ = ["Dimension", "groups_left_out", "inverse_interval", "jackknife_variance"]
+__all__ = ["Dimension", "groups_left_out", "inverse_interval", "jackknife_variance", "null_ends"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,3 +63,16 @@ def inverse_interval(inverse: float, variance: float, df: int, level: float) -> 
     width = float(stats.t.ppf((1 + level) / 2, max(df, 1)) * np.sqrt(variance))
     low = 1.0 / (inverse + width) if inverse + width > 0 else float("inf")
     return low, 1.0 / (inverse - width) if inverse - width > 0 else float("inf")
+
+
+def null_ends(null: np.ndarray, value: float, level: float) -> dict[str, Any]:
+    """Fields of a `Dimension` from values of data without structure; low values are the unusual ones."""
+    if not null.size:
+        return {}
+    low, high = np.quantile(null, [(1 - level) / 2, (1 + level) / 2])
+    return {
+        "null_mean": float(null.mean()),
+        "null_low": float(low),
+        "null_high": float(high),
+        "p": float((1 + np.sum(null <= value)) / (null.size + 1)),
+    }

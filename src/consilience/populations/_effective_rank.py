@@ -10,7 +10,7 @@ from scipy import stats
 from consilience._core._arrays import Array
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import resolve_seed
-from consilience.populations._dimension import Dimension, groups_left_out, jackknife_variance
+from consilience.populations._dimension import Dimension, groups_left_out, jackknife_variance, null_ends
 from consilience.populations._intrinsic import shuffled_points
 from consilience.populations._repeats import as_samples
 
@@ -72,16 +72,6 @@ def effective_rank(
     width = stats.t.ppf((1 + level) / 2, without.size - 1) * np.sqrt(jackknife_variance(without))
     shuffles = seed.stream("shuffles")
     null = np.array([_rank(shuffled_points(x, shuffles), power) for _ in range(n_perm)])
-    ends: dict[str, float] = {}
-    if null.size:
-        q = np.quantile(null, [(1 - level) / 2, (1 + level) / 2])
-        p = float((1 + np.sum(null <= value)) / (null.size + 1))
-        ends = {
-            "null_mean": float(null.mean()),
-            "null_low": float(q[0]),
-            "null_high": float(q[1]),
-            "p": p,
-        }
     return Dimension(
         value=value,
         ci_low=max(1.0, float(value - width)),
@@ -90,7 +80,7 @@ def effective_rank(
         level=level,
         n_samples=len(x),
         n_units=x.shape[1],
-        **ends,
+        **null_ends(null, value, level),
     )
 
 

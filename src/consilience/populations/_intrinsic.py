@@ -11,7 +11,7 @@ from scipy import stats
 from consilience._core._arrays import Array, as_matrix, to_numpy
 from consilience._core._errors import InputError
 from consilience.linalg import constant_columns
-from consilience.populations._dimension import Dimension, jackknife_variance
+from consilience.populations._dimension import Dimension, jackknife_variance, null_ends
 
 __all__ = ["as_points", "blocks_of_space", "intrinsic", "shuffled_points"]
 
@@ -71,15 +71,6 @@ def intrinsic(
         )
         low, high = value * np.exp(-width), value * np.exp(width)
     drawn = np.array([null(shuffled_points(x, rng)) for _ in range(n_perm)])
-    ends: dict[str, float] = {}
-    if drawn.size:
-        q = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-        ends = {
-            "null_mean": float(drawn.mean()),
-            "null_low": float(q[0]),
-            "null_high": float(q[1]),
-            "p": float((1 + np.sum(drawn <= value)) / (drawn.size + 1)),
-        }
     return Dimension(
         value=float(value),
         ci_low=low,
@@ -89,5 +80,5 @@ def intrinsic(
         n_samples=len(x),
         n_units=x.shape[1],
         details=details,
-        **ends,
+        **null_ends(drawn, float(value), level),
     )

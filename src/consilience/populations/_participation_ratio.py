@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from consilience._core._arrays import Array
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._memory import check_fits, gigabytes
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import resolve_seed
@@ -22,7 +22,7 @@ from consilience.populations._moments import Moments, own_squares, products, sam
 from consilience.populations._repeats import as_samples
 from consilience.populations._shuffled import shuffled_units
 
-__all__ = ["inverse_of", "participation_ratio"]
+__all__ = ["inverse_of", "participation_ratio", "with_more_units"]
 
 _GROUPS = 20
 FINITE = ("both", "stimuli", "none")
@@ -66,7 +66,8 @@ def participation_ratio(
     Dimension : value; inf where the data have no shared variance beyond noise (tr C^2 at most 0). The interval is a
         jackknife of 1 / PR over 20 groups of stimuli, and for "both" over 20 groups of units beside it (their variances
         are added); inf above: the data give no upper bound. ``null``: unrelated units of the same variances, of which
-        "both" has no bound and "stimuli" gives (sum v)^2 / sum v^2. ``details``: n_trials.
+        "both" has no bound and "stimuli" gives (sum v)^2 / sum v^2. ``details``: n_trials; own, sum_a C_aa^2 over
+        (tr C)^2, of which `with_more_units` makes the value for other numbers of units.
 
     It is not the number of latent variables: unequal variances lower it, curved manifolds raise it (`two_nn` counts
     those). With few stimuli its upper end is what matters.
@@ -75,10 +76,11 @@ def participation_ratio(
     ------
     InputError : a stimulus with one trial (``no-repeats``), fewer than 5 stimuli or 2 units, NaN, no unit that varies,
         too many trials for memory.
+    ConsilienceWarning : ``no-signal``: no variance that repeats, so no value or no interval.
 
     References
     ----------
-    Chun et al. (2025); Gao et al. (2017); Himeno & Yamada (2014).
+    Chun et al. (2026); Gao et al. (2017); Himeno & Yamada (2014).
 
     Examples
     --------
@@ -107,11 +109,19 @@ def participation_ratio(
         )
     rule = inverse_of(correct)
     value, by_stimuli, by_units = _jackknifed(x, counts, correct, seed.stream("groups"))
+    own = _own(x, counts) / traces(products(x @ x.T, counts))[0] if correct == "both" else float("nan")
     variance, df, resampled = jackknife_variance(by_stimuli), by_stimuli.size - 1, "stimuli"
     if correct == "both":
         variance, df = variance + jackknife_variance(by_units), min(df, by_units.size - 1)
         resampled = "stimuli and units"
     low, high = inverse_interval(value, variance, df, level)
+    if not np.isfinite(variance) or not np.isfinite(value):
+        warn(
+            "no-signal",
+            f"{who}: the variance over stimuli that repeats is not above 0, or not without some stimuli or units; "
+            "there is no interval" + ("." if np.isfinite(value) else ", and no value."),
+            "Give more trials or stimuli, or look whether units respond to them at all.",
+        )
     null = np.array(
         [rule(*shuffled) for shuffled in shuffled_units(x, counts, n_perm, seed.stream("shuffles"))]
     )
@@ -123,16 +133,59 @@ def participation_ratio(
         level=level,
         n_samples=counts.size,
         n_units=x.shape[1],
-        details={"n_trials": float(len(x))},
+        details={"n_trials": float(len(x)), "own": own},
         **null_of(null, value, level),
     )
+
+
+def with_more_units(found: Dimension, n_units: int, /) -> tuple[float, float, float]:
+    """(value, ci_low, ci_high) of the PR of ``n_units`` units like those of which ``found`` is the PR for both.
+
+    1 / PR(N) = own p / N + (1 - 1 / N) / PR(inf), ``own`` p the mean C_aa^2 over the squared mean variance: exact where
+    the further units are drawn from where these came (another layer or area is not). The interval is that of PR(inf).
+
+    Parameters
+    ----------
+    found : `participation_ratio` with correct="both".   n_units : at least 2.
+
+    Raises
+    ------
+    InputError : ``found`` is corrected otherwise, fewer than 2 units.
+
+    References
+    ----------
+    Gao et al. (2017); Chun et al. (2026).
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> x = np.random.default_rng(0).normal(size=(80, 10)) @ np.random.default_rng(1).normal(size=(10, 40))
+    >>> found = cs.populations.participation_ratio(x, n_perm=0)
+    >>> [round(cs.populations.with_more_units(found, n)[0], 1) for n in (40, 400)]
+    [7.1, 8.7]
+    """
+    who = "cs.populations.with_more_units"
+    n_units = check_count(n_units, name="n_units", who=who, minimum=2)
+    own = found.details.get("own", float("nan")) if isinstance(found, Dimension) else float("nan")
+    if not np.isfinite(own):
+        raise InputError(
+            f"{who}: needs a result of participation_ratio(correct='both'), which knows how units differ.",
+            code="bad-parameter",
+        )
+    part = own * found.n_units / n_units
+
+    def at(value: float) -> float:
+        inverse = part + (1 - 1 / n_units) / value
+        return float(1 / inverse)
+
+    return at(found.value), at(found.ci_low), at(found.ci_high)
 
 
 def _ratio(inverse: float) -> float:
     return float("nan") if np.isnan(inverse) else (1.0 / inverse if inverse > 0 else float("inf"))
 
 
-def null_of(null: np.ndarray, value: float, level: float) -> dict[str, float]:
+def null_of(null: np.ndarray, value: float, level: float) -> dict[str, Any]:
     """Fields of the null from its inverse values; the dimension is low where the inverse is high."""
     if not null.size:
         return {}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 __all__ = ["fitted_exponent", "rank_range"]
 
 _RATIO = 1.25
 _FEWEST = 3
+_NOTHING = 1e-10  # of the largest: rounding of a spectrum that has ended
 _LARGE = 1500  # components from which the published range is used
 
 
@@ -21,7 +24,7 @@ def rank_range(components: int) -> tuple[int, int]:
 def fitted_exponent(spectrum: np.ndarray, low: int, high: int) -> tuple[float, float, int]:
     """(exponent, log of the factor, last rank used): least squares of log means of the spectrum over ranks in bins that
     grow by a quarter, on the mean log rank, each bin weighted by its sum of 1 / rank. A noisy spectrum crosses 0, where
-    a logarithm (or that of its absolute value) is nonsense; the fit ends before the first bin whose mean is not above 0.
+    a logarithm (or that of its absolute value) is nonsense; the fit ends before the first bin whose mean is 0 or less.
 
     NaN with fewer than 3 bins.
     """
@@ -30,10 +33,10 @@ def fitted_exponent(spectrum: np.ndarray, low: int, high: int) -> tuple[float, f
         edges.append(max(edges[-1] + 1, round(edges[-1] * _RATIO)))
     edges[-1] = high + 1
     x, y, w, last = [], [], [], 0
-    for start, stop in zip(edges[:-1], edges[1:]):
+    for start, stop in itertools.pairwise(edges):
         rank = np.arange(start, stop)
         mean = float(spectrum[start - 1 : stop - 1].mean()) if rank.size else 0.0
-        if not mean > 0:
+        if not mean > _NOTHING * float(spectrum.max()):
             break
         x.append(float(np.log(rank).mean()))
         y.append(np.log(mean))

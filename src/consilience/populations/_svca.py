@@ -21,8 +21,8 @@ _LEAST = 10  # samples a chunk keeps, beside the gap
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SharedComponents:
-    """value : number of shared components, mean over random halves.   ci_low, ci_high : middle ``level`` of that number
-    over the halves: how much it hangs on the split, not a sampling error.
+    """value : number of shared components, median over random halves.   ci_low, ci_high : middle ``level`` of that
+    number over the halves: how much it hangs on the split, not a sampling error.
 
     shared : (k,) covariance of the two halves along each component, held out; it can be negative.   total : (k,) mean
     variance of the halves along it.   reliability : (k,) shared / total.   null : (k,) the ``level`` quantile of the
@@ -152,7 +152,7 @@ def svca(
     whole = float(np.einsum("ij,ij->", x[test], x[test])) / test.size / 2  # of half of the units
     kept = [one[0][:count].sum() for one, count in zip(found, counts)]
     return SharedComponents(
-        value=float(counts.mean()),
+        value=float(np.median(counts)),
         ci_low=float(low),
         ci_high=float(high),
         shared=shared,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from consilience.report._decoding_words import decoding_caption
+from consilience.report._reduction_words import reduction_caption
 
 __all__ = ["FIGURES", "Figure"]
 
@@ -156,6 +157,24 @@ FIGURES: Mapping[str, Figure] = {
         "the mean of random orders and the middle 95 % of single ones. Dots: what is lost without each part alone, "
         "sorted, with intervals; filled: q at most 0.05. Map: by class (positive: lost).",
     ),
+    "Geometry": Figure(
+        title="Conditions",
+        caption="Dot and line: value and interval; open where p is above 0.05; grey: the middle 95 % of the null, which "
+        "the table names for each measure. Of several labels each is looked at across the others; all: the conditions as "
+        "a whole (of dichotomies, the best on one half of the trials, scored on the other).",
+    ),
+    "Subspaces": Figure(
+        title="Angles and variance captured",
+        caption="Orange: in the other's subspace, with its interval; blue: in the own one, found on other trials, which is "
+        "the ceiling; grey: random subspaces with the covariance of both. Dotted: the number of dimensions compared.",
+    ),
+    "Dimensionality": Figure(
+        title="Dimensions, spectrum and saturation",
+        caption="Estimates: dot and line, value and interval (an arrow: no upper bound); grey: the same of unrelated "
+        "units. Spectrum: variance that repeats, by rank, with its interval; dashed: the power law as fitted, the key "
+        "gives its exponent corrected for noise and few stimuli. Below: the corrected participation ratio of random "
+        "subsets (band: middle of single subsets) and the plain one (dotted).",
+    ),
     "Quality": Figure(title="Each unit", caption=_quality),
     "ReceptiveField": Figure(title="Receptive fields", caption=_field),
     "RDMMovie": Figure(
@@ -193,11 +212,7 @@ FIGURES: Mapping[str, Figure] = {
         "with its interval over units and stimuli; ceiling: of numbers with this noise. Crosses: units that "
         "never change.",
     ),
-    "Structure": Figure(
-        title="Against surrogates",
-        caption="Line: the value of the data, with its interval; histograms: surrogates of each null, treated alike; bar: "
-        "their middle 95 %; tick: their mean. Effect in standard deviations of the surrogates.",
-    ),
+    "Reduction": Figure(title="Latents, and what they explain", caption=reduction_caption),
     "Structure": Figure(
         title="Against surrogates",
         caption="Line: the value of the data, with its interval; histograms: surrogates of each null, treated alike; "

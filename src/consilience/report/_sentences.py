@@ -10,9 +10,12 @@ from consilience.report._ablation_words import of_ablation
 from consilience.report._attribution_words import of_attribution
 from consilience.report._card_words import of_unit_report
 from consilience.report._decoding_words import decoding_sentences
+from consilience.report._dimensionality_words import of_dimensionality
+from consilience.report._geometry_words import of_geometry, of_subspaces
 from consilience.report._model_words import of_equivalence, of_evaluation, of_movie, of_partition, of_rdms
 from consilience.report._patching_words import of_interchange, of_patching, of_robustness
 from consilience.report._perturbation_words import of_perturbation_score, of_predicted_perturbation
+from consilience.report._reduction_words import of_reduction
 from consilience.report._selectivity_impact_words import of_selectivity_impact
 from consilience.report._shapley_words import of_shapley
 from consilience.report._structure_words import of_structure
@@ -51,6 +54,9 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "Equivalence": of_equivalence,
     "DecidingStimuli": of_deciding,
     "Decoding": decoding_sentences,
+    "Dimensionality": of_dimensionality,
+    "Geometry": of_geometry,
+    "Subspaces": of_subspaces,
     "Encoding": of_encoding,
     "Influence": of_influence,
     "Interchange": of_interchange,
@@ -68,6 +74,7 @@ SENTENCES: Mapping[str, Callable[[Any], tuple[str, ...]]] = {
     "UnitTable": of_unit_table,
     "UnitReport": of_unit_report,
     "Shapley": of_shapley,
+    "Reduction": of_reduction,
     "Structure": of_structure,
     "Synthesis": of_synthesis,
     "PredictedPerturbation": of_predicted_perturbation,

@@ -24,6 +24,17 @@ if TYPE_CHECKING:
 __all__ = ["OF_UNITS"]
 
 _OF_TRIALS = ("reliability", "split_half", "explainable_variance", "tuning_snr", "fano_factor")
+_OF_DIMENSION = (
+    "participation_ratio",
+    "participation_ratio_units",
+    "cvpca",
+    "shared",
+    "svca",
+    "effective_rank",
+    "two_nn",
+    "mle",
+    "local_pca",
+)
 _TUNING = (
     "class_selectivity",
     "lifetime_sparseness",
@@ -93,6 +104,21 @@ OF_UNITS: dict[str, Verb] = {
             "level": INFERENCE["level"],
         },
         labels=("by", "groups"),
+        lay_out=lay_out_one,
+    ),
+    "dimensionality": Verb(
+        function="consilience.analyses:dimensionality",
+        sides={"data": Side(single=True, responses=True)},
+        options={
+            "measures": Key(many(one_of(*_OF_DIMENSION))),
+            "by": MATCHED["by"],
+            "match": Key(many(one_of("stimuli", "bins", "units", "trials", "snr"))),
+            "n_match": Key(whole(1, 1000)),
+            "gap": Key(whole(0, 1_000_000)),
+            "n_perm": INFERENCE["n_perm"],
+            "level": INFERENCE["level"],
+        },
+        labels=("by",),
         lay_out=lay_out_one,
     ),
     "characterize": Verb(

@@ -1,0 +1,320 @@
+"""The verb `dimensionality`: how many dimensions a population has, with interval, null, saturation and spectrum."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
+from consilience._core._params import check_count, check_number, check_option, shorten
+from consilience._core._seeds import Seed, resolve_seed
+from consilience._responses import check_responses, recorded_cautions
+from consilience._responses._check import refuse_result
+from consilience._responses._match import iterate_systems
+from consilience._results import Dimensionality
+from consilience.analyses._checks import check_resamples
+from consilience.analyses._dimensionality_measures import (
+    OF_SERIES,
+    OF_TRIALS,
+    Population,
+    Row,
+    default_methods,
+    refuse_single_trials,
+    row_of,
+    say_of_noise,
+)
+from consilience.analyses._dimensionality_tables import tables
+from consilience.analyses._match import check_match, flat_over_time, match_systems, noiseless
+
+__all__ = ["dimensionality"]
+
+WHO = "cs.dimensionality"
+_REFERENCES = {
+    "participation_ratio": ("chun2026estimating", "gao2017theory", "himeno2014estimations"),
+    "participation_ratio_units": ("chun2026estimating", "himeno2014estimations"),
+    "effective_rank": ("roy2007effective",),
+    "cvpca": ("stringer2019high", "pospisil2025revisiting"),
+    "svca": ("stringer2019spontaneous",),
+    "shared": ("williamson2016scaling",),
+    "two_nn": ("facco2017estimating",),
+    "mle": ("levina2004maximum", "mackay2005comments"),
+    "local_pca": ("fukunaga1971algorithm",),
+}
+_ALL = tuple(dict.fromkeys((*OF_TRIALS, *OF_SERIES)))
+_DRAWS = 10
+
+
+def dimensionality(
+    data: xr.DataArray | Mapping[str, xr.DataArray],
+    /,
+    *,
+    measures: Sequence[str] | None = None,
+    by: str = "stimulus",
+    match: str | Sequence[str] | None = None,
+    n_match: int = _DRAWS,
+    fit: tuple[int, int] | None = None,
+    gap: int | None = None,
+    n_perm: int = 100,
+    level: float = 0.95,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
+) -> Dimensionality:
+    """How many dimensions a population has, by several definitions, each with interval, null and what it is blind to.
+
+    Responses (trial, unit) of a noiseless kind (activation, latent) are used as they are, one row for each stimulus.
+    Those of the others (count, rate, dff, bold, voltage) hold noise, and **need repeats**: of a single trial each, the
+    dimensions of noise and signal cannot be told apart, and this is refused rather than guessed. Of (trial, time, unit)
+    the mean over time is taken (of counts the sum). A series (time, unit) is split in stretches of time (svca).
+
+    Each method is a function of `cs.populations`, where equation, interval, null and what noise and copies do stand:
+    participation_ratio (of infinitely many such units and stimuli), participation_ratio_units (of these units, over
+    infinitely many stimuli), cvpca (the exponent of the spectrum), effective_rank, two_nn, mle, local_pca; of trials
+    and series shared (number of factors by cross-validation, cs.models.FactorAnalysis); of series svca. They answer
+    different questions, so there is no one number; ceilings do not exist.
+
+    Parameters
+    ----------
+    data : responses, or a mapping of several systems, side by side.
+    measures : names; None: of noiseless data all but shared, of noisy ones participation_ratio,
+        participation_ratio_units, cvpca and shared, of series svca and shared.
+    by : label on trial: what counts as the same stimulus.
+    match : of several systems, what is made equal first: names out of stimuli, bins, units, trials, snr, or "all".
+        Values are then medians over ``n_match`` draws, as are the ends of intervals.
+    n_match : draws of that.   fit : ranks (first, last) of the power law.   gap : samples between stretches of series.
+    n_perm : of the null, each unit's stimuli in an order of their own (at most 20 for neighbours and effective rank, 3
+        for shared); 0 = none.   level : of intervals.   rng : seed.
+
+    Returns
+    -------
+    Dimensionality : ``.data``, ``.spectrum``, ``.saturation``, ``.extrapolated``, ``.to_frame()``, ``.plot()``.
+
+    Raises
+    ------
+    InputError : noise and a single trial of a stimulus (``no-repeats``), fewer than 5 stimuli or 2 units (``too-few``),
+        a method that the data do not allow, no unit that varies.
+    ConsilienceWarning : ``noise-counts`` (methods that see noise as dimensions), ``constant-units``, ``points-merged``,
+        ``no-exponent``, ``unbounded-dimension`` (the data do not bound the dimensionality above).
+
+    References
+    ----------
+    Those of the methods: ``result.citations()``.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> ids = np.repeat(np.arange(60), 4)
+    >>> signal = rng.normal(size=(60, 5)) @ rng.normal(size=(5, 40))
+    >>> v1 = cs.responses(signal[ids] + 3 * rng.normal(size=(240, 40)), stimulus=ids, repeat="count", kind="rate")
+    >>> found = cs.dimensionality(v1, measures=["participation_ratio"], rng=0)
+    >>> at = found.data.sel(measure="participation_ratio")
+    >>> bool(at["ci_low"].item() < 5 < at["ci_high"].item())
+    True
+    """
+    seed = resolve_seed(rng, who=WHO)
+    check_resamples(n_perm, "n_perm", who=WHO)
+    n_match = check_count(n_match, name="n_match", who=WHO, minimum=1)
+    level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
+    refuse_result(data, who=WHO, name="data", expected="responses, or a mapping of them")
+    asked = check_match(match, who=WHO)
+    options: dict[str, Any] = {"n_perm": n_perm, "level": level, "fit": _fit(fit), "gap": gap}
+    wanted = _wanted(measures)
+    with collect_cautions() as cautions:
+        notes: dict[str, Any] = {}
+        given = {name: _checked(entry, name) for name, entry in iterate_systems(data, who=WHO, side="data")}
+        relabelled = {name: _by(entry, by, name) for name, entry in given.items()}
+        if asked:
+            draws = []
+            for k in range(n_match):
+                matched, notes = match_systems(relabelled, match=asked, seed=seed.child(f"match{k}"), who=WHO)
+                draws.append({name: _population(name, one) for name, one in matched.items()})
+        else:
+            draws = [{name: _population(name, one) for name, one in relabelled.items()}]
+        used = {name: _methods_of(one, wanted) for name, one in draws[0].items()}
+        for name, one in draws[0].items():
+            refuse_single_trials(one, used[name], who=WHO)
+            say_of_noise(one, used[name], who=WHO)
+        rows = [
+            {
+                name: _rows(one, used[name], seed.child(f"{name}{k}"), _lighter(options, k))
+                for name, one in draw.items()
+            }
+            for k, draw in enumerate(draws)
+        ]
+        made = tables(rows, draws[0], seed, options)
+        _say_of_bounds(made["data"])
+        for entry in given.values():
+            for caution in recorded_cautions(entry):
+                if caution.code != "made-up-ids":
+                    warn(caution.code, caution.message, caution.remedy)
+    for caution in cautions:
+        warnings.warn(ConsilienceWarning(caution), stacklevel=2)
+    listed = [str(name) for name in made["data"]["measure"].values.tolist()]
+    return Dimensionality(
+        data=made["data"],
+        spectrum=made["spectrum"],
+        saturation=made["saturation"],
+        extrapolated=made["extrapolated"],
+        counts=made["counts"],
+        settings={
+            "verb": "dimensionality",
+            "measures": listed,
+            "by": by,
+            "match": list(asked),
+            "n_match": n_match if asked else 0,
+            "matched": {key: value for key, value in notes.items() if key not in ("snr_before",)},
+            "kinds": {name: one.kind for name, one in draws[0].items()},
+            "n_perm": n_perm,
+            "level": level,
+            "fit": list(options["fit"]) if options["fit"] else None,
+            "gap": gap,
+        },
+        seed=str(seed),
+        warnings=tuple(cautions),
+        references=tuple(dict.fromkeys(key for name in listed for key in _REFERENCES[name])),
+        methods=_sentences(listed, asked, n_match),
+    )
+
+
+def _wanted(measures: Any) -> tuple[str, ...] | None:
+    if measures is None:
+        return None
+    listed = [measures] if isinstance(measures, str) else list(measures)
+    if not listed:
+        raise InputError(f"{WHO}: measures is empty; None takes what the data allow.", code="bad-parameter")
+    for name in listed:
+        check_option(name, _ALL, name="measures", who=WHO)
+    return tuple(dict.fromkeys(listed))
+
+
+def _fit(fit: Any) -> tuple[int, int] | None:
+    if fit is None:
+        return None
+    try:
+        low, high = (int(v) for v in fit)
+    except (TypeError, ValueError):
+        low = high = 0
+    if not 1 <= low < high:
+        raise InputError(
+            f"{WHO}: fit must be (first, last) rank, 1 <= first < last, got {shorten(fit)}.",
+            code="bad-parameter",
+        )
+    return low, high
+
+
+def _checked(entry: Any, name: str) -> xr.DataArray:
+    data = check_responses(entry, who=WHO, name=f"data[{name!r}]" if name else "data")
+    if "valid" in data.coords and "trial" in data.dims:
+        data = data.isel(trial=data["valid"].values).drop_vars("valid")
+    return flat_over_time(data) if "trial" in data.dims else data
+
+
+def _by(data: xr.DataArray, by: str, name: str) -> xr.DataArray:
+    """``data`` with the label ``by`` as what its stimuli are."""
+    if by == "stimulus" or "trial" not in data.dims:
+        return data
+    if not isinstance(by, str) or by not in data.coords or data[by].dims != ("trial",):
+        raise InputError(
+            f"{WHO}: by must be a label on trial of {name!r}, got {shorten(by)}; it has "
+            f"{', '.join(str(c) for c in data.coords if data[c].dims == ('trial',))}.",
+            code="bad-by",
+        )
+    labels = data[by].values
+    order = np.argsort(labels, kind="stable")
+    counts = np.unique(labels, return_counts=True)[1]
+    repeat = np.empty(labels.size, dtype=np.int64)
+    repeat[order] = np.concatenate([np.arange(count) for count in counts])
+    return data.assign_coords(stimulus=("trial", labels), repeat=("trial", repeat))
+
+
+def _population(name: str, data: xr.DataArray) -> Population:
+    kind = str(data.attrs.get("kind", "activation"))
+    x = np.asarray(data.values, dtype=np.float64)
+    if "trial" not in data.dims:
+        return Population(name=name, kind=kind, x=x, stimulus=None, repeats=0, noiseless=False)
+    number = np.unique(data["stimulus"].values, return_inverse=True)[1]
+    counts = np.bincount(number)
+    quiet = noiseless(data)
+    if quiet and counts.max() > 1:  # repeats of what has no noise are copies
+        sums = np.zeros((counts.size, x.shape[1]))
+        np.add.at(sums, number, x)
+        x, number = sums / counts[:, None], np.arange(counts.size)
+    return Population(name, kind, x, np.asarray(number), int(counts.min()), quiet)
+
+
+def _methods_of(population: Population, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+    if wanted is None:
+        return default_methods(population)
+    allowed = OF_SERIES if population.stimulus is None else OF_TRIALS
+    refused = [name for name in wanted if name not in allowed]
+    if refused:
+        what = "a series (time, unit)" if population.stimulus is None else "trials"
+        raise InputError(
+            f"{WHO}: {population.name!r} is {what}, of which {', '.join(refused)} cannot be had; of it there are "
+            f"{', '.join(allowed)}.",
+            code="bad-parameter",
+        )
+    return wanted
+
+
+def _lighter(options: dict[str, Any], draw: int) -> dict[str, Any]:
+    """The null is drawn once, of the first of several matched draws."""
+    return options if draw == 0 else {**options, "n_perm": 0}
+
+
+def _rows(
+    population: Population, methods: tuple[str, ...], seed: Seed, options: dict[str, Any]
+) -> dict[str, Row]:
+    out = {}
+    for method in methods:
+        row = row_of(method, population, seed, options)
+        if row is not None:
+            out[method] = row
+    return out
+
+
+def _say_of_bounds(data: xr.Dataset) -> None:
+    if "participation_ratio" not in data["measure"].values:
+        return
+    at = data.sel(measure="participation_ratio")
+    open_ended = [
+        str(name)
+        for name, high in zip(at["system"].values.tolist(), at["ci_high"].values.tolist())
+        if high == float("inf")
+    ]
+    if open_ended:
+        warn(
+            "unbounded-dimension",
+            f"{WHO}: the corrected participation ratio of {', '.join(map(repr, open_ended[:3]))}"
+            f"{' and others' if len(open_ended) > 3 else ''} has no upper bound: too few stimuli, units or repeats.",
+            "Read the lower end, or participation_ratio_units, or record more.",
+        )
+
+
+def _sentences(listed: list[str], asked: tuple[str, ...], n_match: int) -> tuple[str, ...]:
+    said = []
+    if "participation_ratio" in listed or "participation_ratio_units" in listed:
+        said.append(
+            "Participation ratios were computed from unbiased estimates of the squared trace of the covariance and of "
+            "the trace of its square (products of distinct stimuli, distinct trials and, for the population value, "
+            "distinct units; Chun et al. 2026); intervals are a jackknife of the inverse over stimuli and units."
+        )
+    if "cvpca" in listed:
+        said.append(
+            "The spectrum over stimuli was cross-validated between halves of the trials (Stringer et al. 2019), and "
+            "its exponent corrected by simulation of power laws with the same numbers of stimuli, units and trials "
+            "and the same signal to noise."
+        )
+    if "svca" in listed:
+        said.append(
+            "Shared variance components were fitted between random halves of the units on half of the stretches of "
+            "time and evaluated on the others, against circular shifts of one half (Stringer et al. 2019)."
+        )
+    if asked:
+        said.append(
+            f"Systems were made equal in {', '.join(asked)}; values are medians over {n_match} random draws."
+        )
+    return tuple(said)

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from consilience._cli._options import DRAWS
-from consilience._cli._verb_options import DRAWN_BY, FILES, LEVEL, WRITTEN, run_verb
+from consilience._cli._verb_options import BOOT, DRAWN_BY, FILES, LEVEL, PERM, PICTURE, WRITTEN, run_verb
 
-__all__ = ["structure"]
+__all__ = ["geometry", "reduce", "structure", "subspaces"]
 
 
 @click.command()
@@ -50,3 +50,79 @@ __all__ = ["structure"]
 def structure(**options: Any) -> int:
     """Is a rotation, or other structure, of trajectories in FILE (trial, time, unit) more than that of surrogates?"""
     return run_verb("_structure", options)
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option(
+    "--model",
+    help="pca, fa, gpfa, dpca, jpca, lds, cp, or a name of cs.models; or with options, pca:n_components=3.  "
+    "[default: pca]",
+)
+@click.option("--by", "label", multiple=True, help="A label of trials that makes conditions; several times.")
+@click.option("--single-trials", is_flag=True, help="Fit single trials, not means of conditions.")
+@click.option("--standardise", is_flag=True, help="Divide units by their standard deviation.")
+@click.option("--cv", type=click.IntRange(min=0), help="Folds; 0 = nothing held out.  [default: 5]")
+@click.option("--groups", help="A label: trials of a group are held out together.")
+@click.option(
+    "--time", type=click.Path(), help="Times of the samples in seconds (.txt, .npy), where FILE has none."
+)
+@PICTURE
+@BOOT
+@PERM
+@LEVEL
+@DRAWN_BY
+@FILES
+@WRITTEN
+def reduce(**options: Any) -> int:
+    """Latents of the population in FILE: variance explained held out and against a null, loadings, their stability."""
+    return run_verb("_reduce", options)
+
+
+@click.command()
+@click.argument("files", type=click.Path(), nargs=-1, required=True)
+@click.option("--by", help="With one FILE: the label of trials, of two values, that parts it in two.")
+@click.option(
+    "--condition",
+    help="The label of trials whose means are compared.  [default: stimulus, where it has 4 trials of each]",
+)
+@click.option("--trials", is_flag=True, help="Trials are the samples, noise is part of the covariance.")
+@click.option("--k", type=click.IntRange(min=1), help="Dimensions.  [default: as hold 80 % of the variance]")
+@click.option("--join", type=click.Choice(["exact", "inner"]), help="Same units, or those that both have.")
+@click.option("--n-splits", type=click.IntRange(min=1), help="Into halves of the trials.  [default: 10]")
+@click.option("--n-null", type=DRAWS, help="Random subspaces; 0 = none.  [default: 1000]")
+@LEVEL
+@DRAWN_BY
+@FILES
+@WRITTEN
+def subspaces(**options: Any) -> int:
+    """Do two epochs, days or areas (two FILES, or one and --by) with the same units use the same dimensions?"""
+    return run_verb("_subspaces", options)
+
+
+@click.command()
+@click.argument("files", type=click.Path(), nargs=-1, required=True)
+@click.option(
+    "--by",
+    multiple=True,
+    required=True,
+    help="The label of trials that makes conditions; several times: their cells are the conditions.",
+)
+@click.option(
+    "--measure", "-m", "methods", multiple=True, help="ccgp, parallelism, shattering...  [default: all]"
+)
+@click.option(
+    "--match",
+    multiple=True,
+    help="What is made equal between FILES first: stimuli, bins, units, trials, snr, or all.",
+)
+@click.option("--n-draws", type=click.IntRange(min=1), help="Draws of that.  [default: 5]")
+@click.option("--as-they-are", is_flag=True, help="Do not z-score units.")
+@click.option("--n-null", type=DRAWS, help="Draws of the null; 0 = none.  [default: 200]")
+@LEVEL
+@DRAWN_BY
+@FILES
+@WRITTEN
+def geometry(**options: Any) -> int:
+    """How do the conditions of FILES lie to each other? Several FILES are systems, such as layers, side by side."""
+    return run_verb("_geometry", options)

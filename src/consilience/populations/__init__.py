@@ -13,6 +13,7 @@ from consilience.populations._effective_rank import effective_rank
 from consilience.populations._local_pca_dimension import local_pca_dimension
 from consilience.populations._manifold_capacity import ManifoldCapacity, manifold_capacity
 from consilience.populations._mle_dimension import mle_dimension, mle_pointwise
+from consilience.populations._noise_alignment import noise_alignment
 from consilience.populations._noise_geometry import NoiseGeometry, noise_geometry
 from consilience.populations._parallelism import parallelism_score
 from consilience.populations._participation_ratio import participation_ratio, with_more_units
@@ -35,6 +36,7 @@ __all__ = [
     "NoiseGeometry",
     "class_geometry",
     "class_separability",
+    "noise_alignment",
     "noise_geometry",
     "ManifoldCapacity",
     "SimulatedCapacity",

@@ -203,7 +203,8 @@ def level_pairs(cells: Cells, *, who: str) -> tuple[Splits, list[list[tuple[int,
         (v, a): k for k, (v, a) in enumerate(zip(cells.variable.tolist(), cells.across.tolist(), strict=True))
     }
     levels, others = np.unique(cells.variable).tolist(), np.unique(cells.across).tolist()
-    train, test, owner, pairs = [], [], [], []
+    train, test, owner = [], [], []
+    pairs: list[list[tuple[int, int]]] = []
     for u, v in itertools.combinations(levels, 2):
         both = [(place[u, a], place[v, a]) for a in others if (u, a) in place and (v, a) in place]
         if len(both) < 2:

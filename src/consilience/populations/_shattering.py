@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def shattering_dimensionality(
     for k in range(n_null):
         dealt = replace(cells, number=shuffle.permutation(cells.number))
         chance[k] = ConditionReadout(dealt, folds, seed.stream("folds")).accuracy(splits)
-    common = {
+    common: dict[str, Any] = {
         "level": level,
         "n_trials": len(cells.x),
         "n_units": cells.n_units,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -46,7 +47,7 @@ def jackknifed(
     return value - width, value + width
 
 
-def null_fields(value: float, null: np.ndarray, level: float) -> dict[str, float]:
+def null_fields(value: float, null: np.ndarray, level: float) -> dict[str, Any]:
     """Fields of a score of which high is far from chance."""
     null = null[np.isfinite(null)]
     if not null.size or not np.isfinite(value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from consilience.study._readers import Key, between, many, one_of, read_flag, read_name, whole
 from consilience.study._verb import Side, Verb, lay_out_one
-from consilience.study._verb_readers import INFERENCE, or_none
+from consilience.study._verb_readers import INFERENCE, make_model, or_none, read_model
 
 __all__ = ["OF_POPULATIONS"]
 
@@ -20,6 +20,57 @@ _STATISTICS = (
 _NULLS = ("tensor_max_entropy", "circular", "phase", "conditions", "trials")
 
 OF_POPULATIONS: dict[str, Verb] = {
+    "subspaces": Verb(
+        function="consilience.analyses:subspaces",
+        sides={
+            "a": Side(alone=True, responses=True),
+            "b": Side(alone=True, responses=True, required=False),
+        },
+        options={
+            "by": Key(read_name),
+            "condition": Key(or_none(read_name)),
+            "k": Key(whole(1, 10_000)),
+            "join": Key(one_of("exact", "inner")),
+            "n_splits": Key(whole(1, 1000)),
+            "n_null": Key(whole(0, 1_000_000)),
+            "level": INFERENCE["level"],
+        },
+        labels=("by", "condition"),
+        lay_out=lay_out_one,
+    ),
+    "geometry": Verb(
+        function="consilience.analyses:geometry",
+        sides={"data": Side(single=True, responses=True)},
+        options={
+            "by": Key(many(read_name)),
+            "methods": Key(many(read_name)),
+            "match": Key(many(one_of("stimuli", "bins", "units", "trials", "snr"))),
+            "n_draws": Key(whole(1, 1000)),
+            "standardise": Key(read_flag),
+            "n_null": Key(whole(0, 1_000_000)),
+            "level": INFERENCE["level"],
+        },
+        labels=("by",),
+        lay_out=lay_out_one,
+    ),
+    "reduce": Verb(
+        function="consilience.analyses:reduce",
+        sides={"data": Side(alone=True, responses=True)},
+        options={
+            "model": Key(read_model),
+            "labels": Key(many(read_name)),
+            "average": Key(read_flag),
+            "standardise": Key(read_flag),
+            "cv": Key(whole(0, 1000)),
+            "groups": Key(read_name),
+            "n_boot": INFERENCE["n_boot"],
+            "n_perm": INFERENCE["n_perm"],
+            "level": INFERENCE["level"],
+        },
+        made={"model": make_model},
+        labels=("labels", "groups"),
+        lay_out=lay_out_one,
+    ),
     "structure": Verb(
         function="consilience.analyses:structure",
         sides={"data": Side(alone=True, responses=True)},

@@ -1,0 +1,349 @@
+"""The verb `geometry`: how the conditions of one or several populations lie to each other."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from consilience._core._errors import (
+    ConsilienceWarning,
+    InputError,
+    UnknownNameError,
+    collect_cautions,
+    nearest,
+    warn,
+)
+from consilience._core._params import check_count, check_number, check_option, shorten
+from consilience._core._seeds import Seed, resolve_seed
+from consilience._responses import check_responses, recorded_cautions
+from consilience._responses._check import refuse_result
+from consilience._responses._match import iterate_systems
+from consilience._responses._pseudo import PseudoPopulation
+from consilience._results import Geometry
+from consilience.analyses._geometry_measures import GEOMETRY, Conditions
+from consilience.analyses._match import check_match, flat_over_time, match_systems
+from consilience.populations import PopulationScore
+
+__all__ = ["geometry"]
+
+WHO = "cs.geometry"
+_FIELDS = ("value", "ci_low", "ci_high", "null_mean", "null_low", "null_high", "p", "ceiling")
+_DRAWS = 5
+
+
+def geometry(
+    data: xr.DataArray | PseudoPopulation | Mapping[str, xr.DataArray | PseudoPopulation],
+    /,
+    *,
+    by: str | Sequence[str],
+    methods: str | Sequence[str] | None = None,
+    match: str | Sequence[str] | None = None,
+    n_draws: int = _DRAWS,
+    standardise: bool = True,
+    n_null: int = 200,
+    level: float = 0.95,
+    rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
+) -> Geometry:
+    """How the conditions of a population lie to each other: is a difference coded alike everywhere, what can be told.
+
+    Each measure is a function of `cs.populations`, where equation, interval and null stand; trials are held out in all
+    that are accuracies. ccgp (`cross_condition_generalisation`), parallelism (`parallelism_score`) and shattering
+    (`shattering_dimensionality`) are of conditions; several labels in ``by`` make their cells the conditions, and each
+    label is then looked at across the others.
+
+    Parameters
+    ----------
+    data : responses (trial[, time], unit), of which the mean over time is taken (of counts the sum); a
+        `cs.pseudo_population`; or a mapping of several systems, such as layers of a network, side by side.
+    by : label or labels on trial that make the conditions. Trials of a condition may be repeats, or exemplars of a
+        category.
+    methods : names; None: all that the data allow.
+    match : of several systems, what is made equal first: names out of stimuli, bins, units, trials, snr, or "all".
+    n_draws : of ``match``, and of pseudo-trials. Values, ends of intervals and p are then medians over draws.
+    standardise : z-score each unit over the trials, so that none rules by its scale.
+    n_null : draws of the null, 0 = none.   level : of intervals.   rng : seed.
+
+    Returns
+    -------
+    Geometry : ``.data``, ``.counts``, ``.to_frame()``, ``.plot()``.
+
+    Raises
+    ------
+    InputError : a measure that the conditions do not allow, fewer than 2 conditions, too few trials.
+    UnknownNameError : a label that is not there.
+    ConsilienceWarning : ``constant-units``, ``measures-left-out``, and those of the measures.
+
+    References
+    ----------
+    Those of the measures: ``result.citations()``.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> rng = np.random.default_rng(0)
+    >>> ids = np.repeat(np.arange(8), 12)
+    >>> apart = cs.responses(rng.normal(size=(8, 50))[ids] + rng.normal(size=(96, 50)), stimulus=ids, repeat="count",
+    ...                      kind="rate", system="apart")
+    >>> found = cs.geometry(apart, by="stimulus", methods="shattering", n_null=50, rng=0)
+    >>> round(found.data["value"].item(), 2)
+    0.98
+    """
+    n_null = check_count(n_null, name="n_null", who=WHO)
+    n_draws = check_count(n_draws, name="n_draws", who=WHO, minimum=1)
+    level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
+    seed = resolve_seed(rng, who=WHO)
+    labels = _labels(by)
+    asked = check_match(match, who=WHO)
+    wanted = None if methods is None else _methods_asked(methods)
+    refuse_result(data, who=WHO, name="data", expected="responses, or a mapping of them")
+    with collect_cautions() as cautions:
+        systems = dict(_systems(data))
+        pseudo = {name for name, one in systems.items() if isinstance(one, PseudoPopulation)}
+        if asked and pseudo:
+            raise InputError(
+                f"{WHO}: match= is for responses; draw the pseudo-population first, population.draw(folds, rng).",
+                code="bad-parameter",
+            )
+        rows: dict[str, list[dict[tuple[str, str], PopulationScore]]] = {}
+        counts: dict[str, Conditions] = {}
+        notes: dict[str, Any] = {}
+        for draw in range(n_draws if asked or pseudo else 1):
+            own = seed.child(f"draw{draw}")
+            made: Mapping[str, Any] = systems
+            if asked:
+                made, notes = match_systems(systems, match=asked, seed=own, who=WHO)
+            for name, one in made.items():
+                if draw and not asked and name not in pseudo:
+                    continue
+                drawn = _drawn(one, own.child(name)) if name in pseudo else one
+                found = _conditions(name, drawn, labels, standardise, n_null, level, own.child(name))
+                counts.setdefault(name, found)
+                rows.setdefault(name, []).append(_measured(found, wanted, own.child(name)))
+        _refuse_none(rows, wanted)
+        _say_recorded(systems)
+    for caution in cautions:
+        warnings.warn(ConsilienceWarning(caution), stacklevel=2)
+    found_methods = [m for m in GEOMETRY if any(m == key[0] for draws in rows.values() for key in draws[0])]
+    return Geometry(
+        **_tables(rows, counts, found_methods, labels),
+        settings={
+            "verb": "geometry",
+            "by": list(labels),
+            "methods": found_methods,
+            "match": list(asked),
+            "matched": {k: v for k, v in notes.items() if isinstance(v, (int, float, str))},
+            "n_draws": n_draws if asked or pseudo else 1,
+            "pseudo": sorted(pseudo),
+            "standardise": bool(standardise),
+            "n_null": n_null,
+            "level": level,
+        },
+        seed=str(seed),
+        warnings=tuple(cautions),
+        references=tuple(dict.fromkeys(key for m in found_methods for key in GEOMETRY[m].references)),
+        methods=_sentences(found_methods, asked, n_draws, bool(pseudo), standardise),
+    )
+
+
+def _labels(by: Any) -> tuple[str, ...]:
+    given = [by] if isinstance(by, str) else list(by) if isinstance(by, Sequence) else []
+    if not given or not all(isinstance(name, str) for name in given) or len(set(given)) < len(given):
+        raise InputError(
+            f"{WHO}: by must be a label on trial, or several different ones; got {shorten(by)}.",
+            code="bad-parameter",
+        )
+    return tuple(given)
+
+
+def _methods_asked(methods: Any) -> tuple[str, ...]:
+    given = [methods] if isinstance(methods, str) else list(methods)
+    if not given:
+        raise InputError(f"{WHO}: methods is empty; None takes all.", code="bad-parameter")
+    return tuple(check_option(name, GEOMETRY, name="methods", who=WHO) for name in dict.fromkeys(given))
+
+
+def _systems(data: Any) -> Any:
+    if isinstance(data, PseudoPopulation):
+        yield data.system, data
+        return
+    if isinstance(data, Mapping) and any(isinstance(one, PseudoPopulation) for one in data.values()):
+        yield from ((str(name), one) for name, one in data.items())
+        return
+    yield from iterate_systems(data, who=WHO, side="data")
+
+
+def _drawn(population: PseudoPopulation, seed: Seed) -> xr.DataArray:
+    return population.draw(int(population.counts.min()), seed.stream("pseudo"))
+
+
+def _conditions(
+    name: str, data: Any, labels: tuple[str, ...], standardise: bool, n_null: int, level: float, seed: Seed
+) -> Conditions:
+    checked = check_responses(data, who=WHO, name=f"data[{name!r}]")
+    if "trial" not in checked.dims:
+        raise InputError(
+            f"{WHO}: {shorten(name, 40)} is a series (time, unit), and conditions are of trials; cut it with "
+            "rec.epoch(...).",
+            code="bad-dims",
+        )
+    if "valid" in checked.coords:
+        valid = checked["valid"]
+        if valid.dims != ("trial",):
+            raise InputError(
+                f"{WHO}: trials of {shorten(name, 40)} have unequal lengths; take a window that all have, "
+                ".sel(time=slice(...)).",
+                code="bad-dims",
+            )
+        checked = checked.isel(trial=valid.values).drop_vars("valid")
+    known = [str(c) for c, coord in checked.coords.items() if coord.dims == ("trial",)]
+    for label in labels:
+        if label not in known:
+            raise UnknownNameError(
+                f"{WHO}: no coordinate {shorten(label, 40)} on trial of {shorten(name, 40)}.{nearest(label, known)}",
+                code="unknown-label",
+            )
+    x = np.asarray(flat_over_time(checked).values, dtype=np.float64)
+    still = np.ptp(x, axis=0) <= 1e-12 * np.maximum(np.abs(x).max(axis=0), np.finfo(np.float64).tiny)
+    if still.any() and not still.all():
+        warn(
+            "constant-units",
+            f"{WHO}: {int(still.sum())} of {still.size} units of {shorten(name, 40)} never vary and are left out.",
+            "They say nothing about conditions.",
+        )
+        x = x[:, ~still]
+    if standardise and not still.all():
+        x = (x - x.mean(axis=0)) / x.std(axis=0)
+    columns = [np.unique(checked[label].values, return_inverse=True) for label in labels]
+    cells, condition = np.unique(np.stack([c[1] for c in columns]), axis=1, return_inverse=True)
+    levels = {label: c[0][cells[k]] for k, (label, c) in enumerate(zip(labels, columns, strict=True))}
+    names = tuple(" ".join(str(levels[label][c]) for label in labels) for c in range(cells.shape[1]))
+    if len(names) < 2:
+        raise InputError(
+            f"{WHO}: {shorten(name, 40)} has one condition, {shorten(names[0], 40)}; at least 2 are needed.",
+            code="too-few",
+        )
+    return Conditions(
+        x=x,
+        condition=np.asarray(condition).reshape(-1),
+        names=names,
+        factors=levels,
+        n_null=n_null,
+        level=level,
+        rng=int(seed.stream("measures").integers(2**62)),
+    )
+
+
+def _measured(
+    conditions: Conditions, wanted: tuple[str, ...] | None, seed: Seed
+) -> dict[tuple[str, str], PopulationScore]:
+    """(measure, of) -> score."""
+    out = {}
+    fewest = int(np.bincount(conditions.condition).min())
+    for name in GEOMETRY if wanted is None else wanted:
+        entry = GEOMETRY[name]
+        lacking = ""
+        if fewest < entry.needs_trials:
+            lacking = f"{entry.needs_trials} trials of each condition, and one has {fewest}"
+        elif len(conditions.names) < entry.needs_conditions:
+            lacking = f"{entry.needs_conditions} conditions, and there are {len(conditions.names)}"
+        elif entry.crossed and len(conditions.factors) < 2:
+            lacking = "two labels that cross in by="
+        if lacking and wanted is None:
+            warn(
+                "measures-left-out",
+                f"{WHO}: {name} needs at least {lacking}.",
+                "It is not in the result; ask for it by name to be refused.",
+            )
+            continue
+        if lacking:
+            raise InputError(f"{WHO}: {name} needs at least {lacking}.", code="too-few")
+        for of, score in entry.function(conditions).items():
+            out[name, of] = score
+    return out
+
+
+def _refuse_none(rows: Mapping[str, list[dict[Any, Any]]], wanted: tuple[str, ...] | None) -> None:
+    if not any(draws[0] for draws in rows.values()):
+        raise InputError(
+            f"{WHO}: {'none of the measures' if wanted is None else shorten(list(wanted))} can be had of these "
+            "conditions; most need 4 conditions with several trials each.",
+            code="too-few",
+        )
+
+
+def _say_recorded(systems: Mapping[str, Any]) -> None:
+    for one in systems.values():
+        if not isinstance(one, xr.DataArray):
+            continue
+        for caution in recorded_cautions(one):
+            if caution.code != "made-up-ids":
+                warn(caution.code, caution.message, caution.remedy)
+
+
+def _tables(
+    rows: Mapping[str, list[dict[tuple[str, str], PopulationScore]]],
+    counts: Mapping[str, Conditions],
+    measures: list[str],
+    labels: tuple[str, ...],
+) -> dict[str, Any]:
+    found = [of for draws in rows.values() for _, of in draws[0]]
+    of = list(dict.fromkeys([*(name for name in ("all", *labels) if name in found), *found]))
+    shape = (len(measures), len(of), len(rows))
+    values = {field: np.full(shape, np.nan) for field in _FIELDS}
+    note = np.full(shape, "", dtype=object)
+    for s, draws in enumerate(rows.values()):
+        for key in draws[0]:
+            at = (measures.index(key[0]), of.index(key[1]), s)
+            scores = [one[key] for one in draws if key in one]
+            for field in _FIELDS:
+                each = np.array([getattr(score, field) for score in scores])
+                values[field][at] = float(np.median(each))
+            said = [score.note for score in scores]
+            note[at] = max(said, key=said.count)
+    dims = ("measure", "of", "system")
+    entries = [GEOMETRY[m] for m in measures]
+    ends = [[np.nan if end is None else end for end in entry.range] for entry in entries]
+    sizes = list(counts.values())
+    return {
+        "data": xr.Dataset(
+            {**{field: (dims, value) for field, value in values.items()}, "note": (dims, note.astype(str))},
+            coords={
+                "measure": measures,
+                "of": of,
+                "system": list(rows),
+                "words": ("measure", [entry.words for entry in entries]),
+                "higher": ("measure", [entry.higher for entry in entries]),
+                "null": ("measure", [entry.null for entry in entries]),
+                "low": ("measure", np.array([end[0] for end in ends])),
+                "top": ("measure", np.array([end[1] for end in ends])),
+            },
+        ),
+        "counts": xr.Dataset(
+            {
+                "n_trials": ("system", [len(c.x) for c in sizes]),
+                "n_units": ("system", [c.x.shape[1] for c in sizes]),
+                "n_conditions": ("system", [len(c.names) for c in sizes]),
+                "fewest": ("system", [int(np.bincount(c.condition).min()) for c in sizes]),
+            },
+            coords={"system": list(counts)},
+        ),
+    }
+
+
+def _sentences(
+    measures: list[str], asked: tuple[str, ...], n_draws: int, pseudo: bool, standardise: bool
+) -> tuple[str, ...]:
+    said = [GEOMETRY[m].method for m in measures]
+    if standardise:
+        said.append("Units were z-scored over trials.")
+    if asked:
+        said.append(
+            f"Systems were made equal in {', '.join(asked)}; values are medians over {n_draws} random draws."
+        )
+    if pseudo:
+        said.append(f"Units were recorded apart; values are medians over {n_draws} draws of pseudo-trials.")
+    return tuple(said)

@@ -1,0 +1,177 @@
+"""Geometry of conditions: dots with interval and null for each system, or curves along layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from consilience.plots._labels import label, number
+from consilience.plots._panels import panel_places
+from consilience.plots._read import check_is, names, pick_names
+from consilience.plots._style import BAND, INK, MUTED, PALETTE, PAPER, dress, style, tip
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from xarray import Dataset
+
+    from consilience._results import Geometry
+
+_CURVES = 5  # systems from which on they stand along an axis
+_COLUMNS = 3
+
+
+def plot_geometry(result: Geometry, ax: Axes | None = None, *, measures: object = None) -> Axes:
+    """Draws one panel per measure: each system and label (dot, line: interval), and what chance gives (grey). Open dots:
+    p above 0.05.
+
+    Of 5 systems or more, such as layers, a line for each label runs along them, with its interval and its null.
+
+    ``ax`` becomes an empty frame below them, with the key.
+
+    Parameters
+    ----------
+    measures : which; by default all.
+    """
+    who = "plot_geometry"
+    check_is(result, "Geometry", who)
+    shown = [str(name) for name in pick_names(result.data, "measure", measures, who)]
+    systems = [str(name) for name in names(result.data, "system")]
+    along = len(systems) >= _CURVES
+    columns = min(_COLUMNS, len(shown))
+    most = max(len(_rows(result, m, systems)) for m in shown)
+    with style():
+        ax, places, below = panel_places(
+            ax,
+            len(shown),
+            columns,
+            panel=(3.0 if along else 3.3, 2.5 if along else max(1.5, 0.75 + 0.3 * most)),
+            frame=(0.3, 0.35),
+            key=0.14,
+            key_first=False,
+            gaps=((0.12, 0.06), (0.7, 0.45)),
+            who=who,
+        )
+        ax.set_subplotspec(below)
+        for place, name in zip(places, shown, strict=True):
+            panel = ax.figure.add_subplot(place)
+            (_curves if along else _dots)(panel, result, name, systems)
+        _key(ax, result, shown, along)
+    return ax
+
+
+def _rows(result: Geometry, measure: str, systems: list[str]) -> list[tuple[str, str]]:
+    """(system, of) that have a value."""
+    at = result.data["value"].sel(measure=measure)
+    return [
+        (name, str(of))
+        for of in result.data["of"].values.tolist()
+        for name in systems
+        if np.isfinite(float(at.sel(system=name, of=of)))
+    ]
+
+
+def _colors(result: Geometry) -> dict[str, str]:
+    return {str(of): PALETTE[i % len(PALETTE)] for i, of in enumerate(result.data["of"].values.tolist())}
+
+
+def _dots(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> None:
+    rows, color = _rows(result, measure, systems), _colors(result)
+    at = result.data.sel(measure=measure)
+    dress(ax, grid="x", spines=("bottom",))
+    for y, (name, of) in enumerate(rows):
+        one = at.sel(system=name, of=of)
+        value, low, high, null_low, null_high, p = (
+            float(one[key]) for key in ("value", "ci_low", "ci_high", "null_low", "null_high", "p")
+        )
+        if np.isfinite(null_low):
+            ax.barh(y, max(null_high - null_low, 1e-3), left=null_low, height=0.66, color=BAND, zorder=1)
+        if np.isfinite(low):
+            ax.plot([low, high], [y, y], color=color[of], linewidth=2.4, solid_capstyle="butt", zorder=3)
+        fill = "white" if np.isfinite(p) and p > 0.05 else color[of]
+        (dot,) = ax.plot([value], [y], "o", color=color[of], markerfacecolor=fill, markersize=6, zorder=5)
+        if fill != "white":
+            dot.set_markeredgecolor(PAPER)
+        tip(dot, _tip(name, of, one))
+    several = len(systems) > 1
+    texts = [(f"{label(name, 18)}, {label(of, 12)}" if several else label(of, 20)) for name, of in rows]
+    ax.set_yticks(range(len(rows)), texts)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0, labelcolor=INK, labelsize=8)
+    ax.set_title(str(at["words"].item()), fontsize=9, pad=4)
+    if ax.get_xlim()[1] - ax.get_xlim()[0] < 1e-6:
+        ax.set_xlim(ax.get_xlim()[0] - 0.5, ax.get_xlim()[1] + 0.5)
+
+
+def _curves(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> None:
+    at, color = result.data.sel(measure=measure), _colors(result)
+    dress(ax, grid="y")
+    x = np.arange(len(systems))
+    for of in result.data["of"].values.tolist():
+        one = at.sel(of=of)
+        value = one["value"].values
+        if not np.isfinite(value).any():
+            continue
+        if np.isfinite(one["null_low"].values).any():
+            ax.fill_between(
+                x,
+                one["null_low"].values,
+                one["null_high"].values,
+                color=BAND,
+                alpha=0.6,
+                linewidth=0,
+                zorder=1,
+            )
+        ax.fill_between(
+            x,
+            one["ci_low"].values,
+            one["ci_high"].values,
+            color=color[str(of)],
+            alpha=0.18,
+            linewidth=0,
+            zorder=2,
+        )
+        ax.plot(x, value, color=color[str(of)], linewidth=1.6, zorder=3)
+        for k, v in enumerate(value):
+            p = float(one["p"].values[k])
+            fill = "white" if np.isfinite(p) and p > 0.05 else color[str(of)]
+            (dot,) = ax.plot(
+                [k], [v], "o", color=color[str(of)], markerfacecolor=fill, markersize=4.5, zorder=4
+            )
+            tip(dot, _tip(systems[k], str(of), one.isel(system=k)))
+    step = max(1, -(-len(systems) // 12))
+    ax.set_xticks(
+        x[::step], [label(name, 14) for name in systems[::step]], rotation=40, ha="right", fontsize=7
+    )
+    ax.set_title(str(at["words"].item()), fontsize=9, pad=4)
+
+
+def _tip(name: str, of: str, one: Dataset) -> str:
+    text = f"{label(name, 40)}, {of}\n{number(float(one['value']), 3)}"
+    if np.isfinite(float(one["ci_low"])):
+        text += f" [{number(float(one['ci_low']), 3)}, {number(float(one['ci_high']), 3)}]"
+    if np.isfinite(float(one["p"])):
+        text += f", p {number(float(one['p']), 2)}"
+    return text
+
+
+def _key(ax: Axes, result: Geometry, shown: list[str], along: bool) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    at = result.data.sel(measure=shown)
+    handles: list[Any] = []
+    if along and result.data.sizes["of"] > 1:
+        handles += [
+            Line2D([], [], color=c, linewidth=1.8, label=label(of, 20)) for of, c in _colors(result).items()
+        ]
+    dot: dict[str, Any] = {"marker": "o", "markersize": 5, "linestyle": "none", "color": MUTED}
+    if np.isfinite(at["p"].values).any():
+        handles += [
+            Line2D([], [], label="p at most 0.05, or no test", **dot),
+            Line2D([], [], label="p above 0.05", markerfacecolor="white", **dot),
+        ]
+    if np.isfinite(at["null_low"].values).any():
+        handles.append(Patch(color=BAND, label="null, middle 95 %"))
+    if handles:
+        ax.legend(handles=handles, loc="center", ncols=min(4, len(handles)), fontsize=8)

@@ -11,7 +11,7 @@ import numpy as np
 from consilience._core._errors import InputError
 from consilience._core._params import check_option, shorten
 
-__all__ = ["KERNELS", "Kernel", "Lags", "kernel_of", "update_timescales"]
+__all__ = ["KERNELS", "Kernel", "Lags", "kernel_of", "timescale_slope", "update_timescales"]
 
 Rho = Callable[[np.ndarray], np.ndarray]
 
@@ -200,6 +200,13 @@ def update_timescales(
         value, slope, bend = (np.where(kept, a, b) for a, b in zip(new, (value, slope, bend)))
         open_ &= kept
     return np.exp(log_tau)
+
+
+def timescale_slope(
+    kernel: Kernel, moments: list[tuple[Lags, int, np.ndarray]], tau: np.ndarray
+) -> np.ndarray:
+    """(k,) slope of E log p(latents) by log tau; of the log-likelihood too, the moments being those at ``tau``."""
+    return _expected(kernel, moments, tau)[1]
 
 
 def _expected(

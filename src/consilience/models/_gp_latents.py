@@ -15,6 +15,7 @@ from consilience._core._params import check_count, check_number
 from consilience._core._threads import one_thread_if_small
 from consilience.models._gp_kernels import Kernel, kernel_of
 from consilience.models._gp_posterior import Block, Parameters
+from consilience.models._gp_timescales import Slopes, timescale_interval
 from consilience.models._trials import Trials, as_trials, constant_units
 from consilience.stats import ratio_interval
 
@@ -119,7 +120,8 @@ class GPLatents(TransformerMixin, BaseEstimator):
 
     def _seen_by(self, X: Any) -> Trials:
         check_is_fitted(self, "components_")
-        return self._read(X, reset=False).take(self._varies)
+        trials = self._read(X, reset=False)
+        return trials if self._varies.all() else trials.take(self._varies)
 
     def _inferred(self, X: Any) -> tuple[Trials, list[np.ndarray], list[np.ndarray], np.ndarray]:
         trials = self._seen_by(X)
@@ -146,7 +148,7 @@ class GPLatents(TransformerMixin, BaseEstimator):
         table = replace(trials, form="rows") if trials.form == "trial" else trials
         table.need(2, who=f"{who}.fit", what="a fit")
         varies = constant_units(trials, who=f"{who}.fit")
-        used = trials.take(varies)
+        used = trials if varies.all() else trials.take(varies)
         k = check_count(self.n_components, name="n_components", who=who, minimum=1)
         if k > used.units:
             raise InputError(
@@ -184,8 +186,26 @@ class GPLatents(TransformerMixin, BaseEstimator):
         self.rotation_ = (size * sign)[:, None] * vt
         self.loadings_ = np.zeros((self._varies.size, p.tau.size))
         self.loadings_[self._varies] = p.loadings
-        self.timescales_ = p.tau * width
+        self.timescales_, self._width = p.tau * width, width
         self._strength = size**2
+
+    @abstractmethod
+    def _slopes(self, trials: Trials) -> tuple[Slopes, Parameters]:
+        """The slope of what was maximised, on trials of the units that vary, and the parameters found."""
+
+    def timescale_interval(self, X: Any, *, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+        """(k,) lower and (k,) upper ends of ``timescales_``, X the training data, EM having converged.
+
+        log tau is taken as normal with the curvature of the log-likelihood (Laplace), time constants and mixtures of
+        the latents together. NaN where latents of one time constant can be turned into each other.
+        """
+        check_number(level, name="level", who=f"{type(self).__name__}.timescale_interval", low=0.0, high=1.0)
+        trials = self._seen_by(X)
+        if self.segment is not None:
+            trials = _cut(trials, int(self.segment))
+        with self._threads(trials):
+            low, high = timescale_interval(*self._slopes(trials), level)
+        return low * self._width, high * self._width
 
     def transform(self, X: Any) -> Any:
         """Posterior means of the orthonormal latents given all units and bins of a trial, in the container of X:

@@ -238,6 +238,18 @@ def regression(
     """(units, k + 1) loadings and means that maximise the expected likelihood, and (units, k + 1) the sums of y with
     the latents and the constant.
     """
+    inner, yx = sums_of(blocks, posteriors, units, k)
+    if inner.ndim == 2:
+        return np.linalg.solve(inner, yx.T).T, yx
+    return np.linalg.solve(inner, yx[:, :, None])[:, :, 0], yx
+
+
+def sums_of(
+    blocks: list[Block], posteriors: list[Posterior], units: int, k: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected second moments of the latents and the constant, (k + 1, k + 1) or, with values missing, for each unit
+    (units, k + 1, k + 1); and (units, k + 1) their sums with y.
+    """
     yx = np.zeros((units, k + 1))
     shared = np.zeros((k + 1, k + 1))
     own = None
@@ -260,6 +272,5 @@ def regression(
             own += block.seen.T.astype(np.float64) @ rows.reshape(h, -1)
     shared[k, :k] = shared[:k, k]
     if own is None:
-        return np.linalg.solve(shared, yx.T).T, yx
-    inner = own.reshape(units, k + 1, k + 1) + shared
-    return np.linalg.solve(inner, yx[:, :, None])[:, :, 0], yx
+        return shared, yx
+    return own.reshape(units, k + 1, k + 1) + shared, yx

@@ -9,11 +9,12 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience._core._params import check_number
-from consilience.models._gp_kernels import Kernel
+from consilience.models._gp_kernels import Kernel, timescale_slope
 from consilience.models._gp_latents import GPLatents, LeftOut, unfolded
 from consilience.models._gp_left_out import left_out
-from consilience.models._gp_posterior import Constants, Parameters, blocks_of, em_step, expect
+from consilience.models._gp_posterior import Constants, Parameters, blocks_of, em_step, expect, sums_of
 from consilience.models._gp_start import covariance_of, factors, turned_to_time
+from consilience.models._gp_timescales import Slopes
 from consilience.models._trials import Trials
 
 __all__ = ["GPFA"]
@@ -154,6 +155,21 @@ class GPFA(GPLatents):
             for i in block.trials:
                 block.unfold_covariance(over, covariances[i])
         return means, covariances, likelihood
+
+    def _slopes(self, trials: Trials) -> tuple[Slopes, Parameters]:
+        p, centred = self._about(trials)
+        blocks = blocks_of(centred)
+
+        def slopes(at: Parameters) -> tuple[np.ndarray, np.ndarray]:
+            posts = [expect(block, at, self._kernel) for block in blocks]
+            moments = [(b.lags, len(b.y), post.moments()) for b, post in zip(blocks, posts)]
+            inner, yx = sums_of(blocks, posts, at.mean.size, at.tau.size)
+            cd = np.column_stack([at.loadings, at.mean])
+            said = cd @ inner if inner.ndim == 2 else np.einsum("ui,uij->uj", cd, inner)
+            by_loadings = ((yx - said) / at.noise[:, None])[:, :-1]
+            return timescale_slope(self._kernel, moments, at.tau), by_loadings
+
+        return slopes, p
 
     def _about(self, trials: Trials) -> tuple[Parameters, Trials]:
         p = self._parameters

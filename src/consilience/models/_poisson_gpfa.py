@@ -9,10 +9,11 @@ from scipy.special import xlogy
 
 from consilience._core._errors import InputError
 from consilience._core._params import check_number
-from consilience.models._gp_kernels import Kernel, Lags, update_timescales
+from consilience.models._gp_kernels import Kernel, Lags, timescale_slope, update_timescales
 from consilience.models._gp_latents import GPLatents, LeftOut
 from consilience.models._gp_posterior import Parameters, prior_precision
 from consilience.models._gp_start import covariance_of, factors, turned_to_time
+from consilience.models._gp_timescales import Slopes
 from consilience.models._gp_variational import Inferred, Prior, infer, left_out_log_rates, loadings_step
 from consilience.models._trials import Trials
 
@@ -132,11 +133,7 @@ class PoissonGPFA(GPLatents):
         mean = np.concatenate([f.mean for f in found])
         over = np.concatenate([f.over_time() for f in found])
         loadings, offset = loadings_step(trials.data, trials.mask, mean, over, p, ridge)
-        moments = [
-            (Lags.whole(bins), which.size, sum(found[i].moments() for i in which))
-            for bins, which in trials.by_length().items()
-        ]
-        tau = update_timescales(kernel, moments, p.tau, bounds)
+        tau = update_timescales(kernel, moments_of(trials, found), p.tau, bounds)
         return Parameters(loadings, offset, p.noise, tau)
 
     def _store(self, p: Parameters, width: float) -> None:
@@ -158,6 +155,22 @@ class PoissonGPFA(GPLatents):
     def _infer(self, trials: Trials) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
         found = inferred(trials, self._parameters, self._kernel, [])
         return [f.mean for f in found], [f.over_time() for f in found], np.array([f.bound for f in found])
+
+    def _slopes(self, trials: Trials) -> tuple[Slopes, Parameters]:
+        p, k = self._parameters, self.n_components_
+        before = inferred(trials, p, self._kernel, [])
+
+        def slopes(at: Parameters) -> tuple[np.ndarray, np.ndarray]:
+            found = inferred(trials, at, self._kernel, before, enough=1e-9)
+            rates = np.concatenate([f.rates for f in found])
+            mean = np.concatenate([f.mean for f in found])
+            over = np.concatenate([f.over_time() for f in found])
+            spread = (rates.T @ over.reshape(-1, k * k)).reshape(-1, k, k)
+            by_loadings = (trials.data - rates).T @ mean - np.einsum("uij,uj->ui", spread, at.loadings)
+            by_tau = timescale_slope(self._kernel, moments_of(trials, found), at.tau)
+            return by_tau, by_loadings - float(self.ridge) * at.loadings
+
+        return slopes, p
 
     def _leave_out(self, trials: Trials) -> LeftOut:
         p, rates = self._parameters, np.empty_like(trials.data)
@@ -189,7 +202,17 @@ def priors_of(trials: Trials, p: Parameters, kernel: Kernel) -> dict[int, Prior]
     return out
 
 
-def inferred(trials: Trials, p: Parameters, kernel: Kernel, before: list[Inferred]) -> list[Inferred]:
+def moments_of(trials: Trials, found: list[Inferred]) -> list[tuple[Lags, int, np.ndarray]]:
+    """For each length of trials: lags, how many, and the sum of E[x x'] of each latent over time."""
+    return [
+        (Lags.whole(bins), which.size, np.sum([found[i].moments() for i in which], axis=0))
+        for bins, which in trials.by_length().items()
+    ]
+
+
+def inferred(
+    trials: Trials, p: Parameters, kernel: Kernel, before: list[Inferred], *, enough: float = 1e-6
+) -> list[Inferred]:
     """Posteriors of all trials, from those ``before`` a change of parameters, if any."""
     priors = priors_of(trials, p, kernel)
     return [
@@ -199,6 +222,7 @@ def inferred(trials: Trials, p: Parameters, kernel: Kernel, before: list[Inferre
             p,
             priors[len(y)],
             start=(before[i].mean, before[i].sites) if before else None,
+            enough=enough,
         )
         for i, y in enumerate(trials.values)
     ]

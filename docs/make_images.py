@@ -296,6 +296,60 @@ def selectivity_and_impact() -> Figure:
     return space["found"].plot().figure
 
 
+def structure() -> Figure:
+    """The blocks with the picture of the page on structure, drawn."""
+    page = (Path(__file__).parent / "howto" / "is-the-structure-real.md").read_text(encoding="utf-8")
+    space: dict[str, Any] = {}
+    for block in (1, 3):
+        exec(page.split("```python\n")[block].split("```")[0], space)
+    return space["ax"].figure
+
+
+def _page(name: str, headings: int) -> dict[str, Any]:
+    """What the Python blocks of a page leave behind, of its first headings."""
+    text = (Path(__file__).parent / "howto" / name).read_text(encoding="utf-8")
+    space: dict[str, Any] = {"__name__": "page"}
+    for part in text.split("\n## ")[: headings + 1]:
+        for block in part.split("```python\n")[1:]:
+            exec(block.split("```")[0], space)
+    return space
+
+
+def reduction() -> Figure:
+    """The first figure of the page on reductions."""
+    return _page("reduce-and-look.md", 1)["ax"].figure
+
+
+def ring() -> Figure:
+    """The map of heading awake, of sleep, and of sleep with the cells shifted against each other."""
+    space = _page("reduce-and-look.md", 3)
+    figure = Figure(figsize=(9.6, 3.6), layout="constrained")
+    axes = figure.subplots(1, 3, sharex=True, sharey=True)
+    made, sleep = space["half"], space["sleep"][::6]
+    shown = (
+        ("awake, held out", space["wake"].values[space["second"]], space["angle"][space["second"]]),
+        ("asleep", sleep, None),
+        ("asleep, cells shifted", space["apart"](space["sleep"])[::6], None),
+    )
+    from consilience.plots._condition_colors import circle_map
+
+    wheel = circle_map()
+    for ax, (title, values, angle) in zip(axes, shown):
+        at = made.transform(values)
+        color = "#5a6572" if angle is None else wheel(angle % (2 * np.pi) / (2 * np.pi))
+        ax.scatter(*at.T, s=3, color=color, linewidth=0, alpha=0.6)
+        ax.set_title(title, loc="left", fontsize=10, fontweight="bold")
+        ax.set_aspect("equal")
+        ax.axis("off")
+    key = axes[0].inset_axes((0.34, 0.34, 0.32, 0.32), projection="polar")
+    around = np.linspace(0, 2 * np.pi, 120)
+    key.pcolormesh(around, [0.66, 1.0], ((around[:-1] + around[1:]) / 2)[None], cmap=wheel, shading="flat")
+    key.set_ylim(0, 1)
+    key.axis("off")
+    key.text(0, 0, "heading", ha="center", va="center", fontsize=8, color="#5a6572")
+    return figure
+
+
 def _animal(logits: np.ndarray) -> np.ndarray:
     """Log odds that an ImageNet answer is an animal, one of the first 398 classes."""
     return np.logaddexp.reduce(logits[:, :398], axis=1) - np.logaddexp.reduce(logits[:, 398:], axis=1)
@@ -364,6 +418,8 @@ def main(results: Path) -> None:
         "choosing_a_measure": choosing_a_measure(),
         "shapley_values": shapley_values(),
         "lesions": lesions(),
+        "structure": structure(),
+        "reduction": reduction(),
         "selectivity_and_impact": selectivity_and_impact(),
         "predicted_perturbations": predicted_perturbations(),
     }
@@ -375,6 +431,7 @@ def main(results: Path) -> None:
         made["direction_tuning"], made["place_maps"] = heading_and_place()
         made["unit_cards"] = unit_cards()
         made["attribution"] = attribution()
+        made["ring"] = ring()
         made["lesions_of_decoders"] = lesions_of_decoders()
         made["patching"], made["robustness"] = patching(), robustness()
     except cs.InputError as error:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import consilience as cs
-from consilience.populations import curvature, rotation_ratio, tangling
+from consilience.populations import curvature, rotation_ratio, tangling, variance_in_k
 
 
 def circle(times=60, turns=1.0):
@@ -46,6 +46,55 @@ class TestRotationRatio:
         with pytest.raises(cs.InputError, match="vary along 1 axes only") as found:
             rotation_ratio(x, n_components=2)
         assert found.value.code == "rank-deficient"
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e170])
+def test_squares_that_no_float_holds(scale):
+    x = np.random.default_rng(0).normal(size=(5, 12, 4)).cumsum(axis=1)
+    assert rotation_ratio(scale * x, n_components=4).ratio == pytest.approx(
+        rotation_ratio(x, n_components=4).ratio
+    )
+    assert tangling(scale * x).value == pytest.approx(tangling(x).value)
+    assert curvature(scale * x).value == pytest.approx(curvature(x).value)
+    assert variance_in_k(scale * x, 2) == pytest.approx(variance_in_k(x, 2))
+
+
+def test_arrays_of_other_kinds_and_inputs_unchanged():
+    x = np.random.default_rng(0).integers(0, 50, size=(5, 12, 4))
+    wanted = [
+        f(x.astype(float))
+        for f in (lambda z: rotation_ratio(z, n_components=4).ratio, lambda z: tangling(z).value)
+    ]
+    for kind in (np.uint8, ">f8", np.float32):
+        given = x.astype(kind)
+        given.flags.writeable = False
+        assert rotation_ratio(given, n_components=4).ratio == pytest.approx(wanted[0])
+        assert tangling(given).value == pytest.approx(wanted[1])
+    assert curvature(x > 25).value > 0
+    torch = pytest.importorskip("torch")
+    assert tangling(torch.tensor(x, dtype=torch.float64, requires_grad=True)).value == pytest.approx(
+        wanted[1]
+    )
+
+
+class TestVarianceInK:
+    def test_is_that_of_the_eigenvalues(self):
+        x = np.random.default_rng(0).normal(size=(5, 12, 8)) * np.arange(1, 9)
+        for mean in (False, True):
+            rest = x - x.mean(axis=0 if mean else (0, 1))
+            values = np.linalg.eigvalsh(np.cov(rest.reshape(-1, 8).T, bias=True) + 0)[::-1]
+            assert variance_in_k(x, 3, subtract_mean=mean) == pytest.approx(values[:3].sum() / values.sum())
+
+    def test_wide_data_and_all_axes(self):
+        x = np.random.default_rng(0).normal(size=(2, 4, 30))
+        assert variance_in_k(x, 7) == pytest.approx(1)
+        assert variance_in_k(x, 30) == pytest.approx(1)
+        with pytest.raises(cs.InputError, match="k must be a whole number, between 1 and 30; got 31"):
+            variance_in_k(x, 31)
+
+    def test_nothing_varies(self):
+        with pytest.raises(cs.InputError, match="nothing varies"):
+            variance_in_k(np.ones((2, 4, 3)), 1)
 
 
 class TestTangling:

@@ -143,6 +143,15 @@ class TestTensorMaxEntropy:
             tensor_max_entropy(x)
         assert found.value.code == "no-structure"
 
+    @pytest.mark.parametrize("scale", [1e-170, 1e170])
+    def test_squares_that_no_float_holds(self, smooth, scale):
+        small, plain = next(tensor_max_entropy(smooth * scale)), next(tensor_max_entropy(smooth))
+        np.testing.assert_allclose(small / scale, plain, atol=1e-6)
+
+    def test_a_large_offset(self, smooth):
+        moved, plain = next(tensor_max_entropy(smooth + 1e6)), next(tensor_max_entropy(smooth))
+        np.testing.assert_allclose(moved - 1e6, plain, atol=1e-3)
+
     def test_names_of_axes(self, smooth):
         with pytest.raises(cs.InputError, match="condition, time, unit, got 'neuron'"):
             tensor_max_entropy(smooth, keep="neuron")

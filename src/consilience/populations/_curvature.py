@@ -10,6 +10,7 @@ from scipy.stats import t as student
 from consilience._core._arrays import Array
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_number
+from consilience.linalg._centre import safe_power
 from consilience.linalg._noise import labelled
 from consilience.stats._tensor_door import as_tensor
 
@@ -79,6 +80,7 @@ def curvature(x: Array, condition: Array | None = None, /, *, level: float = 0.9
     30.0
     """
     values = as_tensor(x, who=WHO, least=(1, 3, 1))
+    values = values / safe_power(values)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     if condition is None:
         names, number = np.arange(len(values)), np.arange(len(values))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from consilience.linalg._centre import safe_power
 from consilience.linalg._skew import skew_least_squares
 
 __all__ = ["LinearFit", "explained", "leading_axes", "linear_fit", "prepared", "soft_scale"]
@@ -60,10 +61,11 @@ def soft_scale(x: np.ndarray, soft: float) -> np.ndarray:
 
 def prepared(x: np.ndarray, *, subtract_mean: bool, soft: float | None) -> np.ndarray:
     """(conditions, time, units): divided by the soft range, less the mean over conditions at each time (or, without
-    that, the mean of all).
+    that, the mean of all); divided by a power of two where no float can hold the squares.
     """
     if soft is not None:
         x = x / soft_scale(x, soft)
+    x = x / safe_power(x)
     return np.asarray(x - x.mean(axis=0 if subtract_mean else (0, 1), keepdims=True))
 
 

@@ -21,7 +21,7 @@ _BLOCK = 2**22  # distances at a time
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Tangling:
     """value : the quantile of ``q`` over conditions and time, 1/s^2.   q : (conditions, time - 1) tangling of each
-    state.   epsilon : what was added to squared distances.
+    state.   epsilon : what was added to squared distances, of values as they were normalised.
     """
 
     value: float

@@ -12,6 +12,7 @@ from consilience._core._arrays import Array
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import Seed, resolve_seed
+from consilience.linalg._centre import safe_power
 from consilience.stats._tensor_door import AXES, as_tensor
 
 __all__ = ["MaxEntropy", "fit_max_entropy", "tensor_max_entropy"]
@@ -27,20 +28,22 @@ class MaxEntropy:
     """The Gaussian of greatest entropy with given means and covariances over the three axes of a tensor.
 
     mean : (conditions, time, units).   vectors : of each axis, the eigenvectors (axis, rank) of its covariance.
-    variances : (rank, rank, rank) of the products of those.   error : the largest relative error of an eigenvalue.
+    variances : (rank, rank, rank) of the products of those, over the square of ``size``, a power of two that is 1 but
+    for data whose squares no float can hold.   error : the largest relative error of an eigenvalue.
     """
 
     mean: np.ndarray
     vectors: tuple[np.ndarray, np.ndarray, np.ndarray]
     variances: np.ndarray
     error: float
+    size: float = 1.0
 
     def sample(self, rng: np.random.Generator) -> np.ndarray:
         """One tensor (conditions, time, units)."""
         out = rng.standard_normal(self.variances.shape) * np.sqrt(self.variances)
         for axis in np.argsort([v.shape[0] / v.shape[1] for v in self.vectors]):  # what grows most comes last
             out = np.moveaxis(np.tensordot(self.vectors[axis], out, axes=(1, axis)), 0, axis)
-        return np.asarray(out + self.mean)
+        return np.asarray(self.size * out + self.mean)
 
 
 def tensor_max_entropy(
@@ -110,12 +113,13 @@ def fit_max_entropy(x: Array, /, *, keep: Sequence[str] = AXES) -> MaxEntropy:
     """The distribution that `tensor_max_entropy` draws from. ``x`` : (conditions, time, units)."""
     values = as_tensor(x, who=WHO)
     kept = _kept(keep)
-    mean, rest = _additive(values)
+    power = safe_power(values)
+    mean, rest = _additive(values / power)
     others = tuple(axis for axis in range(3) if not kept[axis])
     if others:
         mean = np.broadcast_to(mean.mean(axis=others, keepdims=True), values.shape)
     total = float((rest**2).sum())
-    if total <= 1e-24 * float((values**2).sum()) or total <= 0:
+    if total <= 1e-24 * float(((values / power) ** 2).sum()) or total <= 0:
         raise InputError(
             f"{WHO}: the data are the sum of a mean over time, of units and of conditions, with nothing around it, so "
             "there is no covariance to keep.",
@@ -139,7 +143,13 @@ def fit_max_entropy(x: Array, /, *, keep: Sequence[str] = AXES) -> MaxEntropy:
             f"{WHO}: a variance of the surrogates is {100 * error:.2g} % off that of the data after {_MOST} steps.",
             "Leave out units or conditions with next to no variance.",
         )
-    return MaxEntropy(mean=mean, vectors=tuple(vectors), variances=variances * total, error=error)  # type: ignore[arg-type]
+    return MaxEntropy(
+        mean=mean * power,
+        vectors=(vectors[0], vectors[1], vectors[2]),
+        variances=variances * total,
+        error=error,
+        size=power,
+    )
 
 
 def _kept(keep: Sequence[str]) -> list[bool]:

@@ -27,6 +27,16 @@ class Structure(Result):
     draws : DataArray (statistic, null, draw): the value of every surrogate.
     planes : DataArray (source, row, time, axis), of a rotation statistic: the rows' course in the fastest plane of the
         data, and of one surrogate of each null in its own; else None.
+
+    Examples
+    --------
+    >>> import numpy as np, consilience as cs
+    >>> x = np.random.default_rng(0).normal(size=(8, 20, 10)).cumsum(axis=1)  # random walks: smooth, no dynamics
+    >>> data = cs.responses(x, stimulus=list("abcdefgh"), dims=("trial", "time", "unit"), time=np.arange(20.0),
+    ...                     kind="rate", system="noise")
+    >>> found = cs.structure(data, n_components=4, n_null=99, rng=0)
+    >>> found.data["value"].item() > 0.3, found.data["p"].item() > 0.05  # it looks rotational, and is not
+    (True, True)
     """
 
     data: xr.Dataset

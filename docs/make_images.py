@@ -331,9 +331,7 @@ def ring() -> Figure:
         ("asleep", sleep, None),
         ("asleep, cells shifted", space["apart"](space["sleep"])[::6], None),
     )
-    from consilience.plots._condition_colors import circle_map
-
-    wheel = circle_map()
+    wheel = cs.plots.circle_map()
     for ax, (title, values, angle) in zip(axes, shown):
         at = made.transform(values)
         color = "#5a6572" if angle is None else wheel(angle % (2 * np.pi) / (2 * np.pi))

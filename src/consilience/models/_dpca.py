@@ -58,7 +58,8 @@ class DPCA(Described, HeldOutTests, TransformerMixin, BaseEstimator):
         "auto" = chosen of a grid on held-out trials; a list = chosen of these.
     noise : C in the regression: "full", "diagonal" or "none"; None = "full", for units that were recorded together, of
         a pseudo-population within sessions (units of different sessions share no noise), and "none" where no condition
-        has two trials.
+        has two trials. Where single trials are noisy it shrinks F D, and with it what the components explain of the
+        means; "none" fits the means as they are.
     cv : number of random splits for the choice; each holds out trials of every condition.
     criterion : "trials": held-out trials predict X_f of other held-out trials (3 trials of each condition), or "units":
         each unit is predicted from the others in the same held-out trial (2 trials; trusts that noise is not shared);

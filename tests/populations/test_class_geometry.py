@@ -165,3 +165,24 @@ def test_refusals_of_class_and_noise_geometry():
         pops.noise_geometry(np.full((40, 3), np.nan), rng.normal(size=(40, 3)))
     with pytest.raises(cs.InputError, match="same units"):
         pops.noise_geometry(rng.normal(size=(40, 3)), rng.normal(size=(40, 4)))
+
+
+def test_noise_alignment_of_planted_noise_with_more_units_than_trials():
+    value, cover, ps = [], [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        condition = np.repeat(np.arange(6), 10)
+        means = rng.normal(size=(6, 80))
+        f = (means[0] - means[1]) / 4
+        x = means[condition] + rng.normal(size=(60, 80)) + rng.normal(size=(60, 1)) * f
+        c, s = np.cov(means.T), np.eye(80) + np.outer(f, f)
+        truth = 80 * np.trace(c @ s) / np.trace(c) / np.trace(s)
+        found = pops.noise_alignment(x, condition, n_null=0)
+        value.append(found.value / truth)
+        cover.append(found.ci_low <= truth <= found.ci_high)
+        apart = means[condition] + rng.normal(size=(60, 80))
+        ps.append(pops.noise_alignment(apart, condition, n_null=19).p)
+    assert np.mean(value) == pytest.approx(1.0, abs=0.06)
+    assert np.mean(cover) >= 0.85
+    assert np.mean(np.array(ps) <= 0.1) <= 0.22
+    assert pops.noise_alignment(x, condition, n_null=19).p <= 0.1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from consilience.analyses._geometry_classes import between, few_shot, held_out, manifold, noise
 from consilience.populations import (
     PopulationScore,
     cross_condition_generalisation,
@@ -97,6 +99,7 @@ def _shattering(c: Conditions) -> dict[str, PopulationScore]:
 
 
 _UNRELATED = "conditions at unrelated places"
+_SHUFFLED = "conditions of the trials shuffled"
 
 # name -> entry; the order is that of tables and figures
 GEOMETRY: dict[str, GeometryMeasure] = {
@@ -134,5 +137,82 @@ GEOMETRY: dict[str, GeometryMeasure] = {
         method="Shattering is the held-out accuracy of linear discriminants, averaged over ways to part the conditions "
         "in two halves.",
         range=(0.0, 1.0),
+    ),
+    "capacity": GeometryMeasure(
+        function=functools.partial(manifold, name="capacity"),
+        words="manifold capacity",
+        higher="more classes per unit can be sorted by a linear readout",
+        null=_SHUFFLED,
+        needs_trials=3,
+        needs_conditions=4,
+        references=("chung2018classification", "cohen2020separability"),
+        method="Manifold capacity, radius and dimension are those of the mean-field theory of point clouds, after the "
+        "axes that centres share were taken off.",
+        range=(0.0, None),
+    ),
+    "radius": GeometryMeasure(
+        function=functools.partial(manifold, name="radius"),
+        words="manifold radius",
+        higher="clouds are wide for the distance of their centres",
+        null=_SHUFFLED,
+        needs_trials=3,
+        needs_conditions=4,
+        references=("chung2018classification",),
+        method="The radius is in lengths of the centres.",
+        range=(0.0, None),
+    ),
+    "dimension": GeometryMeasure(
+        function=functools.partial(manifold, name="dimension"),
+        words="manifold dimension",
+        higher="clouds spread in many directions",
+        null=_SHUFFLED,
+        needs_trials=3,
+        needs_conditions=4,
+        references=("chung2018classification",),
+        method="The dimension is that of the points of a cloud that hold a readout back.",
+        range=(0.0, None),
+    ),
+    "between": GeometryMeasure(
+        function=between,
+        words="variance between conditions",
+        higher="conditions lie apart for how far their trials spread",
+        null=_SHUFFLED,
+        needs_trials=3,
+        needs_conditions=2,
+        references=("sorscher2022neural",),
+        method="The share of variance between conditions was corrected for few trials.",
+    ),
+    "few_shot_error": GeometryMeasure(
+        function=few_shot,
+        words="few-shot error",
+        higher="two conditions are harder to learn from few trials",
+        null="one of two by chance",
+        needs_trials=3,
+        needs_conditions=2,
+        references=("sorscher2022neural",),
+        method="The few-shot error is that of the nearer of two prototypes, on trials left out, as means over pairs.",
+        range=(0.0, 1.0),
+    ),
+    "separability": GeometryMeasure(
+        function=held_out,
+        words="separability of pairs",
+        higher="a linear readout tells two conditions on trials left out",
+        null=_SHUFFLED,
+        needs_trials=2,
+        needs_conditions=2,
+        references=("ledoit2004well",),
+        method="Separability is the share right of linear discriminants on trials left out, as a mean over pairs.",
+        range=(0.0, 1.0),
+    ),
+    "noise_alignment": GeometryMeasure(
+        function=noise,
+        words="noise along the signal",
+        higher="noise moves the population as the conditions do",
+        null="each unit's trials shuffled",
+        needs_trials=3,
+        needs_conditions=2,
+        references=("morenobote2014information",),
+        method="Noise alignment is the noise variance along the differences of conditions, over that of a mean "
+        "direction.",
     ),
 }

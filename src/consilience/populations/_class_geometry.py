@@ -13,6 +13,7 @@ from consilience._core._arrays import Array
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
 from consilience.populations._manifolds import as_manifolds, centres_of
+from consilience.stats import proportion_interval
 
 __all__ = ["ClassGeometry", "class_geometry"]
 
@@ -111,7 +112,7 @@ def class_geometry(
 
     Returns
     -------
-    ClassGeometry : intervals are jackknives over classes, NaN below 4 classes.
+    ClassGeometry : intervals are jackknives over classes (of the error Wilson's with that variance), NaN below 4.
 
     Raises
     ------
@@ -157,6 +158,7 @@ def class_geometry(
         error,
         classes,
         level,
+        items=len(rows),
     )
     between, within = float(parts.apart[off].mean() / 2), float(parts.within.mean())
     v, own = parts.within, np.diag(parts.product)
@@ -271,12 +273,21 @@ def _measured(
 
 
 def jackknife_over_classes(
-    rule: Callable[[np.ndarray], float], value: float, classes: int, level: float
+    rule: Callable[[np.ndarray], float], value: float, classes: int, level: float, *, items: int = 0
 ) -> tuple[float, float]:
-    """value +- t sqrt((C - 1) / C sum (v - mean)^2), v without each class; NaN below 4 classes."""
+    """value +- t s, s^2 = (C - 1) / C sum (v - mean)^2, v without each class; NaN below 4 classes.
+
+    With ``items`` (points tested) ``value`` is a share, and the interval Wilson's of that variance, which does not
+    vanish at 0 and 1.
+    """
     if classes < 4:
         return float("nan"), float("nan")
     left = np.array([rule(np.delete(np.arange(classes), c)) for c in range(classes)])
-    spread = np.sqrt((classes - 1) / classes * ((left - left.mean()) ** 2).sum())
-    half = float(student.ppf((1 + level) / 2, classes - 1) * spread)
+    variance = float((classes - 1) / classes * ((left - left.mean()) ** 2).sum())
+    if items:
+        low, high = proportion_interval(
+            np.asarray(value), np.asarray(variance), items=items, level=level, df=classes - 1
+        )
+        return float(low), float(high)
+    half = float(student.ppf((1 + level) / 2, classes - 1)) * np.sqrt(variance)
     return value - half, value + half

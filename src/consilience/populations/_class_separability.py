@@ -84,7 +84,8 @@ def class_separability(
 
     Returns
     -------
-    ClassSeparability : intervals are jackknives over classes with the fitted readouts kept, NaN below 4 classes.
+    ClassSeparability : intervals are jackknives over classes with the fitted readouts kept (of the share Wilson's with
+        that variance), NaN below 4 classes.
 
     Raises
     ------
@@ -141,7 +142,9 @@ def class_separability(
         return float(np.nanmean(table[np.ix_(keep, keep)][~np.eye(keep.size, dtype=bool)]))
 
     shares, margins = np.nanmean(right[:, off], axis=1), np.nanmean(margin[:, off], axis=1)
-    ends = jackknife_over_classes(lambda keep: mean(right[0], keep), float(shares[0]), names.size, level)
+    ends = jackknife_over_classes(
+        lambda keep: mean(right[0], keep), float(shares[0]), names.size, level, items=int(first.size)
+    )
     wide = jackknife_over_classes(lambda keep: mean(margin[0], keep), float(margins[0]), names.size, level)
     null = shares[1:]
     tails = np.quantile(null, [(1 - level) / 2, (1 + level) / 2]) if null.size else (np.nan, np.nan)

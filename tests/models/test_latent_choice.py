@@ -39,6 +39,7 @@ def test_the_planted_number_of_latents_is_chosen(criterion):
     ).fit(trials)
     assert found.n_components_ == 3
     assert found.cv_scores_.shape == (4, 3)
+    np.testing.assert_array_equal(found.cv_components_, [1, 2, 3, 5])
     assert found.components_.shape == (3, 12)
     np.testing.assert_allclose(found.unit_scores(trials), found.model_.unit_scores(trials))
     assert found.transform(trials)[0].shape == (20, 3)

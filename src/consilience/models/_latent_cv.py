@@ -38,7 +38,8 @@ class LatentCV(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    n_components_ : chosen.   cv_scores_ : (numbers, folds).   model_ : fitted to all trials.
+    n_components_ : chosen.   cv_components_ : the numbers, rising.   cv_scores_ : (numbers, folds).   model_ : fitted to
+        all trials.
     components_, mean_ : of ``model_``, as are `transform`, `inverse_transform`, `score` and `unit_scores`.
 
     References
@@ -93,6 +94,7 @@ class LatentCV(TransformerMixin, BaseEstimator):
         rng = resolve_seed(self.rng, who="LatentCV").stream("folds")
         held = group_folds(np.arange(len(trials)), folds, rng, who="LatentCV")
         self.cv_scores_ = np.array([[self._held_out(k, trials, test) for test in held] for k in numbers])
+        self.cv_components_ = np.array(numbers)
         self.n_components_ = numbers[chosen(self.cv_scores_, self.rule)]
         if self.criterion == "units" and not self.cv_scores_.mean(axis=1).max() > 0:
             warn(

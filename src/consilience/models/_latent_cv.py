@@ -38,8 +38,8 @@ class LatentCV(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    n_components_ : chosen.   cv_components_ : the numbers, rising.   cv_scores_ : (numbers, folds).   model_ : fitted to
-        all trials.
+    n_components_ : chosen.   cv_components_ : the numbers, rising.   cv_scores_ : (numbers, folds).
+    model_ : fitted to all trials.
     components_, mean_ : of ``model_``, as are `transform`, `inverse_transform`, `score` and `unit_scores`.
 
     References

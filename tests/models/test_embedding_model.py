@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 from sklearn.manifold import Isomap
+from sklearn.utils.estimator_checks import check_estimator
 
 import consilience as cs
 
@@ -69,6 +70,12 @@ def test_umap_where_it_is_installed():
     pytest.importorskip("umap")
     x, _ = ring()
     assert cs.models.Embedding("umap", **{**QUICK, "n_null": 0}).fit(x).neighbours_kept_.mean() > 0.5
+
+
+def test_scikit_learn_checks():
+    model = cs.models.Embedding(PCA(1), n_seeds=2, n_subsamples=2, n_null=0, n_neighbours=2)
+    found = check_estimator(model, on_fail=None, on_skip=None)
+    assert [row["check_name"] for row in found if row["status"] == "failed"] == []
 
 
 def test_what_is_refused():

@@ -15,6 +15,7 @@ from consilience.plots._best import plot_best
 from consilience.plots._comparison import plot_comparison
 from consilience.plots._component_courses import plot_component_courses
 from consilience.plots._component_loadings import plot_loadings
+from consilience.plots._condition_colors import circle_map
 from consilience.plots._contrasts import plot_contrasts
 from consilience.plots._deciding import plot_deciding
 from consilience.plots._decoding import plot_decoding
@@ -58,6 +59,7 @@ from consilience.plots._unit_table import plot_unit_table
 from consilience.plots._unit_tuning import plot_polar, plot_rate_map
 
 __all__ = [
+    "circle_map",
     "plot_component_courses",
     "plot_explained",
     "plot_latents",

@@ -248,7 +248,7 @@ class FactorAnalysis(StaticLatent):
         parts = []
         for f, (train, _) in enumerate(folds):
             if moments is not None:
-                made = fit_factors(
+                made: Any = fit_factors(
                     moments.split(f)[0],
                     [self.n_components_],
                     lowest=self.min_noise,

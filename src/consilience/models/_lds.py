@@ -34,7 +34,7 @@ class LDS(TransformerMixin, BaseEstimator):
     ----------
     n_components : k states, or "cv": that of the largest held-out log-likelihood.   method : "em" or "subspace".
     cv : folds of neighbouring trials.   max_components : most for "cv"; None = 10.
-    horizon : bins of past and of future in the subspace start; None = as many as trials have, at most 10.
+    horizon : bins of past and of future in the subspace start; None = a quarter of a trial, at most 10.
     missing : "raise", "mask" (leave out exactly the missing values) or "omit" (bins with any, which stay in time).
     bin_width : duration of a bin in seconds, for time constants and frequencies; 1 gives them in bins.
     min_noise : least R, as a share of the variance of a unit.   tol : gain of log-likelihood per bin, in nats, below
@@ -138,7 +138,8 @@ class LDS(TransformerMixin, BaseEstimator):
             )
         most = longest // 2
         if self.horizon is None:
-            return max(1, min(10, most))
+            typical = int(np.median(trials.lengths))  # at longer lags there are few pairs of bins
+            return max(1, min(10, typical // 4))
         return check_count(self.horizon, name="horizon", who=who, minimum=1, maximum=most)
 
     def _choose(self, trials: Trials, horizon: int, who: str) -> int:

@@ -125,6 +125,7 @@ GEOMETRY: dict[str, GeometryMeasure] = {
         references=("bernardi2020geometry",),
         method="The parallelism score is the mean cosine between differences of condition means, whose lengths were "
         "corrected for noise.",
+        range=(-1.0, 1.0),
     ),
     "shattering": GeometryMeasure(
         function=_shattering,

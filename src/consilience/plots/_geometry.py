@@ -22,7 +22,7 @@ _COLUMNS = 3
 
 
 def plot_geometry(result: Geometry, ax: Axes | None = None, *, measures: object = None) -> Axes:
-    """Draws one panel per measure: each system and label (dot, line: interval), and what chance gives (grey). Open dots:
+    """Draws one panel per measure: each system and label (dot, line: interval), and chance (grey). Open dots:
     p above 0.05.
 
     Of 5 systems or more, such as layers, a line for each label runs along them, with its interval and its null.
@@ -99,8 +99,26 @@ def _dots(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> None:
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0, labelcolor=INK, labelsize=8)
     ax.set_title(str(at["words"].item()), fontsize=9, pad=4)
+    _within(ax, at, rows)
     if ax.get_xlim()[1] - ax.get_xlim()[0] < 1e-6:
         ax.set_xlim(ax.get_xlim()[0] - 0.5, ax.get_xlim()[1] + 0.5)
+
+
+def _within(ax: Axes, at: Dataset, rows: list[tuple[str, str]]) -> None:
+    """Keeps the axis near the ends of the measure's range; a triangle where an interval goes on."""
+    ends = float(at["low"]), float(at["top"])
+    if not np.isfinite(ends).all():
+        return
+    room = 0.08 * (ends[1] - ends[0])
+    left, right = max(ax.get_xlim()[0], ends[0] - room), min(ax.get_xlim()[1], ends[1] + room)
+    ax.set_xlim(left, right)
+    color = MUTED
+    for y, (name, of) in enumerate(rows):
+        one = at.sel(system=name, of=of)
+        for key, edge, marker in (("ci_low", left, "<"), ("ci_high", right, ">")):
+            beyond = float(one[key]) < left if marker == "<" else float(one[key]) > right
+            if beyond:
+                ax.plot([edge], [y], marker, color=color, markersize=5, clip_on=False, zorder=6)
 
 
 def _curves(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> None:

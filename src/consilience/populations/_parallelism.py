@@ -101,7 +101,8 @@ def parallelism_score(
         n = len(pairs)
 
         def scored(keep: np.ndarray | None = None, moved: np.ndarray | None = None) -> float:
-            return float(np.nanmean(_of_pairs(*_moments(cells, keep, moved, scale), pairs)))
+            each = _of_pairs(*_moments(cells, keep, moved, scale), pairs)
+            return float(np.nanmean(each)) if np.isfinite(each).any() else float("nan")
 
         shown = _of_pairs(*_moments(cells, None, None, scale), pairs)
         lost = np.isnan(shown).mean()

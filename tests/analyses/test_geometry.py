@@ -1,0 +1,137 @@
+"""The verb `geometry`: the table of measures, labels that cross, systems, pseudo-populations, the result."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import consilience as cs
+from consilience._core._citations import bibtex
+from consilience.analyses._geometry_measures import GEOMETRY
+
+OURS = ["ccgp", "parallelism", "shattering"]
+QUICK = {"methods": OURS, "n_null": 20, "rng": 0}
+
+
+def population(*, factorised: bool = True, trials: int = 6, seed: int = 0, units: int = 60, name: str = "it"):
+    rng = np.random.default_rng(seed)
+    thing, place = np.repeat([0, 1], 3), np.tile([0, 1, 2], 2)
+    means = (
+        rng.normal(size=(2, units))[thing] + rng.normal(size=(3, units))[place]
+        if factorised
+        else rng.normal(size=(6, units))
+    )
+    ids = np.repeat(np.arange(6), trials)
+    return cs.responses(
+        means[ids] + rng.normal(size=(ids.size, units)),
+        stimulus=ids,
+        repeat="count",
+        thing=np.array(["car", "face"])[thing[ids]],
+        place=np.array(["left", "middle", "right"])[place[ids]],
+        unit=[f"u{k:03d}" for k in range(units)],
+        kind="rate",
+        system=name,
+    )
+
+
+def test_labels_that_cross_and_the_result():
+    found = cs.geometry(population(), by=["thing", "place"], **QUICK)
+    value = found.data["value"]
+    assert float(value.sel(measure="ccgp", of="thing").item()) > 0.95
+    assert float(value.sel(measure="parallelism", of="thing").item()) == pytest.approx(1, abs=0.15)
+    assert np.isnan(value.sel(measure="shattering", of="thing").item())
+    assert found.data["note"].sel(measure="ccgp", of="all").item().count("|") == 1
+    assert found.counts["n_conditions"].item() == 6
+    assert set(found.to_frame()["of"]) == {"all", "thing", "place"}
+    assert "bernardi2020geometry" in found.references
+    cs.testing.check_result(found)
+    assert len(repr(found).splitlines()) < 24
+
+
+def test_one_label_asks_for_the_conditions_as_a_whole():
+    found = cs.geometry(population(factorised=False), by="stimulus", **QUICK)
+    assert found.data["of"].values.tolist() == ["all"]
+    assert found.data["value"].sel(measure="shattering").item() > 0.95
+
+
+def test_systems_stand_side_by_side_and_can_be_made_equal():
+    systems = {"one": population(), "two": population(factorised=False, units=40, seed=1)}
+    found = cs.geometry(
+        systems,
+        by=["thing", "place"],
+        methods="parallelism",
+        match=["units", "trials"],
+        n_draws=2,
+        n_null=0,
+        rng=0,
+    )
+    assert found.counts["n_units"].values.tolist() == [40, 40]
+    one, two = found.data["value"].sel(measure="parallelism", of="thing").values
+    assert one > 0.8 > 0.4 > two
+    assert found.settings["matched"]["units"] == 40
+
+
+def test_units_recorded_apart():
+    whole = population(trials=8)
+    apart = {
+        f"session {k}": whole[:, 20 * k : 20 * (k + 1)].isel(trial=np.random.default_rng(k).permutation(48))
+        for k in range(3)
+    }
+    joined = cs.pseudo_population(apart, by=["thing", "place"], system="joined")
+    found = cs.geometry(joined, by=["thing", "place"], methods="ccgp", n_draws=2, n_null=0, rng=0)
+    assert found.data["value"].sel(of="thing").item() > 0.95
+    assert found.counts["n_units"].item() == 60
+    with pytest.raises(cs.InputError, match=r"population\.draw"):
+        cs.geometry({"a": joined, "b": whole}, by="thing", match="units")
+
+
+def test_units_of_any_scale_count_the_same_unless_told():
+    data = population()
+    loud = data * np.where(np.arange(60) < 30, 10.0, 1.0)
+    loud.attrs = data.attrs
+    same = [
+        cs.geometry(d, by=["thing", "place"], methods="parallelism", n_null=0, rng=0).data["value"].values
+        for d in (data, loud)
+    ]
+    assert np.allclose(*same, equal_nan=True)
+    raw = cs.geometry(
+        loud, by=["thing", "place"], methods="parallelism", standardise=False, n_null=0, rng=0
+    ).data["value"]
+    assert not np.allclose(raw.values, same[0], equal_nan=True)
+
+
+def test_what_the_conditions_do_not_allow_is_left_out_or_refused():
+    data = population()
+    with pytest.raises(cs.InputError, match="4 conditions, and there are 2") as error:
+        cs.geometry(data, by="thing", methods="shattering")
+    assert error.value.code == "too-few"
+    single = data.isel(trial=slice(None, None, 6))
+    with pytest.raises(cs.InputError, match="2 trials of each condition") as error:
+        cs.geometry(single, by=["thing", "place"], methods="ccgp")
+    with pytest.raises(cs.InputError, match="Did you mean 'thing'"):
+        cs.geometry(data, by="thin")
+    with pytest.raises(cs.InputError, match="methods must be one of"):
+        cs.geometry(data, by="thing", methods="ccpg")
+    with pytest.raises(cs.InputError, match="several different"):
+        cs.geometry(data, by=["thing", "thing"])
+
+
+def test_every_entry_of_the_table_is_whole():
+    for name, entry in GEOMETRY.items():
+        assert entry.words, name
+        assert entry.higher, name
+        assert entry.method.endswith("."), name
+        assert bibtex(entry.references), name
+        assert entry.needs_trials >= 1, name
+
+
+def test_dots_and_curves():
+    pytest.importorskip("matplotlib")
+    found = cs.geometry(population(), by=["thing", "place"], methods=OURS, n_null=0, rng=0)
+    assert len(found.plot().figure.axes) == 4
+    layers = {f"layer{k}": population(seed=k, name=f"layer{k}") for k in range(5)}
+    several = cs.geometry(layers, by=["thing", "place"], methods="parallelism", n_null=0, rng=0)
+    assert len(several.plot().figure.axes) == 2
+    from consilience.report._geometry_words import of_geometry
+
+    assert any("layer0" in text for text in of_geometry(several))

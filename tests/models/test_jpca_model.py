@@ -90,6 +90,21 @@ def test_recovers_planted_planes_speeds_and_direction():
     assert (np.take_along_axis(first, np.abs(first).argmax(axis=1)[:, None], axis=1) > 0).all()
 
 
+def test_turning_rates_do_not_shrink_with_noise():
+    rates, turning = [], []
+    for seed in range(10):
+        x, _ = planted(seed, noise=0.4)
+        model, plain = (
+            JPCA(2, bin_width=0.02).fit(x),
+            cs.populations.rotation_ratio(x, n_components=2, bin_width=0.02),
+        )
+        np.testing.assert_allclose(plain.turning_rates, model.turning_rates_)
+        rates.append(model.rates_[0] * 0.02)
+        turning.append(model.turning_rates_[0] * 0.02)
+    assert np.mean(rates) < 0.2
+    assert np.mean(turning) == pytest.approx(0.25, abs=0.01)
+
+
 def test_agrees_with_the_plain_statistic_and_held_out_conditions():
     x, _ = planted(noise=0.1, conditions=24)
     model = JPCA(6, soft_normalise=2.0).fit(x)

@@ -66,9 +66,9 @@ def structure(
     ----------
     data : responses (trial, time, unit), times in even steps.
     statistic : "rotation" (R2 of the best rotation over R2 of any linear law: `cs.populations.rotation_ratio`),
-        "rotation_r2", "rotation_rate" (of the fastest plane, rad/s), "linear_dynamics" (R2 of any linear law),
-        "tangling", "curvature", "variance_in_k" (k = n_components), a function of an array (rows, time, units) that
-        returns a number, or several.
+        "rotation_r2", "rotation_rate" (at which states turn in the fastest plane, rad/s), "linear_dynamics" (R2 of any
+        linear law), "tangling", "curvature", "variance_in_k" (k = n_components), a function of an array (rows, time,
+        units) that returns a number, or several.
     null : "tensor_max_entropy", "circular", "phase", "conditions", "trials" (see `cs.stats.SURROGATES`), a function
         ``null(x, n=, rng=)`` that gives arrays like x, or several.
     by : the label of trials that makes conditions; None = every trial is one.

@@ -40,7 +40,7 @@ STATISTICS: dict[str, Statistic] = {
     ),
     "rotation_r2": Statistic(label="R2 of the best rotation", claim="greater", field="r2_skew", **_ROTATION),
     "rotation_rate": Statistic(
-        label="speed of the fastest plane", claim="two-sided", field="rates", **_ROTATION
+        label="speed of the fastest plane", claim="two-sided", field="turning_rates", **_ROTATION
     ),
     "linear_dynamics": Statistic(label="R2 of the best linear law", claim="greater", field="r2", **_ROTATION),
     "tangling": Statistic(
@@ -139,7 +139,7 @@ def measured(names: tuple[str, ...], x: np.ndarray, options: Mapping[str, Any]) 
                     x, n_components=k, subtract_mean=mean, soft_normalise=soft, bin_width=width
                 )
             value = getattr(families["rotation"], entry.field)
-            out[name] = float(value[0] if entry.field == "rates" else value)
+            out[name] = float(value[0] if entry.field == "turning_rates" else value)
         elif entry.family == "tangling":
             out[name] = tangling(x, n_components=k, soft_normalise=soft, bin_width=width).value
         elif entry.family == "curvature":

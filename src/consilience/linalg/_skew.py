@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["rotation_planes", "skew_least_squares"]
+__all__ = ["rotation_planes", "skew_least_squares", "turning_angles"]
 
 
 def skew_least_squares(inner: np.ndarray, cross: np.ndarray) -> np.ndarray:
@@ -51,3 +51,12 @@ def rotation_planes(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         if one @ a @ two < 0:
             basis[:, 2 * plane + 1] = -two
     return basis, speed
+
+
+def turning_angles(states: np.ndarray, later: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """(k // 2,) angle, radians, by which rows turn in each plane from ``states`` to ``later`` (n, k): the angle of the
+    sum of conj(w) w', w = first + i second coordinate. Noise that is independent in both cancels.
+    """
+    last = basis.shape[1] // 2 * 2
+    planes = basis[:, 0:last:2] + 1j * basis[:, 1:last:2]
+    return np.asarray(np.angle(((states @ planes).conj() * (later @ planes)).sum(axis=0)))

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number
-from consilience.linalg._skew import rotation_planes
+from consilience.linalg._skew import rotation_planes, turning_angles
 from consilience.models._trials import Trials, as_trials, constant_units, patterns_of
 from consilience.populations._linear_dynamics import explained, linear_fit
 
@@ -48,7 +48,10 @@ class JPCA(TransformerMixin, BaseEstimator):
         turned through from its first axis to its second; the first is that of largest variance, its largest loading
         positive.
     M_ : (n_components, n_components) skew-symmetric, in those axes: d = M z.   full_ : the best unconstrained one.
-    rates_ : (n_components // 2,) w over ``bin_width``, rad/s. A rotation by w rad per bin has sin w here.
+    rates_ : (n_components // 2,) w over ``bin_width``, rad/s. A rotation by w rad per bin has sin w here, and less with
+        noise: times signal / (signal + noise) of the variances in the plane.
+    turning_rates_ : (n_components // 2,) angle by which states turn in each plane from bin to bin, over ``bin_width``:
+        not smaller with noise that is independent from bin to bin, erratic in planes without a rotation.
     r2_skew_, r2_, ratio_ : share of the squared training steps that M, and full, explain, and r2_skew / r2.
     explained_variance_ratio_ : (n_components,) of the variance of the data, less their mean over conditions.
     mean_ : (units,), condition_mean_ : (time, units) what is taken out, of normalised values; scale_ : (units,).
@@ -131,6 +134,7 @@ class JPCA(TransformerMixin, BaseEstimator):
         self.components_ = (axes @ basis).T
         self.M_, self.full_ = basis.T @ fit.skew.T @ basis, basis.T @ fit.full.T @ basis
         self.rates_ = speed / width
+        self.turning_rates_ = turning_angles(z[at], z[at + 1], basis) / width
         self.r2_skew_, self.r2_, self.ratio_ = fit.r2_skew, fit.r2, fit.ratio
         self.explained_variance_ratio_ = ((z[seen] @ basis) ** 2).mean(axis=0) / total
         self.n_components_ = k

@@ -9,7 +9,7 @@ import numpy as np
 from consilience._core._arrays import Array
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number
-from consilience.linalg._skew import rotation_planes
+from consilience.linalg._skew import rotation_planes, turning_angles
 from consilience.populations._linear_dynamics import (
     explained,
     leading_axes,
@@ -29,14 +29,16 @@ class Rotation:
     """A rotation fitted to a population.
 
     ratio : r2_skew / r2.   r2_skew : share of the squared steps that the best pure rotation explains.   r2 : share that
-    the best linear law explains.   rates : (n_components // 2,) angular speed of each plane, fastest first, rad/s (or
-    rad per bin).   held_out_r2_skew, held_out_r2 : of conditions that nothing was fitted to; NaN without ``folds``.
+    the best linear law explains.   rates : (n_components // 2,) angular speed of each plane of the fitted M, fastest
+    first, rad/s (or rad per bin).   turning_rates : of the same planes, the angle by which states turn from bin to bin,
+    over the bin.   held_out_r2_skew, held_out_r2 : of conditions that nothing was fitted to; NaN without ``folds``.
     """
 
     ratio: float
     r2_skew: float
     r2: float
     rates: np.ndarray
+    turning_rates: np.ndarray
     held_out_r2_skew: float
     held_out_r2: float
 
@@ -57,6 +59,11 @@ def rotation_ratio(
     A skew-symmetric M (which rotates) and an unconstrained M are fitted to d = M z by least squares, each
     R2 = 1 - ||d - M z||^2 / ||d||^2, and the ratio is between 0 and 1. A rotation by w rad per bin has
     M of +- sin w and a ratio of cos^2(w / 2), as steps of a circle point inwards: bins of a tenth of a turn or less.
+
+    ``rates`` are those of M (Churchland et al.), and shrink with noise: by signal / (signal + noise) of the variances
+    in the plane. ``turning_rates`` do not where noise is independent from bin to bin (the angle of the sum of
+    conj(w_t) w_(t+1), w the two coordinates as a complex number), nor by the sine; of planes without a rotation they
+    are erratic.
 
     **A high ratio is not evidence of a rotation.** Data that are smooth in time, and sequences of units that are active
     one after the other, have ratios of 0.5 to 0.9 without any dynamics (Elsayed & Cunningham 2017; Lebedev et al.
@@ -112,13 +119,16 @@ def rotation_ratio(
             code="rank-deficient",
         )
     states = z @ axes
-    fit = linear_fit(*flows(states))
+    before, steps = flows(states)
+    fit = linear_fit(before, steps)
+    basis, speed = rotation_planes(fit.skew)
     held = _held_out(values, k, subtract_mean, soft_normalise, folds) if folds else (np.nan, np.nan)
     return Rotation(
         ratio=fit.ratio,
         r2_skew=fit.r2_skew,
         r2=fit.r2,
-        rates=rotation_planes(fit.skew)[1] / bin_width,
+        rates=speed / bin_width,
+        turning_rates=turning_angles(before, before + steps, basis) / bin_width,
         held_out_r2_skew=held[0],
         held_out_r2=held[1],
     )

@@ -54,7 +54,15 @@ def turned_to_time(
     """
     k = loadings.shape[1]
     weighted = loadings / noise[:, None]
-    scores = np.linalg.solve(loadings.T @ weighted + 1e-9 * np.eye(k), weighted.T @ centred.data.T).T
+    told = centred.data @ weighted
+    if centred.mask is None:
+        scores = np.linalg.solve(loadings.T @ weighted + 1e-9 * np.eye(k), told.T).T
+    else:  # least squares of what was seen of each bin, held where that is little
+        gain = (centred.mask @ (weighted[:, :, None] * loadings[:, None, :]).reshape(-1, k * k)).reshape(
+            -1, k, k
+        )
+        least = 0.01 * max(float(np.trace(gain.mean(axis=0))) / k, 1e-9)
+        scores = np.linalg.solve(gain + least * np.eye(k), told[:, :, None])[:, :, 0]
     lagged, pairs = np.zeros((_LAGS, k, k)), np.zeros(_LAGS)
     for bins, which in centred.by_length().items():
         x = np.stack([scores[centred.starts[i] : centred.starts[i] + bins] for i in which])

@@ -9,6 +9,7 @@ from consilience.models import basis
 from consilience.models._asd import ASD
 from consilience.models._banded_ridge import BandedRidgeCV
 from consilience.models._bayesian_decoder import BayesianDecoder
+from consilience.models._cp import CP
 from consilience.models._dpca import DPCA
 from consilience.models._embedding import Embedding
 from consilience.models._factor_analysis import FactorAnalysis
@@ -41,6 +42,7 @@ from consilience.models._stc import SpikeTriggeredCovariance
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
+    "CP",
     "LDS",
     "Embedding",
     "FactorAnalysis",

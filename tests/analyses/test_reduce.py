@@ -210,7 +210,7 @@ def test_estimators_of_others_are_taken(model):
     found = cs.reduce(data, model, n_boot=5, n_perm=19, cv=3, rng=0)
     assert found.latents.shape == (60, 2)
     assert np.isfinite(found.components["held_out"]).all()
-    assert (found.components["explained_total"].values[-1] > 0.3)
+    assert found.components["explained_total"].values[-1] > 0.3
     assert (found.components["p"] <= 1).all()
 
 
@@ -327,3 +327,30 @@ def test_one_seed_gives_one_result():
     )
     assert one.to_frame().equals(two.to_frame())
     assert not one.to_frame().equals(other.to_frame())
+
+
+def test_a_tensor_decomposition_keeps_its_factors_and_counts_stay_counts():
+    data, _ = courses(n=5)
+    found = cs.reduce(data, cs.models.CP(2, n_restarts=2), labels="choice", cv=2, n_boot=2, n_perm=2, rng=0)
+    assert found.latents.dims == ("trial", "component")
+    assert found.conditions["mean"].dims == ("condition", "component")
+    for dim, size in (("trial", 30), ("time", 12), ("unit", 15)):
+        assert found.factors[f"{dim}_factor"].shape == (size, 2)
+    assert float(found.components["held_out_total"][-1]) > 0.3
+    assert "decoder" not in found.loadings
+    counts = np.random.default_rng(0).poisson(np.exp(0.5 * data.values))
+    spikes = data.copy(data=counts.astype(float)).assign_attrs(kind="count")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        made = cs.reduce(spikes, cs.models.PoissonGPFA(1, max_iter=2), cv=0, n_boot=0, n_perm=2, rng=0)
+    assert float(made.components["p"][0]) == pytest.approx(1 / 3)
+    assert made.components["timescale"].shape == (1,)
+
+
+def test_a_linear_system_says_its_modes():
+    data, _ = courses(n=4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", cs.ConsilienceWarning)
+        found = cs.reduce(data, cs.models.LDS(2, max_iter=10), cv=0, n_boot=0, n_perm=0, rng=0)
+    assert found.dynamics.sizes["mode"] == 2
+    assert (found.dynamics["decay"] > 0).all()

@@ -139,7 +139,7 @@ class Fitted:
         values = x / self.scale
         if self.model.get_params(deep=False).get("square_root") is True:
             values = np.sqrt(values)
-        found = self.axes(x)
+        found = self.axes(x) if z.ndim == x.ndim else None
         if found is None or np.isnan(values).any():
             return without_each(values, z, self.made)
         p = x.shape[-1]
@@ -152,7 +152,7 @@ class Fitted:
             own = np.concatenate(list(own.values()))
         if own is not None and np.shape(own) == (self.latents.shape[-1], self.scale.size):
             return np.asarray(own, dtype=np.float64)
-        found = self.axes(self.fitter.example)
+        found = self.axes(self.fitter.example) if self.latents.ndim == self.fitter.example.ndim else None
         return None if found is None else found[1]
 
 
@@ -186,6 +186,8 @@ class Fitter:
         array = np.asarray(out, dtype=np.float64)
         if self.sequence:
             return array[0]
+        if self.whole and array.ndim != like.ndim:  # a latent for each trial, and back: tensor decompositions
+            return array
         return array.reshape(*like.shape[:-1], array.shape[-1])
 
     def fit(self, rows: np.ndarray) -> Fitted:

@@ -52,7 +52,7 @@ def plain_labels(data: xr.DataArray, dims: list[str]) -> dict[str, Any]:
 
 def latents_table(rows: Rows, z: np.ndarray, names: list[str]) -> xr.DataArray:
     """Latents with every label of the data on their dims."""
-    dims = [str(d) for d in rows.data.dims[:-1]]
+    dims = [str(d) for d in rows.data.dims[: z.ndim - 1]]
     coords = {**plain_labels(rows.data, dims), "component": names}
     return xr.DataArray(z, dims=(*dims, "component"), coords=coords, name="latents", attrs={"kind": "latent"})
 
@@ -74,7 +74,7 @@ def conditions_table(rows: Rows, z: np.ndarray, names: list[str], level: float) 
         rest = np.where(seen, own - mean[c], 0.0)
         variance[c] = (rest**2).sum(axis=0) / np.where(known[c] > 1, known[c] - 1, np.nan)
     low, high = trial_mean_interval(mean, variance, known, level=level)
-    dims = ("condition", *[str(d) for d in rows.data.dims[1:-1]], "component")
+    dims = ("condition", *[str(d) for d in rows.data.dims[1 : z.ndim - 1]], "component")
     levels = {k: _plain(np.asarray(v)) for k, v in rows.levels.items()}
     text = [", ".join(str(v[c]) for v in levels.values()) for c in range(count)]
     coords: dict[str, Any] = {"condition": text, "component": names}
@@ -97,6 +97,8 @@ def decoder_of(fit: Fitted, x: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, n
     tried on the data.
     """
     k, p = z.shape[-1], x.shape[-1]
+    if z.ndim != x.ndim:
+        return None
     values, flat = (x / fit.scale).reshape(-1, p), z.reshape(-1, k)
     whole = ~np.isnan(values).any(axis=1) & np.isfinite(flat).all(axis=1)
     values, flat = values[whole], flat[whole]

@@ -67,11 +67,7 @@ def held_out(
 def _in_order(model: Any) -> bool:
     """Whether components come by size, or by marginalization; those of ICA, NMF and the like come in any order."""
     name = type(model).__name__
-    return (
-        "PCA" in name
-        or name == "TruncatedSVD"
-        or (type(model).__module__.startswith("consilience.") and name != "CP")
-    )
+    return "PCA" in name or name in ("TruncatedSVD", "FactorAnalysis", "GPFA", "PoissonGPFA")
 
 
 def _there(x: np.ndarray) -> np.ndarray:
@@ -176,8 +172,9 @@ def against_null(
         )
         return {"p": found.p, "null_mean": found.null_mean, "null_high": found.null_high}
     top = []
+    kept = bool((x[~np.isnan(x)] >= 0).all())  # what takes counts, or no negative values, gets these
     for _ in range(n_perm):
-        z = unrelated_units(x, stream, least=least)
+        z = unrelated_units(x, stream, least=least, moved=kept)
         try:
             fit = fitter.fit_to(z)
         except InputError:

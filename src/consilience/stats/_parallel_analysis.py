@@ -95,7 +95,9 @@ def _first(z: np.ndarray, *, vector: bool = True) -> tuple[float, np.ndarray, fl
     return float(value[0]) / total, axis / np.linalg.norm(axis), total
 
 
-def unrelated_units(x: np.ndarray, rng: np.random.Generator, *, least: int = 1) -> np.ndarray:
+def unrelated_units(
+    x: np.ndarray, rng: np.random.Generator, *, least: int = 1, moved: bool = False
+) -> np.ndarray:
     """A surrogate of x in which units have nothing to do with each other, and each keeps its own values and course.
 
     (trial, unit): the trials of each unit in an order of its own. (trial, time, unit): of each unit the deviations of
@@ -104,6 +106,8 @@ def unrelated_units(x: np.ndarray, rng: np.random.Generator, *, least: int = 1) 
     orders, and each is moved on a circle too: the seam then shortens the autocorrelation, and surrogates of courses
     that are hardly longer than it are too low. Trials that end in NaN stay where they are and are moved within
     their length. (time, unit): each unit moved on a circle by at least ``least`` steps.
+
+    moved : every value is one of the data (a count, for models of counts): whole trials are moved on a circle.
     """
     if x.ndim == 2 and least > 1:
         n = len(x)
@@ -115,13 +119,13 @@ def unrelated_units(x: np.ndarray, rng: np.random.Generator, *, least: int = 1) 
     at = np.arange(times)[:, None]
     if np.isnan(x).any():
         long = times - np.argmin(np.isnan(x).all(axis=2)[:, ::-1], axis=1)
-        moved = rng.integers(0, long[:, None], size=(trials, units))[:, None, :]
+        shift = rng.integers(0, long[:, None], size=(trials, units))[:, None, :]
         size = long[:, None, None]
-        return np.take_along_axis(x, np.where(at < size, (at - moved) % size, at), axis=1)
-    mean = x.mean(axis=0)
+        return np.take_along_axis(x, np.where(at < size, (at - shift) % size, at), axis=1)
+    mean = np.zeros(x.shape[1:]) if moved else x.mean(axis=0)
     order = np.argsort(rng.random((trials, 1, units)), axis=0)
     rest = np.take_along_axis(x - mean, np.broadcast_to(order, x.shape), axis=0)
-    if trials < _FEW:
+    if trials < _FEW or moved:
         rest = np.take_along_axis(
             rest, (at - rng.integers(0, times, size=(trials, 1, units))) % times, axis=1
         )

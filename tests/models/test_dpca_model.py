@@ -755,3 +755,23 @@ def test_masked_trials_in_all_that_holds_trials_out():
     assert found.p_marginalization["stimulus"] == 0.05
     assert found.p_marginalization["choice"] == 0.05
     assert 0 < model.score(holes, y) < 1
+
+
+def test_noise_floor_with_conditions_of_one_trial():
+    """They are as noisy as the others: sum over conditions of variance / trials, less what the grand mean takes."""
+    many = np.array([[12, 1], [2, 6], [1, 9]])
+    found = []
+    for seed in range(40):
+        _, x, y, _ = planted(0, noise=0.0, trials=many)
+        x = x + 0.5 * np.random.default_rng(seed).normal(size=x.shape)
+        found.append(DPCA(1, regularisation=1.0).fit(x, y).noise_variance_)
+    expected = 0.25 * N * T * (1 / many).sum() * (1 - 1 / (S * Q * T))
+    assert np.mean(found) == pytest.approx(expected, rel=0.02)
+
+
+def test_significance_finds_an_interaction():
+    _, x, y, _ = planted(noise=0.2, trials=8)
+    model = DPCA({"stimulus:choice": 1}, rng=0).fit(x, y)
+    found = model.significance(x, y, n_shuffles=19, n_splits=6)
+    assert found.p_marginalization == {"stimulus:choice": 0.05}
+    assert found.accuracy.max() > 2 * found.chance[0]

@@ -84,7 +84,7 @@ class HeldOutTests:
         )
 
     def significance(
-        self, X: Any, y: Any = None, *, n_shuffles: int = 200, n_splits: int = 10, rng: Any = None
+        self, X: Any, y: Any = None, *, n_shuffles: int = 100, n_splits: int = 20, rng: Any = None
     ) -> Significance:
         """Do components tell their label on held-out trials, against shuffles of labels across trials within units?
 

@@ -94,8 +94,8 @@ def rows(threads: int) -> list[Row]:
             repeats=3,
             notes=(
                 "Ours is the whole function: mean and centres, axes, programmes, radius, dimension, and all again with "
-                "half of the points; the loops get the clouds in their axes and solve the programmes alone. The published "
-                "implementation solves one programme at a time by cvxopt.",
+                "half of the points; the loops get the clouds in their axes and solve the programmes alone. The "
+                "published implementation solves one programme at a time by cvxopt.",
             ),
             missing=() if solver is not None else ("cvxopt",),
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience.plots._condition_colors import Colors, colors_of
+from consilience.plots._labels import label
 from consilience.plots._panels import panel_places
 from consilience.plots._reduction_parts import component_name, picked, row_labels
 from consilience.plots._style import FAINT, MUTED, dress, style
@@ -111,14 +112,22 @@ def _key(ax: Axes, colors: Colors, dashes: list[tuple[str, Any]]) -> None:
     ax.set_axis_off()
     entries = [(n, {"color": c, "linestyle": "-"}) for n, c in colors.names[:12]]
     seen = dict.fromkeys(d for d in dashes if d[0])
-    if colors.names and len({c for _, c in colors.names}) and len(seen) > 1:
+    if len(seen) > 1:
         entries += [(n, {"color": MUTED, "linestyle": d}) for n, d in seen]
     handles = [Line2D([], [], linewidth=1.8, **how) for _, how in entries]
     if handles:
-        ax.legend(handles, [n[:20] for n, _ in entries], loc="lower left", ncols=min(8, len(handles)), borderaxespad=0,
-                  handlelength=1.8, columnspacing=1.2)  # fmt: skip
+        number_first = colors.scale is not None
+        ax.legend(
+            handles,
+            [label(n, 20) for n, _ in entries],
+            loc="lower right" if number_first else "lower left",
+            ncols=min(8, len(handles)),
+            borderaxespad=0,
+            handlelength=2.2,
+            columnspacing=1.2,
+        )
     if colors.scale is not None:
         _, low, high = colors.scale
-        words = f"{colors.label}: {low:.3g} (light) to {high:.3g} (dark)"
-        words = f"{colors.label}: round the circle of colours" if colors.circular else words
+        words = f"{label(colors.label, 24)}: {low:.3g} (light) to {high:.3g} (dark)"
+        words = f"{label(colors.label, 24)}: round the circle of colours" if colors.circular else words
         ax.text(0, 0.1, words, transform=ax.transAxes, color=MUTED, fontsize=8)

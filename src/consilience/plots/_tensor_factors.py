@@ -9,6 +9,7 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience.plots._condition_colors import colors_of
+from consilience.plots._labels import label
 from consilience.plots._panels import panel_places
 from consilience.plots._reduction_parts import component_name, picked, row_labels
 from consilience.plots._style import FAINT, PALETTE, dress, style
@@ -100,6 +101,10 @@ def plot_tensor_factors(
                 Line2D([], [], color=c, marker="o", linestyle="", markersize=4) for _, c in colors.names[:10]
             ]
             top.legend(
-                handles, [n[:18] for n, _ in colors.names[:10]], loc="lower left", ncols=6, borderaxespad=0
+                handles,
+                [label(n, 18) for n, _ in colors.names[:10]],
+                loc="lower left",
+                ncols=6,
+                borderaxespad=0,
             )
     return ax

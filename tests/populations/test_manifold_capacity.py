@@ -184,10 +184,12 @@ def test_null_of_shuffled_classes_and_p():
 
 @pytest.mark.slow
 def test_interval_covers_the_capacity_of_classes_like_these():
-    truth = np.mean([1 / pops.manifold_capacity(*clouds(seed=1000 + s), n_perm=0).value for s in range(60)])
+    truth = np.mean(
+        [1 / pops.manifold_capacity(*clouds(seed=1000 + s), n_perm=0, rng=s).value for s in range(60)]
+    )
     hits = 0
     for s in range(100):
-        found = pops.manifold_capacity(*clouds(seed=s), n_perm=0, n_draws=100)
+        found = pops.manifold_capacity(*clouds(seed=s), n_perm=0, n_draws=100, rng=s)
         hits += found.ci_low <= 1 / truth <= found.ci_high
     assert hits >= 88
 

@@ -39,6 +39,7 @@ from consilience.models._shared_structure import SharedStructure, shared_structu
 from consilience.models._spline_rf import SplineRF
 from consilience.models._sta import SpikeTriggeredAverage
 from consilience.models._stc import SpikeTriggeredCovariance
+from consilience.models._targeted import TargetedDR, TargetedScores
 from consilience.models._wiener import WienerFilter
 
 __all__ = [
@@ -78,6 +79,8 @@ __all__ = [
     "Readout",  # noqa: F822
     "RidgeCV",
     "SelectRDM",
+    "TargetedDR",
+    "TargetedScores",
     "WeightedRDM",
     "basis",
     "coupling_design",

@@ -275,6 +275,13 @@ def test_filter_uses_no_later_bins():
     np.testing.assert_allclose(model.transform(y, causal=True)[:, -1], model.transform(y)[:, -1])
 
 
+def test_a_large_mean_costs_no_digits():
+    y = planted(12, 20, 8)[0]
+    one, two = LDS(2).fit(y), LDS(2).fit(1e3 * y + 1e8)
+    np.testing.assert_allclose(one.eigenvalues_, two.eigenvalues_, atol=1e-5)
+    np.testing.assert_allclose(two.mean_ - 1e8, 1e3 * one.mean_, atol=1e-2)
+
+
 def test_inverse_and_constant_units():
     y = planted(12, 30, 8)[0]
     y[..., 2] = 3

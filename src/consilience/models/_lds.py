@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -111,6 +112,8 @@ class LDS(TransformerMixin, BaseEstimator):
         trials = as_trials(X, who=who, missing=self.missing, estimator=self, flat="trial")
         self._varies = constant_units(trials, who=who)
         seen = trials.take(self._varies)
+        mean = seen.mean()
+        seen = seen.centred(mean)  # sums of squares about 0 would lose a large mean's digits
         horizon = self._horizon(seen, who)
         k = self._choose(seen, horizon, who)
         system, trace, converged = self._fit(
@@ -125,22 +128,22 @@ class LDS(TransformerMixin, BaseEstimator):
                 stacklevel=3,
             )
         self.n_iter_ = max(len(trace) - 1, 1)
-        self._store(seen, trials, system, k)
+        self._store(seen, trials, system, k, mean)
         return self
 
     def _horizon(self, trials: Trials, who: str) -> int:
         longest = int(trials.lengths.max())
-        if longest < 3 or trials.n_bins - len(trials) < 3:
+        if longest < 4 or trials.n_bins - len(trials) < 3:
             raise InputError(
-                f"{who}: dynamics need trials of several bins, got {trials.n_bins} bins (n_samples) in {len(trials)} "
-                "trials; the first axis of an array (trial, time, unit) is trials.",
+                f"{who}: dynamics need trials of several bins, at least 4, got {trials.n_bins} bins (n_samples) in "
+                f"{len(trials)} trials; the first axis of an array (trial, time, unit) is trials.",
                 code="too-few",
             )
         most = longest // 2
         if self.horizon is None:
             typical = int(np.median(trials.lengths))  # at longer lags there are few pairs of bins
-            return max(1, min(10, typical // 4))
-        return check_count(self.horizon, name="horizon", who=who, minimum=1, maximum=most)
+            return min(most, max(2, min(10, typical // 4)))
+        return check_count(self.horizon, name="horizon", who=who, minimum=2, maximum=most)
 
     def _choose(self, trials: Trials, horizon: int, who: str) -> int:
         self.cv_components_: Any = None
@@ -191,12 +194,13 @@ class LDS(TransformerMixin, BaseEstimator):
                 system = em_step(trials, system, found, lowest=lowest, free_start=free)
         return system, trace, False
 
-    def _store(self, seen: Trials, trials: Trials, system: System, k: int) -> None:
+    def _store(self, seen: Trials, trials: Trials, system: System, k: int, mean: np.ndarray) -> None:
         found = smooth(seen, system)
         weight = np.bincount(found.index, minlength=len(found.cov)) / seen.n_bins
         about = found.mean - found.mean.mean(axis=0)
         covariance = about.T @ about / seen.n_bins + np.einsum("m,mkl->kl", weight, found.cov)
         system = in_units(system, covariance)
+        system = replace(system, d=system.d + mean)
         self._system = system
         self.log_likelihood_ = float(found.log_likelihood.sum() / seen.n_values)
         p = trials.units

@@ -27,6 +27,7 @@ __all__ = [
 
 Missing = Literal["raise", "omit", "mask"]
 MISSING = ("raise", "omit", "mask")
+_LARGEST = 1e120
 
 
 @dataclass(frozen=True)
@@ -296,6 +297,7 @@ def _masked(data: np.ndarray, lengths: np.ndarray, form: Any, span: int, missing
     with np.errstate(over="ignore", invalid="ignore"):
         clean = bool(np.isfinite(data.sum()) or np.isfinite(data).all())
     if clean and not (padded and missing == "raise"):
+        _refuse_extreme(data, who)
         return Trials(data, None, lengths, form, span)
     if np.isinf(data).any():
         raise InputError(
@@ -322,7 +324,19 @@ def _masked(data: np.ndarray, lengths: np.ndarray, form: Any, span: int, missing
             else f"{who}: X has no value at all, only NaN.",
             code="nan-values",
         )
-    return Trials(np.where(hole, 0.0, data), ~hole, lengths, form, span)
+    filled = np.where(hole, 0.0, data)
+    _refuse_extreme(filled, who)
+    return Trials(filled, ~hole, lengths, form, span)
+
+
+def _refuse_extreme(data: np.ndarray, who: str) -> None:
+    """Refuses values whose squares leave the range of floats."""
+    largest = max(-float(data.min()), float(data.max()))
+    if largest > _LARGEST or 0 < largest < 1 / _LARGEST:
+        raise InputError(
+            f"{who}: the largest value of X is {largest:.3g}, whose square a float cannot hold; use other units.",
+            code="out-of-range",
+        )
 
 
 def constant_units(trials: Trials, *, who: str) -> np.ndarray:

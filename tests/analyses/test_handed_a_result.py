@@ -123,7 +123,6 @@ OF_RESPONSES = {
     ("structure", "data"),
     ("subspaces", "a"),
     ("subspaces", "b"),
-    ("geometry", "data['q']"),
     ("ablate", "data"),
     ("predict_perturbation", "data"),
     ("exemplars", "data"),
@@ -135,6 +134,7 @@ OF_RESPONSES = {
 WANTED = dict.fromkeys(OF_RESPONSES, "responses") | {
     ("dimensionality", "data"): "responses, or a mapping of them",
     ("geometry", "data"): "responses, or a mapping of them",
+    ("geometry", "data['q']"): "responses, or a mapping of them",
     ("quality", "data"): "a recording or responses",
     ("attribute", "units"): "units of a network",
     ("synthesize", "units"): "units of a network",

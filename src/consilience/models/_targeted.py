@@ -66,8 +66,8 @@ class TargetedDR(TransformerMixin, BaseEstimator):
 
     Raises
     ------
-    InputError : ``bad-parameter`` (no mapping; more than two values that are not numbers; linearly dependent variables),
-    ``one-class`` (a constant variable), ``too-few``, ``nan-values``, ``constant-units``, ``bad-shape``.
+    InputError : ``bad-parameter`` (no mapping; more than two values that are not numbers; linearly dependent
+    variables), ``one-class`` (a constant variable), ``too-few``, ``nan-values``, ``constant-units``, ``bad-shape``.
 
     References
     ----------

@@ -186,3 +186,22 @@ def test_noise_alignment_of_planted_noise_with_more_units_than_trials():
     assert np.mean(cover) >= 0.85
     assert np.mean(np.array(ps) <= 0.1) <= 0.22
     assert pops.noise_alignment(x, condition, n_null=19).p <= 0.1
+
+
+def test_trials_without_noise_and_values_of_any_size():
+    rng = np.random.default_rng(0)
+    label = np.repeat(np.arange(20), 8)
+    same = rng.normal(size=(20, 30))[label]
+    assert np.isnan(pops.noise_alignment(same, label, n_null=3).value)
+    found = pops.class_geometry(same, label, n_perm=0)
+    assert found.fraction == pytest.approx(1.0)
+    assert found.error == 0
+    noisy = same + rng.normal(size=same.shape)
+    value = pops.class_geometry(noisy, label, n_perm=0).fraction
+    for scale in (1e-200, 1e200):
+        assert pops.class_geometry(noisy * scale, label, n_perm=0).fraction == pytest.approx(value)
+        assert pops.noise_alignment(noisy * scale, label, n_null=0).value == pytest.approx(
+            pops.noise_alignment(noisy, label, n_null=0).value
+        )
+    still = np.c_[noisy, np.full(len(noisy), 3.0)]
+    assert pops.class_geometry(still, label, n_perm=0).fraction == pytest.approx(value)

@@ -172,13 +172,13 @@ def test_axes_that_centres_share_are_taken_off():
 
 
 def test_null_of_shuffled_classes_and_p():
-    structured = pops.manifold_capacity(*clouds(), n_perm=19)
+    structured = pops.manifold_capacity(*clouds(), n_perm=19, n_draws=90)
     assert structured.p == pytest.approx(1 / 20)
     assert structured.null_high < structured.ci_low
     assert structured.null.shape == (19, 3)
     assert structured.half_points > structured.value
     x = np.random.default_rng(0).normal(size=(200, 60))
-    none = pops.manifold_capacity(x, np.repeat(np.arange(20), 10), n_perm=19)
+    none = pops.manifold_capacity(x, np.repeat(np.arange(20), 10), n_perm=19, n_draws=60)
     assert none.p > 0.05
 
 

@@ -44,7 +44,7 @@ def noise_alignment(
 
     Returns
     -------
-    PopulationScore : NaN where the conditions do not differ beyond noise. p is two-sided. The interval is a jackknife
+    PopulationScore : NaN where the conditions do not differ beyond noise, or there is none. p is two-sided. The interval is a jackknife
         over 10 groups of trials (fewer where a condition has fewer trials; NaN below 4).
 
     Raises
@@ -128,4 +128,5 @@ def _aligned(x: np.ndarray, number: np.ndarray, conditions: int) -> float:
     across = means @ away.T
     both = float((across * across).sum()) / free / (conditions - 1) - h * square
     signal = float((means * means).sum()) / (conditions - 1) - h * trace
-    return x.shape[1] * both / (signal * trace) if signal > 0 and trace > 0 else float("nan")
+    noisy = trace > 1e-20 * float((x * x).sum()) / len(x)  # rounding is not noise
+    return x.shape[1] * both / (signal * trace) if signal > 0 and noisy else float("nan")

@@ -109,6 +109,19 @@ def test_parallel_analysis_finds_the_planted_components():
     assert (found.null_mean[:3] < found.null_high[:3]).all()
 
 
+def test_more_units_than_trials_add_no_components():
+    """Axes fit noise there: surrogates lose as many directions of rows as of units."""
+    wrong = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        axes = np.linalg.qr(rng.normal(size=(200, 2)))[0].T
+        x = rng.normal(size=(25, 200)) + rng.normal(size=(25, 2)) * [10, 7] @ axes
+        p = parallel_analysis(x, 3, lambda z, rng=rng: unrelated_units(z, rng), n=39).p
+        assert (p[:2] <= 0.05).all()
+        wrong += p[2] <= 0.05
+    assert wrong <= 6
+
+
 @pytest.mark.slow
 def test_parallel_analysis_holds_its_level():
     """First component of no structure, and the second of one: 5 % of 300, at most 4 standard errors above."""

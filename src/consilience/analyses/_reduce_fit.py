@@ -110,13 +110,13 @@ class Fitted:
         return self.fitter.unpacked(self.model.inverse_transform(self.fitter.packed(z)), z)
 
     def axes(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """(origin, of the shape of x or (units,), and (k, units) what a unit of each latent adds), where the
-        reconstruction is a sum over components; None where it is not, or there is none.
+        """(origin, which goes with x, and (k, units) what a unit of each latent adds), where the reconstruction is a
+        sum over components; None where it is not, or there is none.
         """
         if not hasattr(self.model, "inverse_transform"):
             return None
         k = self.latents.shape[-1]
-        shape = (*x.shape[:-1], k)
+        shape = (1, *x.shape[1:-1], k)  # one trial (sample) tells it of all
         try:
             origin = self.made(np.zeros(shape))
             ones = np.stack([self.made(np.broadcast_to(one, shape)) - origin for one in np.eye(k)])

@@ -40,7 +40,8 @@ def parallel_analysis(
 
     Component j has the share s_j = lambda_j / sum_(i >= j) lambda_i of the variance that is left once the first j - 1
     are taken out. Of the residuals, surrogates are made (``surrogate``, an array like x in which units are unrelated),
-    the same j - 1 axes are taken out of them, and the share of their first component is compared: (b + 1) / (n + 1).
+    the same j - 1 axes are taken out of them, of units and of rows, and the share of their first component is compared:
+    (b + 1) / (n + 1).
     Plain parallel analysis (Horn 1965) compares lambda_j itself, which a strong component pushes below the surrogates.
     Testing stops after the first p > alpha: a later component is none either, and has the same p.
 
@@ -54,7 +55,7 @@ def parallel_analysis(
     flat = (x - x.reshape(-1, p).mean(axis=0)).reshape(-1, p)
     out = np.full((3, k), np.nan)
     before = 0.0
-    axes = np.zeros((0, p))
+    axes, sides = np.zeros((0, p)), np.zeros((len(flat), 0))
     total = float((flat**2).sum())
     rest = flat
     for j in range(k):
@@ -67,6 +68,7 @@ def parallel_analysis(
             made = surrogate(rest.reshape(x.shape)).reshape(-1, p)
             made = made - made.mean(axis=0)
             made = made - (made @ axes.T) @ axes
+            made = made - sides @ (sides.T @ made)
             drawn[i] = _first(made, vector=False)[0]
         found = float(p_value(share, drawn))
         before = max(before, found)
@@ -76,7 +78,9 @@ def parallel_analysis(
             out[0, j + 1 :] = before
             break
         axes = np.concatenate([axes, axis[None]])
-        rest = rest - np.outer(rest @ axis, axis)
+        side = rest @ axis
+        rest = rest - np.outer(side, axis)
+        sides = np.concatenate([sides, (side / np.linalg.norm(side))[:, None]], axis=1)
     return ParallelAnalysis(*out)
 
 
@@ -114,7 +118,7 @@ def unrelated_units(
         lag = rng.integers(least, max(n - least, least) + 1, size=x.shape[1])
         return np.take_along_axis(x, (np.arange(n)[:, None] - lag) % n, axis=0)
     if x.ndim == 2:
-        return np.take_along_axis(x, np.argsort(rng.random(x.shape), axis=0), axis=0)
+        return rng.permuted(x, axis=0)
     trials, times, units = x.shape
     at = np.arange(times)[:, None]
     if np.isnan(x).any():

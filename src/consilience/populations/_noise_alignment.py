@@ -44,8 +44,8 @@ def noise_alignment(
 
     Returns
     -------
-    PopulationScore : NaN where the conditions do not differ beyond noise, or there is none. p is two-sided. The interval is a jackknife
-        over 10 groups of trials (fewer where a condition has fewer trials; NaN below 4).
+    PopulationScore : NaN where the conditions do not differ beyond noise, or there is none. p is two-sided. The
+        interval is a jackknife over 10 groups of trials (fewer where a condition has fewer trials; NaN below 4).
 
     Raises
     ------

@@ -23,6 +23,7 @@ PACKAGES = (
     "models.basis",
     "networks",
     "plots",
+    "populations",
     "report",
     "stats",
     "study",

@@ -57,10 +57,11 @@ def main() -> None:
     lines = [
         "# Noise against the signal, from few trials",
         "",
-        f"Made by `python -m benchmarks.noise_geometry`: {UNITS} units, Gaussian noise I + epsilon f f', {REPEATS} data",
-        "sets each (mean and standard deviation). Ratios are to the truth; cover is of 95 % intervals.",
+        f"Made by `python -m benchmarks.noise_geometry`: {UNITS} units, Gaussian noise I + epsilon f f', {REPEATS}",
+        "data sets each (mean and standard deviation). Ratios are to the truth; cover is of 95 % intervals.",
         "",
-        "| trials | epsilon | alignment, ratio | cover | epsilon found | median | cover | information, corrected | plain |",
+        "| trials | epsilon | alignment, ratio | cover | epsilon found | median | cover | information, corrected | "
+        "plain |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for trials in (30, 50, 100, 300):

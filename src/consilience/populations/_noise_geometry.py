@@ -96,8 +96,8 @@ def noise_geometry(
     noise of broad correlations that more units would average out can look the same among few units.
 
     Trials needed: 0.9 (T1 + T2) > N + 5, several times that for epsilon. In simulations of 40 units the alignment was
-    within 6 % of the truth on average from 30 trials each (its spread 0.33 there, 0.06 with 300), an epsilon of 0.5 came
-    out as 1.5, 0.66, 0.54 and 0.51 from 30, 50, 100 and 300 trials each; intervals held the truth in 0.92 to 1.00
+    within 6 % of the truth on average from 30 trials each (its spread 0.34 there, 0.06 with 300), an epsilon of 0.5
+    came out as 1.5, 0.66, 0.54 and 0.51 from 30, 50, 100 and 300 trials each; intervals held the truth in 0.92 to 1.00
     (`benchmarks/noise_geometry.md`).
 
     Parameters

@@ -59,9 +59,10 @@ def shared_structure(
     by : (trial,) labels of conditions; trials change places within a condition only. None = one condition.
     null : "trials": each unit's trials change places with trials of the same length, independently of other units. What
         is locked to the start of a trial stays shared, so this asks for single trials: are units independent given
-        the time course (of the condition)? Exact. "shifts": each unit is shifted in time, circularly, by a random
-        number of bins in each trial. Nothing stays shared, and each unit keeps its autocorrelation but for the seam:
-        this asks for anything shared at all, a common time course included.
+        the time course (of the condition)? Exact. "shifts": each unit is shifted
+        in time, circularly, by a random number of bins in each trial. Nothing stays shared, and each unit keeps its
+        autocorrelation but for the seam: this asks for anything shared at all, a common time course included. The seam
+        makes it approximate: for independent smooth units p came out too large rather than too small.
     n_null : surrogates.   cv : folds.   rng : of folds and surrogates.
 
     Raises

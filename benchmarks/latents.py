@@ -57,6 +57,7 @@ def conditions(rng: np.random.Generator, size: float, each: int = 8, p: int = 15
 
 DESIGNS: dict[str, tuple[Callable[..., xr.DataArray], dict[str, object], float]] = {
     "60 trials x 15 units": (trials, {}, 1.5),
+    "40 trials x 400 units": (lambda rng, size: trials(rng, size, 40, 400), {}, 6.0),
     "30 trials x 10 smooth bins x 15 units": (courses, {}, 1.5),
     "means of 8 conditions x 20 smooth bins x 15 units": (conditions, {"labels": "stimulus"}, 2.5),
     "series of 500 smooth samples x 10 units": (series, {}, 1.5),

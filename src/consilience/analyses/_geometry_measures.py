@@ -98,7 +98,7 @@ def _shattering(c: Conditions) -> dict[str, PopulationScore]:
     return {"all": shattering_dimensionality(c.x, c.condition, **common)}
 
 
-_UNRELATED = "conditions at unrelated places"
+_UNRELATED = "conditions arranged at random"
 _SHUFFLED = "conditions of the trials shuffled"
 
 # name -> entry; the order is that of tables and figures

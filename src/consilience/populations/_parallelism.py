@@ -36,7 +36,7 @@ def parallelism_score(
     /,
     *,
     correct: bool = True,
-    null: Literal["geometric", "rotation"] = "geometric",
+    null: Literal["rotation", "geometric"] = "rotation",
     n_null: int = 200,
     level: float = 0.95,
     rng: int = 0,

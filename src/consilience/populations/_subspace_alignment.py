@@ -114,8 +114,8 @@ def subspace_alignment(
     subspace may not be above it. ``p_units`` asks the weaker question whether the units matter: the subspace of b with
     its units permuted. ``p_ceiling`` is a t test of A < 1. Where
     the subspace is the same and the patterns in it differ, A is a hundredth or three below 1 (own axes are found best
-    where own patterns are large), and p is at most 0.05 in 0.02 (4 trials a condition) to 0.10 (10) of data sets; with the same patterns
-    in 0.01.
+    where own patterns are large), and p is at most 0.05 in 0.02 (4 trials a condition) to 0.10 (10) of data sets; with
+    the same patterns in 0.01.
     Principal angles of noisy subspaces are too wide: their ceiling is that of two halves of the same responses, and
     ``angles`` are between halves as well, so that the two can be compared.
 

@@ -48,8 +48,9 @@ class FactorAnalysis(StaticLatent):
     cv_components_ : numbers tried, cv_scores_ : (numbers, cv) held-out log-likelihood per value; None for a given k.
     n_iter_ : steps.
 
-    In simulations of 60 units and 600 bins, see benchmarks/latent_recovery.md, cross-validation found the planted
-    number of components; shared variance is too high where bins are few, as chance covariance is shared too.
+    In simulations (benchmarks/latent_recovery.md) cross-validation found 3 planted factors of 30 units in 10 of 10
+    draws of 600 bins, whole and with 30 % missing. Mean shared variance of 40 units was 2.1 percentage points too
+    high with 100 bins, as chance covariance is shared too, and 0.5 with 400: see `shared_variance_intervals`.
 
     Raises
     ------
@@ -237,8 +238,9 @@ class FactorAnalysis(StaticLatent):
 
     def shared_variance_intervals(self, X: Any, *, groups: int = 20, level: float = 0.95) -> SharedVariance:
         """Percent shared variance of the training data X with intervals for this number of components: the model is
-        fitted again without each of ``groups`` runs of neighbouring trials (delete-a-group jackknife, logit scale). How
-        well they hold the truth: benchmarks/latent_recovery.md. The choice of the number by "cv" is not repeated.
+        fitted again without each of ``groups`` runs of neighbouring trials (delete-a-group jackknife, logit scale). In
+        simulations intervals of 95 % held the truth of single units in 0.92 (100 bins) and 0.95 (400), of their mean in
+        0.97. The choice of the number by "cv" is not repeated: with 100 bins that of the mean then held it in 0.87.
         """
         who = "FactorAnalysis.shared_variance_intervals"
         trials = without_blanks(self._door(X, "shared_variance_intervals"))

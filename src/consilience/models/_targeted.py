@@ -43,8 +43,9 @@ class TargetedDR(TransformerMixin, BaseEstimator):
 
     Linear regression of each unit in each bin on all variables at once, x_itk = sum over v of b_itv z_kv + b_it0 (z: of
     mean 0 and standard deviation 1 over trials). The vectors b_tv over units are projected onto the first principal
-    components of the condition means (which takes noise out), the bin with the longest is taken, and the axes are
-    made orthogonal in the order of the variables, the first one as it is (QR).
+    components of the condition means (which takes noise out), the bin with the longest is taken (times the root of the
+    share of trials that reach it, as few trials make long vectors of noise), and the axes are made orthogonal in the
+    order of the variables, the first one as it is (QR).
 
     Not demixed PCA: one axis a variable, linear in it; variables may be correlated over trials and take any number of
     values. An axis exists for noise too: `held_out` says, on other trials and with a null, whether it carries anything.
@@ -126,7 +127,10 @@ class TargetedDR(TransformerMixin, BaseEstimator):
         if basis is not None:
             coefficients = coefficients @ basis @ basis.T
         size = np.linalg.norm(coefficients, axis=2)
-        peaks = size.argmax(axis=1)
+        if seen is None:
+            peaks = size.argmax(axis=1)
+        else:  # in standard errors: noise makes coefficients of few trials long
+            peaks = (size * np.sqrt(seen.mean(axis=(0, 2)))).argmax(axis=1)
         axes = coefficients[np.arange(len(names)), peaks]
         length = np.linalg.norm(axes, axis=1, keepdims=True)
         axes = axes / np.where(length > 0, length, 1.0)

@@ -1,4 +1,4 @@
-"""Distances to the nearest neighbours of all points, from tiles of the symmetric matrix of squared distances."""
+"""Distances to the nearest neighbours of all points, by bounds or from tiles of the matrix of squared distances."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from consilience._core._errors import InputError, warn
+from consilience.populations._screened_neighbours import screened
 
-__all__ = ["Points", "distinct_points", "nearest"]
+__all__ = ["Points", "distinct_points", "nearest", "tiled"]
 
 _TILE = 1024
+_ROWS = 128
 _NEAR = 1e-6  # squared distance over squared size below which a product has lost its digits
 
 
@@ -28,10 +30,7 @@ def distinct_points(x: np.ndarray, *, who: str, fewest: int) -> Points:
     in silence. Warns; refuses where fewer than ``fewest`` are left.
     """
     x = np.ascontiguousarray(x, dtype=np.float64)
-    _, first = np.unique(
-        x.view(np.dtype((np.void, x.dtype.itemsize * x.shape[1]))).ravel(), return_index=True
-    )
-    first = np.sort(first)
+    first = _first_of_copies(x)
     merged = len(x) - first.size
     if merged:
         warn(
@@ -45,14 +44,39 @@ def distinct_points(x: np.ndarray, *, who: str, fewest: int) -> Points:
             "or fewer neighbours.",
             code="too-few",
         )
-    x = x[first]
+    if merged:
+        x = x[first]
     x = x - x.mean(axis=0)
-    scale = float(np.abs(x).max())
-    return Points(x / (scale if scale > 0 else 1.0), first, merged)
+    scale = max(float(x.max()), -float(x.min()))
+    if scale > 0:
+        x /= scale
+    return Points(x, first, merged)
+
+
+def _first_of_copies(x: np.ndarray) -> np.ndarray:
+    """Rows in order without those that equal an earlier one to the last bit."""
+    bits = x.view(np.uint64)
+    weights = np.random.default_rng(0).integers(2**64 - 1, size=x.shape[1], dtype=np.uint64) | np.uint64(1)
+    sums = np.empty(len(x), dtype=np.uint64)
+    for start in range(0, len(x), _ROWS):
+        some = bits[start : start + _ROWS]
+        sums[start : start + _ROWS] = np.einsum("ij,j->i", some ^ (some >> np.uint64(32)), weights)
+    if np.unique(sums).size == len(x):
+        return np.arange(len(x))  # sums differ, so rows do
+    rows = x.view(np.dtype((np.void, x.dtype.itemsize * x.shape[1]))).ravel()
+    return np.sort(np.unique(rows, return_index=True)[1])
 
 
 def nearest(x: np.ndarray, k: int, *, indices: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """(distances (n, k), indices (n, k)) of the k nearest other points, nearest first; indices are empty unless asked.
+    """(distances (n, k), indices (n, k)) of the k nearest other points, nearest first; no indices unless asked."""
+    found = screened(x, k, indices=indices)
+    if found is None:
+        found = tiled(x, k)
+    return np.sqrt(np.maximum(found[0], 0.0)), found[1] if indices else np.empty((len(x), 0), dtype=np.int64)
+
+
+def tiled(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(squared distances (n, k), indices (n, k)) of the k nearest other points, nearest first, of any points.
 
     Squared distances of tiles of points come from one product each and serve both sides; each point keeps the k
     smallest so far, and of a further tile only what is below them is looked at. Distances so small that the product has
@@ -93,7 +117,7 @@ def nearest(x: np.ndarray, k: int, *, indices: bool = False) -> tuple[np.ndarray
         best[rows, columns] = np.einsum("ij,ij->i", away, away)
         order = np.argsort(best, axis=1, kind="stable")
         best, where = np.take_along_axis(best, order, axis=1), np.take_along_axis(where, order, axis=1)
-    return np.sqrt(np.maximum(best, 0.0)), where if indices else np.empty((n, 0), dtype=np.int64)
+    return best, where
 
 
 def _offer(best: np.ndarray, where: np.ndarray, rows: slice, tile: np.ndarray, columns: slice) -> None:

@@ -189,3 +189,30 @@ def test_study(tmp_path):
     done = run(tmp_path / "study.yaml")
     assert done.exit_code == 0, done.failures
     assert 3 < done.results["table"].data["value"].item() < 9
+
+
+def test_exemplars_of_a_category_are_repeats_whatever_the_kind():
+    rng = np.random.default_rng(0)
+    c = np.repeat(np.arange(30), 5)
+    x = (rng.normal(size=(30, 2)) @ rng.normal(size=(2, 60)))[c] + 4 * rng.normal(size=(150, 60))
+    found = {}
+    for kind in ("activation", "rate"):
+        data = cs.responses(x, kind=kind, stimulus=[f"i{k}" for k in range(150)], category=c)
+        found[kind] = cs.dimensionality(data, by="category", measures=RATIOS, n_perm=0, rng=0)
+    assert np.array_equal(found["activation"].data["value"], found["rate"].data["value"])
+    assert found["activation"].counts["n_trials"].item() == 150
+    assert found["activation"].counts["n_stimuli"].item() == 30
+    assert found["activation"].data["value"].values.flat[0] < 3
+    alone = np.where(np.arange(150) == 149, 99, c)
+    data = cs.responses(x, kind="activation", stimulus=[f"i{k}" for k in range(150)], category=alone)
+    with pytest.raises(cs.InputError, match="and others a single one"):
+        cs.dimensionality(data, by="category", measures=RATIOS)
+    matched = cs.dimensionality(
+        {"a": data[:149], "b": data[:148]},
+        by="category",
+        measures=RATIOS,
+        match="trials",
+        n_match=2,
+        n_perm=0,
+    )
+    assert matched.counts["repeats"].values.tolist() == [3, 3]

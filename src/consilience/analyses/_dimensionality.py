@@ -29,6 +29,7 @@ from consilience.analyses._dimensionality_measures import (
 )
 from consilience.analyses._dimensionality_tables import tables
 from consilience.analyses._match import check_match, flat_over_time, match_systems, noiseless
+from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
 
 __all__ = ["dimensionality"]
 
@@ -66,8 +67,10 @@ def dimensionality(
 
     Responses (trial, unit) of a noiseless kind (activation, latent) are used as they are, one row for each stimulus.
     Those of the others (count, rate, dff, bold, voltage) hold noise, and **need repeats**: of a single trial each, the
-    dimensions of noise and signal cannot be told apart, and this is refused rather than guessed. Of (trial, time, unit)
-    the mean over time is taken (of counts the sum). A series (time, unit) is split in stretches of time (svca).
+    dimensions of noise and signal cannot be told apart, and this is refused rather than guessed. Rows of one
+    ``by`` that differ (exemplars of a category) are repeats whatever the kind: their scatter is taken off like noise.
+    Of (trial, time, unit) the mean over time is taken (of counts the sum). A series (time, unit) is split in stretches
+    of time (svca).
 
     Each method is a function of `cs.populations`, where equation, interval, null and what noise and copies do stand:
     participation_ratio (of infinitely many such units and stimuli), participation_ratio_units (of these units, over
@@ -80,7 +83,7 @@ def dimensionality(
     data : responses, or a mapping of several systems, side by side.
     measures : names; None: of noiseless data all but shared, of noisy ones participation_ratio,
         participation_ratio_units, cvpca and shared, of series svca and shared.
-    by : label on trial: what counts as the same stimulus.
+    by : label on trial: what counts as the same stimulus; rows of it are its repeats.
     match : of several systems, what is made equal first: names out of stimuli, bins, units, trials, snr, or "all".
         Values are then medians over ``n_match`` draws, as are the ends of intervals.
     n_match : draws of that.   fit : ranks (first, last) of the power law.   gap : samples between stretches of series.
@@ -208,7 +211,9 @@ def _fit(fit: Any) -> tuple[int, int] | None:
 def _checked(entry: Any, name: str) -> xr.DataArray:
     data = check_responses(entry, who=WHO, name=f"data[{name!r}]" if name else "data")
     if "valid" in data.coords and "trial" in data.dims:
-        data = data.isel(trial=data["valid"].values).drop_vars("valid")
+        valid = data["valid"].values
+        say_omitted(int((~valid).sum()), valid.size, WHO)
+        data = data.isel(trial=valid).drop_vars("valid")
     return flat_over_time(data) if "trial" in data.dims else data
 
 
@@ -223,6 +228,7 @@ def _by(data: xr.DataArray, by: str, name: str) -> xr.DataArray:
             code="bad-by",
         )
     labels = data[by].values
+    refuse_missing_label(labels, by, f"{WHO} ({name})")
     order = np.argsort(labels, kind="stable")
     counts = np.unique(labels, return_counts=True)[1]
     repeat = np.empty(labels.size, dtype=np.int64)

@@ -12,6 +12,7 @@ import numpy as np
 from consilience import populations
 from consilience._core._errors import InputError, warn
 from consilience._core._seeds import Seed
+from consilience.analyses._match import NOISELESS
 
 __all__ = ["NEED_REPEATS", "OF_SERIES", "OF_TRIALS", "Population", "Row", "default_methods", "row_of"]
 
@@ -217,6 +218,13 @@ def refuse_single_trials(population: Population, methods: tuple[str, ...], *, wh
     wanted = [name for name in methods if name in NEED_REPEATS]
     if population.stimulus is None or population.noiseless or population.repeats >= 2 or not wanted:
         return
+    if population.kind in NOISELESS:
+        raise InputError(
+            f"{who}: some stimuli (labels of by=) of {population.name!r} have several rows, which differ, and others a "
+            f"single one; {', '.join(wanted)} take off the scatter within a stimulus, for which every one needs >= 2 "
+            "rows. Leave the others out, or take by='stimulus' with a name for each row.",
+            code="no-repeats",
+        )
     raise InputError(
         f"{who}: {population.name!r} has kind {population.kind!r}, whose responses hold noise, and a single trial of "
         f"some stimuli; {', '.join(wanted)} need >= 2 repeats of every stimulus, for with one the dimensions of the "

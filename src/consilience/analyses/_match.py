@@ -21,6 +21,7 @@ __all__ = ["MATCHED", "NOISELESS", "check_match", "match_systems", "one_repeat_e
 MATCHED = ("stimuli", "bins", "units", "trials", "snr")
 NOISELESS = ("activation", "latent")
 _LEAST_Z = 3.0
+_ROUNDING = 1e-8  # of the variance: rows of a stimulus that differ by less are copies
 
 
 def check_match(match: Any, *, who: str) -> tuple[str, ...]:
@@ -88,7 +89,7 @@ def match_systems(
             "with rec.epoch(...).",
             code="bad-dims",
         )
-    out = {name: _valid(data) for name, data in out.items()}
+    out = {name: _as_noisy(_valid(data)) for name, data in out.items()}
     if "stimuli" in asked:
         with collect_cautions():  # asked for by name, and said in the notes
             ids = common_ids(out, join=join, who=who)
@@ -114,7 +115,24 @@ def match_systems(
 
 
 def noiseless(data: xr.DataArray) -> bool:
-    return data.attrs.get("kind", "activation") in NOISELESS
+    """Whether a trial says all of its stimulus: of such a kind, and rows of a stimulus are copies of each other.
+
+    Rows that differ (exemplars of a category, units dropped at random) are repeats with scatter, whatever their kind.
+    """
+    return data.attrs.get("kind", "activation") in NOISELESS and not _scattered(data)
+
+
+def _scattered(data: xr.DataArray) -> bool:
+    number = np.unique(data["stimulus"].values, return_inverse=True)[1].reshape(-1)
+    counts = np.bincount(number)
+    if counts.max(initial=0) < 2:
+        return False
+    x = np.asarray(data.values, dtype=np.float64).reshape(number.size, -1)
+    order = np.argsort(number, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    means = np.add.reduceat(x[order], starts, axis=0) / counts[:, None]
+    within, whole = (float(np.sum((x - m) ** 2)) for m in (means[number], x.mean(axis=0)))
+    return within > _ROUNDING * whole
 
 
 def repeats_of(data: xr.DataArray) -> tuple[int, int]:
@@ -133,6 +151,13 @@ def one_repeat_each(data: xr.DataArray, count: int, rng: np.random.Generator) ->
     chosen = data.isel(trial=np.concatenate(rows))
     repeat = np.tile(np.arange(count), len(rows))
     return chosen.assign_coords(repeat=("trial", repeat))
+
+
+def _as_noisy(data: xr.DataArray) -> xr.DataArray:
+    """Of kind rate where rows of a stimulus differ, so that fewer of them are not taken for noiseless later."""
+    if data.attrs.get("kind", "activation") not in NOISELESS or noiseless(data):
+        return data
+    return data.assign_attrs(kind="rate")
 
 
 def _valid(data: xr.DataArray) -> xr.DataArray:

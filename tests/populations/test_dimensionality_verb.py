@@ -210,7 +210,7 @@ def test_exemplars_of_a_category_are_repeats_whatever_the_kind():
     matched = cs.dimensionality(
         {"a": data[:149], "b": data[:148]},
         by="category",
-        measures=RATIOS,
+        measures=RATIOS[1],
         match="trials",
         n_match=2,
         n_perm=0,

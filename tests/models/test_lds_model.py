@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import linalg
+from scipy import linalg, stats
 from sklearn.utils.estimator_checks import check_estimator
 
 import consilience as cs
 from consilience.models import LDS
+from consilience.models._lds_intervals import matched_eigenvalues
 from consilience.models._lds_smooth import System, em_step, in_units, smooth
 from consilience.models._lds_subspace import lagged_covariances, subspace
 from consilience.models._trials import as_trials
@@ -316,3 +317,65 @@ def test_one_unit_has_no_others():
     model = LDS(1).fit(np.random.default_rng(0).normal(size=(60, 1)).cumsum(axis=0))
     with pytest.raises(cs.InputError, match="no others"):
         model.unit_scores(np.ones((5, 1)))
+
+
+def test_intervals_of_eigenvalues():
+    """The jackknife of subspace identification, done by hand; and what the intervals are of EM."""
+    y, _, a, _, _ = planted(20, 30, 8)
+    model = LDS(3, method="subspace", bin_width=0.02).fit(y)
+    found = model.eigenvalue_intervals(y, groups=5, level=0.9)
+    parts = np.array(
+        [
+            LDS(3, method="subspace").fit(np.delete(y, np.s_[i : i + 4], 0)).eigenvalues_
+            for i in range(0, 20, 4)
+        ]
+    )
+    np.testing.assert_allclose(found.eigenvalues, model.eigenvalues_, atol=1e-10)
+    slow = np.log(-1 / np.log(np.abs(parts[:, 0])))
+    half = stats.t.ppf(0.95, 4) * np.sqrt(4 / 5 * ((slow - slow.mean()) ** 2).sum())
+    centre = np.log(-1 / np.log(np.abs(model.eigenvalues_[0])))
+    np.testing.assert_allclose(
+        found.time_constant_interval[0], 0.02 * np.exp([centre - half, centre + half]), rtol=1e-8
+    )
+    np.testing.assert_allclose(
+        found.modulus_interval[0], np.exp(-1 / np.exp([centre - half, centre + half])), rtol=1e-8
+    )
+    fast = np.abs(np.angle(parts[:, 0]))
+    half = stats.t.ppf(0.95, 4) * np.sqrt(4 / 5 * ((fast - fast.mean()) ** 2).sum())
+    centre = np.abs(np.angle(model.eigenvalues_[0]))
+    np.testing.assert_allclose(
+        found.frequency_interval[0], np.array([centre - half, centre + half]) / (2 * np.pi * 0.02), rtol=1e-8
+    )
+    assert (found.modulus_interval[:, 0] < np.sort(np.abs(np.linalg.eigvals(a)))[::-1]).all()
+    assert np.isnan(found.frequency_interval[2]).all()  # a decay has no frequency to be unsure of
+    narrow = model.eigenvalue_intervals(y, groups=5, level=0.5)
+    assert (np.diff(found.modulus_interval) > np.diff(narrow.modulus_interval)).all()
+
+
+def test_intervals_after_em():
+    y = planted(12, 30, 6, blocks=[turning(0.9, 0.5)])[0]
+    model = LDS(2).fit(y)
+    found = model.eigenvalue_intervals(y, groups=4)
+    assert found.modulus_interval[0, 0] < 0.9 < found.modulus_interval[0, 1]
+    assert found.frequency_interval[0, 0] < 0.5 / (2 * np.pi) < found.frequency_interval[0, 1]
+    np.testing.assert_allclose(found.eigenvalues, model.eigenvalues_, atol=0.01)
+    np.testing.assert_array_equal(found.modulus_interval[0], found.modulus_interval[1])
+    assert (found.real_parts == 0).all()
+
+
+def test_intervals_of_one_long_trial_and_of_missing_values():
+    y = np.concatenate(list(planted(12, 60, 8)[0]))
+    y = np.where(np.random.default_rng(0).random(y.shape) < 0.05, np.nan, y)
+    found = LDS(2, method="subspace", missing="mask", horizon=4).fit(y).eigenvalue_intervals(y, groups=6)
+    assert found.groups == 6
+    assert (np.diff(found.modulus_interval) > 0).all()
+    assert (found.modulus_interval <= 1).all()
+    short = LDS(2, method="subspace").fit(np.nan_to_num(y[:40]))
+    with pytest.raises(cs.InputError, match="use fewer groups"):
+        short.eigenvalue_intervals(np.nan_to_num(y[:40]))
+
+
+def test_eigenvalues_are_matched_as_sets():
+    whole = np.array([0.9 + 0.3j, 0.9 - 0.3j, 0.8])
+    other = np.array([0.85, 0.88 - 0.31j, 0.88 + 0.31j])
+    np.testing.assert_array_equal(matched_eigenvalues(whole, other), other[[2, 1, 0]])

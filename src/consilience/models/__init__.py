@@ -31,6 +31,7 @@ from consilience.models._pca import PCA
 from consilience.models._pls import PLSCV
 from consilience.models._poisson_bayes import PoissonNaiveBayes
 from consilience.models._poisson_gpfa import PoissonGPFA
+from consilience.models._psid import PSID
 from consilience.models._quadratic_rf import QuadraticRF
 from consilience.models._rdm import FixedRDM, InterpolateRDM, SelectRDM, WeightedRDM
 from consilience.models._ridge import RidgeCV
@@ -45,6 +46,7 @@ from consilience.models._wiener import WienerFilter
 __all__ = [
     "CP",
     "LDS",
+    "PSID",
     "Embedding",
     "FactorAnalysis",
     "PCA",

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, check_option
+from consilience.models._lds_intervals import Eigenvalues, in_runs, jackknifed_eigenvalues
 from consilience.models._lds_smooth import System, em_step, in_units, smooth
 from consilience.models._lds_subspace import MOST_STATES, Lagged, lagged_covariances, subspace
 from consilience.models._static_latent import from_latents, r2_of_units
@@ -19,6 +20,13 @@ from consilience.models._trials import Missing, Trials, as_trials, constant_unit
 __all__ = ["LDS"]
 
 _FREE = 10  # trials from which the first state's distribution is estimated
+_FLAT = 1e-5  # nats per bin: refits stop later than fits, as what is left of the way would be missing between them
+
+
+def _ordered(a: np.ndarray) -> np.ndarray:
+    """Eigenvalues, the largest modulus first."""
+    values = np.linalg.eigvals(a).astype(complex)
+    return values[np.lexsort((-values.imag, -np.abs(values).round(12)))]
 
 
 class LDS(TransformerMixin, BaseEstimator):
@@ -183,12 +191,17 @@ class LDS(TransformerMixin, BaseEstimator):
         if self.method == "subspace":
             return system, [0.0, 0.0], True
         lowest = self.min_noise * lagged.scale**2
-        free = len(trials) >= _FREE
+        return self._climb(trials, system, lowest, len(trials) >= _FREE, max_iter, self.tol)
+
+    def _climb(
+        self, trials: Trials, system: System, lowest: np.ndarray, free: bool, max_iter: int, tol: float
+    ) -> tuple[System, list[float], bool]:
+        """EM from a system."""
         trace: list[float] = []
         for step in range(max_iter + 1):
             found = smooth(trials, system)
             trace.append(float(found.log_likelihood.sum()))
-            if step and trace[-1] - trace[-2] < self.tol * trials.n_bins:
+            if step and trace[-1] - trace[-2] < tol * trials.n_bins:
                 return system, trace, True
             if step < max_iter:
                 system = em_step(trials, system, found, lowest=lowest, free_start=free)
@@ -214,9 +227,7 @@ class LDS(TransformerMixin, BaseEstimator):
         self.initial_mean_, self.initial_covariance_ = system.m0, system.V0
         powers = (system.C**2).sum(axis=0)
         self.explained_variance_ratio_ = powers / (powers.sum() + system.R.sum())
-        values = np.linalg.eigvals(system.A).astype(complex)
-        order = np.lexsort((-values.imag, -np.abs(values).round(12)))
-        self.eigenvalues_ = values[order]
+        self.eigenvalues_ = _ordered(system.A)
         size = np.abs(self.eigenvalues_)
         with np.errstate(divide="ignore"):
             self.time_constants_ = np.where(
@@ -224,6 +235,35 @@ class LDS(TransformerMixin, BaseEstimator):
             )
         self.frequencies_ = np.abs(np.angle(self.eigenvalues_)) / (2 * np.pi * self.bin_width)
         self.n_components_ = k
+
+    def eigenvalue_intervals(self, X: Any, *, groups: int = 10, level: float = 0.95) -> Eigenvalues:
+        """Intervals of eigenvalues, time constants and frequencies for this number of states: fitted again without each
+        of ``groups`` runs of neighbouring trials of the training data X (delete-a-group jackknife), from the whole fit,
+        each refit's eigenvalues matched to those of the whole. Fewer trials than groups are cut into runs of bins.
+        """
+        who = "LDS.eigenvalue_intervals"
+        trials = self._door(X, "eigenvalue_intervals")
+        level = check_number(level, name="level", who=who, low=0.0, high=1.0)
+        horizon = self._horizon(trials, who)
+        free = len(trials) >= _FREE
+        trials = in_runs(trials, check_count(groups, name="groups", who=who, minimum=3), 2 * horizon, who=who)
+        mean = trials.mean()
+        trials = trials.centred(mean)
+        start = replace(self._system, d=self._system.d - mean)
+        lowest = self.min_noise * trials.variance()
+
+        def refit(part: Trials, start: System) -> System:
+            if self.method == "subspace":
+                return subspace(
+                    lagged_covariances(part, 2 * horizon - 1), self.n_components_, lowest=self.min_noise
+                )
+            return self._climb(part, start, lowest, free, self.max_iter, min(self.tol, _FLAT))[0]
+
+        whole = refit(trials, start)
+        values = [
+            _ordered(refit(trials.pick(train), whole).A) for train, _ in trial_folds(trials, groups, who=who)
+        ]
+        return jackknifed_eigenvalues(_ordered(whole.A), np.array(values), level, self.bin_width)
 
     def _door(self, X: Any, method: str) -> Trials:
         check_is_fitted(self, "components_")

@@ -11,7 +11,7 @@ from scipy import linalg
 from consilience.models._linear_gaussian import regress
 from consilience.models._trials import Trials, patterns_of
 
-__all__ = ["System", "Smoothed", "em_step", "in_units", "smooth"]
+__all__ = ["System", "Smoothed", "em_step", "in_order", "in_units", "smooth"]
 
 
 @dataclass(frozen=True)
@@ -316,12 +316,19 @@ def in_units(system: System, covariance: np.ndarray) -> System:
     """The same system in states of covariance I (given the one that they have) whose columns of C are orthogonal, the
     longest first, the largest entry of each positive.
     """
+    return system.turned(in_order(covariance, system.C))
+
+
+def in_order(covariance: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """(k, k) map of states of that covariance to ones of covariance I, whose ``columns`` (p, k) are then orthogonal,
+    the longest first, the largest entry of each positive.
+    """
     values, vectors = np.linalg.eigh(_symmetric(covariance))
     root = np.sqrt(np.maximum(values, 1e-12 * values[-1]))
     whiten = (vectors / root).T
-    scaled = system.C @ (vectors * root)
+    scaled = columns @ (vectors * root)
     _, _, v = np.linalg.svd(scaled, full_matrices=True)
-    turn = v[: len(system.A)]
+    turn = v[: covariance.shape[0]]
     c = scaled @ turn.T
     sign = np.sign(c[np.abs(c).argmax(axis=0), np.arange(c.shape[1])])
-    return system.turned(np.where(sign == 0, 1.0, sign)[:, None] * (turn @ whiten))
+    return np.asarray(np.where(sign == 0, 1.0, sign)[:, None] * (turn @ whiten))

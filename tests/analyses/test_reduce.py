@@ -164,7 +164,8 @@ def test_invalid_trials_are_left_out_and_inputs_stay():
     keep = np.arange(60) % 5 > 0
     masked = data.assign_coords(valid=("trial", keep))
     before = masked.values.copy()
-    found = cs.reduce(masked, cs.models.PCA(2), n_boot=0, n_perm=0, rng=0)
+    with pytest.warns(cs.ConsilienceWarning, match="12 of 60 trials are marked as not valid"):
+        found = cs.reduce(masked, cs.models.PCA(2), n_boot=0, n_perm=0, rng=0)
     assert found.latents.sizes["trial"] == keep.sum()
     np.testing.assert_array_equal(masked.values, before)
 
@@ -354,3 +355,131 @@ def test_a_linear_system_says_its_modes():
         found = cs.reduce(data, cs.models.LDS(2, max_iter=10), cv=0, n_boot=0, n_perm=0, rng=0)
     assert found.dynamics.sizes["mode"] == 2
     assert (found.dynamics["decay"] > 0).all()
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_a_missing_label_is_no_condition():
+    rng = np.random.default_rng(0)
+    side = np.tile(["l", "r"], 10).astype(object)
+    side[3] = None
+    number = np.where(side == "l", 1.0, 0.0)
+    number[3] = np.nan
+    data = cs.responses(
+        rng.normal(size=(20, 6, 5)),
+        dims=("trial", "time", "unit"),
+        time=np.arange(6) * 0.1,
+        stimulus=range(20),
+        side=side,
+        number=number,
+    )
+    for label in ("side", "number"):
+        for call in (
+            lambda name: cs.reduce(data, cs.models.PCA(2), labels=name, rng=0),
+            lambda name: cs.reduce(data, cs.models.PCA(2), groups=name, rng=0),
+            lambda name: cs.structure(data, by=name, rng=0),
+            lambda name: cs.dimensionality(data, by=name, rng=0),
+            lambda name: cs.geometry(data, by=name, rng=0),
+            lambda name: cs.subspaces(data, 2 * data, condition=name, rng=0),
+        ):
+            said = f"'{label}' is missing .* in 1 of 20 trials .*trial 3"
+            with pytest.raises(cs.InputError, match=said) as error:
+                call(label)
+            assert error.value.code == "nan-values"
+
+
+def test_few_trials_are_said():
+    x = np.random.default_rng(0).normal(size=(6, 40, 5))
+
+    def of(n, labels=None, **more):
+        data = cs.responses(
+            x[:n],
+            dims=("trial", "time", "unit"),
+            time=np.arange(40) * 0.1,
+            stimulus=[f"s{k}" for k in range(n)],
+            **more,
+        )
+        return cs.reduce(data, cs.models.PCA(2), labels=labels, n_boot=9, n_perm=0, rng=0)
+
+    with pytest.warns(cs.ConsilienceWarning, match="one trial .* has no other"):
+        one = of(1)
+    assert np.isnan(one.components["ci_low"]).all()
+    assert np.isnan(one.components["alike"]).all()
+    with pytest.warns(cs.ConsilienceWarning, match="draws of 3 trials"):
+        assert np.isfinite(of(3).components["ci_low"]).all()
+    with pytest.warns(cs.ConsilienceWarning, match="1 of 3 conditions have one trial"):
+        single = of(5, labels="side", side=list("aabbc"))
+    assert np.isnan(single.components["held_out"]).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        of(6)
+
+
+@pytest.mark.filterwarnings("ignore:.few-conditions")
+def test_trials_that_are_not_valid_are_counted():
+    x = np.random.default_rng(0).normal(size=(12, 10, 5))
+    x[:4, 3, 2] = np.nan
+    data = cs.responses(
+        x,
+        dims=("trial", "time", "unit"),
+        time=np.arange(10) * 0.1,
+        stimulus=np.repeat(range(6), 2),
+        repeat="count",
+        missing="mask",
+    )
+    with pytest.warns(cs.ConsilienceWarning, match="4 of 12 trials are marked as not valid"):
+        cs.reduce(data, cs.models.PCA(2), n_boot=0, n_perm=0, rng=0)
+    with pytest.warns(cs.ConsilienceWarning, match="2 of 6 conditions with them"):
+        cs.structure(data, n_components=2, n_null=19, rng=0)
+
+
+def test_fits_of_surrogates_draws_and_folds_do_not_warn_in_the_name_of_the_data():
+    class Doubtful(cs.models.PCA):
+        def fit(self, X, y=None):
+            cs._core._errors.warn("not-converged", f"of {np.shape(X)} {np.ravel(X)[:3]}")
+            return super().fit(X)
+
+    x, _, _ = planted(n=40)
+    data = cs.responses(x, stimulus=range(40))
+    with pytest.warns(cs.ConsilienceWarning) as said:
+        found = cs.reduce(data, Doubtful(2), n_boot=3, n_perm=3, rng=0)
+    assert len(said) == 1
+    assert [caution.code for caution in found.warnings] == ["not-converged"]
+    assert "(40, 20)" in found.warnings[0].message
+
+
+@pytest.mark.filterwarnings("ignore:Maximum number of iterations")
+def test_models_without_a_mean_are_counted_about_the_means_of_units():
+    rng = np.random.default_rng(0)
+    a, b, c = (rng.random((n, 2)) for n in (40, 12, 10))
+    x = np.einsum("ir,jr,kr->ijk", a, b, c) + 0.2 * rng.normal(size=(40, 12, 10))
+    data = cs.responses(x, dims=("trial", "time", "unit"), time=np.arange(12.0), stimulus=range(40))
+    found = cs.reduce(data, cs.models.CP(2, rng=0), n_boot=0, n_perm=0, rng=0)
+    model = cs.models.CP(2, rng=0).fit(x)
+    assert float(found.components["explained_total"][-1]) == pytest.approx(model.r2_)
+    assert float(found.components["held_out_total"][-1]) == pytest.approx(model.r2_, abs=0.05)
+    # values that are added to units explain nothing: the mean of a component does not count
+    flat = np.abs(x.mean(axis=1)) + 2
+    table = cs.responses(flat, stimulus=range(40))
+    nmf = cs.reduce(table, NMF(2, max_iter=2000, tol=1e-6), cv=0, n_boot=0, n_perm=0, rng=0).components
+    pca = cs.reduce(table, cs.models.PCA(2), cv=0, n_boot=0, n_perm=0, rng=0).components
+    assert (nmf["explained_total"][-1] <= pca["explained_total"][-1]).item()
+
+
+def test_targeted_axes_carry_their_variables_and_what_they_tell_held_out():
+    data, _ = courses(n=12)
+    data = data.assign_coords(
+        level=("trial", data["stimulus"].values.astype(float)),
+        other=("trial", np.random.default_rng(1).normal(size=data.sizes["trial"])),
+    )
+    model = cs.models.TargetedDR()
+    found = cs.reduce(data, model, labels=["level", "choice", "other"], n_boot=0, n_perm=39, rng=0)
+    c = found.components
+    assert list(c["component"].values) == ["level", "choice", "other"]
+    assert (c["p"].values[:2] <= 0.05).all()
+    assert c["p"].values[2] > 0.05
+    assert (c["r_low"] < c["r"]).all()
+    assert "r=0.9" in str(found)
+    check_result(found)
+    with pytest.warns(cs.ConsilienceWarning, match=r"not tried on held-out trials") as said:
+        cs.reduce(data[:24], model, labels=["level", "choice", "other"], n_boot=0, n_perm=9, rng=0)
+    assert said[0].message.code == "no-null"

@@ -347,3 +347,19 @@ def test_type_one_of_maximum_entropy_on_data_of_covariances_alone():
         null = [rotation_ratio(z, n_components=4).ratio for z in tensor_max_entropy(x, n=39, rng=rng)]
         hits += (1 + np.sum(np.array(null) >= value)) / 40 <= 0.05
     assert hits / 200 < 0.12
+
+
+@pytest.mark.parametrize("statistic", ["rotation", "tangling", "variance_in_k"])
+def test_conditions_that_are_all_the_same_have_no_structure(statistic):
+    x = np.repeat(np.random.default_rng(0).normal(size=(1, 30, 15)).cumsum(axis=1), 6, axis=0)
+    data = cs.responses(
+        x, dims=("trial", "time", "unit"), time=np.arange(30) * 0.01, stimulus=list("abcdef"), kind="rate"
+    )
+    with pytest.raises(cs.InputError, match="nothing varies across conditions"):
+        cs.structure(data, statistic=statistic, n_null=19, rng=0)
+    for call in (
+        cs.populations.rotation_ratio,
+        cs.models.JPCA(2).fit,
+    ):
+        with pytest.raises(cs.InputError, match=r"0 axes|nothing varies"):
+            call(x)

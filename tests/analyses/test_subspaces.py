@@ -120,3 +120,10 @@ def test_the_figure_and_the_report():
     text = " ".join(of_subspaces(found))
     assert "ceiling" in text
     assert "random subspaces" in text
+
+
+def test_the_same_values_twice_are_refused():
+    data = cs.responses(np.random.default_rng(0).normal(size=(40, 8)), stimulus=range(40))
+    with pytest.raises(cs.InputError, match="same values") as error:
+        cs.subspaces(data, data, rng=0)
+    assert error.value.code == "identical-values"

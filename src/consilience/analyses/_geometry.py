@@ -26,6 +26,7 @@ from consilience._responses._pseudo import PseudoPopulation
 from consilience._results import Geometry
 from consilience.analyses._geometry_measures import GEOMETRY, Conditions
 from consilience.analyses._match import check_match, flat_over_time, match_systems
+from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
 from consilience.populations import PopulationScore
 
 __all__ = ["geometry"]
@@ -198,6 +199,7 @@ def _conditions(
                 ".sel(time=slice(...)).",
                 code="bad-dims",
             )
+        say_omitted(int((~valid.values).sum()), valid.size, WHO)
         checked = checked.isel(trial=valid.values).drop_vars("valid")
     known = [str(c) for c, coord in checked.coords.items() if coord.dims == ("trial",)]
     for label in labels:
@@ -206,6 +208,7 @@ def _conditions(
                 f"{WHO}: no coordinate {shorten(label, 40)} on trial of {shorten(name, 40)}.{nearest(label, known)}",
                 code="unknown-label",
             )
+        refuse_missing_label(checked[label].values, label, WHO)
     x = np.asarray(flat_over_time(checked).values, dtype=np.float64)
     still = np.ptp(x, axis=0) <= 1e-12 * np.maximum(np.abs(x).max(axis=0), np.finfo(np.float64).tiny)
     if still.any() and not still.all():

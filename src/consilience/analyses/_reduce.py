@@ -96,9 +96,10 @@ def reduce(
 
     Raises
     ------
-    InputError : a function in place of a model (``bad-parameter``), a label that is none (``bad-label``), NaN for a
-        model that takes none (``nan-values``).
-    ConsilienceWarning : ``few-blocks``, ``no-null`` (rotations of `JPCA`), ``embedding-unstable``, those of the model.
+    InputError : a function in place of a model (``bad-parameter``), a label that is none (``bad-label``) or that is
+        missing on some trials, NaN for a model that takes none (``nan-values``).
+    ConsilienceWarning : ``few-blocks``, ``few-trials`` (no or rough intervals), ``trials-omitted`` (marked as not
+        valid), ``no-null`` (rotations of `JPCA`), ``embedding-unstable``, those of the model.
 
     References
     ----------
@@ -189,12 +190,25 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
     )
     several = rows.codes is not None and int(np.bincount(rows.codes).min()) >= 2
     within = (average or fitter.labelled) and several
+    few = (
+        rows.few(within=within, averaged=average or fitter.labelled)
+        if projects and kind != "TargetedDR"
+        else ""
+    )
+    if few and (options["cv"] or n_boot):
+        warn(
+            "few-trials",
+            f"{WHO}: {few}.",
+            "More trials, or labels with more trials each; a single long one is a series, "
+            "cs.responses(x[0], dims=('time', 'unit')), of which stretches of time are drawn.",
+        )
+    draw = n_boot and (within or not (average or fitter.labelled)) and (rows.series or rows.n_groups > 1)
     nothing = np.full(k, np.nan)
     held: dict[str, Any] = {"held_out": (nothing,) * 3, "held_out_total": (nothing,) * 3, "folds": 0}
     if options["cv"] and projects and (within or not (average or fitter.labelled)):
         held = held_out(fitter, fit, seed, cv=options["cv"], within=within, level=level)
     draws = None
-    if projects and n_boot and (within or not (average or fitter.labelled)):
+    if projects and draw:
         draws = drawn(fitter, fit, alone, seed, n_boot=n_boot, within=within, level=level)
     null: dict[str, np.ndarray] = {}
     if projects and n_perm and not fitter.labelled:

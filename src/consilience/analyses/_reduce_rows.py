@@ -14,12 +14,14 @@ from consilience._core._params import shorten
 from consilience._responses import check_responses
 from consilience._responses._check import refuse_result
 from consilience.analyses._encode_design import _clock, _gap
+from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
 from consilience.stats import autocorrelation_time, blocked_folds, group_folds, stratified_folds
 
 __all__ = ["Rows", "read_rows"]
 
 WHO = "cs.reduce"
 _FEW = 10  # stimuli, from which they are held out and drawn whole
+_FEW_DRAWN = 5  # trials or groups, below which it is said that intervals are rough
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,30 @@ class Rows:
     def labels(self) -> dict[str, np.ndarray]:
         """{label: (trial,)}."""
         return {name: np.asarray(self.data[name].values) for name in self.levels}
+
+    @property
+    def n_groups(self) -> int:
+        """How many things there are to hold out and to draw."""
+        return 0 if self.groups is None else int(np.unique(self.groups).size)
+
+    def few(self, *, within: bool, averaged: bool) -> str:
+        """What so few trials do to what is held out and to intervals; empty where there are enough."""
+        if self.series:
+            return ""
+        if averaged:
+            if within:
+                return ""
+            assert self.codes is not None
+            counts = np.bincount(self.codes)
+            return (
+                f"{int((counts < 2).sum())} of {counts.size} conditions have one trial, so nothing can be held out or "
+                "drawn: there are no held-out values, no intervals and no likeness of draws"
+            )
+        if self.n_groups < 2:
+            return "one trial (or group of trials) has no other: nothing is held out, no interval, no likeness of draws"
+        if self.n_groups < _FEW_DRAWN:
+            return f"draws of {self.n_groups} trials (or groups of trials) make intervals that are too narrow"
+        return ""
 
     def means(self, rows: np.ndarray) -> np.ndarray:
         """(condition, ...) means of the trials ``rows``, NaN where there is none."""
@@ -111,12 +137,13 @@ def read_rows(
     checked = check_responses(data, who=WHO, name="data")
     if "valid" in checked.coords:
         rows = checked["valid"].values
+        say_omitted(int((~rows).sum()), rows.size, WHO)
         checked = checked.isel(trial=rows).drop_vars("valid")
-        hole = None if hole is None else hole[rows]
     x = np.array(checked.values, dtype=np.float64)
     if hole is not None and hole.any():
         x[hole] = np.nan
         empty = hole.all(axis=1)
+        say_omitted(int(empty.sum()), empty.size, WHO)
         x, checked = x[~empty], checked.isel(trial=~empty)
     if checked.dims == ("time", "unit"):
         return _series(x, checked, labels, groups, gap)
@@ -170,6 +197,7 @@ def _check_label(data: xr.DataArray, name: object) -> None:
             f"{WHO}: labels must name coordinates on trial, got {shorten(name)}; there are {', '.join(known)}.{hint}",
             code="bad-label",
         )
+    refuse_missing_label(data[name].values, name, WHO)
 
 
 def _conditions(labels: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -13,6 +13,7 @@ from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
 from consilience._responses._check import refuse_result
 from consilience._responses._smooth import check_with_time
+from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
 
 __all__ = ["Rows", "rows_of"]
 
@@ -96,6 +97,9 @@ def rows_of(data: Any, *, by: str | None, rows: str, who: str) -> Rows:
     x = checked.values.astype(np.float64)
     there = np.ones(x.shape[:2], dtype=bool) if known is None else np.array(known)
     some = there.any(axis=1)
+    lost = np.setdiff1d(labels, labels[some]).size if by is not None else 0
+    lost_too = f", and {lost} of {np.unique(labels).size} conditions with them" if lost else ""
+    say_omitted(int((~some).sum()), some.size, who, lost_too)
     x, there, labels = x[some], there[some], labels[some]
     names, condition = np.unique(labels, return_inverse=True)
     if rows == "conditions":
@@ -112,6 +116,13 @@ def rows_of(data: Any, *, by: str | None, rows: str, who: str) -> Rows:
             f"{who}: needs at least 2 {rows} and 3 times, got {len(values)} and {values.shape[1]}"
             f"{'; by= a label with more values' if len(values) < 2 else ''}.",
             code="too-few",
+        )
+    spread, size = np.abs(values - values[0]).max(), np.abs(values).max()
+    if spread <= 1e-12 * size:
+        raise InputError(
+            f"{who}: nothing varies across {rows}: all {len(values)} are the same but for rounding, so what is left of "
+            "them less their mean is no structure; check how they were made, or what by= takes as conditions.",
+            code="no-structure",
         )
     width, unit = _step(checked, who)
     return Rows(
@@ -145,7 +156,9 @@ def _labels(data: xr.DataArray, by: str | None, who: str) -> np.ndarray:
             "condition.",
             code="unknown-label",
         )
-    return np.asarray(data[by].values)
+    values = np.asarray(data[by].values)
+    refuse_missing_label(values, by, who)
+    return values
 
 
 def _means(x: np.ndarray, known: np.ndarray, condition: np.ndarray, count: int) -> np.ndarray | None:

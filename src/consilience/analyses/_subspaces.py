@@ -21,6 +21,7 @@ from consilience._core._seeds import resolve_seed
 from consilience._responses import check_responses, recorded_cautions
 from consilience._responses._check import refuse_result
 from consilience._results import Subspaces
+from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
 from consilience.populations import SubspaceAlignment, subspace_alignment
 
 __all__ = ["subspaces"]
@@ -68,7 +69,8 @@ def subspaces(
     Raises
     ------
     InputError : units that differ (``units-differ``), a label that has not two values, too few trials
-        (``no-repeats``), no variance beyond noise (``no-signal``).
+        (``no-repeats``), no variance beyond noise (``no-signal``), the same values twice (``identical-values``), a
+        label that is missing on some trials (``nan-values``).
     ConsilienceWarning : ``units-by-number`` (ids of units are 0, 1, 2 ..., as they are made where none were given),
         ``noise-included`` (noisy responses whose trials are the samples), ``units-not-shared``.
 
@@ -101,6 +103,7 @@ def subspaces(
             for caution in recorded_cautions(data):
                 if caution.code != "made-up-ids":
                     warn(caution.code, caution.message, caution.remedy)
+        _refuse_same(one, two)
         paired = _paired(one, two)
         found = subspace_alignment(
             np.asarray(one.values, dtype=np.float64),
@@ -190,7 +193,9 @@ def _trials(data: Any, name: str) -> xr.DataArray:
                 f"{WHO}: trials of {name} have unequal lengths; take a window that all have, .sel(time=slice(...)).",
                 code="bad-dims",
             )
-        checked = checked.isel(trial=checked["valid"].values).drop_vars("valid")
+        valid = checked["valid"].values
+        say_omitted(int((~valid).sum()), valid.size, WHO)
+        checked = checked.isel(trial=valid).drop_vars("valid")
     return checked
 
 
@@ -201,7 +206,9 @@ def _label(data: xr.DataArray, label: str) -> np.ndarray:
             f"{WHO}: no coordinate {shorten(label, 40)} on trial.{nearest(label, known)}",
             code="unknown-label",
         )
-    return np.asarray(data[label].values)
+    values = np.asarray(data[label].values)
+    refuse_missing_label(values, label, WHO)
+    return values
 
 
 def _same_units(one: xr.DataArray, two: xr.DataArray, join: str) -> tuple[xr.DataArray, xr.DataArray, int]:
@@ -263,6 +270,15 @@ def _conditions(one: xr.DataArray, two: xr.DataArray, condition: str | None) -> 
             "Pass condition= a label with 4 trials of each value, or condition=None if trials are what is meant.",
         )
     return None
+
+
+def _refuse_same(one: xr.DataArray, two: xr.DataArray) -> None:
+    if one.shape == two.shape and np.array_equal(one.values, two.values):
+        raise InputError(
+            f"{WHO}: a and b are the same values, which lie in the same dimensions whatever the noise; give two "
+            "epochs, days or areas, or two halves of the trials.",
+            code="identical-values",
+        )
 
 
 def _paired(one: xr.DataArray, two: xr.DataArray) -> bool:

@@ -116,6 +116,12 @@ class JPCA(TransformerMixin, BaseEstimator):
         self.condition_mean_ = self._mean_over_conditions(trials)
         self.mean_ = self.condition_mean_.mean(axis=0)
         rest, known = self._without(trials)
+        if np.abs(rest).max() <= 1e-13 * np.abs(trials.data / self.scale_).max():
+            over = " over conditions" if self.subtract_mean else ""
+            raise InputError(
+                f"{WHO}: nothing varies: less their mean{over}, the data are 0 but for rounding.",
+                code="rank-deficient",
+            )
         axes, variance, total = _axes(rest, known, varies, k)
         rank = int((variance > 1e-12 * max(float(variance[0]), 1e-300)).sum())
         if rank < k:

@@ -61,12 +61,14 @@ def soft_scale(x: np.ndarray, soft: float) -> np.ndarray:
 
 def prepared(x: np.ndarray, *, subtract_mean: bool, soft: float | None) -> np.ndarray:
     """(conditions, time, units): divided by the soft range, less the mean over conditions at each time (or, without
-    that, the mean of all); divided by a power of two where no float can hold the squares.
+    that, the mean of all); divided by a power of two where no float can hold the squares. Zero where nothing but
+    rounding errors is left.
     """
     if soft is not None:
         x = x / soft_scale(x, soft)
     x = x / safe_power(x)
-    return np.asarray(x - x.mean(axis=0 if subtract_mean else (0, 1), keepdims=True))
+    rest = np.asarray(x - x.mean(axis=0 if subtract_mean else (0, 1), keepdims=True))
+    return np.zeros_like(rest) if np.abs(rest).max() <= 1e-14 * np.abs(x).max() else rest
 
 
 def leading_axes(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

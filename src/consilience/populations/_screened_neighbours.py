@@ -12,7 +12,7 @@ _LOOSE = 0.25  # share which rounding may add to it
 _CLUSTERED = 1e-6  # squared distance over squared size below which products may order neighbours wrongly
 _NEAR = 1e-3  # squared distance over squared size below which differences are taken instead of products
 _WIDE = 128  # axes above which products of tiles, each of which serves both sides, are faster
-_BLOCK = 1 << 19  # numbers in a block of bounds
+_BLOCK = 1 << 21  # numbers in a block of bounds
 _ROOM = 1 << 18  # numbers in the differences of a chunk of points
 _PART = 32  # points that are filled up to the same number of candidates
 _UNIT = 2.0**-53
@@ -89,7 +89,7 @@ def _candidates(
     point itself); of a block, those with fewest first.
     """
     n = len(z)
-    rows = min(n, max(16, min(128, _BLOCK // n)))
+    rows = min(n, max(64, min(128, _BLOCK // n)))
     left = np.hstack([-2 * z, np.ones((n, 1), dtype=z.dtype)])
     right = np.vstack([z.T, np.einsum("ij,ij->i", z, z, dtype=np.float64).astype(z.dtype)])
     room, halves = np.empty((rows, n), dtype=z.dtype), np.empty((rows, n // 2), dtype=z.dtype)
@@ -120,7 +120,8 @@ def _candidates(
         others = np.repeat(own[:, None], count.max(), axis=1)
         others[row, np.arange(found.size) - (np.cumsum(count) - count)[row]] = found - row * n
         order = np.argsort(count, kind="stable")
-        for part in np.array_split(order, max(1, own.size // _PART)):
+        for first in range(0, own.size, _PART):
+            part = order[first : first + _PART]
             out.append((own[part], others[part, : count[part[-1]]]))
     return out
 

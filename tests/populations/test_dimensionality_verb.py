@@ -160,7 +160,7 @@ def test_too_few_to_bound_it_is_said():
 
 def test_plot_report_file_and_words(tmp_path):
     systems = {"net": network(), "V1": brain()}
-    found = cs.dimensionality(systems, measures=[*RATIOS, "cvpca"], n_perm=5, rng=0)
+    found = cs.dimensionality(systems, measures=[*RATIOS, "cvpca"], fit=(1, 5), n_perm=5, rng=0)
     ax = found.plot()
     assert [panel.get_title(loc="left") for panel in ax.figure.axes if panel is not ax] == [
         "estimates",
@@ -216,3 +216,48 @@ def test_exemplars_of_a_category_are_repeats_whatever_the_kind():
         n_perm=0,
     )
     assert matched.counts["repeats"].values.tolist() == [3, 3]
+
+
+def test_one_measure_that_needs_more_points_does_not_refuse_the_others():
+    few = network(n=8, dims=1)
+    with pytest.warns(
+        cs.ConsilienceWarning, match="two_nn of 'net' is left out: at least 10 distinct points"
+    ):
+        found = cs.dimensionality(few, n_perm=0, rng=0)
+    assert "two_nn" not in found.data["measure"].values
+    assert "neighbours." not in str(found.warnings[0])
+    with pytest.raises(cs.InputError, match="at least 10 distinct points are needed, got 8"):
+        cs.dimensionality(few, measures=["two_nn"])
+
+
+@pytest.mark.parametrize("dims", [1, 5, 20])
+def test_no_exponent_of_few_dimensions_is_a_note_unless_asked_for(dims):
+    x = np.random.default_rng(0).normal(size=(120, dims))
+    if dims < 20:
+        x = x @ np.random.default_rng(1).normal(size=(dims, 60))  # the spectrum ends; else it is flat
+    data = cs.responses(x, stimulus=np.arange(120), kind="activation", system="net")
+    found = cs.dimensionality(data, measures=None, n_perm=0, rng=0) if dims < 20 else None
+    with pytest.warns(cs.ConsilienceWarning, match="no-exponent") as said:
+        named = cs.dimensionality(data, measures="cvpca", n_perm=0, rng=0)
+    assert "more trials" not in str(said[0].message)
+    assert np.isnan(named.data["value"].item())
+    if found is not None:
+        assert not found.warnings
+        note = found.data["note"].sel(measure="cvpca").item()
+        assert note.endswith(f"(the spectrum ends at rank {dims})")
+        assert note in repr(found)
+        assert note in found.to_frame()["note"].values
+
+
+def test_all_tables_are_medians_over_the_same_draws():
+    systems = {"net": network(units=120, dims=12), "V1": network(units=30, dims=5, seed=3)}
+    found = cs.dimensionality(
+        systems, measures=[*RATIOS, "cvpca"], fit=(1, 4), match="units", n_match=3, n_perm=0, rng=0
+    )
+    value = found.data["value"].sel(measure="participation_ratio").values
+    assert np.array_equal(found.extrapolated["value"].values[:, -1], value)
+    assert np.allclose(found.saturation["value"].sel(along="units").values[:, -1], value)
+    exponent = found.data["value"].sel(measure="cvpca").values
+    assert np.array_equal(found.spectrum["exponent"].values, exponent, equal_nan=True)
+    one = cs.dimensionality(systems, measures=RATIOS, match="units", n_match=1, n_perm=0, rng=0)
+    assert one.data["value"].sel(measure="participation_ratio").values[0] != value[0]

@@ -38,9 +38,10 @@ class Dimensionality(Result):
     """Dimensionalities of one or several populations. Made by `cs.dimensionality`.
 
     data : Dataset (system, measure) with value, ci_low, ci_high, and null_mean, null_low, null_high, p of unrelated
-        units (p: share of those with as low a value); inf = no bound, NaN = there is none. ``resampled`` (measure) says
-        what each interval is over. There is no ceiling: of no data is it known how many dimensions they could have at
-        most, but for the numbers of units and stimuli.
+        units (p: share of those with as low a value); inf = no bound, NaN = there is none, and ``note`` says why.
+        ``resampled`` (measure) says what each interval is over. There is no ceiling: of no data is it known how many
+        dimensions they could have at most, but for the numbers of units and stimuli. With ``match=`` all numbers of all
+        tables are medians over draws.
     spectrum : Dataset (system, component): variance (that repeats, held out; NaN where the system has no spectrum),
         ci_low, ci_high, plain (of means), each over the sum of ``variance``; (system): exponent, exponent_low,
         exponent_high, exponent_raw, factor (log), fit_from, fit_to, kind ("cvPCA", "PCA" of noiseless responses,
@@ -83,9 +84,10 @@ class Dimensionality(Result):
             "null_high",
             "p",
             "resampled",
+            "note",
         )
         frame = frame[list(names)]
-        return frame[np.isfinite(frame["value"]) | np.isinf(frame["value"])].reset_index(drop=True)
+        return frame[frame["value"].notna() | (frame["note"] != "")].reset_index(drop=True)
 
     def _lines(self) -> list[str]:
         lines = []
@@ -102,6 +104,12 @@ class Dimensionality(Result):
             for method in self.data["measure"].values.tolist():
                 one = at.sel(measure=method)
                 if np.isnan(float(one["value"])):
+                    if str(one["note"].item()):
+                        lines.append(
+                            f"    {cell(METHODS_OF_DIMENSION[method][0], 34)}    none: {one['note'].item()}"[
+                                :120
+                            ]
+                        )
                     continue
                 line = f"    {cell(METHODS_OF_DIMENSION[method][0], 34)}{float(one['value']):8.4g}"
                 if np.isfinite(float(one["ci_low"])):

@@ -85,7 +85,7 @@ def dimensionality(
         participation_ratio_units, cvpca and shared, of series svca and shared.
     by : label on trial: what counts as the same stimulus; rows of it are its repeats.
     match : of several systems, what is made equal first: names out of stimuli, bins, units, trials, snr, or "all".
-        Values are then medians over ``n_match`` draws, as are the ends of intervals.
+        Values are then medians over ``n_match`` draws, as are the ends of intervals, spectra and saturation.
     n_match : draws of that.   fit : ranks (first, last) of the power law.   gap : samples between stretches of series.
     n_perm : of the null, each unit's stimuli in an order of their own (at most 20 for neighbours and effective rank, 3
         for shared); 0 = none.   level : of intervals.   rng : seed.
@@ -99,7 +99,8 @@ def dimensionality(
     InputError : noise and a single trial of a stimulus (``no-repeats``), fewer than 5 stimuli or 2 units (``too-few``),
         a method that the data do not allow, no unit that varies.
     ConsilienceWarning : ``noise-counts`` (methods that see noise as dimensions), ``constant-units``, ``points-merged``,
-        ``no-exponent``, ``unbounded-dimension`` (the data do not bound the dimensionality above).
+        ``no-exponent`` (of cvpca by name; else a note in the table), ``measures-left-out`` (too few points for one that
+        was not named), ``unbounded-dimension`` (the data do not bound the dimensionality above).
 
     References
     ----------
@@ -136,6 +137,7 @@ def dimensionality(
                 draws.append({name: _population(name, one) for name, one in matched.items()})
         else:
             draws = [{name: _population(name, one) for name, one in relabelled.items()}]
+        options["named"] = wanted or ()
         used = {name: _methods_of(one, wanted) for name, one in draws[0].items()}
         for name, one in draws[0].items():
             refuse_single_trials(one, used[name], who=WHO)
@@ -147,7 +149,7 @@ def dimensionality(
             }
             for k, draw in enumerate(draws)
         ]
-        made = tables(rows, draws[0], seed, options)
+        made = tables(rows, draws, seed, options)
         _say_of_bounds(made["data"])
         for entry in given.values():
             for caution in recorded_cautions(entry):
@@ -276,7 +278,7 @@ def _rows(
 ) -> dict[str, Row]:
     out = {}
     for method in methods:
-        row = row_of(method, population, seed, options)
+        row = row_of(method, population, seed, options, who=WHO)
         if row is not None:
             out[method] = row
     return out

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from consilience import populations
-from consilience._core._errors import InputError, warn
+from consilience._core._errors import InputError, collect_cautions, warn
 from consilience._core._seeds import Seed
 from consilience.analyses._match import NOISELESS
 
@@ -20,6 +20,7 @@ NEED_REPEATS = ("participation_ratio", "participation_ratio_units", "cvpca")
 _ON_MEANS = ("effective_rank", "two_nn", "mle", "local_pca")
 OF_SERIES = ("svca", "shared", "two_nn", "mle", "local_pca")
 OF_TRIALS = (*NEED_REPEATS, "shared", *_ON_MEANS)
+_MAY_LACK = ("shared", "two_nn", "mle", "local_pca")
 _NEIGHBOURS = {"mle": 20, "local_pca": 30}
 _DRAWS_OF_SHARED = 5
 _MOST_OF_SHARED = 15
@@ -61,6 +62,7 @@ class Row:
     resampled: str
     found: Any = None
     more: dict[str, Any] = field(default_factory=dict)
+    note: str = ""  # why there is no value
 
 
 def default_methods(population: Population) -> tuple[str, ...]:
@@ -72,9 +74,21 @@ def default_methods(population: Population) -> tuple[str, ...]:
     return (*NEED_REPEATS, "shared")
 
 
-def row_of(method: str, population: Population, seed: Seed, options: dict[str, Any]) -> Row | None:
-    """The row of ``method``; None where there are too few units or points for a method that was not asked for."""
-    return _RULES[method](population, seed.child(method), options)
+def row_of(
+    method: str, population: Population, seed: Seed, options: dict[str, Any], *, who: str
+) -> Row | None:
+    """The row of ``method``; None, said, where there are too few points for one that was not asked for by name."""
+    try:
+        return _RULES[method](population, seed.child(method), options)
+    except InputError as error:
+        if method in options["named"] or method not in _MAY_LACK or error.code != "too-few":
+            raise
+        warn(
+            "measures-left-out",
+            f"{who}: {method} of {population.name!r} is left out: {str(error).split(': ', 1)[-1]}",
+            "Ask for it by name to be refused.",
+        )
+        return None
 
 
 def _of_dimension(found: Any) -> Row:
@@ -99,15 +113,23 @@ def _ratio(correct: str) -> Callable[[Population, Seed, dict[str, Any]], Row]:
 
 
 def _cvpca(population: Population, seed: Seed, options: dict[str, Any]) -> Row:
-    found = populations.cvpca(
-        population.x, population.labels, fit=options["fit"], level=options["level"], rng=_int(seed)
-    )
+    with collect_cautions() as cautions:
+        found = populations.cvpca(
+            population.x, population.labels, fit=options["fit"], level=options["level"], rng=_int(seed)
+        )
+    note = ""
+    for caution in cautions:
+        if caution.code == "no-exponent":
+            note = caution.message.split(": ", 1)[1].rstrip(".")
+            if "cvpca" not in options["named"]:  # not every population has a power law: a note will do
+                continue
+        warn(caution.code, caution.message, caution.remedy)
     fields = {
         "value": found.exponent,
         "ci_low": found.exponent_low,
         "ci_high": found.exponent_high,
     }
-    return Row(fields, "jackknife over stimuli", found)
+    return Row(fields, "jackknife over stimuli", found, note=note)
 
 
 def _svca(population: Population, seed: Seed, options: dict[str, Any]) -> Row:
@@ -171,7 +193,7 @@ def _factors(x: np.ndarray, owner: np.ndarray, most: int) -> tuple[int, float]:
     return int(model.n_components_), float(share.mean()) if share.size else float("nan")
 
 
-def _points(method: str) -> Callable[[Population, Seed, dict[str, Any]], Row | None]:
+def _points(method: str) -> Callable[[Population, Seed, dict[str, Any]], Row]:
     function: Any = {
         "two_nn": populations.two_nn,
         "mle": populations.mle_dimension,
@@ -179,7 +201,7 @@ def _points(method: str) -> Callable[[Population, Seed, dict[str, Any]], Row | N
         "effective_rank": populations.effective_rank,
     }[method]
 
-    def rule(population: Population, seed: Seed, options: dict[str, Any]) -> Row | None:
+    def rule(population: Population, seed: Seed, options: dict[str, Any]) -> Row:
         points = population.means()
         more: dict[str, Any] = {}
         if method in _NEIGHBOURS:
@@ -203,7 +225,7 @@ def _int(seed: Seed) -> int:
     return int(seed.stream("rng").integers(0, 2**63))
 
 
-_RULES: dict[str, Callable[[Population, Seed, dict[str, Any]], Row | None]] = {
+_RULES: dict[str, Callable[[Population, Seed, dict[str, Any]], Row]] = {
     "participation_ratio": _ratio("both"),
     "participation_ratio_units": _ratio("stimuli"),
     "cvpca": _cvpca,

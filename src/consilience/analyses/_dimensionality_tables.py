@@ -16,17 +16,18 @@ __all__ = ["tables"]
 _FIELDS = ("value", "ci_low", "ci_high", "null_mean", "null_low", "null_high", "p")
 _FACTORS = (1.0, 10.0, 100.0, float("inf"))
 _STEPS = 6
+_SUBSETS = 10
 _MOST = 2000  # components that are kept
 
+Draws = list[dict[str, Population]]  # of each draw: {system: population}
 Rows = list[dict[str, dict[str, Row]]]  # of each draw: {system: {method: row}}
 
 
-def tables(
-    rows: Rows, systems: dict[str, Population], seed: Seed, options: dict[str, Any]
-) -> dict[str, xr.Dataset]:
-    """{field of the result: its Dataset}."""
-    names = list(systems)
+def tables(rows: Rows, draws: Draws, seed: Seed, options: dict[str, Any]) -> dict[str, xr.Dataset]:
+    """{field of the result: its Dataset}, each number the median over draws."""
+    names = list(draws[0])
     methods = list(dict.fromkeys(method for found in rows[0].values() for method in found))
+    notes = np.full((len(names), len(methods)), "", dtype=object)
     values = {key: np.full((len(names), len(methods)), np.nan) for key in _FIELDS}
     resampled = {}
     for i, name in enumerate(names):
@@ -34,13 +35,16 @@ def tables(
             if method not in rows[0][name]:
                 continue
             resampled[method] = rows[0][name][method].resampled
+            found = [draw[name][method] for draw in rows if method in draw[name]]
             for key in _FIELDS:
-                drawn = np.array([draw[name][method].fields.get(key, np.nan) for draw in rows])
-                known = drawn[~np.isnan(drawn)]
-                if known.size:
-                    values[key][i, j] = _middle(known)
+                values[key][i, j] = _middle(np.array([one.fields.get(key, np.nan) for one in found]))
+            if np.isnan(values["value"][i, j]):
+                notes[i, j] = next((one.note for one in found if one.note), "")
     data = xr.Dataset(
-        {key: (("system", "measure"), value) for key, value in values.items()},
+        {
+            **{key: (("system", "measure"), value) for key, value in values.items()},
+            "note": (("system", "measure"), notes.astype(str)),
+        },
         coords={
             "system": names,
             "measure": methods,
@@ -49,16 +53,31 @@ def tables(
     )
     return {
         "data": data,
-        "spectrum": _spectrum(rows[0], systems),
-        "saturation": _saturation(rows[0], systems, seed, options),
-        "extrapolated": _extrapolated(rows[0], names),
-        "counts": _counts(systems),
+        "spectrum": _medians([_spectrum(found, systems) for found, systems in zip(rows, draws)]),
+        "saturation": _saturation(rows, draws, seed, options),
+        "extrapolated": _medians([_extrapolated(found, names) for found in rows]),
+        "counts": _counts(draws[0]),
     }
 
 
+def _medians(each: list[xr.Dataset]) -> xr.Dataset:
+    """Of the numbers of all draws; of words, those of the first."""
+    if len(each) == 1:
+        return each[0]
+    each = list(xr.align(*each, join="outer"))  # draws may differ in the number of components
+    out = each[0].copy()
+    for key in out.data_vars:
+        if out[key].dtype.kind == "f":
+            stack = np.stack([one[key].values for one in each])
+            out[key] = (out[key].dims, np.apply_along_axis(_middle, 0, stack))
+    return out
+
+
 def _middle(drawn: np.ndarray) -> float:
-    """Median that may be inf, not NaN."""
-    ordered = np.sort(drawn)
+    """Median that may be inf; of what is not NaN."""
+    ordered = np.sort(drawn[~np.isnan(drawn)])
+    if not ordered.size:
+        return float("nan")
     low, high = ordered[(ordered.size - 1) // 2], ordered[ordered.size // 2]
     return float(high if np.isinf(high) else (low + high) / 2)
 
@@ -125,8 +144,30 @@ def _length(method: str, made: Any) -> int:
     return int((made.shared if method == "svca" else made.variance).size)
 
 
-def _saturation(
-    found: dict[str, dict[str, Row]], systems: dict[str, Population], seed: Seed, options: dict[str, Any]
+def _saturation(rows: Rows, draws: Draws, seed: Seed, options: dict[str, Any]) -> xr.Dataset:
+    """Medians over draws, each of its own subsets; the band is that of single subsets of all draws together."""
+    each = [
+        _saturation_of(
+            found, systems, seed.child(f"draw{k}") if k else seed, options, -(-_SUBSETS // len(draws))
+        )
+        for k, (found, systems) in enumerate(zip(rows, draws))
+    ]
+    out = _medians(each)
+    if len(each) > 1:
+        ends = {"low": (1 - options["level"]) / 2, "high": (1 + options["level"]) / 2}
+        for key, end in ends.items():
+            stack = np.stack([one[key].values for one in each])
+            with np.errstate(invalid="ignore"):
+                out[key] = (out[key].dims, np.quantile(stack, end, axis=0, method="nearest"))
+    return out
+
+
+def _saturation_of(
+    found: dict[str, dict[str, Row]],
+    systems: dict[str, Population],
+    seed: Seed,
+    options: dict[str, Any],
+    subsets: int,
 ) -> xr.Dataset:
     along = ("units", "stimuli")
     keys = ("n", "value", "low", "high", "plain")
@@ -140,6 +181,7 @@ def _saturation(
                 one.labels,
                 along=which,  # type: ignore[arg-type]
                 n_steps=_STEPS,
+                n_draws=subsets,
                 level=options["level"],
                 rng=int(seed.child(f"saturation {name}").stream(which).integers(0, 2**63)),
             )

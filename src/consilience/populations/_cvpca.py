@@ -12,7 +12,7 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.populations._dimension import groups_left_out, jackknife_variance
-from consilience.populations._power_law import fitted_exponent, rank_range
+from consilience.populations._power_law import NOTHING, fitted_exponent, rank_range
 from consilience.populations._repeats import as_samples, halves_of
 
 __all__ = ["Spectrum", "cvpca"]
@@ -96,7 +96,8 @@ def cvpca(
     Raises
     ------
     InputError : a stimulus with one trial (``no-repeats``), fewer than 5 stimuli, NaN, no unit that varies.
-    ConsilienceWarning : ``no-exponent``: the spectrum is lost in noise too early, or no power law gives it.
+    ConsilienceWarning : ``no-exponent``: the spectrum ends, or is lost in noise, within the ranks, or no power law
+        gives it.
 
     References
     ----------
@@ -141,6 +142,10 @@ def cvpca(
         (len(leave) - 1) / len(leave) * ((leave - leave.mean(axis=0)) ** 2).sum(axis=0)
     )
     raw, factor, last = fitted_exponent(variance, low, high)
+    ended = 0  # where responses without noise have no further dimension, ranks up to it are no sample of a power law
+    if counts.max() == 1 and not (variance[low - 1 : high] > NOTHING * variance.max()).all():
+        ended = int(np.sum(variance > NOTHING * variance.max()))
+        raw = factor = float("nan")
     reliable = float(variance.sum() / plain.sum())
     exponent, ends = raw, (float("nan"), float("nan"))
     if np.isfinite(raw):
@@ -155,13 +160,20 @@ def cvpca(
     if not np.isfinite(exponent):
         warn(
             "no-exponent",
-            f"{who}: no power law of ranks {low} to {high} gives the spectrum that was found"
+            f"{who}: no power law in ranks {low} to {high} ("
             + (
-                "; it reaches 0 within a few ranks."
-                if not np.isfinite(raw)
-                else f" (raw exponent {raw:.2g})."
+                f"a fitted exponent of {raw:.2g} is that of none in such data)."
+                if np.isfinite(raw)
+                else f"the spectrum ends at rank {ended})."
+                if ended
+                else "the spectrum reaches 0 within a few ranks)."
             ),
-            "Give more trials or stimuli, or other ranks (fit=); the spectrum itself stands.",
+            (
+                "Give other ranks (fit=)"
+                if counts.max() == 1
+                else "Give more trials or stimuli, or other ranks (fit=)"
+            )
+            + "; the spectrum itself stands.",
         )
     scale = size * size
     return Spectrum(

@@ -25,7 +25,9 @@ class Points:
     merged: int
 
 
-def distinct_points(x: np.ndarray, *, who: str, fewest: int) -> Points:
+def distinct_points(
+    x: np.ndarray, *, who: str, fewest: int, remedy: str = "use more points, or fewer neighbours"
+) -> Points:
     """Points without their copies: a distance of 0 to a copy says nothing of the dimension, and log 0 breaks estimates
     in silence. Warns; refuses where fewer than ``fewest`` are left.
     """
@@ -40,8 +42,7 @@ def distinct_points(x: np.ndarray, *, who: str, fewest: int) -> Points:
         )
     if first.size < fewest:
         raise InputError(
-            f"{who}: at least {fewest} distinct points are needed, got {first.size} of {len(x)} rows; use more points, "
-            "or fewer neighbours.",
+            f"{who}: at least {fewest} distinct points are needed, got {first.size} of {len(x)} rows; {remedy}.",
             code="too-few",
         )
     if merged:

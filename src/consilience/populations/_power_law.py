@@ -6,11 +6,11 @@ import itertools
 
 import numpy as np
 
-__all__ = ["fitted_exponent", "rank_range"]
+__all__ = ["NOTHING", "fitted_exponent", "rank_range"]
 
 _RATIO = 1.25
 _FEWEST = 3
-_NOTHING = 1e-10  # of the largest: rounding of a spectrum that has ended
+NOTHING = 1e-10  # of the largest: rounding of a spectrum that has ended
 _LARGE = 1500  # components from which the published range is used
 
 
@@ -36,7 +36,7 @@ def fitted_exponent(spectrum: np.ndarray, low: int, high: int) -> tuple[float, f
     for start, stop in itertools.pairwise(edges):
         rank = np.arange(start, stop)
         mean = float(spectrum[start - 1 : stop - 1].mean()) if rank.size else 0.0
-        if not mean > _NOTHING * float(spectrum.max()):
+        if not mean > NOTHING * float(spectrum.max()):
             break
         x.append(float(np.log(rank).mean()))
         y.append(np.log(mean))

@@ -72,7 +72,7 @@ def two_nn(
     n_perm = check_count(n_perm, name="n_perm", who=who)
     level = check_number(level, name="level", who=who, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=who)
-    found = distinct_points(as_points(points, who=who), who=who, fewest=10)
+    found = distinct_points(as_points(points, who=who), who=who, fewest=10, remedy="use more points")
 
     def combine(log_ratio: np.ndarray) -> float:
         return _slope(log_ratio, discard, method)

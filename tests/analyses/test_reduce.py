@@ -483,3 +483,20 @@ def test_targeted_axes_carry_their_variables_and_what_they_tell_held_out():
     with pytest.warns(cs.ConsilienceWarning, match=r"not tried on held-out trials") as said:
         cs.reduce(data[:24], model, labels=["level", "choice", "other"], n_boot=0, n_perm=9, rng=0)
     assert said[0].message.code == "no-null"
+
+
+def test_draws_keep_the_penalty_of_all_trials(monkeypatch):
+    asked = []
+    fit = cs.models.DPCA.fit
+    monkeypatch.setattr(
+        cs.models.DPCA, "fit", lambda self, X, y: asked.append(self.regularisation) or fit(self, X, y)
+    )
+    data, _ = courses(n=6)
+    model = cs.models.DPCA(1)
+    found = cs.reduce(data, model, labels=["stimulus", "choice"], n_boot=3, n_perm=0, cv=2, rng=0)
+    assert asked[0] == "auto"
+    assert asked[1:].count("auto") == 2  # folds, whose penalty is chosen without what is held out
+    draws = [value for value in asked if value != "auto"]
+    assert len(draws) == 3
+    assert len(set(draws)) == 1
+    assert found.settings["n_boot"] == 3

@@ -156,3 +156,25 @@ def test_nothing_of_the_input_changes():
     TargetedDR().fit(x, y)
     np.testing.assert_array_equal(x, before)
     np.testing.assert_array_equal(y["motion"], label)
+
+
+@pytest.mark.parametrize(("t", "p"), [(5, 18), (2, 60)])
+def test_all_shuffles_at_once_are_those_one_by_one(t, p):
+    from consilience.models._targeted import _variables
+    from consilience.models._targeted_conditions import shuffled_scores
+
+    x, y, _ = planted(n=50, t=t, p=p)
+    y["side"] = np.where(np.arange(50) % 3 == 0, "left", "right")
+    names, z = _variables(y, 50, "test")
+    rng = np.random.default_rng(1)
+    shuffled = rng.permuted(np.tile(z[:, 1], (4, 1)), axis=1)
+    model = TargetedDR(3)
+    model._varies = np.ones(p, bool)
+    train, test = np.arange(35), np.arange(35, 50)
+    for k in (3, None):
+        model.n_components = k
+        found = shuffled_scores(x, z, 1, shuffled, train, test, k)
+        for d, values in enumerate(shuffled):
+            one = z.copy()
+            one[:, 1] = values
+            assert found[d] == pytest.approx(model._told(x, None, names, one, train, test)[1])

@@ -21,10 +21,12 @@ class Reduction(Result):
     latents : DataArray (trial[, time], component) or (time, component) with the coordinates of the data; NaN where a
         trial was over.
     components : Dataset (component) with
-        explained : share of the sum of squares (about the model's origin: the mean) that the component alone explains
+        explained : share of the sum of squares (about the mean of units) that the component alone explains
         of what was fitted.   ci_low, ci_high : rows drawn anew, the model fitted to each draw.
         held_out, held_out_low, held_out_high : the same of rows that were not fitted; t interval over folds.
         explained_total, held_out_total, held_out_total_low, held_out_total_high : by this and all components before.
+        r, r_low, r_high : of `TargetedDR`, whose components are variables: correlation of each axis with its variable
+            on held-out trials; p is of it.
         p, null_mean, null_high : against units without relation to each other; ``null_high`` the upper quantile.
         alike, alike_low, alike_high : |cosine| of loadings with those of drawn rows (order and sign matched).
         ratio : what the model says itself (``explained_variance_ratio_``), where it does.
@@ -114,6 +116,8 @@ def _numbers(row: Any) -> str:
         low, high = (float(row[k]) for k in ends)
         if np.isfinite(value):
             said.append(f"{words} {value:.3f}" + (f" [{low:.3f}, {high:.3f}]" if np.isfinite(low) else ""))
+    if "r" in row and np.isfinite(float(row["r"])):
+        said.append(f"r={float(row['r']):.3f} [{float(row['r_low']):.3f}, {float(row['r_high']):.3f}]")
     if np.isfinite(float(row["p"])):
         said.append(f"p={float(row['p']):.3g}")
     if np.isfinite(float(row["alike"])):

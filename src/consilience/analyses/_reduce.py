@@ -24,7 +24,7 @@ from consilience.analyses._reduce_tables import (
     names_of_components,
     parts_of,
 )
-from consilience.analyses._reduce_tests import against_null, drawn, held_out
+from consilience.analyses._reduce_tests import against_null, drawn, held_out, targeted_scores
 
 __all__ = ["reduce"]
 
@@ -35,6 +35,8 @@ _REFERENCES = {
     "DPCA": ("kobak2016demixed",),
     "GPFA": ("yu2009gaussian",),
     "JPCA": ("churchland2012neural",),
+    "CP": ("carroll1970cp", "williams2018tensor"),
+    "TargetedDR": ("mante2013context",),
     "Embedding": ("venna2001neighborhood", "vandermaaten2008visualizing", "mcinnes2018umap"),
 }
 
@@ -59,7 +61,8 @@ def reduce(
 
     Of a component with latents z_j and loadings a_j, the share explained of rows x (less the model's origin, the mean)
     is (||x||^2 - ||x - z_j a_j||^2) / ||x||^2: of the rows that were fitted, of rows that were held out, and of
-    surrogates in which units have nothing to do with each other.
+    surrogates in which units have nothing to do with each other. Models without a mean (`CP`, NMF) are counted about
+    the units' means over fitted rows too, z_j a_j less its own mean.
 
     Parameters
     ----------
@@ -80,7 +83,8 @@ def reduce(
     gap : of a series: left out of training beside a test stretch; "auto" = the autocorrelation time of units (90th
         percentile), else steps (int) or seconds (float).
     n_boot : draws of rows for intervals of what is explained and of loadings.   n_perm : surrogates. "auto": 200 for
-        PCA and estimators of others, 20 for others. 0 = none. Of models that need labels these are shuffles of labels.
+        PCA, `TargetedDR` (n_perm) and estimators of others, 20 for others. 0 = none. Of models that need labels these
+        are shuffles of labels.
     level : of intervals.   rng : seed.
 
     Returns
@@ -91,6 +95,7 @@ def reduce(
     -----
     p of PCA: components one after the other, against what surrogates of the residuals show (deflated parallel
     analysis); of other models each against the largest component of surrogates, which is conservative for later ones.
+    p of `TargetedDR`: of r, the correlation of each axis with its variable on held-out trials, against shuffled labels.
     Surrogates: trials of each unit in another order, moved on a circle in time; series moved on a circle. That units
     covary at all is what they lack; a null of *dynamics* is another one: `cs.structure`.
 
@@ -188,6 +193,8 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
     n_boot, n_perm = (
         (_QUICK if quick else _SLOW) if options[o] == "auto" else options[o] for o in ("n_boot", "n_perm")
     )
+    if kind == "TargetedDR" and options["n_perm"] == "auto":
+        n_perm = _QUICK
     several = rows.codes is not None and int(np.bincount(rows.codes).min()) >= 2
     within = (average or fitter.labelled) and several
     few = (
@@ -241,6 +248,7 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
     }
     if "marginalizations" in parts:
         table["p"] = parts["marginalizations"]["component_p"].values
+    table |= targeted_scores(fit, rows, seed, cv=options["cv"], n_perm=n_perm, level=level)
     ratio = getattr(fit.model, "explained_variance_ratio_", None)
     table["ratio"] = (
         np.asarray(ratio, dtype=np.float64) if ratio is not None and np.shape(ratio) == (k,) else nothing

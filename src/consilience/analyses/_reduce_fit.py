@@ -98,6 +98,7 @@ class Fitted:
     scale: np.ndarray
     latents: np.ndarray  # (..., k) of the rows that were fitted
     fitter: Fitter
+    own: np.ndarray | None = None  # the rows that were fitted, scaled
 
     def of(self, x: np.ndarray) -> np.ndarray | None:
         """Latents of other rows; None where the model knows only those that it was fitted to."""
@@ -131,7 +132,10 @@ class Fitted:
         return origin, np.ascontiguousarray(axes)
 
     def gains(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Shares of the sum of squares of x (about the model's origin) explained by each component, and together."""
+        """Shares of the sum of squares of x about the model's origin, the mean, explained by each component, and
+        together. Of a model without a mean (origin 0): about the units' means over the rows that were fitted, with the
+        other components at their means over these rows, so that what is explained of the mean does not count.
+        """
         z = self.of(x)
         k = self.latents.shape[-1]
         if z is None or not hasattr(self.model, "inverse_transform"):
@@ -139,11 +143,50 @@ class Fitted:
         values = x / self.scale
         if self.model.get_params(deep=False).get("square_root") is True:
             values = np.sqrt(values)
+        if self._bare(x):
+            return self._about_means(values, z)
         found = self.axes(x) if z.ndim == x.ndim else None
         if found is None or np.isnan(values).any():
             return without_each(values, z, self.made)
         p = x.shape[-1]
         return component_gains((values - found[0]).reshape(-1, p), z.reshape(-1, k), found[1])
+
+    def _bare(self, x: np.ndarray) -> bool:
+        """Whether the model has no mean: latents of 0 stand for 0, and the reconstruction is a sum over components."""
+        if self.own is None:
+            return False
+        k = self.latents.shape[-1]
+        shape = (2, *x.shape[1:-1], k) if self.latents.ndim == x.ndim else (2, k)
+        try:
+            if np.any(self.made(np.zeros(shape))):
+                return False
+            trial = np.abs(np.random.default_rng(0).normal(size=shape))
+            whole = self.made(trial)
+            apart = sum(self.made(trial * one) for one in np.eye(k))
+        except (ValueError, TypeError, NotImplementedError):
+            return False
+        return bool(np.abs(whole - apart).max() <= 1e-8 * max(np.abs(whole).max(), 1e-300))
+
+    def _about_means(self, values: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        assert self.own is not None
+        means = _unit_means(self.own)
+        kept = ~np.isnan(values)
+        about = np.where(kept, values - means, 0.0)
+        total = float((about**2).sum())
+        k = z.shape[-1]
+        if not total > 0:
+            return np.full(k, np.nan), np.full(k, np.nan)
+        alone, together = np.empty(k), np.empty(k)
+        seen = ~np.isnan(self.own)
+        parts = [self.made(self.latents * one) for one in np.eye(k)]
+        centres = [_unit_means(np.where(seen, part, np.nan)) for part in parts]
+        rest = np.where(kept, values - np.sum(centres, axis=0), 0.0)
+        for j, one in enumerate(np.eye(k)):
+            part = np.where(kept, self.made(np.where(np.isnan(z), 0.0, z) * one) - centres[j], 0.0)
+            alone[j] = (2 * float((about * part).sum()) - float((part**2).sum())) / total
+            rest = rest - part
+            together[j] = 1 - float((rest**2).sum()) / total
+        return alone, together
 
     def loadings(self) -> np.ndarray | None:
         """(k, units), of the data as they were fitted."""
@@ -154,6 +197,12 @@ class Fitted:
             return np.asarray(own, dtype=np.float64)
         found = self.axes(self.fitter.example) if self.latents.ndim == self.fitter.example.ndim else None
         return None if found is None else found[1]
+
+
+def _unit_means(x: np.ndarray) -> np.ndarray:
+    flat = x.reshape(-1, x.shape[-1])
+    seen = ~np.isnan(flat)
+    return np.where(seen, flat, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
 
 
 class Fitter:
@@ -223,6 +272,6 @@ class Fitter:
                 f"({type(error).__name__}: {shorten(str(error), 200)}).",
                 code="bad-parameter",
             ) from None
-        made = Fitted(model, scale, np.zeros(0), self)
+        made = Fitted(model, scale, np.zeros(0), self, x / scale)
         made.latents = self.unpacked(found, x)
         return made

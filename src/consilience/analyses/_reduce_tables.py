@@ -34,6 +34,9 @@ def names_of_components(model: Any, k: int) -> list[str]:
             seen[part] = seen.get(part, 0) + 1
             out.append(f"{part} {seen[part]}")
         return out
+    own = getattr(model, "variables_", None)
+    if own is not None and len(own) == k:
+        return [str(name) for name in own]
     return [f"{short or 'component '}{j + 1}" for j in range(k)]
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
+from sklearn.base import clone
 
-from consilience._core._errors import InputError, warn
+from consilience._core._errors import InputError, collect_cautions, warn
 from consilience._core._seeds import Seed
 from consilience.analyses._reduce_fit import Fitted, Fitter
 from consilience.analyses._reduce_rows import WHO, Rows
@@ -23,7 +27,15 @@ from consilience.stats import (
     unrelated_units,
 )
 
-__all__ = ["Draws", "against_null", "drawn", "held_out"]
+__all__ = ["Draws", "against_null", "drawn", "held_out", "targeted_scores"]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """For fits of parts, draws and surrogates: the fit of all rows warns of the data."""
+    with collect_cautions(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def held_out(
@@ -37,10 +49,11 @@ def held_out(
     alone, together, units = [], [], []
     for train, test in folds:
         try:
-            fit = fitter.fit(train)
+            with _quiet():
+                fit = fitter.fit(train)
+                a, c = fit.gains(_there(fitter.scored(test)))
         except InputError:
             continue
-        a, c = fit.gains(_there(fitter.scored(test)))
         if reference is not None and not _in_order(fitter.model):
             own = fit.loadings()
             which = None if own is None else matched_components(reference, own)[0]
@@ -48,7 +61,7 @@ def held_out(
         alone.append(_fill(a, k))
         together.append(_fill(c, k))
         if hasattr(fit.model, "unit_scores") and not fitter.labelled:
-            with suppress(InputError):  # constant there, or nothing left out
+            with suppress(InputError), _quiet():  # constant there, or nothing left out
                 units.append(fit.model.unit_scores(fitter.packed(_there(fitter.array(test)) / fit.scale)))
     if not alone:
         return {
@@ -110,19 +123,21 @@ def drawn(
     reference = whole.loadings()
     if reference is None or n_boot < 2:
         return None
+    fitter = _settled(fitter, whole)
     k = len(reference)
     turns = k > 1 and bool(np.allclose(reference @ reference.T, np.eye(k), atol=1e-6))
     shares, loadings, alike, overlap = [], [], [], []
     for rows in fitter.rows.draws(n_boot, within=within, rng=seed.stream("draws")):
         try:
-            fit = fitter.fit(rows)
+            with _quiet():
+                fit = fitter.fit(rows)
+                own = fit.loadings()
+                gains = fit.gains(_there(fitter.scored(rows)))[0]
         except InputError:
             continue
-        own = fit.loadings()
         if own is None:
             continue
         which, sign, cosine = matched_components(reference, own)
-        gains = fit.gains(_there(fitter.scored(rows)))[0]
         order = np.where(which >= 0, which, 0)
         found = sign[:, None] * own[order]
         shares.append(np.where(which >= 0, _fill(gains, max(k, len(gains)))[order], np.nan))
@@ -140,6 +155,16 @@ def drawn(
         (cosines.mean(axis=0), low, high),
         float(np.mean(overlap)),
     )
+
+
+def _settled(fitter: Fitter, whole: Fitted) -> Fitter:
+    """With the penalty of all rows: chosen within a draw it is tried on copies of fitted trials."""
+    found = getattr(whole.model, "regularisation_", None)
+    if found is None or "regularisation" not in fitter.model.get_params(deep=False):
+        return fitter
+    out = copy(fitter)
+    out.model = clone(fitter.model).set_params(regularisation=float(found))
+    return out
 
 
 def _normal_interval(draws: np.ndarray, value: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -176,10 +201,10 @@ def against_null(
     for _ in range(n_perm):
         z = unrelated_units(x, stream, least=least, moved=kept)
         try:
-            fit = fitter.fit_to(z)
+            with _quiet():
+                gains = fitter.fit_to(z).gains(z)[0]
         except InputError:
             continue
-        gains = fit.gains(z)[0]
         if np.isfinite(gains).any():
             top.append(float(np.nanmax(gains)))
     if not top:
@@ -190,4 +215,32 @@ def against_null(
         "p": p,
         "null_mean": np.full(k, null.mean()),
         "null_high": np.full(k, np.quantile(null, level)),
+    }
+
+
+def targeted_scores(
+    fit: Fitted, rows: Rows, seed: Seed, *, cv: int, n_perm: int, level: float
+) -> dict[str, np.ndarray]:
+    """r of each axis with its variable on held-out trials, its ends and p; nothing of models without axes of variables.
+
+    The null shuffles the part of a variable that the others do not explain (`TargetedDR.held_out`).
+    """
+    if not (hasattr(fit.model, "variables_") and hasattr(fit.model, "held_out")):
+        return {}
+    nothing = np.full(len(fit.model.variables_), np.nan)
+    out = {"r": nothing, "r_low": nothing, "r_high": nothing, "p": nothing}
+    if not cv:
+        return out
+    try:
+        found = fit.model.held_out(
+            rows.x / fit.scale, rows.labels, cv=cv, n_perm=n_perm, level=level, rng=seed.stream("targeted")
+        )
+    except InputError as error:
+        warn("no-null", f"{WHO}: the axes were not tried on held-out trials. {error}", "More trials.")
+        return out
+    return {
+        "r": found.r,
+        "r_low": found.low,
+        "r_high": found.high,
+        "p": nothing if found.p is None else found.p,
     }

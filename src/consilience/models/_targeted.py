@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
+from consilience.models._targeted_conditions import codes_of, shuffled_scores
 from consilience.models._trials import Missing, Trials, as_trials, constant_units, trial_folds
 
 __all__ = ["TargetedDR", "TargetedScores"]
@@ -209,10 +210,15 @@ class TargetedDR(TransformerMixin, BaseEstimator):
                 others = np.column_stack([np.ones(len(z)), np.delete(z, v, axis=1)])
                 told = others @ np.linalg.lstsq(others, z[:, v], rcond=None)[0]
                 rest = z[:, v] - told
-                for d in range(n_perm):
-                    shuffled = z.copy()
-                    shuffled[:, v] = told + draws.permutation(rest)
-                    null[d, v] = np.mean([fresh._told(x, seen, names, shuffled, *fold)[v] for fold in folds])
+                shuffled = np.stack([told + draws.permutation(rest) for _ in range(n_perm)])
+                if seen is None:
+                    told_by = [shuffled_scores(x, z, v, shuffled, *fold, self.n_components) for fold in folds]
+                    null[:, v] = np.mean(told_by, axis=0)
+                    continue
+                for d, values in enumerate(shuffled):
+                    one = z.copy()
+                    one[:, v] = values
+                    null[d, v] = np.mean([fresh._told(x, seen, names, one, *fold)[v] for fold in folds])
             p = (1 + (null >= r).sum(axis=0)) / (n_perm + 1)
         return TargetedScores(names, r, r - half, r + half, null, p)
 
@@ -324,11 +330,7 @@ def _regress(x: np.ndarray, seen: np.ndarray | None, z: np.ndarray) -> np.ndarra
 
 def _condition_means(x: np.ndarray, seen: np.ndarray | None, z: np.ndarray) -> np.ndarray:
     """(conditions, t, p) means; what no trial of a condition showed is the mean over all."""
-    codes = []
-    for column in z.T:
-        values = np.unique(column)
-        cuts = values[1:] if values.size <= 6 else np.quantile(column, [0.25, 0.5, 0.75])
-        codes.append(np.searchsorted(cuts, column, side="right"))
+    codes = [codes_of(column) for column in z.T]
     _, index = np.unique(np.column_stack(codes), axis=0, return_inverse=True)
     member = np.zeros((index.max() + 1, len(z)))
     member[index.reshape(-1), np.arange(len(z))] = 1.0

@@ -12,6 +12,7 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import Seed, resolve_seed
 from consilience.linalg._cp import CPFits, cp_fit, cp_loadings, cp_predict, cp_similarity
+from consilience.models._fold_units import finite_scores
 from consilience.models._trials import Missing, Trials, as_trials, constant_units
 from consilience.stats import fold_interval
 
@@ -241,6 +242,7 @@ class CP(TransformerMixin, BaseEstimator):
                 )
                 predicted = cp_predict(*_one(fits, int(fits.errors.argmin())))
                 scores[i, f] = 1 - float((np.where(hidden, x - predicted, 0.0) ** 2).sum()) / base
+        finite_scores(scores, who=who)
         self.cv_components_, self.cv_scores_ = numbers, scores
         mean = scores.mean(axis=1)
         best = int(mean.argmax())

@@ -162,7 +162,15 @@ def choose_penalty(
                     )
                 else:
                     total += np.trace(targets[k])
-        errors[at] = total / scale
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = total / scale
+        if np.isnan(found).any():
+            raise InputError(
+                "DPCA: held-out errors of penalties are not numbers, so that none can be chosen; look for units or "
+                "conditions that hardly vary, or give regularisation= a number.",
+                code="score-not-finite",
+            )
+        errors[at] = found
 
     last, step = len(grid) - 1, _STEP
     look(np.unique([*range(0, last, step), last]))

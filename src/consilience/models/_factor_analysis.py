@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from consilience._core._errors import warn
 from consilience._core._params import check_count, check_number
 from consilience.models._factor_newton import fit_factors, held_out_likelihood
+from consilience.models._fold_units import finite_scores, units_of_folds, varying_in_folds
 from consilience.models._linear_gaussian import Gaussian, fit_masked, posterior
 from consilience.models._shared_variance import SharedVariance, jackknifed
 from consilience.models._static_latent import StaticLatent, largest, without_blanks
@@ -109,16 +110,17 @@ class FactorAnalysis(StaticLatent):
     def _choose(self, trials: Trials, who: str) -> int:
         self.cv_components_: Any = None
         self.cv_scores_: Any = None
-        p = trials.units
         if not (isinstance(self.n_components, str) and self.n_components == "cv"):
             return check_count(
                 self.n_components,
                 name="n_components (or 'cv')",
                 who=who,
                 minimum=0,
-                maximum=max(min(p, trials.n_bins) - 1, 0) or 1,
+                maximum=max(min(trials.units, trials.n_bins) - 1, 0) or 1,
             )
         folds = trial_folds(trials, self.cv, who=who)
+        trials = units_of_folds(trials, folds, self._varies, who=who)
+        p = trials.units
         least = min(int(trials.lengths[train].sum()) for train, _ in folds)
         bound = int((2 * p + 1 - np.sqrt(8 * p + 1)) / 2)  # Ledermann: more are not identified
         most = largest(self.max_components, min(30, max(bound, 0), max(least - 2, 0)), who=who)
@@ -135,6 +137,7 @@ class FactorAnalysis(StaticLatent):
             for i, m in enumerate(self._fit(part, grid)):
                 said = posterior(held.data, held.mask, m[0]).log_likelihood
                 scores[i, f] = said.sum() / held.n_values
+        finite_scores(scores, who=who)
         self.cv_components_, self.cv_scores_ = grid, scores
         weight = np.array([trials.pick(test).n_values for _, test in folds], float)
         k = int(grid[np.argmax(scores @ weight)])
@@ -246,6 +249,9 @@ class FactorAnalysis(StaticLatent):
         trials = without_blanks(self._door(X, "shared_variance_intervals"))
         level = check_number(level, name="level", who=who, low=0.0, high=1.0)
         folds = trial_folds(trials, check_count(groups, name="groups", who=who, minimum=3), who=who)
+        keep = varying_in_folds(trials, folds)  # of the others nothing can be said without some trials
+        varies, trials = self._varies.copy(), trials.take(keep)
+        varies[varies] = keep
         moments = _Moments(trials, folds) if trials.mask is None else None
         parts = []
         for f, (train, _) in enumerate(folds):
@@ -255,13 +261,13 @@ class FactorAnalysis(StaticLatent):
                     [self.n_components_],
                     lowest=self.min_noise,
                     tol=self.tol,
-                    start=self._model.noise,
+                    start=self._model.noise[keep],
                 )[0]
             else:
                 made = self._fit(trials.pick(train), [self.n_components_])[0][0]
             own = (made.loadings**2).sum(axis=0)
             parts.append(100 * own / (own + made.noise))
-        return jackknifed(self.shared_variance_[self._varies], np.array(parts), self._varies, level)
+        return jackknifed(self.shared_variance_[varies], np.array(parts), varies, level)
 
     def get_covariance(self) -> np.ndarray:
         """(p, p) W'W + diag(noise)."""

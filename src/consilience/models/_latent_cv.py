@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_option, shorten
 from consilience._core._seeds import resolve_seed
+from consilience.models._fold_units import finite_scores
 from consilience.models._trials import Trials, as_trials
 from consilience.stats import group_folds
 
@@ -94,6 +95,7 @@ class LatentCV(TransformerMixin, BaseEstimator):
         rng = resolve_seed(self.rng, who="LatentCV").stream("folds")
         held = group_folds(np.arange(len(trials)), folds, rng, who="LatentCV")
         self.cv_scores_ = np.array([[self._held_out(k, trials, test) for test in held] for k in numbers])
+        finite_scores(self.cv_scores_, who="LatentCV.fit")
         self.cv_components_ = np.array(numbers)
         self.n_components_ = numbers[chosen(self.cv_scores_, self.rule)]
         if self.criterion == "units" and not self.cv_scores_.mean(axis=1).max() > 0:

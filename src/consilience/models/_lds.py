@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, check_option
+from consilience.models._fold_units import finite_scores, units_of_folds
 from consilience.models._lds_intervals import Eigenvalues, in_runs, jackknifed_eigenvalues
 from consilience.models._lds_smooth import System, em_step, in_units, smooth
 from consilience.models._lds_subspace import MOST_STATES, Lagged, lagged_covariances, subspace
@@ -166,6 +167,8 @@ class LDS(TransformerMixin, BaseEstimator):
             most = check_count(self.max_components, name="max_components", who=who, minimum=1)
         most = min(most, limit)
         folds = trial_folds(trials, self.cv, who=who)
+        trials = units_of_folds(trials, folds, self._varies, who=who)
+        most = min(most, MOST_STATES, trials.units * horizon)
         scores = np.empty((most, len(folds)))
         for f, (train, test) in enumerate(folds):
             part, held = trials.pick(train), trials.pick(test)
@@ -173,6 +176,7 @@ class LDS(TransformerMixin, BaseEstimator):
             for k in range(1, most + 1):
                 system, _, _ = self._fit(part, lagged, k, min(self.max_iter, 50))
                 scores[k - 1, f] = smooth(held, system).log_likelihood.sum() / held.n_values
+        finite_scores(scores, who=who)
         self.cv_components_, self.cv_scores_ = np.arange(1, most + 1), scores
         weight = np.array([trials.pick(test).n_values for _, test in folds], float)
         k = int(np.argmax(scores @ weight)) + 1

@@ -15,6 +15,7 @@ __all__ = ["MOST_STATES", "Lagged", "lagged_covariances", "subspace"]
 MOST_STATES = 100
 _MOST = 1200  # rows of a block Hankel matrix
 _STABLE = 0.999
+_SOME = 1e-2  # share of the variance that the states of a start have at least
 
 
 class Lagged:
@@ -52,6 +53,7 @@ class Lagged:
 def lagged_covariances(trials: Trials, lags: int) -> Lagged:
     """Pooled over trials, never over a border of two."""
     mean, scale = trials.mean(), np.sqrt(trials.variance())
+    scale = np.where(scale > 0, scale, 1.0)
     z = trials.centred(mean).data / scale
     owner = np.repeat(np.arange(len(trials)), trials.lengths)
     out = np.empty((lags + 1, trials.units, trials.units))
@@ -91,6 +93,10 @@ def subspace(lagged: Lagged, k: int, *, lowest: float) -> System:
     inner = c.T @ c
     inner += 1e-8 * max(np.trace(inner) / k, np.finfo(float).tiny) * np.eye(k)
     state = _positive(linalg.solve_sylvester(inner, inner, known @ c + (known @ c).T), 1e-6)
+    # without relation between bins (white latents) it can have no positive direction: some variance, for EM to start
+    some = _SOME * max(float(np.trace(covariances[0])), np.finfo(float).tiny) / max(np.trace(c.T @ c), 1e-8)
+    if not np.trace(state) > some:
+        state = some * np.eye(k)
     q = _positive(state - a @ state @ a.T, 1e-6)
     state = linalg.solve_discrete_lyapunov(a, q)
     noise = np.diag(covariances[0]) - np.einsum("pk,kl,pl->p", c, state, c)

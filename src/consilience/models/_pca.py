@@ -9,6 +9,7 @@ import numpy as np
 
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number
+from consilience.models._fold_units import finite_scores
 from consilience.models._linear_gaussian import Gaussian, fit_masked, posterior, rotated
 from consilience.models._static_latent import StaticLatent, largest, refuse_components, without_blanks
 from consilience.models._trials import Missing, Trials, as_trials, patterns_of, refuse_unseen, trial_folds
@@ -185,6 +186,7 @@ class PCA(StaticLatent):
         else:
             most = largest(self.max_components, min(int(least), 30), who=who)
             errors, total = self._hidden(trials, rows, units, most)
+        finite_scores(errors, who=who)
         self.cv_components_ = np.arange(len(errors))
         with np.errstate(invalid="ignore", divide="ignore"):
             self.cv_scores_ = 1 - errors / total

@@ -18,7 +18,8 @@ class SharedVariance:
     """Percent of variance that is shared, with intervals.
 
     value : (p,) of the fit.   corrected : (p,) less the bias that the jackknife sees.   interval : (p, 2) about
-    ``corrected``; NaN for units that do not vary.   mean, mean_corrected : over units, mean_interval : (2,).
+    ``corrected``; NaN for units that do not vary, or in one run of trials only.   mean, mean_corrected : over units,
+    mean_interval : (2,).
     level : of the intervals.   groups : runs of trials, each left out once.
     """
 

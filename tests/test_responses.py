@@ -210,8 +210,29 @@ def test_split_and_unflatten():
     np.testing.assert_array_equal(maps.values.reshape(2, 4), r.values)
     with pytest.raises(KeyError, match=r"no coordinate 'chanel'.*Did you mean 'channel'"):
         cs.split(r, by="chanel")
-    with pytest.raises(cs.InputError, match="coordinates channel, y and x on unit are needed"):
+    with pytest.raises(cs.InputError, match=r"channel, y and x \(or token and feature\) on unit are needed"):
         cs.unflatten(cs.responses(X, stimulus=IDS))
+
+
+def test_unflatten_of_tokens_gives_courses():
+    courses = np.arange(24.0).reshape(2, 3, 4)
+    token, feature = (v.ravel() for v in np.indices((3, 4)))
+    order = np.random.default_rng(0).permutation(12)
+    flat = cs.responses(
+        courses.reshape(2, 12)[:, order],
+        stimulus=["a", "b"],
+        token=token[order],
+        feature=feature[order],
+    ).assign_coords(side=("trial", ["left", "right"]), part=("unit", ["rnn"] * 12))
+    found = cs.unflatten(flat)
+    assert found.dims == ("trial", "time", "unit")
+    np.testing.assert_array_equal(found.values, courses)
+    np.testing.assert_array_equal(found["time"], [0, 1, 2])
+    assert found.attrs["time_units"] == "step"
+    assert {"side", "stimulus", "feature", "part"} <= set(found.coords)
+    assert "token" not in found.coords
+    with pytest.raises(cs.InputError, match="leave whole tokens or whole features out"):
+        cs.unflatten(flat[:, :-1])
 
 
 D = np.abs(np.subtract.outer(np.arange(4.0), np.arange(4.0)))

@@ -205,3 +205,30 @@ def test_trials_without_noise_and_values_of_any_size():
         )
     still = np.c_[noisy, np.full(len(noisy), 3.0)]
     assert pops.class_geometry(still, label, n_perm=0).fraction == pytest.approx(value)
+
+
+def test_rows_in_their_span_keep_their_products():
+    from consilience.populations._manifolds import in_span
+
+    for units in (9, 10, 11, 170):
+        x = np.random.default_rng(units).normal(size=(10, units))
+        centred = x - x.mean(axis=0)
+        assert in_span(x).shape == (10, min(units, 10))
+        assert np.allclose(in_span(x) @ in_span(x).T, centred @ centred.T)
+
+
+def test_shuffled_noise_is_that_of_each_unit_in_an_order_of_its_own():
+    from consilience.populations._noise_alignment import _aligned, _shuffled
+
+    rng = np.random.default_rng(0)
+    condition = np.tile(np.arange(3), 8)
+    x = rng.normal(size=(3, 50))[condition] + rng.normal(size=(24, 1)) + rng.normal(size=(24, 50))
+    fast = _shuffled(x, condition, 3, 400, np.random.default_rng(1))
+    slow = np.empty(400)
+    for k in range(400):
+        mixed = np.empty_like(x)
+        for c in range(3):
+            mixed[condition == c] = rng.permuted(x[condition == c], axis=0)
+        slow[k] = _aligned(mixed - mixed.mean(axis=0), condition, 3, 50)
+    assert fast.mean() == pytest.approx(slow.mean(), abs=4 * slow.std() / np.sqrt(200))
+    assert fast.std() == pytest.approx(slow.std(), rel=0.2)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["between", "few_shot", "held_out", "manifold", "noise"]
 
 _FEW = 20  # shuffles of manifolds, each of which solves as many programmes as the data
+_VALUES = 2_000_000  # units times shuffles of the noise
 _OVER = "jackknife over conditions"
 _kept: WeakKeyDictionary[Conditions, ManifoldCapacity] = WeakKeyDictionary()
 
@@ -125,8 +126,11 @@ def held_out(c: Conditions) -> dict[str, PopulationScore]:
 
 
 def noise(c: Conditions) -> dict[str, PopulationScore]:
+    most = min(
+        100, max(40, _VALUES // c.x.shape[1])
+    )  # of very many units a shuffle takes long, and varies little
     return {
         "all": noise_alignment(
-            c.x, c.condition, n_null=min(c.n_null, 100), level=c.level, rng=c.rng, **c.options
+            c.x, c.condition, n_null=min(c.n_null, most), level=c.level, rng=c.rng, **c.options
         )
     }

@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from consilience._core._arrays import Array
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
-from consilience.populations._manifolds import as_manifolds, centres_of
+from consilience.populations._manifolds import as_manifolds, centres_of, in_span
 from consilience.stats import proportion_interval
 
 __all__ = ["ClassGeometry", "class_geometry"]
@@ -139,9 +139,7 @@ def class_geometry(
     seed = resolve_seed(rng, who=WHO)
     scaled, number, names = as_manifolds(x, label, who=WHO, points=max(shots + 1, 3))
     size = float(np.abs(np.asarray(x, dtype=np.float64)).max())
-    rows = scaled - scaled.mean(axis=0)
-    if rows.shape[1] > len(rows):
-        rows = np.asarray(np.linalg.qr(rows.T, mode="r")).T
+    rows = in_span(scaled)
     classes, counts = names.size, np.bincount(number)
     parts = _parts(rows, number, classes)
     errors = _measured(rows, number, counts, shots, n_draws, seed.stream("shots"))

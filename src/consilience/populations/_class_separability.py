@@ -13,7 +13,7 @@ from consilience._core._seeds import resolve_seed
 from consilience.linalg._discriminant import DiscriminantPlan
 from consilience.linalg._noise import labelled
 from consilience.populations._class_geometry import jackknife_over_classes
-from consilience.populations._manifolds import as_manifolds
+from consilience.populations._manifolds import as_manifolds, in_span
 from consilience.stats._folds import stratified_folds
 
 __all__ = ["ClassSeparability", "class_separability"]
@@ -135,7 +135,7 @@ def class_separability(
         for i in range(1, n_perm + 1):
             labels[i, own] = stream.permutation(labels[i, own])
     labels = labels[:, group]
-    right, margin = _held_out(values, labels, test, names.size)
+    right, margin = _held_out(in_span(values), labels, test, names.size, values.shape[1])
     off = ~np.eye(names.size, dtype=bool)
 
     def mean(table: np.ndarray, keep: np.ndarray) -> float:
@@ -169,15 +169,16 @@ def class_separability(
 
 
 def _held_out(
-    x: np.ndarray, labels: np.ndarray, test: list[np.ndarray], classes: int
+    x: np.ndarray, labels: np.ndarray, test: list[np.ndarray], classes: int, units: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(right, margin) (m, C, C) of m labellings: of points of a, against b."""
+    """(right, margin) (m, C, C) of m labellings: of points of a, against b.   units : before rows were turned into their span."""
     m = len(labels)
     count, right = np.zeros((m, classes, classes)), np.zeros((m, classes, classes))
     total, squares = np.zeros_like(right), np.zeros_like(right)
     for rows in test:
         train = np.setdiff1d(np.arange(len(x)), rows)
         plan = DiscriminantPlan(x[train])
+        plan.p = units  # the covariance is shrunk over all units
         coordinates = plan.coordinates(x[rows])
         for i in range(m):
             codes = labels[i, train]

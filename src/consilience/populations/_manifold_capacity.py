@@ -13,7 +13,7 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import resolve_seed
 from consilience.populations._cone_draws import multipliers
-from consilience.populations._manifolds import as_manifolds, take_off_centres
+from consilience.populations._manifolds import as_manifolds, in_span, take_off_centres
 
 __all__ = ["ManifoldCapacity", "manifold_capacity"]
 
@@ -152,7 +152,7 @@ def manifold_capacity(
             "12-22 % at 4 to 6.",
             "Take finer classes, or cs.populations.simulated_capacity, which holds for any number.",
         )
-    values = _narrow(values)
+    values = in_span(values)
     remove = how == "remove"
     found = _theory(values, number, classes, remove, k, draws, seed.stream("draws"))
     stream = seed.stream("halves")
@@ -218,12 +218,6 @@ def _half(number: np.ndarray, counts: np.ndarray, stream: np.random.Generator) -
     order = np.lexsort((stream.random(len(number)), number))
     place = np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts)
     return np.sort(order[place < np.maximum(np.repeat(counts, counts) // 2, 1)])
-
-
-def _narrow(x: np.ndarray) -> np.ndarray:
-    """Rows less their mean in as many axes as there are rows: all products stay."""
-    x = x - x.mean(axis=0)
-    return x if x.shape[1] <= len(x) else np.asarray(np.linalg.qr(x.T, mode="r")).T
 
 
 def _theory(

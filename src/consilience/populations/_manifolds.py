@@ -11,7 +11,7 @@ from consilience._core._errors import InputError
 from consilience._core._params import shorten
 from consilience.linalg._noise import labelled
 
-__all__ = ["Centres", "as_manifolds", "centre_cosines", "take_off_centres"]
+__all__ = ["Centres", "as_manifolds", "centre_cosines", "in_span", "take_off_centres"]
 
 
 def as_manifolds(
@@ -32,6 +32,20 @@ def as_manifolds(
     if not np.ptp(values, axis=0).any():
         raise InputError(f"{who}: all rows of x are the same.", code="constant-units")
     return values / np.abs(values).max(), np.asarray(number), names
+
+
+def in_span(x: np.ndarray) -> np.ndarray:
+    """Rows (n, units) less their mean, in as many axes as there are rows where units are more: all products of rows
+    stay. (R of the units by rows, of blocks of units that a cache holds, and of these.)
+    """
+    x = x - x.mean(axis=0)
+    n, units = x.shape
+    if units <= n:
+        return x
+    step = 8 * n
+    parts = [np.linalg.qr(x[:, k : k + step].T, mode="r") for k in range(0, units, step)]
+    whole = parts[0] if len(parts) == 1 else np.linalg.qr(np.concatenate(parts), mode="r")
+    return np.asarray(whole).T
 
 
 @dataclass(frozen=True, eq=False)

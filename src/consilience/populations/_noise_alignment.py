@@ -8,7 +8,7 @@ from scipy.stats import t as student
 from consilience._core._arrays import Array
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
-from consilience.populations._manifolds import as_manifolds, centres_of
+from consilience.populations._manifolds import as_manifolds, centres_of, in_span
 from consilience.populations._population_score import PopulationScore
 
 __all__ = ["noise_alignment"]
@@ -70,24 +70,19 @@ def noise_alignment(
     seed = resolve_seed(rng, who=WHO)
     x, number, names = as_manifolds(trials, condition, who=WHO, points=3)
     units, counts = x.shape[1], np.bincount(number)
-    x = x - x.mean(axis=0)
-    value = _aligned(x, number, names.size)
+    narrow = in_span(x)
+    value = _aligned(narrow, number, names.size, units)
     low = high = float("nan")
     groups = int(min(_GROUPS, counts.min()))
     if groups >= 4:
         place = _places(number, counts, seed.stream("groups")) % groups
-        left = np.array([_aligned(x[place != g], number[place != g], names.size) for g in range(groups)])
+        left = np.array(
+            [_aligned(narrow[place != g], number[place != g], names.size, units) for g in range(groups)]
+        )
         spread = float(np.sqrt((groups - 1) / groups * ((left - left.mean()) ** 2).sum()))
         half = float(student.ppf((1 + level) / 2, groups - 1)) * spread
         low, high = value - half, value + half
-    stream = seed.stream("shuffles")
-    members = [np.flatnonzero(number == c) for c in range(names.size)]
-    null = np.empty(n_null)
-    for k in range(n_null):
-        mixed = np.empty_like(x)
-        for rows in members:
-            mixed[rows] = stream.permuted(x[rows], axis=0)
-        null[k] = _aligned(mixed, number, names.size)
+    null = _shuffled(x, number, names.size, n_null, seed.stream("shuffles"))
     tails = np.quantile(null, [(1 - level) / 2, (1 + level) / 2]) if n_null else (np.nan, np.nan)
     side = min(int(np.sum(null >= value)), int(np.sum(null <= value)))
     return PopulationScore(
@@ -114,19 +109,49 @@ def _places(number: np.ndarray, counts: np.ndarray, stream: np.random.Generator)
     return place
 
 
-def _aligned(x: np.ndarray, number: np.ndarray, conditions: int) -> float:
+def _aligned(x: np.ndarray, number: np.ndarray, conditions: int, units: int) -> float:
     counts = np.bincount(number, minlength=conditions)
     means = centres_of(x, number, conditions)
     away = x - means[number]
-    free = float(len(x) - conditions)
     means = means - means.mean(axis=0)
     small = away.T @ away if away.shape[1] < len(away) else away @ away.T
+    size = float((x * x).sum()) / len(x)
+    return _ratio(means @ away.T, (means * means).sum(), small, counts, units, size)
+
+
+def _shuffled(
+    x: np.ndarray, number: np.ndarray, conditions: int, n: int, stream: np.random.Generator
+) -> np.ndarray:
+    """(n,) with each unit's trials in an order of their own within every condition, which leaves the means."""
+    x = x - x.mean(axis=0)
+    counts = np.bincount(number, minlength=conditions)
+    means = centres_of(x, number, conditions)
+    order = np.argsort(number, kind="stable")
+    away = np.ascontiguousarray((x[order] - means[number[order]]).T)  # (units, trials)
+    means = means - means.mean(axis=0)
+    signal, size = (means * means).sum(), float((x * x).sum()) / len(x)
+    ends = np.cumsum(counts)
+    mixed, out = np.empty_like(away), np.empty(n)
+    for k in range(n):
+        for start, end in zip(ends - counts, ends, strict=True):
+            mixed[:, start:end] = stream.permuted(away[:, start:end], axis=1)
+        small = mixed.T @ mixed if len(mixed) > mixed.shape[1] else mixed @ mixed.T
+        out[k] = _ratio(means @ mixed, signal, small, counts, len(mixed), size)
+    return out
+
+
+def _ratio(
+    across: np.ndarray, signal: float, small: np.ndarray, counts: np.ndarray, units: int, size: float
+) -> float:
+    """across : (C, trials) products of the centred means with the trials around their means.   signal : sum of squares
+    of those means.   small : Gram matrix of the trials, on its smaller side.   size : mean square of a trial.
+    """
+    free = float(counts.sum() - counts.size)
     trace = float(np.trace(small)) / free
     plain = float((small * small).sum()) / free**2
     square = free**2 / ((free - 1) * (free + 2)) * (plain - trace**2 / free)
     h = float(np.mean(1.0 / counts))
-    across = means @ away.T
-    both = float((across * across).sum()) / free / (conditions - 1) - h * square
-    signal = float((means * means).sum()) / (conditions - 1) - h * trace
-    noisy = trace > 1e-20 * float((x * x).sum()) / len(x)  # rounding is not noise
-    return x.shape[1] * both / (signal * trace) if signal > 0 and noisy else float("nan")
+    both = float((across * across).sum()) / free / (counts.size - 1) - h * square
+    apart = float(signal) / (counts.size - 1) - h * trace
+    noisy = trace > 1e-20 * size  # rounding is not noise
+    return units * both / (apart * trace) if apart > 0 and noisy else float("nan")

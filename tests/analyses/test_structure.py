@@ -363,3 +363,20 @@ def test_conditions_that_are_all_the_same_have_no_structure(statistic):
     ):
         with pytest.raises(cs.InputError, match=r"0 axes|nothing varies"):
             call(x)
+
+
+@pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
+def test_rows_that_are_not_shown_are_counted():
+    x = np.random.default_rng(0).normal(size=(6, 12, 8)).cumsum(axis=1)
+    data = cs.responses(x, dims=("trial", "time", "unit"), time=np.arange(12.0), stimulus=list("abcdef"))
+    found = cs.structure(
+        data,
+        statistic=["rotation", "rotation_r2", "linear_dynamics", "curvature"],
+        null=["tensor_max_entropy", "circular", "phase", "conditions"],
+        n_components=2,
+        n_null=3,
+        rng=0,
+    )
+    lines = str(found).splitlines()
+    shown = sum(" null " in line and " effect " in line for line in lines)
+    assert f"  and {16 - shown} more rows (a statistic and a null) in .to_frame()" in lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
 import consilience as cs
 from consilience import report
@@ -69,3 +70,53 @@ def test_study_and_report(tmp_path):
     text = report.render({"z": found}, title="t")
     assert "more than units without relation to each other would show" in text
     assert "Latents, and what they explain" in text
+
+
+def test_arrays_are_read_by_their_axes(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = trials()
+    np.save("x.npy", data.values)
+    np.save("t.npy", data["time"].values)
+    few = ("--n-boot", 0, "--n-perm", 0, "--json")
+    outcome = call("reduce", "x.npy", *few)
+    assert outcome.code == 2
+    assert "needs --dims trial,time,unit (with --time FILE)" in outcome.err
+    assert "pass --time FILE" in call("reduce", "x.npy", "--dims", "trial,time,unit", *few).err
+    assert "--dims must be one of" in call("reduce", "x.npy", "--dims", "trial,units", *few).err
+    axes = ("--dims", "trial,time,unit", "--time", "t.npy")
+    outcome = call("reduce", "x.npy", "--model", "pca:n_components=2", *axes, *few)
+    assert outcome.code == 0, outcome.err
+    direct = cs.reduce(data, cs.models.PCA(2), n_boot=0, n_perm=0, rng=0)
+    got = [row["explained"] for row in json.loads(outcome.out)["results"]]
+    np.testing.assert_allclose(got, direct.components["explained"])
+    np.save("side.npy", data["side"].values)
+    outcome = call("geometry", "x.npy", *axes, "--label", "side=side.npy", "--by", "side", "-m", "separability",
+                   "--n-null", 0, "--json")  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    np.save("y.npy", data.values + np.random.default_rng(1).normal(size=data.shape))
+    outcome = call("subspaces", "x.npy", "y.npy", *axes, "--n-null", 0, "--json")
+    assert outcome.code == 0, outcome.err
+    outcome = call("dimensionality", "x.npy", *axes, "-m", "participation_ratio", "--n-perm", 0, "--json")
+    assert outcome.code == 0, outcome.err
+
+
+def test_a_study_takes_the_short_names_and_lists_models_that_reduce(tmp_path):
+    from consilience.study import load
+
+    trials().to_netcdf(tmp_path / "pfc.nc")
+
+    def of(model):
+        (tmp_path / "study.yaml").write_text(
+            "seed: 0\noutput: out\nsystems:\n  pfc: {read: pfc.nc}\nanalyses:\n"
+            f"  - reduce: {{data: pfc, model: {model}, n_boot: 0, n_perm: 0, cv: 0, name: z}}\n"
+        )
+        return tmp_path / "study.yaml"
+
+    assert run(of("pca")).results["z"].settings["model_name"] == "PCA"
+    for wrong, said in (
+        ("'pca:n_components=2'", r"\{name: PCA, n_components: 2\}"),
+        ("RidgeRF", r"is not a model that reduces.*\{name: PCA, n_components: 2\}"),
+    ):
+        with pytest.raises(cs.InputError, match=said) as error:
+            load(of(wrong))
+        assert "GLM" not in str(error.value)

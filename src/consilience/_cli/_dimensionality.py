@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from consilience._cli._verb import run_verb
+from consilience._cli._verb import axes_of, run_verb
 
 __all__ = ["command"]
 
@@ -16,6 +16,8 @@ def command(
     match: tuple[str, ...],
     first_rank: int | None,
     last_rank: int | None,
+    dims: str | None,
+    time: str | None,
     reading: dict[str, Any],
     output: str | None,
     as_json_text: bool,
@@ -29,7 +31,7 @@ def command(
         "dimensionality",
         list(files),
         lambda systems: ((systems if len(systems) > 1 else next(iter(systems.values())),), {}),
-        reading=reading,
+        reading={**reading, "times": axes_of(files, dims, time)},
         options=options,
         output=output,
         as_json_text=as_json_text,

@@ -7,7 +7,17 @@ from typing import Any
 import click
 
 from consilience._cli._options import DRAWS
-from consilience._cli._verb_options import BOOT, DRAWN_BY, FILES, LEVEL, PERM, PICTURE, WRITTEN, run_verb
+from consilience._cli._verb_options import (
+    AXES,
+    BOOT,
+    DRAWN_BY,
+    FILES,
+    LEVEL,
+    PERM,
+    PICTURE,
+    WRITTEN,
+    run_verb,
+)
 
 __all__ = ["geometry", "reduce", "structure", "subspaces"]
 
@@ -40,11 +50,9 @@ __all__ = ["geometry", "reduce", "structure", "subspaces"]
 )
 @click.option("--interval", type=click.Choice(["conditions", "trials"]), help="What is left out in turn.")
 @click.option("--n-null", type=DRAWS, help="Surrogates.  [default: 500]")
-@click.option(
-    "--time", type=click.Path(), help="Times of the samples in seconds (.txt, .npy), where FILE has none."
-)
 @LEVEL
 @DRAWN_BY
+@AXES
 @FILES
 @WRITTEN
 def structure(**options: Any) -> int:
@@ -64,14 +72,12 @@ def structure(**options: Any) -> int:
 @click.option("--standardise", is_flag=True, help="Divide units by their standard deviation.")
 @click.option("--cv", type=click.IntRange(min=0), help="Folds; 0 = nothing held out.  [default: 5]")
 @click.option("--groups", help="A label: trials of a group are held out together.")
-@click.option(
-    "--time", type=click.Path(), help="Times of the samples in seconds (.txt, .npy), where FILE has none."
-)
 @PICTURE
 @BOOT
 @PERM
 @LEVEL
 @DRAWN_BY
+@AXES
 @FILES
 @WRITTEN
 def reduce(**options: Any) -> int:
@@ -93,6 +99,7 @@ def reduce(**options: Any) -> int:
 @click.option("--n-null", type=DRAWS, help="Random subspaces; 0 = none.  [default: 1000]")
 @LEVEL
 @DRAWN_BY
+@AXES
 @FILES
 @WRITTEN
 def subspaces(**options: Any) -> int:
@@ -121,6 +128,7 @@ def subspaces(**options: Any) -> int:
 @click.option("--n-null", type=DRAWS, help="Draws of the null; 0 = none.  [default: 200]")
 @LEVEL
 @DRAWN_BY
+@AXES
 @FILES
 @WRITTEN
 def geometry(**options: Any) -> int:

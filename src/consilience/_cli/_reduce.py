@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from consilience._cli._models import model_given
 from consilience._cli._picture import drawing
-from consilience._cli._verb import names_of, run_verb
+from consilience._cli._verb import axes_of, run_verb
 
-__all__ = ["SHORT", "command"]
+__all__ = ["command"]
 
-SHORT = {
-    "pca": "PCA",
-    "fa": "FactorAnalysis",
-    "gpfa": "GPFA",
-    "dpca": "DPCA",
-    "jpca": "JPCA",
-    "lds": "LDS",
-    "cp": "CP",
-}
 _DIMS = ("trial", "time", "unit")
 
 
@@ -29,6 +19,7 @@ def command(
     model: str | None,
     label: tuple[str, ...],
     single_trials: bool,
+    dims: str | None,
     time: str | None,
     picture: str | None,
     reading: dict[str, Any],
@@ -39,19 +30,19 @@ def command(
     drawn = drawing(picture)
     keyword: dict[str, Any] = {}
     if model is not None:
+        from consilience.study._verb_readers import SHORT_NAMES
+
         name, colon, rest = model.partition(":")
-        keyword["model"] = model_given(SHORT.get(name.lower(), name) + colon + rest)
+        keyword["model"] = model_given(SHORT_NAMES.get(name.lower(), name) + colon + rest)
     if single_trials:
         keyword["average"] = False
-    of_time: dict[str, Any] = {"time": time}
-    if Path(file).suffix.lower() in (".npy", ".npz") and time is not None and label:
-        of_time["dims"] = _DIMS
+    arrays = _DIMS if time is not None and label else None
     options |= {"labels": list(label) or None, "standardise": options["standardise"] or None}
     return run_verb(
         "reduce",
         [file],
         lambda systems: ((next(iter(systems.values())),), keyword),
-        reading={**reading, "times": {names_of([file])[0]: of_time} if time is not None else {}},
+        reading={**reading, "times": axes_of([file], dims, time, arrays=arrays)},
         options=options,
         output=output,
         as_json_text=as_json_text,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from consilience._cli._verb import names_of, run_verb
+from consilience._cli._verb import axes_of, run_verb
 
 __all__ = ["command"]
 
@@ -19,6 +18,7 @@ def command(
     file: str,
     statistic: tuple[str, ...],
     null: tuple[str, ...],
+    dims: str | None,
     time: str | None,
     all_trials: bool,
     keep_mean: bool,
@@ -27,9 +27,6 @@ def command(
     as_json_text: bool,
     **options: Any,
 ) -> int:
-    of_time = (
-        {"time": time} if Path(file).suffix.lower() not in (".npy", ".npz") else {"time": time, "dims": _DIMS}
-    )
     if all_trials and options["by"] is not None:
         raise click.UsageError("give --by LABEL or --all-trials, not both.")
     keyword: dict[str, Any] = {"by": None} if all_trials else {}
@@ -40,7 +37,7 @@ def command(
         "structure",
         [file],
         lambda systems: ((next(iter(systems.values())),), keyword),
-        reading={**reading, "times": {names_of([file])[0]: of_time}},
+        reading={**reading, "times": axes_of([file], dims, time, arrays=_DIMS)},
         options=options,
         output=output,
         as_json_text=as_json_text,

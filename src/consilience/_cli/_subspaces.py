@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from consilience._cli._verb import run_verb
+from consilience._cli._verb import axes_of, run_verb
 
 __all__ = ["command"]
 
@@ -16,6 +16,8 @@ def command(
     files: tuple[str, ...],
     condition: str | None,
     trials: bool,
+    dims: str | None,
+    time: str | None,
     reading: dict[str, Any],
     output: str | None,
     as_json_text: bool,
@@ -32,7 +34,7 @@ def command(
         "subspaces",
         list(files),
         lambda systems: (tuple(systems.values()), keyword),
-        reading=reading,
+        reading={**reading, "times": axes_of(files, dims, time)},
         options=options,
         output=output,
         as_json_text=as_json_text,

@@ -53,7 +53,11 @@ def as_options(text: str, names: Sequence[str] = (), measures: Mapping[str, str]
         text = re.sub(rf"^cs\.\w+: {name}\b", option, text)
         text = re.sub(rf"(?<![\w:(-]){name}=(['\"]?)(\w(?:[\w.]*\w)?)\1", rf"{option} \2", text)
         text = re.sub(rf"(?<![\w:(-]){name}=(?=[\s.,;:]|$)", option, text)
-    return text
+    return re.sub(
+        r"--dims, one of .*; or reshape it to \(trial, unit\)",
+        "--dims trial,time,unit (with --time FILE)",
+        text,
+    )
 
 
 def clean(text: object, limit: int = 200) -> str:

@@ -8,6 +8,7 @@ import click
 
 from consilience._cli._options import DRAWS, call
 from consilience._cli._verb_options import (
+    AXES,
     BY,
     DRAWN_BY,
     FILES,
@@ -238,6 +239,7 @@ def quality(**options: Any) -> int:
 @click.option("--n-perm", type=DRAWS, help="Draws of unrelated units; 0 = no null.  [default: 100]")
 @LEVEL
 @DRAWN_BY
+@AXES
 @FILES
 @WRITTEN
 def dimensionality(**options: Any) -> int:

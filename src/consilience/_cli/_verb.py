@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "as_json",
+    "axes_of",
     "data_and_models",
     "file_and_system",
     "first_and_rest",
@@ -70,7 +71,8 @@ def run_verb(
     listed += [str(told["time"]) for told in reading.get("times", {}).values() if told["time"]]
     written = target(output, [*paths, *listed], option="--output")
     given = {key: value for key, value in options.items() if value is not None}
-    with said_as_options([*options, "missing", "rdm", "time"], measures):
+    with_dims = ["dims"] if any("dims" in told for told in reading.get("times", {}).values()) else []
+    with said_as_options([*options, "missing", "rdm", "time", *with_dims], measures):
         systems = read_files(paths, **reading)
         positional, keyword = arguments(systems)
         result = getattr(importlib.import_module("consilience.analyses"), verb)(
@@ -133,6 +135,27 @@ def read_files(
         )
         for name, (path, member) in zip(names, split)
     }
+
+
+def axes_of(
+    paths: Sequence[str], dims: str | None, time: str | None, *, arrays: Sequence[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """What `read_array` is told of the axes of each file: ``--dims`` and ``--time``; ``arrays``: axes of .npy and .npz
+    files where none are given.
+
+    >>> axes_of(["x.npy"], "trial,time,unit", "t.npy")
+    {'x': {'time': 't.npy', 'dims': ('trial', 'time', 'unit')}}
+    """
+    from consilience._responses._schema import DIMS
+
+    given = None if dims is None else tuple(name.strip() for name in dims.split(","))
+    if given is not None and given not in DIMS:
+        known = ", ".join(",".join(entry) for entry in DIMS)
+        raise click.UsageError(f"--dims must be one of {known}; got {clean(dims, 60)}.")
+    plain = {
+        path: given or (arrays if Path(path).suffix.lower() in (".npy", ".npz") else None) for path in paths
+    }
+    return {name: {"time": time, "dims": plain[path]} for name, path in zip(names_of(paths), paths)}
 
 
 def file_and_system(given: str) -> tuple[str, str | None]:

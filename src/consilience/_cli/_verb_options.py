@@ -10,6 +10,7 @@ import click
 from consilience._cli._options import DRAWS, LABEL, MISSING, RDM, SEED, call, debug
 
 __all__ = [
+    "AXES",
     "BOOT",
     "BY",
     "DRAWN_BY",
@@ -130,6 +131,17 @@ TIMES = click.option(
     type=click.Path(),
     multiple=True,
     help="Times in seconds, FILE for all files or NAME=FILE, where the file has none.",
+)
+AXES = stack(
+    click.option(
+        "--dims",
+        help="Axes of an array, where the file does not name them: trial,unit, trial,time,unit or time,unit.",
+    ),
+    click.option(
+        "--time",
+        type=click.Path(),
+        help="Times of the samples in seconds (.txt, .npy), where the file has none.",
+    ),
 )
 NUMBERS = stack(
     click.option("--numbers", is_flag=True, help="The label's values are numbers, not classes."),

@@ -13,6 +13,7 @@ from consilience._results._base import Result, cell, counted
 if TYPE_CHECKING:
     import pandas as pd
 
+_LINES = 16
 _CLAIM = {"greater": "at least as high", "less": "at least as low", "two-sided": "as far out"}
 
 
@@ -69,16 +70,21 @@ class Structure(Result):
             f"{counted(said.get('n_times'), 'time')}, {counted(said.get('n_units'), 'unit')}; "
             f"{counted(said.get('n_null'), 'surrogate')} of each null"
         ]
-        for name in data["statistic"].values.tolist()[:6]:
+        nulls = data["null"].values.tolist()
+        for name in data["statistic"].values.tolist():
             at = data.sel(statistic=name)
             text = f"  {cell(name, 16)} {at['value'].item():.3g}"
             if np.isfinite(at["ci_low"].item()):
                 text += f" [{at['ci_low'].item():.3g}, {at['ci_high'].item():.3g}]"
             lines.append(text)
-            for null in data["null"].values.tolist()[:4]:
+            for null in nulls:
                 row = at.sel(null=null)
                 lines.append(
                     f"    {cell(null, 20)} null {row['null_mean'].item():.3g} [{row['null_low'].item():.3g}, "
                     f"{row['null_high'].item():.3g}]  p={row['p'].item():.3g}  effect {row['effect'].item():+.2g} sd"
                 )
-        return lines[:16]
+        if len(lines) <= _LINES:
+            return lines
+        shown = lines[: _LINES - 1]
+        left = len(nulls) * data.sizes["statistic"] - sum(line.startswith("    ") for line in shown)
+        return [*shown, f"  and {left} more rows (a statistic and a null) in .to_frame()"]

@@ -43,8 +43,24 @@ def make_measure(stored: Any) -> Any:
     return functools.partial(getattr(measures, stored["name"]), **options)
 
 
-def read_model(node: Node) -> Any:
-    """An estimator of `cs.models`: a name, or a mapping with name: and options."""
+SHORT_NAMES = {
+    "pca": "PCA",
+    "fa": "FactorAnalysis",
+    "gpfa": "GPFA",
+    "dpca": "DPCA",
+    "jpca": "JPCA",
+    "lds": "LDS",
+    "cp": "CP",
+}
+
+
+def read_reducing_model(node: Node) -> Any:
+    """A model that reduces: a name, or the short one of the command line, or a mapping with name: and options."""
+    return read_model(node, reducing=True)
+
+
+def read_model(node: Node, *, reducing: bool = False) -> Any:
+    """An estimator of `cs.models`: a name, or a mapping with name: and options. ``reducing``: one with latents."""
     from consilience import models
 
     if isinstance(node.value, str):
@@ -55,19 +71,28 @@ def read_model(node: Node) -> Any:
     else:
         raise wanted(node, "a model: a name, or a mapping with name: and options")
     known = [e for e in models.__all__ if hasattr(getattr(models, e), "fit") and not e.endswith("RDM")]
-    if name.value not in known:
-        begin = str(name.value).partition(":")[0]
-        hint = nearest(str(name.value), known)
+    chosen, example = name.value, "option: value"
+    if reducing:
+        known = [e for e in known if hasattr(getattr(models, e), "inverse_transform") or e == "Embedding"]
+        chosen = SHORT_NAMES.get(str(chosen).lower(), chosen)
+        example = "n_components: 2"
+    if chosen not in known:
+        begin = str(chosen).partition(":")[0]
+        begin = SHORT_NAMES.get(begin.lower(), begin) if reducing else begin
+        hint = nearest(str(chosen), known)
         if begin in known:
-            hint = f" Options go into a mapping: {{name: {begin}, option: value}}."
-        raise name.error(f"{shorten(name.value)} is not a model.{hint}", code="unknown-model")
-    allowed = list(inspect.signature(getattr(models, name.value)).parameters)
+            hint = f" Options go into a mapping: {{name: {begin}, {example}}}."
+        elif reducing:
+            hint += " Options go into a mapping, such as {name: PCA, n_components: 2}."
+        what = "a model that reduces" if reducing else "a model"
+        raise name.error(f"{shorten(name.value)} is not {what}.{hint}", code="unknown-model")
+    allowed = list(inspect.signature(getattr(models, chosen)).parameters)
     for option, entry in options.items():
         if option not in allowed:
             raise entry.error(
-                f"is not an option of {name.value}.{nearest(option, allowed)}", code="unknown-option"
+                f"is not an option of {chosen}.{nearest(option, allowed)}", code="unknown-option"
             )
-    stored = {"name": name.value, **{key: plain(entry) for key, entry in options.items()}}
+    stored = {"name": chosen, **{key: plain(entry) for key, entry in options.items()}}
     try:
         make_model(stored)
     except InputError as error:

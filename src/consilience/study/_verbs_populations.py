@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from consilience.study._readers import Key, between, many, one_of, read_flag, read_name, whole
 from consilience.study._verb import Side, Verb, lay_out_one
-from consilience.study._verb_readers import INFERENCE, make_model, or_none, read_model
+from consilience.study._verb_readers import INFERENCE, make_model, or_none, read_reducing_model
 
 __all__ = ["OF_POPULATIONS"]
 
@@ -57,7 +57,7 @@ OF_POPULATIONS: dict[str, Verb] = {
         function="consilience.analyses:reduce",
         sides={"data": Side(alone=True, responses=True)},
         options={
-            "model": Key(read_model),
+            "model": Key(read_reducing_model),
             "labels": Key(many(read_name)),
             "average": Key(read_flag),
             "standardise": Key(read_flag),

@@ -261,3 +261,48 @@ def test_all_tables_are_medians_over_the_same_draws():
     assert np.array_equal(found.spectrum["exponent"].values, exponent, equal_nan=True)
     one = cs.dimensionality(systems, measures=RATIOS, match="units", n_match=1, n_perm=0, rng=0)
     assert one.data["value"].sel(measure="participation_ratio").values[0] != value[0]
+
+
+def test_a_pseudo_population_is_drawn_and_matched_by_the_names_of_its_conditions():
+    names = np.array([f"s{k}" for k in range(12)])
+    rng = np.random.default_rng(0)
+    signal = rng.normal(size=(12, 2)) @ rng.normal(size=(2, 15))
+    ids = np.repeat(np.arange(12), 6)
+    parts = {
+        f"u{u}": cs.responses(
+            signal[ids, u : u + 1] + 0.3 * rng.normal(size=(72, 1)),
+            stimulus=names[ids],
+            repeat="count",
+            kind="rate",
+            object=names[ids],
+        )
+        for u in range(15)
+    }
+    population = cs.pseudo_population(parts, by="object")
+    found = cs.dimensionality(population, measures=RATIOS[1], n_match=3, n_perm=0, rng=0)
+    assert found.counts["repeats"].item() == 6
+    assert found.settings["pseudo"] == ["pseudo-population"]
+    assert 1 < found.data["value"].item() < 3
+    x = rng.normal(size=(20, 2)) @ rng.normal(size=(2, 30))
+    net = cs.responses(x, stimulus=[f"s{k}" for k in range(20)], kind="activation")
+    both = {"IT": population, "net": net}
+    options = {"measures": RATIOS[1], "n_match": 2, "n_perm": 0, "rng": 0}
+    matched = cs.dimensionality(both, match="all", **options)
+    assert matched.counts["n_stimuli"].values.tolist() == [12, 12]
+    assert matched.counts["n_units"].values.tolist() == [15, 15]
+    with pytest.warns(cs.ConsilienceWarning, match=r"stimuli-differ.*'IT' 12, 'net' 20"):
+        cs.dimensionality(both, match="units", **options)
+    other = net.assign_coords(stimulus=("trial", np.arange(20)))
+    with pytest.warns(cs.ConsilienceWarning, match=r"stimuli-not-shared.* 12 of each system were drawn"):
+        drawn = cs.dimensionality({"IT": population, "net": other}, match=["stimuli", "units"], **options)
+    assert drawn.counts["n_stimuli"].values.tolist() == [12, 12]
+
+
+def test_means_over_time_are_said():
+    x = np.random.default_rng(0).normal(size=(40, 5, 6))
+    data = cs.responses(
+        x, stimulus=np.arange(40), kind="activation", dims=("trial", "time", "unit"), time=np.arange(5) * 0.1
+    )
+    found = cs.dimensionality(data, measures="effective_rank", n_perm=0, rng=0)
+    assert "means over time; of one bin: data.sel(time=...)" in repr(found)
+    assert "over time" not in repr(cs.dimensionality(data[:, 0], measures="effective_rank", n_perm=0, rng=0))

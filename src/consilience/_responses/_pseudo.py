@@ -55,7 +55,7 @@ class PseudoPopulation:
 
         Each session deals its trials of a condition at random; pseudo-trial j takes the j-th of every session, so no
         trial comes twice, and none in two folds. Every condition has the same number of pseudo-trials in every fold,
-        floor(least number of trials / folds).
+        floor(least number of trials / folds). Stimulus ids are the values of the label; of several, joined by a space.
         """
         counts = self.counts
         each = counts.min(axis=0) // folds
@@ -81,7 +81,7 @@ class PseudoPopulation:
         joined = np.concatenate(parts, axis=2)
         at = np.tile(np.repeat(np.arange(size), count), folds)
         coords: dict[str, Any] = {
-            "stimulus": ("trial", at),
+            "stimulus": ("trial", _ids(self.labels)[at]),
             "repeat": (
                 "trial",
                 np.repeat(np.arange(folds), size * count) * count + np.tile(np.arange(count), folds * size),
@@ -191,6 +191,14 @@ def pseudo_population(
         system=system or "pseudo-population",
         kind=kinds.pop(),
     )
+
+
+def _ids(labels: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(conditions,) stimulus ids."""
+    columns = list(labels.values())
+    if len(columns) == 1 and columns[0].dtype.kind in "iuU":
+        return columns[0]
+    return np.array([" ".join(map(str, row)) for row in zip(*[values.tolist() for values in columns])])
 
 
 def _sessions(data: Any, session: str | None) -> dict[str, xr.DataArray]:

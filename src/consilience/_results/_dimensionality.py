@@ -58,8 +58,8 @@ class Dimensionality(Result):
     >>> rng = np.random.default_rng(0)
     >>> x = rng.normal(size=(80, 6)) @ rng.normal(size=(6, 50))
     >>> found = cs.dimensionality(cs.responses(x, stimulus=np.arange(80), kind="activation"), rng=0)
-    >>> bool(abs(found.data["value"].sel(measure="two_nn").item() - 6) < 1.5)
-    True
+    >>> found.data["value"].sel(measure="local_pca").item()
+    6.0
     """
 
     data: xr.Dataset
@@ -100,6 +100,11 @@ class Dimensionality(Result):
             else:
                 text += f", {counted(int(n['n_trials']), 'trial')}, {int(n['n_stimuli'])} stimuli"
             lines.append(text)
+            over = self.settings.get("over_time", {}).get(name)
+            if over:
+                lines.append(
+                    f"    {over}s over time; of one bin: data.sel(time=...), of trajectories: a row for each bin"
+                )
             at = self.data.sel(system=name)
             for method in self.data["measure"].values.tolist():
                 one = at.sel(measure=method)

@@ -14,7 +14,7 @@ from consilience._core._params import check_count, check_number, check_option, s
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import check_responses, recorded_cautions
 from consilience._responses._check import refuse_result
-from consilience._responses._match import iterate_systems
+from consilience._responses._pseudo import PseudoPopulation
 from consilience._results import Dimensionality
 from consilience.analyses._checks import check_resamples
 from consilience.analyses._dimensionality_measures import (
@@ -28,7 +28,7 @@ from consilience.analyses._dimensionality_measures import (
     say_of_noise,
 )
 from consilience.analyses._dimensionality_tables import tables
-from consilience.analyses._match import check_match, flat_over_time, match_systems, noiseless
+from consilience.analyses._match import check_match, each_system, flat_over_time, match_systems, noiseless
 from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
 
 __all__ = ["dimensionality"]
@@ -50,7 +50,7 @@ _DRAWS = 10
 
 
 def dimensionality(
-    data: xr.DataArray | Mapping[str, xr.DataArray],
+    data: xr.DataArray | PseudoPopulation | Mapping[str, xr.DataArray | PseudoPopulation],
     /,
     *,
     measures: Sequence[str] | None = None,
@@ -80,13 +80,14 @@ def dimensionality(
 
     Parameters
     ----------
-    data : responses, or a mapping of several systems, side by side.
+    data : responses, a `cs.pseudo_population`, or a mapping of several systems, side by side.
     measures : names; None: of noiseless data all but shared, of noisy ones participation_ratio,
         participation_ratio_units, cvpca and shared, of series svca and shared.
     by : label on trial: what counts as the same stimulus; rows of it are its repeats.
     match : of several systems, what is made equal first: names out of stimuli, bins, units, trials, snr, or "all".
         Values are then medians over ``n_match`` draws, as are the ends of intervals, spectra and saturation.
-    n_match : draws of that.   fit : ranks (first, last) of the power law.   gap : samples between stretches of series.
+    n_match : draws of that, and of pseudo-trials.
+    fit : ranks (first, last) of the power law.   gap : samples between stretches of series.
     n_perm : of the null, each unit's stimuli in an order of their own (at most 20 for neighbours and effective rank, 3
         for shared); 0 = none.   level : of intervals.   rng : seed.
 
@@ -100,7 +101,8 @@ def dimensionality(
         a method that the data do not allow, no unit that varies.
     ConsilienceWarning : ``noise-counts`` (methods that see noise as dimensions), ``constant-units``, ``points-merged``,
         ``no-exponent`` (of cvpca by name; else a note in the table), ``measures-left-out`` (too few points for one that
-        was not named), ``unbounded-dimension`` (the data do not bound the dimensionality above).
+        was not named), ``stimuli-differ``, ``stimuli-not-shared`` (of ``match``), ``unbounded-dimension`` (the data do
+        not bound the dimensionality above).
 
     References
     ----------
@@ -128,30 +130,49 @@ def dimensionality(
     wanted = _wanted(measures)
     with collect_cautions() as cautions:
         notes: dict[str, Any] = {}
-        given = {name: _checked(entry, name) for name, entry in iterate_systems(data, who=WHO, side="data")}
-        relabelled = {name: _by(entry, by, name) for name, entry in given.items()}
-        if asked:
-            draws = []
-            for k in range(n_match):
-                matched, notes = match_systems(relabelled, match=asked, seed=seed.child(f"match{k}"), who=WHO)
-                draws.append({name: _population(name, one) for name, one in matched.items()})
-        else:
-            draws = [{name: _population(name, one) for name, one in relabelled.items()}]
+        given = dict(each_system(data, who=WHO))
+        pseudo = {name for name, one in given.items() if isinstance(one, PseudoPopulation)}
+        over_time = {name: word for name, one in given.items() if (word := _over_time(one))}
+        fixed = {
+            name: _by(_checked(one, name), by, name)
+            for name, one in given.items()
+            if not isinstance(one, PseudoPopulation)
+        }
+        draws: list[dict[str, Population]] = []
+        for k in range(n_match if asked or pseudo else 1):
+            own = seed.child(f"match{k}")
+            made_of = {
+                name: fixed[name] if name in fixed else _drawn(one, by, name, own)
+                for name, one in given.items()
+            }
+            if asked:
+                made_of, notes = match_systems(made_of, match=asked, seed=own, who=WHO)
+            draws.append(
+                {
+                    name: draws[0][name] if k and not asked and name in fixed else _population(name, one)
+                    for name, one in made_of.items()
+                }
+            )
+        if asked and "stimuli" not in asked:
+            _say_of_stimuli(draws[0])
         options["named"] = wanted or ()
         used = {name: _methods_of(one, wanted) for name, one in draws[0].items()}
         for name, one in draws[0].items():
             refuse_single_trials(one, used[name], who=WHO)
             say_of_noise(one, used[name], who=WHO)
-        rows = [
-            {
-                name: _rows(one, used[name], seed.child(f"{name}{k}"), _lighter(options, k))
-                for name, one in draw.items()
-            }
-            for k, draw in enumerate(draws)
-        ]
+        rows: list[dict[str, dict[str, Row]]] = []
+        for k, draw in enumerate(draws):
+            rows.append(
+                {
+                    name: rows[0][name]
+                    if k and one is draws[0][name]
+                    else _rows(one, used[name], seed.child(f"{name}{k}"), _lighter(options, k))
+                    for name, one in draw.items()
+                }
+            )
         made = tables(rows, draws, seed, options)
         _say_of_bounds(made["data"])
-        for entry in given.values():
+        for entry in fixed.values():
             for caution in recorded_cautions(entry):
                 if caution.code != "made-up-ids":
                     warn(caution.code, caution.message, caution.remedy)
@@ -169,7 +190,9 @@ def dimensionality(
             "measures": listed,
             "by": by,
             "match": list(asked),
-            "n_match": n_match if asked else 0,
+            "n_match": len(draws) if asked or pseudo else 0,
+            "pseudo": sorted(pseudo),
+            "over_time": over_time,
             "matched": {key: value for key, value in notes.items() if key not in ("snr_before",)},
             "kinds": {name: one.kind for name, one in draws[0].items()},
             "n_perm": n_perm,
@@ -180,7 +203,7 @@ def dimensionality(
         seed=str(seed),
         warnings=tuple(cautions),
         references=tuple(dict.fromkeys(key for name in listed for key in _REFERENCES[name])),
-        methods=_sentences(listed, asked, n_match),
+        methods=_sentences(listed, asked, n_match, pseudo=bool(pseudo), over_time=over_time),
     )
 
 
@@ -217,6 +240,34 @@ def _checked(entry: Any, name: str) -> xr.DataArray:
         say_omitted(int((~valid).sum()), valid.size, WHO)
         data = data.isel(trial=valid).drop_vars("valid")
     return flat_over_time(data) if "trial" in data.dims else data
+
+
+def _over_time(entry: Any) -> str:
+    """What is taken over time: "mean", of counts "sum"; "" of what has none, and of series."""
+    if isinstance(entry, PseudoPopulation):
+        timed, kind = entry.times is not None, entry.kind
+    else:
+        timed, kind = {"trial", "time"} <= set(entry.dims), str(entry.attrs.get("kind"))
+    return ("sum" if kind == "count" else "mean") if timed else ""
+
+
+def _drawn(entry: Any, by: str, name: str, seed: Seed) -> xr.DataArray:
+    """One draw of pseudo-trials, as many of each condition as the session with the fewest has trials."""
+    drawn = entry.draw(int(entry.counts.min()), seed.child(name).stream("pseudo"))
+    return _by(_checked(drawn, name), by, name)
+
+
+def _say_of_stimuli(systems: dict[str, Population]) -> None:
+    sizes = {name: int(one.stimulus.max()) + 1 for name, one in systems.items() if one.stimulus is not None}
+    if len(set(sizes.values())) < 2:
+        return
+    said = ", ".join(f"{shorten(name, 30)} {size}" for name, size in list(sizes.items())[:4])
+    warn(
+        "stimuli-differ",
+        f"{WHO}: match= leaves the numbers of stimuli as they are ({said}); the corrected participation ratios allow "
+        "for that, all else rises with them.",
+        "Add 'stimuli' to match.",
+    )
 
 
 def _by(data: xr.DataArray, by: str, name: str) -> xr.DataArray:
@@ -302,7 +353,9 @@ def _say_of_bounds(data: xr.Dataset) -> None:
         )
 
 
-def _sentences(listed: list[str], asked: tuple[str, ...], n_match: int) -> tuple[str, ...]:
+def _sentences(
+    listed: list[str], asked: tuple[str, ...], n_match: int, *, pseudo: bool, over_time: dict[str, str]
+) -> tuple[str, ...]:
     said = []
     if "participation_ratio" in listed or "participation_ratio_units" in listed:
         said.append(
@@ -325,4 +378,8 @@ def _sentences(listed: list[str], asked: tuple[str, ...], n_match: int) -> tuple
         said.append(
             f"Systems were made equal in {', '.join(asked)}; values are medians over {n_match} random draws."
         )
+    if pseudo:
+        said.append(f"Units were recorded apart; values are medians over {n_match} draws of pseudo-trials.")
+    for word in dict.fromkeys(over_time.values()):
+        said.append(f"Responses over time were taken as their {word} over time.")
     return tuple(said)

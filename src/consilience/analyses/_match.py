@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from consilience._core._params import check_option, shorten
 from consilience._core._seeds import Seed
 from consilience._responses import check_responses
 from consilience._responses._match import common_ids, iterate_systems, select_ids
+from consilience._responses._pseudo import PseudoPopulation
 from consilience.populations import add_noise, signal_to_noise
 from consilience.populations._signal_to_noise import signal_z
 
@@ -53,9 +54,10 @@ def match_systems(
 ) -> tuple[dict[str, xr.DataArray], dict[str, Any]]:
     """One draw of systems that are alike in what ``match`` names; other seeds give other draws.
 
-    stimuli : those that all have.   bins : responses over time get as many bins as the one with the fewest (its first
-    ones), or are averaged (counts: summed) where a system has no time.   units : as many as the smallest system has,
-    drawn at random.   trials : as many repeats of every stimulus as the noisy system with the fewest, drawn at random;
+    stimuli : those that all have; as many, drawn at random, where they share none (a warning).   bins : responses over
+    time get as many bins as the one with the fewest (its first ones), or are averaged (counts: summed) where a system
+    has no time.   units : as many as the smallest system has, drawn at random.   trials : as many repeats of every
+    stimulus as the noisy system with the fewest, drawn at random;
     a noiseless system (activation, latent) repeats its response, as it would.   snr : noise is added to the cleaner
     systems until signal to noise (`cs.populations.signal_to_noise`) equals that of the noisiest.
 
@@ -91,13 +93,11 @@ def match_systems(
         )
     out = {name: _as_noisy(_valid(data)) for name, data in out.items()}
     if "stimuli" in asked:
-        with collect_cautions():  # asked for by name, and said in the notes
-            ids = common_ids(out, join=join, who=who)
-        notes["stimuli_left_out"] = {
-            name: int(np.unique(data["stimulus"].values).size - ids.size) for name, data in out.items()
-        }
-        out = {name: select_ids(data, ids) for name, data in out.items()}
-        notes["stimuli"] = int(ids.size)
+        before = {name: np.unique(data["stimulus"].values).size for name, data in out.items()}
+        out = _same_stimuli(out, seed, join, who)
+        left = {name: np.unique(data["stimulus"].values).size for name, data in out.items()}
+        notes["stimuli_left_out"] = {name: int(before[name] - left[name]) for name in out}
+        notes["stimuli"] = int(min(left.values()))
     if "bins" in asked:
         out, notes["bins"] = _bins(out, who)
     if "units" in asked:
@@ -151,6 +151,42 @@ def one_repeat_each(data: xr.DataArray, count: int, rng: np.random.Generator) ->
     chosen = data.isel(trial=np.concatenate(rows))
     repeat = np.tile(np.arange(count), len(rows))
     return chosen.assign_coords(repeat=("trial", repeat))
+
+
+def each_system(data: Any, *, who: str) -> Iterator[tuple[str, Any]]:
+    """(name, responses or pseudo-population) of one of them, or of a mapping."""
+    if isinstance(data, PseudoPopulation):
+        yield data.system, data
+    elif isinstance(data, Mapping) and any(isinstance(one, PseudoPopulation) for one in data.values()):
+        yield from ((str(name), one) for name, one in data.items())
+    else:
+        yield from iterate_systems(data, who=who, side="data")
+
+
+def _same_stimuli(
+    systems: dict[str, xr.DataArray], seed: Seed, join: str, who: str
+) -> dict[str, xr.DataArray]:
+    """The stimuli that all have; where systems share none, as many of each as the one with the fewest has."""
+    try:
+        with collect_cautions():  # asked for by name, and said in the notes
+            ids = common_ids(systems, join=join, who=who)
+    except InputError as error:
+        if error.code not in ("ids-disjoint", "ids-of-two-types"):
+            raise
+        own = {name: np.unique(data["stimulus"].values) for name, data in systems.items()}
+        fewest = min(names.size for names in own.values())
+        warn(
+            "stimuli-not-shared",
+            f"{who}: {str(error).split(': ', 1)[-1].split(';')[0]}; {fewest} of each system were drawn instead.",
+            "If they are the same stimuli, give both the same ids.",
+        )
+        return {
+            name: select_ids(
+                data, np.sort(seed.child(name).stream("stimuli").choice(own[name], fewest, replace=False))
+            )
+            for name, data in systems.items()
+        }
+    return {name: select_ids(data, ids) for name, data in systems.items()}
 
 
 def _as_noisy(data: xr.DataArray) -> xr.DataArray:

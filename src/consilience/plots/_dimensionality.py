@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _NOT_DIMENSIONS = ("cvpca",)  # drawn in the spectrum alone
 _MOST = 8
+_TALL = 14  # rows of estimates from which they get a column of their own
+_FEW = 3  # systems with bands, and intervals in the key
 _NOTHING = 1e-9  # share of the variance below which there is rounding alone
 
 
@@ -47,11 +49,16 @@ def plot_dimensionality(result: Dimensionality, ax: Axes | None = None, *, syste
         panels += [_saturation("units"), _saturation("stimuli")]
     with style():
         rows = _rows_of(result, shown)
+        tall = (
+            len(rows) > _TALL and len(panels) > 1
+        )  # estimates on the left, the others below each other on its right
+        height = 0.5 + (0.2 if len(rows) <= _TALL else 0.13) * len(rows)
+        count = 2 * (len(panels) - 1) if tall else len(panels)
         ax, places, below = panel_places(
             ax,
-            len(panels),
+            count,
             min(2, len(panels)),
-            panel=(3.7, max(2.5, 0.5 + 0.2 * len(rows))),
+            panel=(3.7, max(2.3, height / (count // 2)) if tall else max(2.5, height)),
             frame=(0.3, 0.3),
             key=0.1,
             key_first=False,
@@ -59,6 +66,8 @@ def plot_dimensionality(result: Dimensionality, ax: Axes | None = None, *, syste
             who=who,
         )
         ax.set_subplotspec(below)
+        if tall:
+            places = [places[0].get_gridspec()[: count // 2, 0], *places[1::2]]
         for place, draw in zip(places, panels):
             draw(ax.figure.add_subplot(place), result, shown, color)
         if len(shown) > 1:
@@ -103,13 +112,15 @@ def _estimates(ax: Axes, result: Dimensionality, shown: list[str], color: dict[s
     else:
         ax.set_xlim(min(0.0, *finite) - 0.02 * top, 1.08 * top)
     edge = ax.get_xlim()[1]
+    size = 6.5 if len(rows) <= _TALL else 5.0
     for y, (one, (_, name)) in enumerate(zip(at, rows)):
         value, low, high, null_low, null_high = (
             float(one[key]) for key in ("value", "ci_low", "ci_high", "null_low", "null_high")
         )
         if not np.isnan(null_low) and np.isfinite(null_low):
             stop = null_high if np.isfinite(null_high) else edge
-            ax.barh(y, max(stop - null_low, 0.006 * edge), left=null_low, height=0.72, color=BAND, zorder=1)
+            least_wide = 0.02 * null_low if log else 0.006 * edge
+            ax.barh(y, max(stop - null_low, least_wide), left=null_low, height=0.72, color=BAND, zorder=1)
         if np.isfinite(low):
             ax.plot(
                 [low, min(high, edge)],
@@ -120,10 +131,10 @@ def _estimates(ax: Axes, result: Dimensionality, shown: list[str], color: dict[s
                 zorder=3,
             )
             if high > edge:
-                ax.plot([edge], [y], ">", color=color[name], markersize=6, clip_on=False, zorder=4)
+                ax.plot([edge], [y], ">", color=color[name], markersize=size - 0.5, clip_on=False, zorder=4)
         if np.isfinite(value):
             (dot,) = ax.plot(
-                [value], [y], "o", color=color[name], markersize=6.5, markeredgecolor=PAPER, zorder=5
+                [value], [y], "o", color=color[name], markersize=size, markeredgecolor=PAPER, zorder=5
             )
             tip(dot, f"{label(name, 40)}\n{number(value, 4)} [{number(low, 3)}, {number(high, 3)}]")
         else:
@@ -168,7 +179,7 @@ def _spectrum(ax: Axes, result: Dimensionality, shown: list[str], color: dict[st
         kinds.add(str(one["kind"].item()))
         (line,) = ax.plot(rank[good], variance[good], "o", color=color[name], markersize=2.6, zorder=3)
         low, high = (np.asarray(one[key].values)[good] for key in ("ci_low", "ci_high"))
-        if np.isfinite(low).any() and len(shown) <= 3:
+        if np.isfinite(low).any() and len(shown) <= _FEW:
             floor = variance[good].min() / 3
             ax.fill_between(
                 rank[good],
@@ -181,15 +192,22 @@ def _spectrum(ax: Axes, result: Dimensionality, shown: list[str], color: dict[st
         raw, factor = float(one["exponent_raw"]), float(one["factor"])
         if np.isfinite(raw):
             span = np.array([float(one["fit_from"]), float(one["fit_to"])])
+            few = len(shown) <= _FEW
             ax.plot(
-                span, np.exp(factor) * span**-raw, "--", color=INK, linewidth=1.1, zorder=4, dashes=(4, 2)
+                span,
+                np.exp(factor) * span**-raw,
+                "--",
+                color=INK if few else color[name],
+                linewidth=1.1 if few else 0.9,
+                zorder=4,
+                dashes=(4, 2),
             )
             exponent = [float(one[key]) for key in ("exponent", "exponent_low", "exponent_high")]
-            text = (
-                f"exponent {number(exponent[0], 3)} [{number(exponent[1], 3)}, {number(exponent[2], 3)}]"
-                if np.isfinite(exponent[0])
-                else "no power law"
-            )
+            text = "no power law" if few else "none"
+            if np.isfinite(exponent[0]):
+                text = number(exponent[0], 3)
+                if few:
+                    text = f"exponent {text} [{number(exponent[1], 3)}, {number(exponent[2], 3)}]"
             line.set_label(text)
             said.append(line)
     ax.set_xscale("log")
@@ -199,7 +217,12 @@ def _spectrum(ax: Axes, result: Dimensionality, shown: list[str], color: dict[st
     ax.set_ylabel("share of the variance" if kinds != {"SVCA"} else "share of the shared variance")
     ax.set_title("spectrum (" + ", ".join(sorted(kinds)) + ")", fontsize=9, pad=4)
     if said:
-        ax.legend(handles=said, loc="lower left", fontsize=7, handlelength=1.0, labelcolor=INK)
+        more: dict[str, Any] = (
+            {}
+            if len(shown) <= _FEW
+            else {"title": "exponent", "title_fontsize": 7, "ncols": 2, "columnspacing": 0.8}
+        )
+        ax.legend(handles=said, loc="lower left", fontsize=7, handlelength=1.0, labelcolor=INK, **more)
 
 
 def _saturation(along: str) -> Any:
@@ -214,11 +237,11 @@ def _saturation(along: str) -> Any:
             good = np.isfinite(n)
             if not good.any():
                 continue
-            settled = value[good & np.isfinite(value)]
-            tops += [*settled.tolist(), *plain[good].tolist()]
+            late = good & (n >= 0.25 * np.nanmax(n))  # a few units or stimuli say little, and may say 1000
+            tops += [*value[late & np.isfinite(value)].tolist(), *plain[good].tolist()]
             ax.plot(n[good], np.where(np.isfinite(value), value, np.nan)[good], color=color[name], zorder=3)
             ax.plot(n[good], plain[good], ":", color=color[name], linewidth=1.4, zorder=3)
-            if len(shown) <= 3:
+            if len(shown) <= _FEW:
                 ax.fill_between(
                     n[good],
                     low[good],
@@ -230,12 +253,10 @@ def _saturation(along: str) -> Any:
         ax.set_xscale("log")
         _plain_ticks(ax)
         if tops:
-            ax.set_ylim(0, 1.45 * max(tops))
+            ax.set_ylim(0, 1.3 * max(tops))
         ax.set_xlabel(f"number of {along}")
         ax.set_ylabel("participation ratio")
-        ax.text(
-            0.03, 0.96, "dotted: not corrected", transform=ax.transAxes, va="top", fontsize=7, color=MUTED
-        )
+        ax.text(1, 1.02, "dotted: not corrected", transform=ax.transAxes, ha="right", fontsize=7, color=MUTED)
         ax.set_title(f"with more {along}", fontsize=9, pad=4)
         ax.tick_params(colors=FAINT, labelcolor=MUTED)
 

@@ -271,6 +271,9 @@ def test_held_out_scores_and_shifts():
     one = PSID(2, 2).held_out(y.reshape(-1, 16), z.reshape(-1, 3))
     assert one.null is None
     assert one.r2.mean() > 0.6
+    chosen = PSID(2).held_out(y, z, n_shifts=2)  # the number chosen in each training set, shifted or not
+    assert chosen.n_relevant.shape == (5,)
+    assert chosen.r2.mean() > 0.6
 
 
 def test_more_units_than_bins_and_constant_units():
@@ -314,3 +317,14 @@ def test_refusals_of_behaviour():
     with pytest.raises(cs.InputError, match="expected 1"):
         model.score(y, z)
     assert model.predict(list(y))[0].shape == (20, 1)
+
+
+def test_behaviour_that_is_not_there_in_a_fold():
+    y, z, _ = planted(10, 30, 6)
+    z[:2, :, 0] = np.nan
+    with pytest.raises(cs.InputError, match="fold 0 of 5 has no behaviour"):
+        PSID(2, missing="mask").fit(y, z[..., :1])
+    scores = PSID(2, 2, missing="mask").held_out(y, z, n_shifts=2)
+    np.testing.assert_array_equal(np.isfinite(scores.r2), [False, True, True])
+    np.testing.assert_array_equal(np.isfinite(scores.p), [False, True, True])
+    assert np.isfinite(PSID(4, missing="mask").fit(y, z).cv_scores_).all()

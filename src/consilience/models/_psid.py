@@ -132,6 +132,13 @@ class PSID(TransformerMixin, BaseEstimator):
         trials = trials.take(self._varies)
         i, k = self._sizes(trials, behaviour, who)
         relevant = self._choose(trials, behaviour, i, k, who)
+        if self.cv_scores_ is not None and relevant == self._most_relevant < (i - 1) * behaviour.units:
+            warn(
+                "components-at-edge",
+                f"{who}: {relevant} relevant states are the most that were tried, and were the best.",
+                f"Try more: n_components={2 * k}.",
+                stacklevel=3,
+            )
         made = self._identified(trials, behaviour, i, k, [relevant])[0]
         self._store(trials, made, relevant)
         return self
@@ -186,19 +193,18 @@ class PSID(TransformerMixin, BaseEstimator):
         for f, (train, test) in enumerate(trial_folds(runs, cv, who=who)):
             made = self._identified(runs.pick(train), beside.pick(train), i, None, grid.tolist())
             held, told = runs.pick(test), beside.pick(test)
-            scores[:, f] = [np.nanmean(_r2(told, m.predicted(held), m.offset)) for m in made]
+            scores[:, f] = [_mean(r2_of_units(told, m.predicted(held), m.offset)) for m in made]
+        if not np.isfinite(scores).all():
+            fold = int(np.argmax(np.logical_not(np.isfinite(scores)).any(axis=0)))
+            raise InputError(
+                f"{who}: fold {fold} of {cv} has no behaviour, so that nothing can be chosen on it; use fewer folds, "
+                "or give n_relevant.",
+                code="nan-values",
+            )
         self.cv_relevant_, self.cv_scores_ = grid, scores
         level = scores.mean(axis=1)
         best = int(np.argmax(level))
-        chosen = int(grid[np.argmax(level >= level[best] - scores[best].std(ddof=1) / np.sqrt(cv))])
-        if chosen == most < (i - 1) * behaviour.units:
-            warn(
-                "components-at-edge",
-                f"{who}: {chosen} relevant states are the most that were tried, and were the best.",
-                f"Try more: n_components={2 * k}.",
-                stacklevel=4,
-            )
-        return chosen
+        return int(grid[np.argmax(level >= level[best] - scores[best].std(ddof=1) / np.sqrt(cv))])
 
     def _identified(
         self, trials: Trials, behaviour: Trials, i: int, k: int | None, relevant: list[int]
@@ -278,11 +284,11 @@ class PSID(TransformerMixin, BaseEstimator):
                 f"PSID.behaviour_scores: y has {behaviour.units} behaviours, expected {b}.",
                 code="shape-mismatch",
             )
-        return _r2(behaviour, self._made.predicted(trials.take(self._varies)), self.behaviour_mean_)
+        return r2_of_units(behaviour, self._made.predicted(trials.take(self._varies)), self.behaviour_mean_)
 
     def score(self, X: Any, y: Any) -> float:
         """R2 of behaviour, mean over behaviours."""
-        return float(np.nanmean(self.behaviour_scores(X, y)))
+        return _mean(self.behaviour_scores(X, y))
 
     def held_out(
         self, X: Any, y: Any, *, cv: int = 5, n_shifts: int = 0, level: float = 0.95, rng: Any = 0
@@ -311,7 +317,7 @@ class PSID(TransformerMixin, BaseEstimator):
                 number = fresh._choose(part, told, i, k, who)
                 made = fresh._identified(part, told, i, k, [number])[0]
                 held = beside.pick(test)
-                out.append(_r2(held, made.predicted(runs.pick(test)), told.mean()))
+                out.append(r2_of_units(held, made.predicted(runs.pick(test)), told.mean()))
                 numbers.append(number)
             return np.array(out), np.array(numbers)
 
@@ -329,7 +335,7 @@ class PSID(TransformerMixin, BaseEstimator):
                     for s in circular_shifts(n, least, n_shifts, draws)
                 ]
             )
-            p = (1 + (null >= r2).sum(axis=0)) / (len(null) + 1)
+            p = np.where(np.isfinite(r2), (1 + (null >= r2).sum(axis=0)) / (len(null) + 1), np.nan)
         return BehaviourScores(r2=r2, ci_low=low, ci_high=high, null=null, p=p, n_relevant=numbers)
 
 
@@ -338,8 +344,10 @@ def _shifted(trials: Trials, by: int) -> Trials:
     return replace(trials, data=np.roll(trials.data, by, axis=0), mask=mask)
 
 
-def _r2(told: Trials, predicted: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    return r2_of_units(told, predicted, mean)
+def _mean(r2: np.ndarray) -> float:
+    """Over behaviours that are there; NaN when none is."""
+    known = r2[np.isfinite(r2)]
+    return float(known.mean()) if known.size else float("nan")
 
 
 def _regressed(target: Trials, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

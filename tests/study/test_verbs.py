@@ -13,6 +13,7 @@ import consilience as cs
 from consilience import InputError
 from consilience.study import load, run
 from consilience.study._lesions import OF_RECORDED
+from consilience.study._plan import make_plan
 from consilience.study._verbs import VERBS, call_of
 
 from .conftest import STUDY
@@ -402,3 +403,12 @@ def test_layers_named_one_by_one_are_counted_before_anything_is_recorded(folder,
         (folder / "study.yaml").write_text(f"{HEAD}{system}analyses:\n  - {verb}\n")
         with pytest.raises(InputError, match=r"data takes one system, and there are 2 \('net/0', 'net/1'\)"):
             run(folder / "study.yaml")
+        one = verb.replace("data: net", "data: net/1")  # as the message lists them
+        (folder / "study.yaml").write_text(f"{HEAD}{system}analyses:\n  - {one}\n")
+        found = load(folder / "study.yaml")
+        assert [analysis.name for analysis in found.analyses] == ["net_1"]
+        recorded = [b for b in make_plan(found).blocks.values() if b.kind == "record"]
+        assert [(b.label, b.settings["layers"]) for b in recorded] == [("net/1", ["1"])]
+        (folder / "study.yaml").write_text(f"{HEAD}{system}analyses:\n  - {one.replace('/1', '/7')}\n")
+        with pytest.raises(InputError, match=r"'7' is not one of the layers of 'net'\. Known: '0', '1'"):
+            load(folder / "study.yaml")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from consilience._core._errors import nearest
 from consilience._core._params import shorten
 from consilience.study._readers import Key, many, read_name, read_table, wanted
-from consilience.study._systems import System
+from consilience.study._systems import System, part_of
 from consilience.study._verb import Analysis
 from consilience.study._verbs import VERBS
 from consilience.study._yaml import Node
@@ -15,8 +13,10 @@ from consilience.study._yaml import Node
 __all__ = ["Analysis", "read_analysis"]
 
 
-def read_analysis(node: Node, systems: Mapping[str, System], index: int) -> Analysis:
-    """The analysis at a node of the list; everything that can be refused without data is refused here."""
+def read_analysis(node: Node, systems: dict[str, System], index: int) -> Analysis:
+    """The analysis at a node of the list; everything that can be refused without data is refused here. What is named
+    as system/layer is added to ``systems``.
+    """
     if not isinstance(node.value, dict) or len(node.value) != 1:
         raise wanted(node, "a mapping with one verb, such as {compare: {a: ..., b: ...}}")
     name, body = next(iter(node.value.items()))
@@ -29,15 +29,18 @@ def read_analysis(node: Node, systems: Mapping[str, System], index: int) -> Anal
         _check_systems(body, side, values.get(side, ()), systems)
     more = verb.read(body, values, systems) if verb.read is not None else {}
     used = {side: values.pop(side) for side in verb.sides if side in values}
-    default = "_".join("+".join(names) for names in used.values())
+    default = "_".join("+".join(names) for names in used.values()).replace("/", "_")
     called = values.pop("name", default if index == 0 else f"{default}_{index + 1}")
     used |= more.pop("sides", {})
     return Analysis(called, name, used, options=values, node=body, **more)
 
 
-def _check_systems(body: Node, side: str, names: tuple[str, ...], systems: Mapping[str, System]) -> None:
+def _check_systems(body: Node, side: str, names: tuple[str, ...], systems: dict[str, System]) -> None:
     for name in names:
-        if name not in systems:
+        part = None if name in systems else part_of(name, systems, body.value[side])
+        if part is not None:
+            systems[name] = part
+        elif name not in systems:
             raise body.value[side].error(
                 f"{shorten(name)} is not one of the systems.{nearest(name, systems)}",
                 code="unknown-system",

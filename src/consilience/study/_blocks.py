@@ -113,8 +113,8 @@ def _check_alone(name: str, sides: Mapping[str, Mapping[str, Any]]) -> None:
         if side.alone and key in sides and len(sides[key]) != 1:
             listed = ", ".join(shorten(inner, 40) for inner in list(sides[key])[:4])
             raise InputError(
-                f"{name}: {key}: takes one system, and there are {len(sides[key])} ({listed}); name one layer, or "
-                "select: one.",
+                f"{name}: {key}: takes one system, and there are {len(sides[key])} ({listed}); name one, as in "
+                f"{key}: system/layer.",
                 code="one-system",
             )
 

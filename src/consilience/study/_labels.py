@@ -63,7 +63,7 @@ def check_analysis(analysis: Analysis, systems: Mapping[str, Mapping[str, Traits
         if side.alone and len(members) > 1:
             listed = ", ".join(shorten(name, 40) for name in list(members)[:4])
             raise analysis.place(key).error(
-                f"takes one system, and there are {len(members)} ({listed}); name one, or select: one.",
+                f"takes one system, and there are {len(members)} ({listed}); name one of them as {key}:.",
                 code="one-system",
             )
         rdm = next((name for name, traits in members.items() if traits.is_rdm), None)

@@ -148,7 +148,7 @@ def make_plan(study: Study) -> Plan:
 def _at(system: NetworkSystem | Dataset, key: str) -> Node:
     """Where a key of a system stands in the file."""
     assert system.node is not None
-    return system.node.value[key]
+    return system.node.value.get(key, system.node)
 
 
 def _plan_data(plan: Plan, name: str, arrays: Mapping[str, xr.DataArray]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ from consilience.study._readers import (
 from consilience.study._recordings import CUTS, RECORDING_KEYS, Cut, read_cut
 from consilience.study._yaml import Node
 
-__all__ = ["Dataset", "NetworkSystem", "ReadSystem", "System", "read_system"]
+__all__ = ["Dataset", "NetworkSystem", "ReadSystem", "System", "part_of", "read_system"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,27 @@ class ReadSystem:
 
 
 System = NetworkSystem | Dataset | ReadSystem
+
+
+def part_of(name: str, systems: Mapping[str, System], node: Node) -> System | None:
+    """The one layer (or system of a data set) that ``system/layer`` names; None where no such system stands in the
+    study.
+    """
+    whole, _, inner = name.partition("/")
+    system = systems.get(whole)
+    if not inner or system is None or isinstance(system, ReadSystem):
+        return None
+    known = system.layers if isinstance(system, NetworkSystem) else system.select
+    listed = not known or inner in known or any(sign in one for one in known for sign in "*?")
+    if not listed:
+        what = "layers" if isinstance(system, NetworkSystem) else "systems"
+        raise node.error(
+            f"{shorten(inner)} is not one of the {what} of {shorten(whole)}.{nearest(inner, known)}",
+            code="unknown-system",
+        )
+    if isinstance(system, NetworkSystem):
+        return replace(system, name=name, layers=(inner,))
+    return replace(system, name=name, select=(inner,))
 
 
 def _network(node: Node) -> str:

@@ -500,3 +500,19 @@ def test_draws_keep_the_penalty_of_all_trials(monkeypatch):
     assert len(draws) == 3
     assert len(set(draws)) == 1
     assert found.settings["n_boot"] == 3
+
+
+@pytest.mark.filterwarnings("ignore:.*noise-at-floor")
+def test_factors_are_counted_by_correlations():
+    rng = np.random.default_rng(0)
+
+    def p_of(x):
+        data = cs.responses(x, stimulus=range(len(x)))
+        found = cs.reduce(data, cs.models.FactorAnalysis(3), n_perm=39, n_boot=0, cv=0, rng=0)
+        return found.components["p"].values
+
+    noise = [p_of(rng.normal(size=(100, 12)) * np.exp(rng.normal(size=12))) for _ in range(5)]
+    assert sum(p[0] <= 0.05 for p in noise) <= 1
+    loadings = rng.normal(size=(2, 12)) * np.array([[1.0], [0.8]])
+    p = p_of(rng.normal(size=(100, 2)) @ loadings + rng.normal(size=(100, 12)))
+    assert (p <= 0.05).tolist() == [True, True, False]

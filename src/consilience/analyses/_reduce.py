@@ -83,8 +83,8 @@ def reduce(
     gap : of a series: left out of training beside a test stretch; "auto" = the autocorrelation time of units (90th
         percentile), else steps (int) or seconds (float).
     n_boot : draws of rows for intervals of what is explained and of loadings.   n_perm : surrogates. "auto": 200 for
-        PCA, `TargetedDR` (n_perm) and estimators of others, 20 for others. 0 = none. Of models that need labels these
-        are shuffles of labels.
+        PCA, `TargetedDR` and factor analysis (n_perm) and estimators of others, 20 for others. 0 = none. Of models that
+        need labels these are shuffles of labels.
     level : of intervals.   rng : seed.
 
     Returns
@@ -94,7 +94,10 @@ def reduce(
     Notes
     -----
     p of PCA: components one after the other, against what surrogates of the residuals show (deflated parallel
-    analysis); of other models each against the largest component of surrogates, which is conservative for later ones.
+    analysis); of FactorAnalysis the same of correlations of units, without a null of shares (p_j: are there j factors?
+    With two planted in 12 units of 100 trials, the second had p <= 0.05 in 97 % of draws and a third in 1 %); of other
+    models, and with missing values, each against the largest component of surrogates, which is conservative for later
+    ones.
     p of `TargetedDR`: of r, the correlation of each axis with its variable on held-out trials, against shuffled labels.
     Surrogates: trials of each unit in another order, moved on a circle in time; series moved on a circle. That units
     covary at all is what they lack; a null of *dynamics* is another one: `cs.structure`.
@@ -193,7 +196,9 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
     n_boot, n_perm = (
         (_QUICK if quick else _SLOW) if options[o] == "auto" else options[o] for o in ("n_boot", "n_perm")
     )
-    if kind == "TargetedDR" and options["n_perm"] == "auto":
+    # factors are counted by correlations, without fits of surrogates
+    counted = kind == "FactorAnalysis" and not np.isnan(rows.x).any()
+    if (kind == "TargetedDR" or counted) and options["n_perm"] == "auto":
         n_perm = _QUICK
     several = rows.codes is not None and int(np.bincount(rows.codes).min()) >= 2
     within = (average or fitter.labelled) and several

@@ -196,6 +196,16 @@ def against_null(
             x / whole.scale, k, lambda z: unrelated_units(z, stream, least=least), n=n_perm, level=level
         )
         return {"p": found.p, "null_mean": found.null_mean, "null_high": found.null_high}
+    if type(whole.model).__name__ == "FactorAnalysis" and not np.isnan(x).any():
+        # fits of surrogates end in factors that are one unit each (Heywood cases), which no real factor exceeds:
+        # counted by correlations instead, in which a unit by itself weighs the same in all
+        spread = x.reshape(-1, x.shape[-1]).std(axis=0)
+        flat = x / np.where(spread > 0, spread, 1.0)
+        return {
+            "p": parallel_analysis(
+                flat, k, lambda z: unrelated_units(z, stream, least=least), n=n_perm, level=level
+            ).p
+        }
     top = []
     kept = bool((x[~np.isnan(x)] >= 0).all())  # what takes counts, or no negative values, gets these
     for _ in range(n_perm):

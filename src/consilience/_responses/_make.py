@@ -374,7 +374,8 @@ def _never(bad: np.ndarray, data: xr.DataArray) -> str:
         names = shorten(data["unit"].values[units].tolist(), 60)
         return f"{units.size} of {bad.shape[-1]} units are never valid ({names}): leave them out first."
     some = int(bad.any(axis=tuple(range(bad.ndim - 1))).sum())
-    return f"{some} of {bad.shape[-1]} units have some: leave out those with most of them first, or fill on purpose."
+    more = "; models of cs.models with missing='mask' take the array itself" if data.ndim == 3 else ""
+    return f"{some} of {bad.shape[-1]} units have some: leave out those with most of them first, or fill them{more}."
 
 
 def _without(data: xr.DataArray, rows: np.ndarray, missing: str) -> tuple[xr.DataArray, list[Caution]]:

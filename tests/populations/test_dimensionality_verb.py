@@ -282,6 +282,7 @@ def test_a_pseudo_population_is_drawn_and_matched_by_the_names_of_its_conditions
     found = cs.dimensionality(population, measures=RATIOS[1], n_match=3, n_perm=0, rng=0)
     assert found.counts["repeats"].item() == 6
     assert found.settings["pseudo"] == ["pseudo-population"]
+    assert "medians over 3 draws of pseudo-trials" in repr(found)
     assert 1 < found.data["value"].item() < 3
     x = rng.normal(size=(20, 2)) @ rng.normal(size=(2, 30))
     net = cs.responses(x, stimulus=[f"s{k}" for k in range(20)], kind="activation")

@@ -126,6 +126,10 @@ class Dimensionality(Result):
                 break
         if len(systems) > len([line for line in lines if not line.startswith("    ")]):
             lines.append(f"  and more of {len(systems)} systems in .to_frame()")
+        draws = int(self.settings.get("n_match") or 0)
+        if draws:
+            what = "equal systems" if self.settings.get("match") else "pseudo-trials"
+            lines.append(f"  medians over {counted(draws, 'draw')} of {what}")
         return lines
 
 

@@ -57,7 +57,10 @@ def latents_table(rows: Rows, z: np.ndarray, names: list[str]) -> xr.DataArray:
     """Latents with every label of the data on their dims."""
     dims = [str(d) for d in rows.data.dims[: z.ndim - 1]]
     coords = {**plain_labels(rows.data, dims), "component": names}
-    return xr.DataArray(z, dims=(*dims, "component"), coords=coords, name="latents", attrs={"kind": "latent"})
+    attrs = {"kind": "latent"}
+    if "time_units" in rows.data.attrs:
+        attrs["time_units"] = str(rows.data.attrs["time_units"])
+    return xr.DataArray(z, dims=(*dims, "component"), coords=coords, name="latents", attrs=attrs)
 
 
 def conditions_table(rows: Rows, z: np.ndarray, names: list[str], level: float) -> xr.Dataset | None:

@@ -90,7 +90,8 @@ def plot_component_courses(
             panel.set_xlim(time[0], time[-1])
             panel.set_title(component_name(reduction, j), fontsize=9)
             if i + columns >= len(shown):
-                panel.set_xlabel("time (s)" if "time" in reduction.latents.coords else "bin")
+                unit = reduction.latents.attrs.get("time_units", "s")
+                panel.set_xlabel(f"time ({unit})" if "time" in reduction.latents.coords else "bin")
             else:
                 panel.tick_params(labelbottom=False)
         _key(ax.figure.add_subplot(key), colors, dashes)

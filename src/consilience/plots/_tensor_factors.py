@@ -89,7 +89,8 @@ def plot_tensor_factors(
             if row == 0:
                 panel.set_title({"trial": "trials", "time": "time", "unit": "units"}[name], fontsize=9)
             if row == len(shown) - 1:
-                panel.set_xlabel({"trial": "trial", "time": "time (s)", "unit": "unit, sorted"}[name])
+                unit = reduction.latents.attrs.get("time_units", "s")
+                panel.set_xlabel({"trial": "trial", "time": f"time ({unit})", "unit": "unit, sorted"}[name])
             elif name != "unit":
                 panel.tick_params(labelbottom=False)
         top = ax.figure.add_subplot(key)

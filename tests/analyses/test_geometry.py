@@ -135,3 +135,63 @@ def test_dots_and_curves():
     from consilience.report._geometry_words import of_geometry
 
     assert any("layer0" in text for text in of_geometry(several))
+
+
+def test_capacity_of_few_conditions_is_left_out_unless_named():
+    found = cs.geometry(population(), by="stimulus", n_null=5, rng=0)
+    assert found.data["measure"].values.tolist() == [
+        name for name in GEOMETRY if name not in ("capacity", "radius", "dimension")
+    ]
+    assert not found.warnings
+    with pytest.warns(cs.ConsilienceWarning, match="6 classes"):
+        cs.geometry(population(), by="stimulus", methods="capacity", n_null=0, rng=0)
+
+
+def test_intervals_of_shares_stay_among_shares():
+    data = population()
+    found = cs.geometry(
+        data.isel(unit=slice(0, 6)), by=["thing", "place"], methods=["ccgp", "shattering"], n_null=0, rng=0
+    )
+    one = found.to_frame()
+    assert (one["value"] > 0.5).all()
+    known = one[np.isfinite(one["ci_high"])]
+    assert len(known) >= 3
+    assert ((known["ci_low"] >= 0) & (known["ci_high"] <= 1) & (known["ci_low"] < known["value"])).all()
+
+
+@pytest.mark.parametrize("scale", [1e-170, 1e170])
+def test_values_of_any_size(scale):
+    data = population()
+    sized = (data * scale).assign_attrs(data.attrs)
+    for standardise in (True, False):
+        a, b = (
+            cs.geometry(
+                d,
+                by=["thing", "place"],
+                methods=["ccgp", "parallelism", "separability"],
+                n_null=0,
+                standardise=standardise,
+                rng=0,
+            )
+            for d in (data, sized)
+        )
+        assert np.allclose(a.data["value"], b.data["value"], equal_nan=True)
+
+
+def test_words_have_no_p_where_there_is_none():
+    from consilience.report._geometry_words import of_geometry
+
+    found = cs.geometry(population(), by="stimulus", methods="few_shot_error", rng=0)
+    assert "nan" not in " ".join(of_geometry(found))
+
+
+def test_nulls_lie_within_the_axes():
+    pytest.importorskip("matplotlib")
+    found = cs.geometry(
+        population(), by=["thing", "place"], methods=["ccgp", "parallelism"], n_null=20, rng=0
+    )
+    for panel, name in zip(found.plot().figure.axes[1:], ("ccgp", "parallelism"), strict=True):
+        left, right = panel.get_xlim()
+        at = found.data.sel(measure=name)
+        assert left < float(at["null_low"].min())
+        assert right > float(at["null_high"].max())

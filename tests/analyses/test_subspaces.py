@@ -127,3 +127,20 @@ def test_the_same_values_twice_are_refused():
     with pytest.raises(cs.InputError, match="same values") as error:
         cs.subspaces(data, data, rng=0)
     assert error.value.code == "identical-values"
+
+
+def test_cells_of_several_labels_are_conditions():
+    one, two = (
+        d.assign_coords(
+            half=("trial", d["stimulus"].values // 5), place=("trial", np.char.mod("p%d", d["stimulus"] % 5))
+        )
+        for d in (day("one"), day("two", seed=1))
+    )
+    found = cs.subspaces(one, two, condition=["half", "place"], **QUICK)
+    assert found.settings["condition"] == ["half", "place"]
+    assert "means of each half and place" in found.methods[0]
+    assert np.allclose(found.data["value"], cs.subspaces(one, two, **QUICK).data["value"])
+    with pytest.raises(cs.InputError, match="no coordinate"):
+        cs.subspaces(one, two, condition=["half", "where"], **QUICK)
+    with pytest.raises(cs.InputError, match="empty"):
+        cs.subspaces(one, two, condition=[], **QUICK)

@@ -232,3 +232,13 @@ def test_shuffled_noise_is_that_of_each_unit_in_an_order_of_its_own():
         slow[k] = _aligned(mixed - mixed.mean(axis=0), condition, 3, 50)
     assert fast.mean() == pytest.approx(slow.mean(), abs=4 * slow.std() / np.sqrt(200))
     assert fast.std() == pytest.approx(slow.std(), rel=0.2)
+
+
+def test_no_signal_is_said():
+    rng = np.random.default_rng(0)
+    x1, x2 = rng.normal(size=(2, 60, 8))
+    with pytest.warns(cs.ConsilienceWarning, match="two stimuli do not differ beyond noise"):
+        found = pops.noise_geometry(x1, x2, n_perm=0)
+    assert np.isnan(found.ci_low)
+    with pytest.warns(cs.ConsilienceWarning, match="do not differ beyond noise"):
+        pops.noise_alignment(np.r_[x1, x2], np.repeat([0, 1], 60), n_null=0)

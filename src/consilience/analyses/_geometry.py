@@ -27,6 +27,7 @@ from consilience._results import Geometry
 from consilience.analyses._geometry_measures import GEOMETRY, Conditions
 from consilience.analyses._match import check_match, flat_over_time, match_systems
 from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
+from consilience.linalg import to_safe_size
 from consilience.populations import PopulationScore
 
 __all__ = ["geometry"]
@@ -62,7 +63,8 @@ def geometry(
         `cs.pseudo_population`; or a mapping of several systems, such as layers of a network, side by side.
     by : label or labels on trial that make the conditions. Trials of a condition may be repeats, or exemplars of a
         category.
-    methods : names; None: all that the data allow.
+    methods : names; None: all that the data allow; capacity, radius and dimension from 15 conditions on, which their
+        theory wants.
     match : of several systems, what is made equal first: names out of stimuli, bins, units, trials, snr, or "all".
     n_draws : of ``match``, and of pseudo-trials. Values, ends of intervals and p are then medians over draws.
     standardise : z-score each unit over the trials, so that none rules by its scale.
@@ -219,7 +221,12 @@ def _conditions(
         )
         x = x[:, ~still]
     if standardise and not still.all():
-        x = (x - x.mean(axis=0)) / x.std(axis=0)
+        x = x / np.abs(x).max(axis=0)  # squares of very large or small values have no place among floats
+        x = x - x.mean(axis=0)
+        x = x / np.abs(x).max(axis=0)
+        x = x / x.std(axis=0)
+    else:
+        x = np.asarray(to_safe_size(x))
     columns = [np.unique(checked[label].values, return_inverse=True) for label in labels]
     cells, condition = np.unique(np.stack([c[1] for c in columns]), axis=1, return_inverse=True)
     levels = {label: c[0][cells[k]] for k, (label, c) in enumerate(zip(labels, columns, strict=True))}
@@ -248,6 +255,8 @@ def _measured(
     fewest = int(np.bincount(conditions.condition).min())
     for name in GEOMETRY if wanted is None else wanted:
         entry = GEOMETRY[name]
+        if wanted is None and len(conditions.names) < entry.unasked:
+            continue
         lacking = ""
         if fewest < entry.needs_trials:
             lacking = f"{entry.needs_trials} trials of each condition, and one has {fewest}"

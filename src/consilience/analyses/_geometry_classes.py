@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["between", "few_shot", "held_out", "manifold", "noise"]
 
-_FEW = 20  # shuffles of manifolds, each of which solves as many programmes as the data
+_FEW, _MANY, _POINTS = (
+    20,
+    99,
+    500,
+)  # shuffles of manifolds: many where points are not, each solves a third of the data's programmes
 _VALUES = 2_000_000  # units times shuffles of the noise
 _OVER = "jackknife over conditions"
 _kept: WeakKeyDictionary[Conditions, ManifoldCapacity] = WeakKeyDictionary()
@@ -36,7 +40,12 @@ def manifold(c: Conditions, name: str) -> dict[str, PopulationScore]:
     found = _kept.get(c)
     if found is None:
         found = manifold_capacity(
-            c.x, c.condition, n_perm=min(c.n_null, _FEW), level=c.level, rng=c.rng, **c.options
+            c.x,
+            c.condition,
+            n_perm=min(c.n_null, _MANY if len(c.x) <= _POINTS else _FEW),
+            level=c.level,
+            rng=c.rng,
+            **c.options,
         )
         _kept[c] = found
     each = {
@@ -59,7 +68,9 @@ def manifold(c: Conditions, name: str) -> dict[str, PopulationScore]:
         p=(1 + beyond) / (null.size + 1) if null.size else float("nan"),
         level=c.level,
         details={"half_points": found.half_points, "floor": found.floor} if name == "capacity" else {},
-        note=f"{found.axes_removed} shared axes of centres taken off" if name == "capacity" else "",
+        note=f"{found.axes_removed} shared axes of centres taken off, null of {null.size} shuffles"
+        if name == "capacity"
+        else "",
         **_size(c),
     )
     return {"all": score}

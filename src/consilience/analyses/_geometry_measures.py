@@ -16,6 +16,7 @@ from consilience.populations import (
     parallelism_score,
     shattering_dimensionality,
 )
+from consilience.populations._manifold_capacity import FEW_CLASSES
 
 __all__ = ["GEOMETRY", "Conditions", "GeometryMeasure"]
 
@@ -47,6 +48,7 @@ class GeometryMeasure:
     function : from `Conditions` to {"all": score}, or to one score for each label of the conditions besides.
     words : name in figures.   higher : what a high value says.   null : what its null is, in words; "" without one.
     needs_trials : the least number of trials of every condition.   needs_conditions : the least number of conditions.
+    unasked : the least number of conditions at which it is measured without being named.
     crossed : it needs conditions that are cells of crossed labels.   references : keys of references.bib.
     method : a sentence for the methods.   range : of its axis, None where there is no end.
     """
@@ -59,6 +61,7 @@ class GeometryMeasure:
     needs_conditions: int
     references: tuple[str, ...]
     method: str
+    unasked: int = 0
     crossed: bool = False
     range: tuple[float | None, float | None] = (None, None)
 
@@ -146,6 +149,7 @@ GEOMETRY: dict[str, GeometryMeasure] = {
         null=_SHUFFLED,
         needs_trials=3,
         needs_conditions=4,
+        unasked=FEW_CLASSES,
         references=("chung2018classification", "cohen2020separability"),
         method="Manifold capacity, radius and dimension are those of the mean-field theory of point clouds, after the "
         "axes that centres share were taken off.",
@@ -158,6 +162,7 @@ GEOMETRY: dict[str, GeometryMeasure] = {
         null=_SHUFFLED,
         needs_trials=3,
         needs_conditions=4,
+        unasked=FEW_CLASSES,
         references=("chung2018classification",),
         method="The radius is in lengths of the centres.",
         range=(0.0, None),
@@ -169,6 +174,7 @@ GEOMETRY: dict[str, GeometryMeasure] = {
         null=_SHUFFLED,
         needs_trials=3,
         needs_conditions=4,
+        unasked=FEW_CLASSES,
         references=("chung2018classification",),
         method="The dimension is that of the points of a cloud that hold a readout back.",
         range=(0.0, None),

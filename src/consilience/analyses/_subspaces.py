@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def subspaces(
     /,
     *,
     by: str | None = None,
-    condition: str | None = _AUTO,
+    condition: str | Sequence[str] | None = _AUTO,
     k: int | None = None,
     join: str = "exact",
     n_splits: int = 10,
@@ -55,9 +56,9 @@ def subspaces(
     ----------
     a, b : responses (trial[, time], unit) of two epochs, days or areas. Units are matched by their ids, never by order.
     by : in place of b: a label on trial of a with two values, such as "epoch" or "learning".
-    condition : label on trial whose means are compared, less noise (needs 4 trials of each in a and in b); None: trials
-        (and times) are the samples, and noise is part of their covariance; "auto": the stimulus where it repeats so
-        often, else None.
+    condition : label on trial whose means are compared, less noise (needs 4 trials of each in a and in b), or several
+        labels, whose cells are the conditions; None: trials (and times) are the samples, and noise is part of their
+        covariance; "auto": the stimulus where it repeats so often, else None.
     k : dimensions; None: the fewest that hold 80 % of the variance of both, held out.
     join : "exact": both have the same units; "inner": those that both have.
     n_splits : into halves of the trials.   n_null : random subspaces, 0 = none.   level : of intervals.   rng : seed.
@@ -99,6 +100,7 @@ def subspaces(
     with collect_cautions() as cautions:
         one, two, names, left = _both(a, b, by, join)
         conditions = _conditions(one, two, condition)
+        cells = _cells(one, two, conditions)
         for data in (one, two):
             for caution in recorded_cautions(data):
                 if caution.code != "made-up-ids":
@@ -108,8 +110,8 @@ def subspaces(
         found = subspace_alignment(
             np.asarray(one.values, dtype=np.float64),
             np.asarray(two.values, dtype=np.float64),
-            condition_a=None if conditions is None else one[conditions].values,
-            condition_b=None if conditions is None else two[conditions].values,
+            condition_a=cells[0],
+            condition_b=cells[1],
             paired=paired,
             k=k,
             n_splits=n_splits,
@@ -126,7 +128,7 @@ def subspaces(
             "a": names[0],
             "b": names[1],
             "by": by,
-            "condition": conditions,
+            "condition": conditions[0] if len(conditions) == 1 else list(conditions) or None,
             "paired": paired,
             "k": found.k,
             "k_chosen": k is None,
@@ -251,17 +253,28 @@ def _same_units(one: xr.DataArray, two: xr.DataArray, join: str) -> tuple[xr.Dat
     return placed[0], placed[1], int(left)
 
 
-def _conditions(one: xr.DataArray, two: xr.DataArray, condition: str | None) -> str | None:
+def _conditions(one: xr.DataArray, two: xr.DataArray, condition: Any) -> tuple[str, ...]:
+    """Labels whose cells are the conditions; () where trials are the samples."""
     if condition is None:
-        return None
+        return ()
     if condition != _AUTO:
+        labels = (
+            (condition,)
+            if isinstance(condition, str) or not isinstance(condition, Sequence)
+            else tuple(condition)
+        )
+        if not labels:
+            raise InputError(
+                f"{WHO}: condition is empty; a label on trial, several, or None.", code="bad-parameter"
+            )
         for data in (one, two):
-            _label(data, condition)
-        return condition
+            for label in labels:
+                _label(data, label)
+        return tuple(dict.fromkeys(labels))
     fewest = min(int(np.unique(d["stimulus"].values, return_counts=True)[1].min()) for d in (one, two))
     rows = min(np.unique(d["stimulus"].values).size * d.sizes.get("time", 1) for d in (one, two))
     if fewest >= 4 and rows >= 3:
-        return "stimulus"
+        return ("stimulus",)
     if str(one.attrs.get("kind", "activation")) not in ("activation", "latent"):
         warn(
             "noise-included",
@@ -269,7 +282,29 @@ def _conditions(one: xr.DataArray, two: xr.DataArray, condition: str | None) -> 
             "covariance: units that are noisy in both make a and b alike.",
             "Pass condition= a label with 4 trials of each value, or condition=None if trials are what is meant.",
         )
-    return None
+    return ()
+
+
+def _cells(
+    one: xr.DataArray, two: xr.DataArray, labels: tuple[str, ...]
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Values of one label; of several, the number of their cell, the same in both."""
+    if not labels:
+        return None, None
+    if len(labels) == 1:
+        return one[labels[0]].values, two[labels[0]].values
+    codes = []
+    for label in labels:
+        a, b = one[label].values, two[label].values
+        if (a.dtype.kind in "biuf") != (b.dtype.kind in "biuf"):
+            raise InputError(
+                f"{WHO}: {shorten(label, 40)} holds {shorten(a[0].item(), 30)} in a and {shorten(b[0].item(), 30)} in "
+                "b, of two types; give both the same.",
+                code="bad-label",
+            )
+        codes.append(np.unique(np.concatenate([a, b]), return_inverse=True)[1])
+    number = np.asarray(np.unique(np.stack(codes), axis=1, return_inverse=True)[1]).reshape(-1)
+    return number[: one.sizes["trial"]], number[one.sizes["trial"] :]
 
 
 def _refuse_same(one: xr.DataArray, two: xr.DataArray) -> None:
@@ -344,11 +379,11 @@ def _tables(found: SubspaceAlignment, names: tuple[str, str]) -> dict[str, Any]:
     }
 
 
-def _methods(found: SubspaceAlignment, condition: str | None, n_null: int) -> tuple[str, ...]:
+def _methods(found: SubspaceAlignment, condition: tuple[str, ...], n_null: int) -> tuple[str, ...]:
     what = (
         "of trials"
-        if condition is None
-        else f"of the means of each {condition}, corrected for noise by the variance between trials"
+        if not condition
+        else f"of the means of each {' and '.join(condition)}, corrected for noise by the variance between trials"
     )
     said = [
         f"Subspaces of {found.k} dimensions were the leading eigenvectors of the covariance {what}. Alignment is the "

@@ -79,6 +79,7 @@ def _dots(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> None:
     rows, color = _rows(result, measure, systems), _colors(result)
     at = result.data.sel(measure=measure)
     dress(ax, grid="x", spines=("bottom",))
+    ax.use_sticky_edges = False  # else the axis ends where the null does, which then seems to run off it
     for y, (name, of) in enumerate(rows):
         one = at.sel(system=name, of=of)
         value, low, high, null_low, null_high, p = (
@@ -110,7 +111,10 @@ def _within(ax: Axes, at: Dataset, rows: list[tuple[str, str]]) -> None:
     if not np.isfinite(ends).all():
         return
     room = 0.08 * (ends[1] - ends[0])
-    left, right = max(ax.get_xlim()[0], ends[0] - room), min(ax.get_xlim()[1], ends[1] + room)
+    null = [(float(o["null_low"]), float(o["null_high"])) for o in (at.sel(system=n, of=k) for n, k in rows)]
+    lows, tops = ([v for v in side if np.isfinite(v)] for side in zip(*null, strict=True))
+    left = max(ax.get_xlim()[0], min([ends[0], *lows]) - room)
+    right = min(ax.get_xlim()[1], max([ends[1], *tops]) + room)
     ax.set_xlim(left, right)
     color = MUTED
     for y, (name, of) in enumerate(rows):

@@ -171,7 +171,9 @@ def class_separability(
 def _held_out(
     x: np.ndarray, labels: np.ndarray, test: list[np.ndarray], classes: int, units: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(right, margin) (m, C, C) of m labellings: of points of a, against b.   units : before rows were turned into their span."""
+    """(right, margin) (m, C, C) of m labellings: of points of a, against b.   units : of which x is
+    the span of the rows.
+    """
     m = len(labels)
     count, right = np.zeros((m, classes, classes)), np.zeros((m, classes, classes))
     total, squares = np.zeros_like(right), np.zeros_like(right)

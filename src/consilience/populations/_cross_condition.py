@@ -66,8 +66,8 @@ def cross_condition_generalisation(
     Returns
     -------
     PopulationScore : p is for "generalises more than unrelated conditions would". The interval is a jackknife over 10
-        groups of trials (t, 9 degrees of freedom) for these conditions, not for others; NaN below 5 trials each
-        (10 without ``across``).   note : the way chosen.
+        groups of trials (Wilson's of that variance, t of 9 degrees of freedom) for these conditions, not for
+        others; NaN below 5 trials each (10 without ``across``).   note : the way chosen.
 
     Confusion: `cs.decode` of a label on trials held out of all conditions is high for unrelated conditions too.
 
@@ -132,6 +132,7 @@ def cross_condition_generalisation(
         least=5 if across is not None else 10,
         level=level,
         rng=seed.stream("groups"),
+        share=True,
     )
     moves = unrelated_means(cells.means, null, n_null, seed.stream("null"))
     chance = np.array([scored(moved=moved) for moved in moves])

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from consilience._core._arrays import Array
+from consilience._core._errors import warn
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
 from consilience.populations._manifolds import as_manifolds, centres_of, in_span
@@ -50,6 +51,7 @@ def noise_alignment(
     Raises
     ------
     InputError : fewer than 2 conditions or 3 trials of one (``too-few``), NaN.
+    ConsilienceWarning : ``no-signal``: conditions that do not differ beyond noise.
 
     References
     ----------
@@ -82,6 +84,17 @@ def noise_alignment(
         spread = float(np.sqrt((groups - 1) / groups * ((left - left.mean()) ** 2).sum()))
         half = float(student.ppf((1 + level) / 2, groups - 1)) * spread
         low, high = value - half, value + half
+    lacking = "" if np.isfinite(value) else "value"
+    if not lacking and groups >= 4 and not np.isfinite(low):
+        lacking = "interval"
+    away = narrow - centres_of(narrow, number, names.size)[number]
+    if lacking and (away * away).sum() > 1e-20 * (narrow * narrow).sum():  # else there is no noise
+        where = " in some nine tenths of the trials" if lacking == "interval" else ""
+        warn(
+            "no-signal",
+            f"{WHO}: conditions do not differ beyond noise{where}, so the alignment has no {lacking}.",
+            "Conditions further apart, or more trials; without a signal an alignment says nothing.",
+        )
     null = _shuffled(x, number, names.size, n_null, seed.stream("shuffles"))
     tails = np.quantile(null, [(1 - level) / 2, (1 + level) / 2]) if n_null else (np.nan, np.nan)
     side = min(int(np.sum(null >= value)), int(np.sum(null <= value)))

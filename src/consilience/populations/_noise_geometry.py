@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from consilience._core._arrays import Array, as_matrix, to_numpy
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
 from consilience.stats import LinearFisherInformation, linear_fisher_information
@@ -113,6 +113,7 @@ def noise_geometry(
     Raises
     ------
     InputError : too few trials for the units (``too-few``), units that never vary, other units in x2, NaN.
+    ConsilienceWarning : ``no-signal``: stimuli that do not differ beyond noise.
 
     References
     ----------
@@ -154,6 +155,14 @@ def noise_geometry(
     epsilon = _epsilon(sizes, by_size)
     left = [_without(a, b, g, seed.stream("groups")) for g in range(_GROUPS)]
     ends = _jackknife(alignment, np.array([_alignment(*part) for part in left]), level)
+    if not np.isfinite(ends).all():
+        lacking = "interval" if np.isfinite(alignment) else "value"
+        where = " in some nine tenths of the trials" if lacking == "interval" else ""
+        warn(
+            "no-signal",
+            f"{WHO}: the two stimuli do not differ beyond noise{where}, so the alignment has no {lacking}.",
+            "Stimuli further apart, or more trials; without a signal an alignment says nothing.",
+        )
     wide = _jackknife(
         epsilon, np.array([_epsilon(sizes, _by_size(*part, sizes, subsets)) for part in left]), level
     )

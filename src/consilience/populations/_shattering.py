@@ -47,7 +47,8 @@ def shattering_dimensionality(
     Returns
     -------
     PopulationScore : p is for "more than trials without conditions". The interval is a jackknife over 10 groups of
-        trials (t, 9 degrees of freedom), NaN below 5 trials of each condition, and for "share", which moves in steps.
+        trials (Wilson's of that variance, t of 9 degrees of freedom), NaN below 5 trials of each condition, and for
+        "share", which moves in steps.
 
     Raises
     ------
@@ -112,6 +113,7 @@ def shattering_dimensionality(
         least=5,
         level=level,
         rng=seed.stream("groups"),
+        share=True,
     )
     return PopulationScore(
         value=value,

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import stats
 
 from consilience.populations._dimension import jackknife_variance
+from consilience.stats import proportion_interval
 from consilience.stats._folds import stratified_folds
 
 __all__ = ["groups_kept", "jackknifed", "null_fields"]
@@ -34,16 +35,24 @@ def jackknifed(
     least: int,
     level: float,
     rng: np.random.Generator,
+    share: bool = False,
 ) -> tuple[float, float]:
     """value +- t s, s^2 the variance of the jackknife over groups of trials; NaN where a condition has fewer than
-    ``least`` trials.   without : from the trials kept, bool (trials,), to the value.
+    ``least`` trials.   without : from the trials kept, bool (trials,), to the value.   share : the value is one of
+    trials, and its interval Wilson's of that variance, which stays in 0 ... 1.
     """
     if np.bincount(number).min() < least or not np.isfinite(value):
         return float("nan"), float("nan")
     left = np.array([without(keep) for keep in groups_kept(number, rng)])
     if not np.isfinite(left).all():
         return float("nan"), float("nan")
-    width = float(stats.t.ppf((1 + level) / 2, left.size - 1) * np.sqrt(jackknife_variance(left)))
+    variance = jackknife_variance(left)
+    if share:
+        low, high = proportion_interval(
+            np.asarray(value), np.asarray(variance), items=number.size, level=level, df=left.size - 1
+        )
+        return float(low), float(high)
+    width = float(stats.t.ppf((1 + level) / 2, left.size - 1) * np.sqrt(variance))
     return value - width, value + width
 
 

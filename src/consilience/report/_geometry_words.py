@@ -50,9 +50,10 @@ def of_geometry(result: Any) -> tuple[str, ...]:
         text += f"{one['words'].item()}" + (f" of {name_of(row.of)}" if row.of != "all" else "")
         text += f": {row.value:.3g}{span(row.ci_low, row.ci_high, level) if np.isfinite(row.ci_low) else ''}"
         if np.isfinite(row.null_mean):
-            text += f", {one['null'].item()} {row.null_mean:.3g} (p = {row.p:.2g})"
+            text += f", {one['null'].item()} {row.null_mean:.3g}"
+            text += f" (p = {row.p:.2g})" if np.isfinite(row.p) else ""
         if row.note:
-            text += f"; found for {row.note}" if len(row.note) < 80 else ""
+            text += f"; {'found for ' if '|' in row.note else ''}{row.note}" if len(row.note) < 80 else ""
         said.append(text + ".")
     if len(frame) > _MOST:
         said.append(f"{len(frame) - _MOST} further numbers are in the table.")

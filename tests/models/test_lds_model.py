@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import linalg, stats
 from sklearn.utils.estimator_checks import check_estimator
 
 import consilience as cs
+from consilience._core._errors import ConsilienceWarning
 from consilience.models import LDS
 from consilience.models._lds_intervals import matched_eigenvalues
 from consilience.models._lds_smooth import System, em_step, in_units, smooth
@@ -379,3 +382,17 @@ def test_eigenvalues_are_matched_as_sets():
     whole = np.array([0.9 + 0.3j, 0.9 - 0.3j, 0.8])
     other = np.array([0.85, 0.88 - 0.31j, 0.88 + 0.31j])
     np.testing.assert_array_equal(matched_eigenvalues(whole, other), other[[2, 1, 0]])
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_white_latents_have_a_fit(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(40, 10, 2)) @ rng.normal(size=(2, 12)) + rng.normal(size=(40, 10, 12))
+    model = LDS(2, max_iter=100, tol=1e-3).fit(x)
+    assert np.isfinite(model.transform(x)).all()
+    chosen = LDS(max_components=3, tol=1e-3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConsilienceWarning)  # the number may be at its edge
+        chosen.fit(x)
+    assert np.isfinite(chosen.cv_scores_).all()
+    assert np.isfinite(chosen.log_likelihood_)

@@ -61,7 +61,8 @@ class LDS(TransformerMixin, BaseEstimator):
     a given k.   n_iter_ : EM steps.
 
     A (time, unit) array is one trial. The likelihood can have several maxima: eigenvalues are those of the one that
-    subspace identification leads to.
+    subspace identification leads to. Of latents without memory, white from bin to bin, it says little: EM can then end
+    in a slow state that is not there; compare the held-out score of `FactorAnalysis`.
 
     Raises
     ------

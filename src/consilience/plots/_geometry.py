@@ -108,7 +108,7 @@ def _dots(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> None:
 def _within(ax: Axes, at: Dataset, rows: list[tuple[str, str]]) -> None:
     """Keeps the axis near the ends of the measure's range; a triangle where an interval goes on."""
     ends = float(at["low"]), float(at["top"])
-    if not np.isfinite(ends).all():
+    if not rows or not np.isfinite(ends).all():
         return
     room = 0.08 * (ends[1] - ends[0])
     null = [(float(o["null_low"]), float(o["null_high"])) for o in (at.sel(system=n, of=k) for n, k in rows)]
@@ -125,46 +125,74 @@ def _within(ax: Axes, at: Dataset, rows: list[tuple[str, str]]) -> None:
                 ax.plot([edge], [y], marker, color=color, markersize=5, clip_on=False, zorder=6)
 
 
+def _runs(systems: list[str]) -> list[tuple[str, list[int]]]:
+    """(group, places) of systems whose names begin alike, such as "trained layer 1", where all are of such groups, each
+    of 2 or more side by side; else one group without a name.
+    """
+    heads = [name.split(" ")[0] if " " in name else "" for name in systems]
+    starts = [k for k, head in enumerate(heads) if k == 0 or head != heads[k - 1]]
+    runs = [(heads[k], list(range(k, end))) for k, end in zip(starts, [*starts[1:], len(heads)], strict=True)]
+    whole = all(head and len(places) > 1 for head, places in runs) and len({r[0] for r in runs}) == len(runs)
+    return runs if whole and len(runs) > 1 else [("", list(range(len(systems))))]
+
+
 def _curves(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> None:
     at, color = result.data.sel(measure=measure), _colors(result)
     dress(ax, grid="y")
-    x = np.arange(len(systems))
+    runs = _runs(systems)
+    x = np.arange(len(systems)) + np.repeat(np.arange(len(runs)), [len(places) for _, places in runs])
     for of in result.data["of"].values.tolist():
         one = at.sel(of=of)
         value = one["value"].values
         if not np.isfinite(value).any():
             continue
-        if np.isfinite(one["null_low"].values).any():
+        ends = {key: one[key].values for key in ("null_low", "null_high", "ci_low", "ci_high")}
+        for _, places in runs:  # a line would lead from the last of one group to the first of the next
+            own = slice(places[0], places[-1] + 1)
+            if np.isfinite(ends["null_low"][own]).any():
+                ax.fill_between(
+                    x[own],
+                    ends["null_low"][own],
+                    ends["null_high"][own],
+                    color=BAND,
+                    alpha=0.6,
+                    linewidth=0,
+                    zorder=1,
+                )
             ax.fill_between(
-                x,
-                one["null_low"].values,
-                one["null_high"].values,
-                color=BAND,
-                alpha=0.6,
+                x[own],
+                ends["ci_low"][own],
+                ends["ci_high"][own],
+                color=color[str(of)],
+                alpha=0.18,
                 linewidth=0,
-                zorder=1,
+                zorder=2,
             )
-        ax.fill_between(
-            x,
-            one["ci_low"].values,
-            one["ci_high"].values,
-            color=color[str(of)],
-            alpha=0.18,
-            linewidth=0,
-            zorder=2,
-        )
-        ax.plot(x, value, color=color[str(of)], linewidth=1.6, zorder=3)
+            ax.plot(x[own], value[own], color=color[str(of)], linewidth=1.6, zorder=3)
         for k, v in enumerate(value):
             p = float(one["p"].values[k])
             fill = "white" if np.isfinite(p) and p > 0.05 else color[str(of)]
             (dot,) = ax.plot(
-                [k], [v], "o", color=color[str(of)], markerfacecolor=fill, markersize=4.5, zorder=4
+                [x[k]], [v], "o", color=color[str(of)], markerfacecolor=fill, markersize=4.5, zorder=4
             )
             tip(dot, _tip(systems[k], str(of), one.isel(system=k)))
     step = max(1, -(-len(systems) // 12))
-    ax.set_xticks(
-        x[::step], [label(name, 14) for name in systems[::step]], rotation=40, ha="right", fontsize=7
-    )
+    shown = [name[len(head) :].strip() for head, places in runs for name in (systems[k] for k in places)]
+    ax.set_xticks(x[::step], [label(name, 14) for name in shown[::step]], rotation=40, ha="right", fontsize=7)
+    for head, places in runs:
+        if head:
+            ax.text(
+                x[places].mean(),
+                0.98,
+                label(head, 16),
+                transform=ax.get_xaxis_transform(),
+                ha="center",
+                va="top",
+                fontsize=7,
+                color=MUTED,
+            )
+    if len(runs) > 1:
+        ax.margins(y=0.16)
     ax.set_title(str(at["words"].item()), fontsize=9, pad=4)
 
 

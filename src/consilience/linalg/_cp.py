@@ -152,9 +152,7 @@ def _sweep(
     return a, b, c, left
 
 
-def _large(
-    x: np.ndarray, weights: np.ndarray | None, f: np.ndarray, *, last: bool
-) -> tuple[Any, ...]:
+def _large(x: np.ndarray, weights: np.ndarray | None, f: np.ndarray, *, last: bool) -> tuple[Any, ...]:
     """Products of x (and of the mask) with the factors f of the last, or of the first, dim: (I, J, starts, r) or
     (J, K, starts, r), and the same of pairs of columns.
     """

@@ -159,14 +159,15 @@ FIGURES: Mapping[str, Figure] = {
     ),
     "Geometry": Figure(
         title="Conditions",
-        caption="Dot and line: value and interval; open where p is above 0.05; grey: the middle 95 % of the null, which "
-        "the table names for each measure. Of several labels each is looked at across the others; all: the conditions "
-        "as a whole (of dichotomies, the best on one half of the trials, scored on the other).",
+        caption="Dot and line: value and interval; open where p is above 0.05; grey: the middle 95 % of the null, "
+        "which the table names for each measure. Of several labels each is looked at across the others; all: the "
+        "conditions as a whole (of dichotomies, the best on one half of the trials, scored on the other).",
     ),
     "Subspaces": Figure(
         title="Angles and variance captured",
-        caption="Orange: in the other's subspace, with its interval; blue: in the own one, found on other trials, which "
-        "is the ceiling; grey: random subspaces with the covariance of both. Dotted: the number of dimensions compared.",
+        caption="Orange: in the other's subspace, with its interval; blue: in the own one, found on other trials, "
+        "which is the ceiling; grey: random subspaces with the covariance of both. Dotted: the number of "
+        "dimensions compared.",
     ),
     "Dimensionality": Figure(
         title="Dimensions, spectrum and saturation",

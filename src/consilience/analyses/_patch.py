@@ -121,6 +121,7 @@ def patch(
     >>> import numpy as np, torch, consilience as cs
     >>> first, last = torch.nn.Linear(4, 3, bias=False), torch.nn.Linear(3, 1, bias=False)
     >>> with torch.no_grad():
+    ...     _ = first.weight.copy_(torch.eye(3, 4))
     ...     _ = last.weight.copy_(torch.tensor([[2.0, 1.0, 0.0]]))
     >>> net = cs.Network(torch.nn.Sequential(first, last), name="linear")
     >>> rng = np.random.default_rng(0)

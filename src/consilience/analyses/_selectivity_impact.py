@@ -114,6 +114,7 @@ def selectivity_impact(
     Examples
     --------
     >>> import numpy as np, torch, consilience as cs
+    >>> _ = torch.manual_seed(0)
     >>> label = np.repeat([0, 1, 2], 20)
     >>> x = np.random.default_rng(0).normal(np.eye(3)[label] * 3, 1).clip(0)
     >>> module = torch.nn.Sequential(torch.nn.Linear(3, 12), torch.nn.ReLU(), torch.nn.Linear(12, 3))

@@ -103,6 +103,7 @@ def input_field(
     Examples
     --------
     >>> import numpy as np, torch, consilience as cs
+    >>> _ = torch.manual_seed(0)
     >>> layers = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.Conv2d(2, 2, 3, stride=2))
     >>> net = cs.Network(layers, preprocess=lambda block: torch.as_tensor(block).float()[:, None], name="net")
     >>> images = np.random.default_rng(0).normal(size=(20, 15, 15))

@@ -50,6 +50,15 @@ def test_every_name_that_other_words_lead_to_exists():
     from consilience import _OTHER_WORDS
 
     assert set(_OTHER_WORDS.values()) <= set(cs.__all__)
+    from consilience.models import _OTHER_WORDS as of_models
+
+    assert set(of_models.values()) <= set(cs.models.__all__)
+    with pytest.raises(AttributeError, match="Did you mean 'dimensionality'"):
+        cs.participation_ratio  # noqa: B018
+    with pytest.raises(AttributeError, match="Did you mean 'CP'"):
+        cs.models.TCA  # noqa: B018
+    with pytest.raises(AttributeError, match="Did you mean 'DPCA'"):
+        cs.models.dPCA  # noqa: B018
 
 
 def public():

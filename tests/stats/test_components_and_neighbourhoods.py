@@ -8,6 +8,7 @@ import pytest
 from consilience.stats import (
     component_gains,
     fold_interval,
+    gains_about_means,
     matched_components,
     nearest_rows,
     neighbours_shared,
@@ -159,3 +160,24 @@ def test_equal_rows_are_neighbours_and_no_row_is_its_own():
     near = nearest_rows(x, 3)
     assert (near != np.arange(20)[:, None]).all()
     assert (x[near[:, :], 0] == x).all()
+
+
+def test_gains_about_means_do_not_count_what_is_explained_of_the_mean():
+    rng = np.random.default_rng(4)
+    axes, z = rng.normal(size=(2, 5)), rng.normal(size=(30, 2)) + 3
+    x = z @ axes + 0.1 * rng.normal(size=(30, 5))
+
+    def make(latents):
+        return latents @ axes
+
+    alone, together = gains_about_means(x, z, x, z, make)
+    about, part = x - x.mean(axis=0), (z - z.mean(axis=0))[:, :, None] * axes
+    total = (about**2).sum()
+    for j in range(2):
+        np.testing.assert_allclose(alone[j], 1 - ((about - part[:, j]) ** 2).sum() / total)
+    rest = x - make(z) + make(z).mean(axis=0) - make(z.mean(axis=0)[None])
+    np.testing.assert_allclose(together[1], 1 - ((rest) ** 2).sum() / total)
+    # a constant that only the means hold explains nothing
+    flat = np.ones((30, 1))
+    nothing, _ = gains_about_means(x, flat, x, flat, lambda latents: latents @ np.full((1, 5), 7.0))
+    np.testing.assert_allclose(nothing, 0.0, atol=1e-12)

@@ -12,7 +12,7 @@ from consilience._core._errors import InputError
 from consilience._core._params import shorten
 from consilience.analyses._reduce_rows import WHO, Rows
 from consilience.models._static_latent import StaticLatent
-from consilience.stats import component_gains, without_each
+from consilience.stats import component_gains, gains_about_means, without_each
 
 __all__ = ["Fitted", "Fitter", "prepared"]
 
@@ -143,8 +143,8 @@ class Fitted:
         values = x / self.scale
         if self.model.get_params(deep=False).get("square_root") is True:
             values = np.sqrt(values)
-        if self._bare(x):
-            return self._about_means(values, z)
+        if self.own is not None and self._bare(x):
+            return gains_about_means(values, z, self.own, self.latents, self.made)
         found = self.axes(x) if z.ndim == x.ndim else None
         if found is None or np.isnan(values).any():
             return without_each(values, z, self.made)
@@ -167,27 +167,6 @@ class Fitted:
             return False
         return bool(np.abs(whole - apart).max() <= 1e-8 * max(np.abs(whole).max(), 1e-300))
 
-    def _about_means(self, values: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        assert self.own is not None
-        means = _unit_means(self.own)
-        kept = ~np.isnan(values)
-        about = np.where(kept, values - means, 0.0)
-        total = float((about**2).sum())
-        k = z.shape[-1]
-        if not total > 0:
-            return np.full(k, np.nan), np.full(k, np.nan)
-        alone, together = np.empty(k), np.empty(k)
-        seen = ~np.isnan(self.own)
-        parts = [self.made(self.latents * one) for one in np.eye(k)]
-        centres = [_unit_means(np.where(seen, part, np.nan)) for part in parts]
-        rest = np.where(kept, values - np.sum(centres, axis=0), 0.0)
-        for j, one in enumerate(np.eye(k)):
-            part = np.where(kept, self.made(np.where(np.isnan(z), 0.0, z) * one) - centres[j], 0.0)
-            alone[j] = (2 * float((about * part).sum()) - float((part**2).sum())) / total
-            rest = rest - part
-            together[j] = 1 - float((rest**2).sum()) / total
-        return alone, together
-
     def loadings(self) -> np.ndarray | None:
         """(k, units), of the data as they were fitted."""
         own = getattr(self.model, "components_", None)
@@ -197,12 +176,6 @@ class Fitted:
             return np.asarray(own, dtype=np.float64)
         found = self.axes(self.fitter.example) if self.latents.ndim == self.fitter.example.ndim else None
         return None if found is None else found[1]
-
-
-def _unit_means(x: np.ndarray) -> np.ndarray:
-    flat = x.reshape(-1, x.shape[-1])
-    seen = ~np.isnan(flat)
-    return np.where(seen, flat, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
 
 
 class Fitter:

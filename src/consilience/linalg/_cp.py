@@ -27,6 +27,11 @@ class CPFits:
     sweeps: np.ndarray
     converged: np.ndarray
 
+    def one(self, i: int) -> Factors:
+        """Factors of one start."""
+        a, b, c = self.factors
+        return a[i], b[i], c[i]
+
 
 def cp_fit(
     x: np.ndarray,

@@ -93,10 +93,31 @@ __all__ = [
 # public name -> the module that defines it: what is made of torch lives in `networks`, above this package
 _ELSEWHERE = {"Readout": "consilience.networks._readout"}
 
+# what models are called elsewhere
+_OTHER_WORDS = {
+    "dpca": "DPCA",
+    "fa": "FactorAnalysis",
+    "isomap": "Embedding",
+    "jpca": "JPCA",
+    "kalman": "KalmanFilter",
+    "parafac": "CP",
+    "pgpfa": "PoissonGPFA",
+    "plds": "PoissonGPFA",
+    "tca": "CP",
+    "tdr": "TargetedDR",
+    "tensor": "CP",
+    "tsne": "Embedding",
+    "umap": "Embedding",
+}
+
 
 def __getattr__(name: str) -> Any:
     if name not in _ELSEWHERE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from consilience._core._errors import nearest
+
+        other = _OTHER_WORDS.get(name.lower())
+        hint = f" Did you mean {other!r}?" if other else nearest(name, __all__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}.{hint}")
     value = getattr(importlib.import_module(_ELSEWHERE[name]), name)
     globals()[name] = value
     return value

@@ -12,7 +12,14 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import Seed, resolve_seed
 from consilience.linalg._cp import CPFits, cp_fit, cp_loadings, cp_predict, cp_similarity
+from consilience.models._cp_choice import (
+    hidden_courses,
+    lengths_of,
+    standard_errors,
+    unit_means,
+)
 from consilience.models._fold_units import finite_scores
+from consilience.models._latent_cv import chosen
 from consilience.models._trials import Missing, Trials, as_trials, constant_units
 from consilience.stats import fold_interval
 
@@ -124,7 +131,7 @@ class CP(TransformerMixin, BaseEstimator):
                 code="too-few",
             )
         self._varies = constant_units(trials, who=who)
-        x, mask = _tensor(trials.take(self._varies))
+        x, mask = trials.take(self._varies).tensor()
         if self.non_negative and (x < 0).any():
             raise InputError(
                 f"{who}: non_negative=True needs data >= 0, "
@@ -134,9 +141,9 @@ class CP(TransformerMixin, BaseEstimator):
         scale = float(np.sqrt(np.einsum("ijk,ijk->", x, x) / x.size))
         if not scale:
             raise InputError(f"{who}: all values are 0.", code="constant-units")
-        x /= scale
+        x = x / scale
         seed = resolve_seed(self.rng, who=who)
-        self._mean, _ = _unit_means(x, mask)
+        self._mean = unit_means(x, mask)
         self.cv_components_: Any = None
         self.cv_scores_: Any = None
         k = self.n_components
@@ -152,12 +159,14 @@ class CP(TransformerMixin, BaseEstimator):
             )
         fits = self._run(x, mask, k, self.n_restarts, seed.stream("starts"))
         order = np.argsort(fits.errors, kind="stable")
-        best = _one(fits, int(order[0]))
+        best = fits.one(int(order[0]))
         self.errors_ = fits.errors[order]
-        self.similarity_ = np.array([cp_similarity(best, _one(fits, int(i)))[1].mean() for i in order])
+        self.similarity_ = np.array([cp_similarity(best, fits.one(int(i)))[1].mean() for i in order])
         self.n_iter_ = int(fits.sweeps[order[0]])
         self._doubts(fits, int(order[0]), who)
-        intervals = self._jackknife(x, mask, best)
+        intervals = standard_errors(
+            x, mask, best, groups=_GROUPS, non_negative=self.non_negative, max_sweeps=min(self.max_iter, 30)
+        )
         self._finish(x, mask, best, intervals, scale)
         return self
 
@@ -216,83 +225,33 @@ class CP(TransformerMixin, BaseEstimator):
 
     def _cross_validate(self, x: np.ndarray, mask: np.ndarray | None, seed: Seed, who: str) -> int:
         folds = check_count(self.cv, name="cv", who=who, minimum=2)
-        n, _, p = x.shape
-        numbers = np.arange(
-            1, min(check_count(self.max_components, name="max_components", who=who, minimum=1), n, p) + 1
-        )
-        # a balanced table of folds: every trial and every unit is in every fold about as often
-        rng = seed.stream("folds")
-        fold = (rng.permutation(n)[:, None] + rng.permutation(p)[None, :]) % folds
-        seen = np.ones(x.shape, bool) if mask is None else mask
-        scores = np.full((len(numbers), folds), np.nan)
-        for f in range(folds):
-            hidden = np.broadcast_to((fold == f)[:, None, :], x.shape) & seen
-            train = seen & ~hidden
-            rest = np.where(train, x, 0.0)
-            mean, _ = _unit_means(rest, train)
-            base = float((np.where(hidden, x - mean, 0.0) ** 2).sum())
-            for i, k in enumerate(numbers):
-                fits = self._run(
-                    rest,
-                    train,
-                    int(k),
-                    min(self.n_restarts, 3),
-                    seed.stream(f"cv-{f}-{k}"),
-                    max(self.tol, _ROUGH),
-                )
-                predicted = cp_predict(*_one(fits, int(fits.errors.argmin())))
-                scores[i, f] = 1 - float((np.where(hidden, x - predicted, 0.0) ** 2).sum()) / base
+        most = check_count(self.max_components, name="max_components", who=who, minimum=1)
+        numbers = np.arange(1, min(most, x.shape[0], x.shape[2]) + 1)
+
+        def run(rest: np.ndarray, train: np.ndarray, k: int, rng: np.random.Generator) -> Factors:
+            fits = self._run(rest, train, k, min(self.n_restarts, 3), rng, max(self.tol, _ROUGH))
+            return fits.one(int(fits.errors.argmin()))
+
+        scores = hidden_courses(x, mask, numbers, folds, run, seed)
         finite_scores(scores, who=who)
         self.cv_components_, self.cv_scores_ = numbers, scores
-        mean = scores.mean(axis=1)
-        best = int(mean.argmax())
-        if mean[best] <= 0:
+        best = float(scores.mean(axis=1).max())
+        if best <= 0:
             warn(
                 "no-structure",
                 f"{who}: no number of components predicts hidden time courses better than the units' means (best R2 "
-                f"{mean[best]:.3f}).",
+                f"{best:.3f}).",
                 "Read the factors as a description of noise, or give more trials.",
                 stacklevel=4,
             )
-        # differences over folds, as the folds are the same for all numbers
-        apart = scores[best] - scores
-        error = apart.std(axis=1, ddof=1) / np.sqrt(folds)
-        return int(numbers[int(np.flatnonzero(apart.mean(axis=1) <= error)[0])])
-
-    def _jackknife(self, x: np.ndarray, mask: np.ndarray | None, best: Factors) -> list[np.ndarray]:
-        """Standard errors of the time and the unit factors, over groups of trials left out."""
-        n = len(x)
-        groups = min(_GROUPS, n)
-        rows = np.ones((groups, n))
-        rows[np.arange(n) * groups // n, np.arange(n)] = 0.0
-        start: Any = tuple(np.repeat(f[None], groups, axis=0) for f in best)
-        fits = cp_fit(
-            x,
-            mask,
-            start,
-            non_negative=self.non_negative,
-            tol=-1.0,
-            max_sweeps=min(self.max_iter, 30),
-            rows=rows,
-        )
-        whole = [f / _length(f) for f in best]
-        draws: list[list[np.ndarray]] = [[], []]
-        for g in range(groups):
-            one = _one(fits, g)
-            for d in (1, 2):
-                f = one[d] / _length(one[d])
-                draws[d - 1].append(f * np.where((f * whole[d]).sum(axis=0) < 0, -1.0, 1.0))
-        return [
-            np.sqrt((groups - 1) / groups * ((np.array(d) - np.mean(d, axis=0)) ** 2).sum(axis=0))
-            for d in draws
-        ]
+        return int(numbers[chosen(scores, "one-se")])
 
     def _finish(
         self, x: np.ndarray, mask: np.ndarray | None, best: Factors, errors: list[np.ndarray], scale: float
     ) -> None:
         from scipy.stats import t as student
 
-        lengths = [_length(f) for f in best]
+        lengths = [lengths_of(f) for f in best]
         a, b, c = (f / size for f, size in zip(best, lengths))
         weights = np.prod(lengths, axis=0)
         signs = [np.sign(f[np.abs(f).argmax(axis=0), np.arange(f.shape[1])]) for f in (b, c)]
@@ -342,7 +301,7 @@ class CP(TransformerMixin, BaseEstimator):
                 "same time axis.",
                 code="shape-mismatch",
             )
-        return (trials, *_tensor(trials.take(self._varies), bins))
+        return (trials, *trials.take(self._varies).tensor(bins))
 
     def transform(self, X: Any) -> np.ndarray:
         """(trials, r) strength of each component on new trials: least squares given time and unit factors (>= 0 where
@@ -413,33 +372,3 @@ class CP(TransformerMixin, BaseEstimator):
                 code="bad-parameter",
             )
         return fold_interval(self.cv_scores_.T, self.level)
-
-
-def _length(f: np.ndarray) -> np.ndarray:
-    size = np.linalg.norm(f, axis=0)
-    return np.where(size > 0, size, 1.0)
-
-
-def _one(fits: CPFits, i: int) -> Factors:
-    a, b, c = fits.factors
-    return a[i], b[i], c[i]
-
-
-def _tensor(trials: Trials, bins: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-    """(trial, time, unit) with 0 where nothing is known, and the mask of what is known, None = all."""
-    span = int(trials.lengths.max()) if bins is None else bins
-    if trials.mask is None and (trials.lengths == span).all():
-        return trials.data.reshape(len(trials), span, trials.units).copy(), None
-    x = np.zeros((len(trials), span, trials.units))
-    mask = np.zeros(x.shape, bool)
-    seen = trials.seen
-    for i, part in enumerate(trials.values):
-        x[i, : len(part)] = part
-        mask[i, : len(part)] = True if seen is None else seen[i]
-    return x, mask
-
-
-def _unit_means(x: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """(units,) means and counts of the values that are there."""
-    count = np.full(x.shape[2], x.shape[0] * x.shape[1]) if mask is None else mask.sum(axis=(0, 1))
-    return x.sum(axis=(0, 1)) / np.maximum(count, 1), count

@@ -15,7 +15,7 @@ from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
 from consilience.models._targeted_conditions import codes_of, shuffled_scores
-from consilience.models._trials import Missing, Trials, as_trials, constant_units, trial_folds
+from consilience.models._trials import Missing, as_trials, constant_units, trial_folds
 
 __all__ = ["TargetedDR", "TargetedScores"]
 
@@ -116,7 +116,7 @@ class TargetedDR(TransformerMixin, BaseEstimator):
                 code="too-few",
             )
         self._varies = constant_units(trials, who=who)
-        x, seen = _aligned(trials.take(self._varies))
+        x, seen = trials.take(self._varies).tensor()
         self._fit(x, seen, names, z)
         self.mean_ = trials.mean()
         return self
@@ -188,7 +188,7 @@ class TargetedDR(TransformerMixin, BaseEstimator):
         check_count(n_perm, name="n_perm", who=who)
         trials = as_trials(X, who=who, missing=self.missing)
         names, z = _variables(y, len(trials), who)
-        x, seen = _aligned(trials.take(constant_units(trials, who=who)))
+        x, seen = trials.take(constant_units(trials, who=who)).tensor()
         folds = trial_folds(trials, cv, who=who)
         if min(len(test) for _, test in folds) < len(names) + 3:
             raise InputError(
@@ -295,19 +295,6 @@ def _variables(y: Any, n: int, who: str) -> tuple[tuple[str, ...], np.ndarray]:
             code="bad-parameter",
         )
     return tuple(map(str, table)), z
-
-
-def _aligned(trials: Trials) -> tuple[np.ndarray, np.ndarray | None]:
-    """(trial, time, unit) and what of it was seen, None = all."""
-    span = int(trials.lengths.max())
-    if trials.mask is None and (trials.lengths == span).all():
-        return trials.data.reshape(len(trials), span, trials.units), None
-    x = np.zeros((len(trials), span, trials.units))
-    seen = np.zeros(x.shape, bool)
-    for i, part in enumerate(trials.values):
-        x[i, : len(part)] = part
-        seen[i, : len(part)] = True if trials.seen is None else trials.seen[i]
-    return x, seen
 
 
 def _regress(x: np.ndarray, seen: np.ndarray | None, z: np.ndarray) -> np.ndarray:

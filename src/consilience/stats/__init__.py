@@ -10,6 +10,7 @@ from consilience.stats._clustered import crossed_mean_variance
 from consilience.stats._components import (
     component_gains,
     fold_interval,
+    gains_about_means,
     matched_components,
     subspace_overlap,
     turned_to,
@@ -90,6 +91,7 @@ __all__ = [
     "SURROGATES",
     "component_gains",
     "fold_interval",
+    "gains_about_means",
     "matched_components",
     "nearest_rows",
     "neighbours_shared",

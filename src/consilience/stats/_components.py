@@ -11,6 +11,7 @@ from scipy.stats import t as student
 __all__ = [
     "component_gains",
     "fold_interval",
+    "gains_about_means",
     "matched_components",
     "subspace_overlap",
     "turned_to",
@@ -57,6 +58,47 @@ def without_each(
     alone = np.array([1 - error(one[j]) / total for j in range(k)])
     together = np.array([1 - error(one[: j + 1].sum(axis=0)) / total for j in range(k)])
     return alone, together
+
+
+def gains_about_means(
+    x: np.ndarray,
+    z: np.ndarray,
+    fitted: np.ndarray,
+    own: np.ndarray,
+    make: Callable[[np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """`component_gains` of a model without a mean, about the units' means: what it explains of a mean does not count.
+
+    alone_j = (||x - m||^2 - ||x - m - (r_j - c_j)||^2) / ||x - m||^2, with m the units' means over the rows that were
+    fitted, r_j the reconstruction by component j and c_j its units' means over these rows; together with the sum over
+    the first j in place of r_j, and the c of all components in place of m.
+
+    x : (..., units).   z : its latents (..., k), NaN counts as 0.   fitted : (..., units) rows of the fit, own : their
+    latents.   make : latents -> values, a sum over components. NaN in x and fitted are left out.
+    """
+    k = z.shape[-1]
+    kept, seen = ~np.isnan(x), ~np.isnan(fitted)
+    about = np.where(kept, x - _unit_means(fitted), 0.0)
+    total = float((about**2).sum())
+    if not total > 0:
+        return np.full(k, np.nan), np.full(k, np.nan)
+    z = np.where(np.isnan(z), 0.0, z)
+    centres = [_unit_means(np.where(seen, make(own * one), np.nan)) for one in np.eye(k)]
+    rest = np.where(kept, x - np.sum(centres, axis=0), 0.0)
+    alone, together = np.empty(k), np.empty(k)
+    for j, one in enumerate(np.eye(k)):
+        part = np.where(kept, make(z * one) - centres[j], 0.0)
+        alone[j] = (2 * float((about * part).sum()) - float((part**2).sum())) / total
+        rest = rest - part
+        together[j] = 1 - float((rest**2).sum()) / total
+    return alone, together
+
+
+def _unit_means(x: np.ndarray) -> np.ndarray:
+    """(units,) means of x (..., units) without NaN."""
+    flat = x.reshape(-1, x.shape[-1])
+    seen = ~np.isnan(flat)
+    return np.where(seen, flat, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1)
 
 
 def fold_interval(values: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

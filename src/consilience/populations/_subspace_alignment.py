@@ -13,13 +13,11 @@ from consilience._core._errors import InputError
 from consilience._core._params import check_count, check_number
 from consilience._core._seeds import Seed, resolve_seed
 from consilience.populations._dimension import jackknife_variance
-from consilience.populations._halves import Sampled, as_sampled
+from consilience.populations._halves import as_sampled
 from consilience.populations._principal_angles import angles_between
-from consilience.populations._trial_groups import groups_kept
+from consilience.populations._subspace_halves import Halves, along, leading_axes, refuse_noise, same_space
 
 __all__ = ["SubspaceAlignment", "subspace_alignment"]
-
-_SHARE = 0.8
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,8 +158,8 @@ def subspace_alignment(
             code="rows-differ",
         )
     units = one.x.shape[2]
-    one, two, axes = _same_space(one, two)
-    work = _Work(one, two, axes, paired, n_splits, seed.stream("splits"))
+    one, two, axes = same_space(one, two)
+    work = Halves(one, two, axes, paired, n_splits, seed.stream("splits"))
     most = work.most()
     if k is None:
         k = work.enough(most, who)
@@ -169,160 +167,15 @@ def subspace_alignment(
     return _inferred(work, k, max(k, min(most, 2 * k + 2)), n_null, level, seed, units, who)
 
 
-def _same_space(one: Sampled, two: Sampled) -> tuple[Sampled, Sampled, np.ndarray | None]:
-    """Both rotated into the space that their rows span, where units are more than rows, and the axes (units, r) of it;
-    of one common size.
-    """
-    rows = np.concatenate([s.x.reshape(-1, s.x.shape[2]) for s in (one, two)])
-    size = np.abs(rows).max() or 1.0
-    if rows.shape[1] <= len(rows):
-        return Sampled(one.x / size, one.number), Sampled(two.x / size, two.number), None
-    rows = rows / size
-    value, left = np.linalg.eigh(rows @ rows.T)
-    kept = value > value[-1] * len(rows) * np.finfo(np.float64).eps
-    axes = rows.T @ (left[:, kept] / np.sqrt(value[kept]))
-    return Sampled(one.x / size @ axes, one.number), Sampled(two.x / size @ axes, two.number), axes
-
-
-class _Work:
-    """Halves of both, fixed, so that the jackknife leaves trials out of the same halves."""
-
-    def __init__(
-        self,
-        one: Sampled,
-        two: Sampled,
-        axes: np.ndarray | None,
-        paired: bool,
-        n_splits: int,
-        rng: np.random.Generator,
-    ) -> None:
-        self.both = (one, two)
-        self.axes = axes
-        self.paired = paired
-        per = max(2, min(one.fewest, two.fewest) // 2)
-        self.halves = []
-        for _ in range(n_splits):
-            first = _half(one.strata, per, rng)
-            other = first if paired else _half(two.strata, per, rng)
-            self.halves += [(first, other), (first[::-1], other[::-1])]
-
-    def most(self) -> int:
-        """The highest k: dimensions that a half can have."""
-        dims = []
-        for side, s in enumerate(self.both):
-            rows = self.halves[0][side][0]
-            count = np.unique(s.number[rows]).size if s.number is not None else int(rows.sum())
-            dims.append(count * s.x.shape[1] - 1)
-        return max(1, min(*dims, self.both[0].x.shape[2] - 1))
-
-    def covariances(
-        self, split: int, keep: tuple[np.ndarray, np.ndarray] | None = None
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(of the first half, of the second half) of a and of b."""
-        out = []
-        for side, s in enumerate(self.both):
-            pair = self.halves[split][side]
-            rows = pair if keep is None else (pair[0] & keep[side], pair[1] & keep[side])
-            out.append((s.covariance(rows[0]), s.covariance(rows[1])))
-        return out
-
-    def measured(self, most: int, keep: tuple[np.ndarray, np.ndarray] | None = None) -> dict[str, Any]:
-        """Sums over splits: other, own (2, most): variance in each dimension; total (2,); plain index parts (2, most);
-        angles need a k, so bases are kept.
-        """
-        other, own, total, sample = (
-            np.zeros((2, most)),
-            np.zeros((2, most)),
-            np.zeros(2),
-            np.zeros((2, most)),
-        )
-        bases = []
-        n = len(self.halves)
-        for split in range(n):
-            covariances = self.covariances(split, keep)
-            axes, second = [], []
-            for first, last in covariances:
-                axes.append(_leading(first, most)[1])
-                second.append(last)
-            for side in (0, 1):
-                own[side] += _along(second[side], axes[side])
-                other[side] += _along(second[side], axes[1 - side])
-                total[side] += np.trace(second[side])
-                if keep is None:
-                    sample[side] += np.linalg.eigvalsh(second[side])[::-1][:most]
-            bases.append(axes)
-        return {"other": other / n, "own": own / n, "total": total / n, "sample": sample / n, "bases": bases}
-
-    def angles(self, bases: list[list[np.ndarray]], k: int) -> tuple[np.ndarray, np.ndarray]:
-        """((k,) between a half of a and the other half of b, (k,) between halves of the same), means over splits. Split
-        2 s + 1 is split 2 s with its halves changed over.
-        """
-        between: list[np.ndarray] = []
-        same: list[np.ndarray] = []
-        for s in range(0, len(bases), 2):
-            (a1, b1), (a2, b2) = bases[s], bases[s + 1]
-            for x, y, into in ((a1, b2, between), (a2, b1, between), (a1, a2, same), (b1, b2, same)):
-                into.append(angles_between(x[:, :k], y[:, :k]))
-        return np.mean(between, axis=0), np.mean(same, axis=0)
-
-    def enough(self, most: int, who: str) -> int:
-        found = self.measured(most)
-        _refuse_noise(found, who)
-        share = np.cumsum(found["own"], axis=1) / found["total"][:, None]
-        return int(max((share < _SHARE).sum(axis=1).max() + 1, 1)) if (share[:, -1] >= _SHARE).all() else most
-
-    def groups(self, rng: np.random.Generator) -> list[list[tuple[np.ndarray, np.ndarray]]]:
-        """Lists of (kept of a, kept of b): trials of a left out, and of b; together where they are paired."""
-        one, two = self.both
-        every = tuple(np.ones(len(s.x), dtype=bool) for s in self.both)
-        if self.paired:
-            return [[(keep, keep) for keep in groups_kept(one.strata, rng)]]
-        return [
-            [(keep, every[1]) for keep in groups_kept(one.strata, rng)],
-            [(every[0], keep) for keep in groups_kept(two.strata, rng)],
-        ]
-
-
-def _half(strata: np.ndarray, per: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Two halves, bool (trials,): ``per`` trials of each condition in the first, all others in the second; where a
-    condition has 2 per or 2 per + 1 trials they are halves, and of more the first stays as small, so that both sets
-    find their subspaces from as many trials.
-    """
-    first, second = np.zeros(strata.size, dtype=bool), np.zeros(strata.size, dtype=bool)
-    for c in range(int(strata.max()) + 1):
-        own = rng.permutation(np.flatnonzero(strata == c))
-        first[own[:per]], second[own[per : 2 * per]] = True, True
-    return [first, second]
-
-
-def _leading(covariance: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    value, vector = np.linalg.eigh(covariance)
-    return value[::-1][:k], vector[:, ::-1][:, :k]
-
-
-def _along(covariance: np.ndarray, axes: np.ndarray) -> np.ndarray:
-    return np.einsum("uk,uv,vk->k", axes, covariance, axes, optimize=True)
-
-
-def _refuse_noise(found: dict[str, Any], who: str) -> None:
-    for side, name in enumerate("ab"):
-        if not found["own"][side].sum() > 0 or not found["total"][side] > 0:
-            raise InputError(
-                f"{who}: {name} has no variance beyond noise that its halves share, so it has no subspace; use more "
-                "trials, or give no conditions.",
-                code="no-signal",
-            )
-
-
 def _ratio(found: dict[str, Any], k: int) -> np.ndarray:
     return np.asarray(found["other"][:, :k].sum(axis=1) / found["own"][:, :k].sum(axis=1))
 
 
 def _inferred(
-    work: _Work, k: int, most: int, n_null: int, level: float, seed: Seed, units: int, who: str
+    work: Halves, k: int, most: int, n_null: int, level: float, seed: Seed, units: int, who: str
 ) -> SubspaceAlignment:
     found = work.measured(most)
-    _refuse_noise({**found, "own": found["own"][:, :k]}, who)
+    refuse_noise({**found, "own": found["own"][:, :k]}, who)
     value = _ratio(found, k)
     between, same = work.angles(found["bases"], k)
     spread, spread_angles = np.zeros(2), np.zeros(k)
@@ -385,7 +238,7 @@ def _inferred(
 
 
 def _chance(
-    work: _Work, most: int, k: int, n_null: int, rng: np.random.Generator
+    work: Halves, most: int, k: int, n_null: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """((n, 2, most) variance along random directions, (n, k) angles between pairs of random subspaces)."""
     if not n_null:
@@ -397,29 +250,29 @@ def _chance(
     null, angles = np.empty((n_null, 2, most)), np.empty((n_null, k))
     for n in range(n_null):
         one, two = (np.linalg.qr(root @ rng.standard_normal((len(value), most)))[0] for _ in range(2))
-        null[n] = [_along(c, one) for c in every]
+        null[n] = [along(c, one) for c in every]
         angles[n] = angles_between(one[:, :k], two[:, :k])
     return null, angles
 
 
-def _changed_over(work: _Work, k: int, n_null: int, rng: np.random.Generator) -> np.ndarray:
+def _changed_over(work: Halves, k: int, n_null: int, rng: np.random.Generator) -> np.ndarray:
     """(n, 2) variance of each in the other's leading subspace, whose units are permuted."""
     every = [s.covariance(np.ones(len(s.x), dtype=bool)) for s in work.both]
-    leading = [_leading(c, k)[1] for c in every]
+    leading = [leading_axes(c, k)[1] for c in every]
     if work.axes is not None:
         leading = [work.axes @ d for d in leading]
     out = np.empty((n_null, 2))
     for n in range(n_null):
         order = rng.permutation(len(leading[0]))
         moved = [d[order] if work.axes is None else work.axes.T @ d[order] for d in leading]
-        out[n] = [_along(every[side], moved[1 - side]).sum() for side in (0, 1)]
+        out[n] = [along(every[side], moved[1 - side]).sum() for side in (0, 1)]
     return out
 
 
-def _of_all(work: _Work, k: int) -> tuple[np.ndarray, np.ndarray]:
+def _of_all(work: Halves, k: int) -> tuple[np.ndarray, np.ndarray]:
     """(published index both ways, angles) of all trials' plain means."""
     means = [s.plain_means() for s in work.both]
     covariances = [np.cov(m, rowvar=False) for m in means]
-    found = [_leading(c, k) for c in covariances]
-    index = [_along(covariances[side], found[1 - side][1]).sum() / found[side][0].sum() for side in (0, 1)]
+    found = [leading_axes(c, k) for c in covariances]
+    index = [along(covariances[side], found[1 - side][1]).sum() / found[side][0].sum() for side in (0, 1)]
     return np.array(index), angles_between(found[0][1], found[1][1])

@@ -10,20 +10,17 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from consilience._core._errors import InputError, UnknownNameError, nearest, warn
-from consilience._core._params import check_count, check_number, check_option, shorten
+from consilience._core._errors import InputError, warn
+from consilience._core._params import check_count, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.linalg._demixed import Demixer, Marginals
 from consilience.models._dpca_conditions import marginals_of
-from consilience.models._dpca_cv import (
-    GRID,
-    choose_penalty,
-    criterion_of,
-    regression_noise,
-)
+from consilience.models._dpca_cv import choose_penalty, criterion_of, regression_noise
 from consilience.models._dpca_data import Crossed, read_trials
 from consilience.models._dpca_described import Described
+from consilience.models._dpca_means import read_covariance, read_means
 from consilience.models._dpca_noise import noise_of
+from consilience.models._dpca_options import component_numbers, noise_kind, penalties
 from consilience.models._dpca_tests import HeldOutTests
 from consilience.models._trials import as_trials
 
@@ -184,33 +181,7 @@ class DPCA(Described, HeldOutTests, TransformerMixin, BaseEstimator):
 
         The penalty cannot be chosen: regularisation must be a number or None.
         """
-        table = np.array(means, dtype=np.float64)
-        if levels is None:
-            names = [self.labels] if isinstance(self.labels, str) else list(self.labels or ())
-            known = {str(k): np.arange(size) for k, size in zip(names, table.shape)}
-        else:
-            known = {str(k): np.asarray(v) for k, v in levels.items()}
-        axes = len(known)
-        shape = tuple(len(v) for v in known.values())
-        if (
-            not axes
-            or table.ndim not in (axes + 1, axes + 2)
-            or table.shape[:axes] != shape
-            or min(shape) < 2
-        ):
-            raise InputError(
-                f"{WHO}: means must be (*conditions, time, unit) with one axis of at least 2 levels per label; got "
-                f"shape {table.shape} for {dict(zip(known, shape))}; give labels=[...] or levels=.",
-                code="bad-shape",
-            )
-        if table.ndim == axes + 1:
-            table = table[..., None, :]
-        if not np.isfinite(table).all():
-            raise InputError(
-                f"{WHO}: {int((~np.isfinite(table)).sum())} of {table.size} means are NaN or infinite; leave out the "
-                "level, bin or unit, so that every condition has a mean.",
-                code="nan-values",
-            )
+        table, known = read_means(means, levels, self.labels)
         self.n_features_in_ = table.shape[-1]
         self._start(table, known)
         grid = self._grid()
@@ -222,17 +193,10 @@ class DPCA(Described, HeldOutTests, TransformerMixin, BaseEstimator):
             )
         self.criterion_, self.regularisation_ = None, float(grid[0])
         self.regularisations_, self.cv_errors_ = grid, np.full(1, np.nan)
-        covariance: Any = None
-        if noise_covariance is not None:
-            covariance = np.asarray(noise_covariance, np.float64)
-            covariance = np.diag(covariance) if covariance.ndim == 1 else covariance
-            if covariance.shape != (table.shape[-1],) * 2 or not np.isfinite(covariance).all():
-                raise InputError(
-                    f"{WHO}: noise_covariance must be finite, ({table.shape[-1]}, {table.shape[-1]}) or "
-                    f"({table.shape[-1]},), got shape {covariance.shape}.",
-                    code="bad-shape",
-                )
-        number: Any = None if counts is None else np.broadcast_to(np.asarray(counts, np.float64), shape)
+        covariance = None if noise_covariance is None else read_covariance(noise_covariance, table.shape[-1])
+        number: Any = (
+            None if counts is None else np.broadcast_to(np.asarray(counts, np.float64), table.shape[:-2])
+        )
         self.counts_ = None if number is None else number[..., None]
         self._finish(None, self._noise_kind(covariance is not None), covariance, number)
         return self
@@ -241,33 +205,10 @@ class DPCA(Described, HeldOutTests, TransformerMixin, BaseEstimator):
         return resolve_seed(self.rng, who=WHO).stream(name)
 
     def _noise_kind(self, known: bool) -> str:
-        if self.noise is None:
-            return "full" if known else "none"
-        kind = check_option(self.noise, ("full", "diagonal", "none"), name="noise", who=WHO)
-        if kind != "none" and not known:
-            raise InputError(
-                f"{WHO}: noise={kind!r} needs two trials of a condition for every unit; give noise='none'.",
-                code="too-few",
-            )
-        return str(kind)
+        return noise_kind(self.noise, known)
 
     def _grid(self) -> np.ndarray:
-        asked = self.regularisation
-        if asked is None:
-            return np.zeros(1)
-        if isinstance(asked, str):
-            check_option(asked, ("auto",), name="regularisation", who=WHO)
-            return np.array(GRID)
-        if np.ndim(asked) == 0:
-            return np.array(
-                [check_number(asked, name="regularisation", who=WHO, low=0.0, high=1e12, closed=True)]
-            )
-        values = [
-            check_number(v, name="regularisation", who=WHO, low=0.0, high=1e12, closed=True) for v in asked
-        ]
-        if not values:
-            raise InputError(f"{WHO}: regularisation is an empty list.", code="bad-parameter")
-        return np.sort(np.array(values))
+        return penalties(self.regularisation)
 
     def _start(self, means: np.ndarray, levels: Mapping[str, np.ndarray]) -> None:
         self.levels_ = dict(levels)
@@ -284,29 +225,8 @@ class DPCA(Described, HeldOutTests, TransformerMixin, BaseEstimator):
                 code="constant-units",
             )
         self.marginalizations_ = tuple(part.name for part in self._marginals.parts)
-        self._counts = self._numbers(means.shape[-1])
-
-    def _numbers(self, units: int) -> list[int]:
-        asked = self.n_components
-        most = [min(self._marginals.rank(k), units) for k in range(len(self.marginalizations_))]
-        if isinstance(asked, Mapping):
-            for name in asked:
-                if name not in self.marginalizations_:
-                    raise UnknownNameError(
-                        f"{WHO}: n_components names {shorten(name)}, which is no marginalization."
-                        f"{nearest(name, self.marginalizations_)}",
-                        code="unknown-name",
-                    )
-            given = [
-                check_count(asked.get(name, 0), name=f"n_components[{name!r}]", who=WHO)
-                for name in self.marginalizations_
-            ]
-        else:
-            given = [check_count(asked, name="n_components", who=WHO, minimum=1)] * len(most)
-        out = [min(a, b) for a, b in zip(given, most)]
-        if not any(out):
-            raise InputError(f"{WHO}: n_components asks for no component.", code="bad-parameter")
-        return out
+        most = [min(self._marginals.rank(k), means.shape[-1]) for k in range(len(self.marginalizations_))]
+        self._counts = component_numbers(self.n_components, self.marginalizations_, most)
 
     def _choose(
         self, data: Crossed, kind: str, grid: np.ndarray, criterion: str, rng: np.random.Generator

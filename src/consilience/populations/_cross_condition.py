@@ -20,7 +20,7 @@ from consilience.populations._dichotomies import (
 )
 from consilience.populations._geometry_null import NULLS, unrelated_means
 from consilience.populations._population_score import PopulationScore
-from consilience.populations._trial_groups import jackknifed, null_fields
+from consilience.populations._trial_groups import jackknifed, score_of_cells
 
 __all__ = ["cross_condition_generalisation"]
 
@@ -125,7 +125,7 @@ def cross_condition_generalisation(
         each = of_halves().mean(axis=0)
         note = cells.sides(signs[int(each.argmax())])
     value = scored()
-    low, high = jackknifed(
+    ends = jackknifed(
         value,
         cells.number,
         lambda keep: scored(keep=keep),
@@ -136,16 +136,12 @@ def cross_condition_generalisation(
     )
     moves = unrelated_means(cells.means, null, n_null, seed.stream("null"))
     chance = np.array([scored(moved=moved) for moved in moves])
-    return PopulationScore(
-        value=value,
-        ci_low=low,
-        ci_high=high,
-        resampled="jackknife over trials" if np.isfinite(low) else "",
+    return score_of_cells(
+        cells,
+        value,
+        ends,
+        chance,
         level=level,
-        n_trials=len(cells.x),
-        n_units=cells.n_units,
-        n_conditions=len(cells.names),
         note=note,
         details={"n_dichotomies": float(splits.n), "lowest": float(each.min()), "highest": float(each.max())},
-        **null_fields(value, chance, level),
     )

@@ -22,7 +22,7 @@ from consilience.populations._dichotomies import (
 )
 from consilience.populations._geometry_null import NULLS, unrelated_means
 from consilience.populations._population_score import PopulationScore
-from consilience.populations._trial_groups import jackknifed, null_fields
+from consilience.populations._trial_groups import jackknifed, score_of_cells
 
 __all__ = ["parallelism_score"]
 
@@ -133,7 +133,7 @@ def parallelism_score(
             "More trials, or conditions further apart; the mean is over the others.",
         )
     value = float("nan") if lost == 1 else scored()
-    low, high = jackknifed(
+    ends = jackknifed(
         value,
         cells.number,
         lambda keep: scored(keep=keep),
@@ -143,19 +143,8 @@ def parallelism_score(
     )
     moves = unrelated_means(cells.means, null, n_null if np.isfinite(value) else 0, seed.stream("null"))
     chance = np.array([scored(moved=moved) for moved in moves])
-    return PopulationScore(
-        value=value,
-        ci_low=low,
-        ci_high=high,
-        resampled="jackknife over trials" if np.isfinite(low) else "",
-        level=level,
-        n_trials=len(cells.x),
-        n_units=cells.n_units,
-        n_conditions=len(cells.names),
-        note=note,
-        details={"n_dichotomies": float(n)},
-        **null_fields(value, chance, level),
-    )
+    details = {"n_dichotomies": float(n)}
+    return score_of_cells(cells, value, ends, chance, level=level, note=note, details=details)
 
 
 def _moments(

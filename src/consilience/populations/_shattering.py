@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from consilience._core._seeds import resolve_seed
 from consilience.populations._condition_readout import ConditionReadout
 from consilience.populations._dichotomies import Splits, as_cells, balanced_dichotomies
 from consilience.populations._population_score import PopulationScore
-from consilience.populations._trial_groups import jackknifed, null_fields
+from consilience.populations._trial_groups import jackknifed, score_of_cells
 
 __all__ = ["shattering_dimensionality"]
 
@@ -86,27 +86,20 @@ def shattering_dimensionality(
     for k in range(n_null):
         dealt = replace(cells, number=shuffle.permutation(cells.number))
         chance[k] = ConditionReadout(dealt, folds, seed.stream("folds")).accuracy(splits)
-    common: dict[str, Any] = {
-        "level": level,
-        "n_trials": len(cells.x),
-        "n_units": cells.n_units,
-        "n_conditions": len(cells.names),
-        "details": {
-            "n_dichotomies": float(splits.n),
-            "lowest": float(each.min()),
-            "highest": float(each.max()),
-        },
+    details = {
+        "n_dichotomies": float(splits.n),
+        "lowest": float(each.min()),
+        "highest": float(each.max()),
     }
+    none = (float("nan"), float("nan"))
     if of == "share":
         if not n_null:
-            return PopulationScore(value=float("nan"), **common)
+            return score_of_cells(cells, float("nan"), none, np.empty(0), level=level, details=details)
         edge = np.quantile(chance, 0.95, axis=0)
         value = float((each > edge).mean())
-        return PopulationScore(
-            value=value, **common, **null_fields(value, (chance > edge).mean(axis=1), level)
-        )
+        return score_of_cells(cells, value, none, (chance > edge).mean(axis=1), level=level, details=details)
     value = float(each.mean())
-    low, high = jackknifed(
+    ends = jackknifed(
         value,
         cells.number,
         lambda keep: float(readout.accuracy(splits, keep=keep).mean()),
@@ -115,11 +108,4 @@ def shattering_dimensionality(
         rng=seed.stream("groups"),
         share=True,
     )
-    return PopulationScore(
-        value=value,
-        ci_low=low,
-        ci_high=high,
-        resampled="jackknife over trials" if np.isfinite(low) else "",
-        **common,
-        **null_fields(value, chance.mean(axis=1), level),
-    )
+    return score_of_cells(cells, value, ends, chance.mean(axis=1), level=level, details=details)

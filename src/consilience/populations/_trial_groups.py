@@ -1,18 +1,20 @@
-"""Jackknife over groups of trials: intervals of numbers of conditions."""
+"""Jackknife over groups of trials: intervals of numbers of conditions, and the scores that carry them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
+from consilience.populations._dichotomies import Cells
 from consilience.populations._dimension import jackknife_variance
+from consilience.populations._population_score import PopulationScore
 from consilience.stats import proportion_interval
 from consilience.stats._folds import stratified_folds
 
-__all__ = ["groups_kept", "jackknifed", "null_fields"]
+__all__ = ["groups_kept", "jackknifed", "null_fields", "score_of_cells"]
 
 _GROUPS = 10
 
@@ -68,3 +70,31 @@ def null_fields(value: float, null: np.ndarray, level: float) -> dict[str, Any]:
         "null_high": float(high),
         "p": float((1 + np.sum(null >= value - 1e-10)) / (null.size + 1)),
     }
+
+
+def score_of_cells(
+    cells: Cells,
+    value: float,
+    ends: tuple[float, float],
+    null: np.ndarray,
+    *,
+    level: float,
+    note: str = "",
+    details: Mapping[str, float],
+) -> PopulationScore:
+    """A score of conditions with the ``ends`` of its interval (NaN: none), its values under the null, and ``details``
+    of the dichotomies.
+    """
+    return PopulationScore(
+        value=value,
+        ci_low=ends[0],
+        ci_high=ends[1],
+        resampled="jackknife over trials" if np.isfinite(ends[0]) else "",
+        level=level,
+        n_trials=len(cells.x),
+        n_units=cells.n_units,
+        n_conditions=len(cells.names),
+        note=note,
+        details=details,
+        **null_fields(value, null, level),
+    )

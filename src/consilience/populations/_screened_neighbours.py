@@ -12,6 +12,7 @@ _LOOSE = 0.25  # share which rounding may add to it
 _CLUSTERED = 1e-6  # squared distance over squared size below which products may order neighbours wrongly
 _NEAR = 1e-3  # squared distance over squared size below which differences are taken instead of products
 _WIDE = 128  # axes above which products of tiles, each of which serves both sides, are faster
+_FOLD = 8  # columns of which minima are taken in one pass, where there are many
 _BLOCK = 1 << 21  # numbers in a block of bounds
 _ROOM = 1 << 18  # numbers in the differences of a chunk of points
 _PART = 32  # points that are filled up to the same number of candidates
@@ -75,7 +76,7 @@ def _axes(x: np.ndarray, typical: float) -> np.ndarray | None:
     n, p = x.shape
     if p <= 16 or 16 * p > n:
         return None
-    some = x[:: max(1, n // (8 * p))]
+    some = x[:: max(1, n // (4 * p))]
     values, vectors = np.linalg.eigh(some.T @ some)
     left_out = np.cumsum(np.maximum(values, 0.0)) / len(some)
     q = p - int(np.searchsorted(left_out, _LOST * typical / 4, side="right"))
@@ -92,7 +93,7 @@ def _candidates(
     rows = min(n, max(64, min(128, _BLOCK // n)))
     left = np.hstack([-2 * z, np.ones((n, 1), dtype=z.dtype)])
     right = np.vstack([z.T, np.einsum("ij,ij->i", z, z, dtype=np.float64).astype(z.dtype)])
-    room, halves = np.empty((rows, n), dtype=z.dtype), np.empty((rows, n // 2), dtype=z.dtype)
+    room, groups = np.empty((rows, n), dtype=z.dtype), np.empty((rows, n // 2), dtype=z.dtype)
     low = np.empty((rows, n), dtype=bool)
     out: list[tuple[np.ndarray, np.ndarray]] = []
     pairs = 0
@@ -100,10 +101,7 @@ def _candidates(
         own = np.arange(start, min(start + rows, n))
         bound = np.matmul(left[own[0] : own[-1] + 1], right, out=room[: own.size])  # |z_a - z_b|^2 - |z_a|^2
         bound[own - start, own] = np.inf
-        least = bound
-        while least.shape[1] >= 12 * k + 64:
-            half = least.shape[1] // 2
-            least = np.minimum(least[:, :half], least[:, half : 2 * half], out=halves[: own.size, :half])
+        least = _minima(bound, k, groups[: own.size])
         limit = np.partition(least, k - 1, axis=1)[:, k - 1].astype(np.float64)
         size = square[own]
         far = 1.01 * (
@@ -124,6 +122,21 @@ def _candidates(
             part = order[first : first + _PART]
             out.append((own[part], others[part, : count[part[-1]]]))
     return out
+
+
+def _minima(bound: np.ndarray, k: int, room: np.ndarray) -> np.ndarray:
+    """(rows, groups) the smallest of each group of columns, 6 k + 32 groups or more; the columns that division leaves over
+    are in none. ``room`` : (rows, columns // 2).
+    """
+    least = bound
+    while least.shape[1] >= 12 * k + 64:
+        parts = 2
+        while parts < _FOLD and least.shape[1] >= parts * (12 * k + 64):
+            parts *= 2
+        width = least.shape[1] // parts
+        folded = least[:, : parts * width].reshape(len(least), parts, width)
+        least = np.minimum.reduce(folded, axis=1, out=room[:, :width] if least is bound else None)
+    return least
 
 
 def _settled(

@@ -125,8 +125,8 @@ def _candidates(
 
 
 def _minima(bound: np.ndarray, k: int, room: np.ndarray) -> np.ndarray:
-    """(rows, groups) the smallest of each group of columns, 6 k + 32 groups or more; columns that division leaves over are
-    in none. ``room`` : (rows, columns // 2).
+    """(rows, groups) the smallest of each group of columns, 6 k + 32 groups or more; columns that division leaves over
+    are in none. ``room`` : (rows, columns // 2).
     """
     least = bound
     while least.shape[1] >= 12 * k + 64:

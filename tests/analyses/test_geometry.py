@@ -198,9 +198,9 @@ def test_nulls_lie_within_the_axes():
 
 
 def test_curves_of_groups_of_layers_are_not_joined():
-    from consilience.plots._geometry import _runs
+    from consilience.plots._along_systems import runs_of
 
     both = [f"{net} layer {k}" for net in ("trained", "untrained") for k in range(3)]
-    assert _runs(both) == [("trained", [0, 1, 2]), ("untrained", [3, 4, 5])]
+    assert runs_of(both) == [("trained", [0, 1, 2]), ("untrained", [3, 4, 5])]
     for one in (["layer 0", "layer 1", "layer 2"], ["a", "b", "c"], ["x 1", "y 1", "x 2", "y 2"]):
-        assert _runs(one) == [("", list(range(len(one))))]
+        assert runs_of(one) == [("", list(range(len(one))))]

@@ -328,7 +328,7 @@ def test_plots(found):
 def test_words_of_the_report(found):
     said = " ".join(sentences(found))
     assert "Rotation ratio is 0.9" in said
-    assert "It is above surrogates (max. entropy" in said
+    assert "It is above surrogates of maximum entropy (middle 95 %" in said
     assert "It is below surrogates" in said
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import matplotlib
 import numpy as np
 import pytest
@@ -156,3 +158,45 @@ def test_what_has_no_time_has_no_trajectory():
     drawn(flat.plot())
     with pytest.raises(cs.InputError, match="must be a Reduction"):
         cs.plots.plot_reduction("x")
+
+
+def test_names_are_in_natural_order():
+    from consilience.plots._condition_colors import colors_of
+
+    angles = np.array(["135 deg", "45 deg", "0 deg", "-45 deg"])
+    found = colors_of({"angle": angles}, 4, by=None, period=None, who="test")
+    assert [name for name, _ in found.names] == ["-45 deg", "0 deg", "45 deg", "135 deg"]
+    np.testing.assert_allclose(found.each[2], found.names[1][1])
+
+
+def test_all_components_are_drawn_and_negative_bars_are_whole(found):
+    c = found.components.copy(deep=True)
+    c["explained"][1] = -0.4
+    c["ci_low"][1], c["ci_high"][1] = -5.0, 0.1
+    ax = cs.plots.plot_explained(dataclasses.replace(found, components=c))
+    assert ax.get_ylim()[0] < -40
+    assert ax.get_ylim()[0] > -200  # the interval is cut, and a triangle says so
+    assert any(line.get_marker() == "v" for line in ax.lines)
+    drawn(ax)
+
+
+def test_many_systems_are_curves_none_left_out():
+    rng = np.random.default_rng(0)
+    ids = [f"s{i}" for i in range(20)]
+    layers = {
+        f"layer {k}": cs.responses(rng.normal(size=(20, 6)) * (1 + np.arange(6)), stimulus=ids)
+        for k in range(10)
+    }
+    found = cs.dimensionality(layers, measures=["two_nn", "effective_rank"], n_perm=3, rng=0)
+    ax = found.plot()
+    drawn(ax)
+    panels = [a for a in ax.figure.axes if a.get_ylabel() == "dimensions"]
+    assert len(panels) == 2
+    curve = next(line for line in panels[0].lines if len(line.get_xdata()) == 10)
+    np.testing.assert_allclose(curve.get_ydata(), found.data["value"].sel(measure="two_nn"))
+
+
+def test_courses_of_demixed_components_hold_every_marginalization(demixed):
+    ax = cs.plots.plot_component_courses(demixed)
+    titles = {a.get_title(loc="left").split(" ")[0] for a in ax.figure.axes}
+    assert {"contrast", "choice", "time"} <= titles

@@ -19,8 +19,18 @@ if TYPE_CHECKING:
 
     from consilience._results import Reduction
 
-_PANELS = 9
+_PANELS, _MOST = 9, 12
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.6)), (0, (1.2, 1.2)), (0, (5, 1.4, 1.2, 1.4)))
+
+
+def courses_of(reduction: Reduction) -> list[int]:
+    """The components that are drawn unless others are asked for."""
+    c = reduction.components
+    if "marginalization" not in c.coords:
+        return list(range(min(_PANELS, c.sizes["component"])))
+    parts = c["marginalization"].values
+    first = [np.flatnonzero(parts == part)[:3].tolist() for part in dict.fromkeys(parts.tolist())]
+    return [j for part in first for j in part][:_MOST]
 
 
 def plot_component_courses(
@@ -38,11 +48,11 @@ def plot_component_courses(
 
     Parameters
     ----------
-    components : numbers or names; the first 9.   color : label, or one value for each condition.
-    period : of a label that is an angle.
+    components : numbers or names; the first 9, of demixed ones the first 3 of each marginalization.
+    color : label, or one value for each condition.   period : of a label that is an angle.
     """
     who = "plot_component_courses"
-    shown = picked(reduction, components, _PANELS, who)
+    shown = picked(reduction, courses_of(reduction) if components is None else components, _PANELS, who)
     if "time" not in reduction.latents.dims:
         raise InputError(f"{who}: the latents have no time; draw them with plot_latents.", code="bad-dims")
     table = reduction.conditions
@@ -74,13 +84,13 @@ def plot_component_courses(
             who=who,
         )
         panels = [ax.figure.add_subplot(place) for place in places]
+        faint = float(np.clip(1 / len(mean), 0.05, 0.16))
         for i, (panel, j) in enumerate(zip(panels, shown)):
             dress(panel)
             for k in range(len(mean)):
                 if np.isfinite(low[k, :, j]).any():
                     panel.fill_between(
-                        time, low[k, :, j], high[k, :, j], color=colors.each[k], alpha=0.16 if len(mean) <= 6 else 0.08,
-                        linewidth=0, zorder=2,
+                        time, low[k, :, j], high[k, :, j], color=colors.each[k], alpha=faint, linewidth=0, zorder=2,
                     )  # fmt: skip
                 panel.plot(
                     time, mean[k, :, j], color=colors.each[k], linestyle=dashes[k][1], linewidth=1.4, zorder=3

@@ -120,6 +120,8 @@ def _stems(
     )
     if value.size <= _NAMED:
         ax.set_yticks(y, [label(units[i], 14) for i in order])
+        if all(isinstance(unit, (int, float)) for unit in units):
+            ax.set_ylabel("unit", color=MUTED, labelpad=1)
         ax.tick_params(axis="y", length=0)
     else:
         ax.set_yticks([])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,14 @@ class Colors:
     scale: tuple[Any, float, float] | None
     label: str
     circular: bool = False
+
+
+def _natural(text: str) -> list[tuple[int, float, str]]:
+    """Numbers in a name by their size: "45 deg" before "135 deg", "layer 2" before "layer 10"."""
+    pieces = re.findall(r"[-−]?\d+(?:\.\d+)?|\D+|-", text)
+    return [
+        (0, float(p.replace("−", "-")), "") if any(c.isdecimal() for c in p) else (1, 0.0, p) for p in pieces
+    ]
 
 
 def circle_map() -> Any:
@@ -76,7 +85,7 @@ def colors_of(labels: dict[str, np.ndarray], n: int, *, by: Any, period: float |
             chart((value - low) / ((high - low) or 1.0)), (), (chart, low, high), name, period is not None
         )
     text = values.astype(str)
-    order = [str(v) for v in levels.tolist()]
+    order = sorted((str(v) for v in levels.tolist()), key=_natural)
     if len(order) <= _MOST:
         table = {v: to_rgba(PALETTE[i]) for i, v in enumerate(order)}
     else:

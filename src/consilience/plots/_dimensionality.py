@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience._results._dimensionality import METHODS_OF_DIMENSION
+from consilience.plots._dimensionality_curves import draw_curve, in_turn, ramp
 from consilience.plots._labels import label, number
 from consilience.plots._panels import panel_places
 from consilience.plots._read import check_is, names, pick_names
-from consilience.plots._style import BAND, FAINT, INK, MUTED, PALETTE, PAPER, dress, style, tip
+from consilience.plots._style import BAND, FAINT, GRID, INK, MUTED, PALETTE, PAPER, dress, style, tip
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,21 +33,22 @@ def plot_dimensionality(result: Dimensionality, ax: Axes | None = None, *, syste
     fitted, before its exponent is corrected; the key gives the corrected one). Saturation: the corrected participation
     ratio of random subsets (line, band: middle 95 % of single subsets) and the plain one (dotted).
 
+    More than 8 systems, such as layers, are curves along them, a panel for each measure (line and band, value and
+    interval; grey: unrelated units), and light to deep in the others.
+
     ``ax`` becomes an empty frame below them.
 
     Parameters
     ----------
-    systems : which; by default all, at most 8.
+    systems : which; by default all.
     """
     who = "plot_dimensionality"
     check_is(result, "Dimensionality", who)
-    shown = [str(name) for name in pick_names(result.data, "system", systems, who)][:_MOST]
+    shown = [str(name) for name in pick_names(result.data, "system", systems, who)]
+    if len(shown) > _MOST:
+        return _along(result, ax, shown, who)
     color = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(shown)}
-    panels = [_estimates]
-    if np.isfinite(result.spectrum["variance"].sel(system=shown).values).any():
-        panels.append(_spectrum)
-    if np.isfinite(result.saturation["n"].sel(system=shown).values).any():
-        panels += [_saturation("units"), _saturation("stimuli")]
+    panels: list[Any] = [_estimates, *_others(result, shown)]
     with style():
         rows = _rows_of(result, shown)
         tall = (
@@ -72,6 +74,42 @@ def plot_dimensionality(result: Dimensionality, ax: Axes | None = None, *, syste
             draw(ax.figure.add_subplot(place), result, shown, color)
         if len(shown) > 1:
             _key(ax, shown, color)
+    return ax
+
+
+def _others(result: Dimensionality, shown: list[str]) -> list[Any]:
+    """What is drawn beside the estimates: the spectrum, saturation."""
+    panels: list[Any] = []
+    if np.isfinite(result.spectrum["variance"].sel(system=shown).values).any():
+        panels.append(_spectrum)
+    if np.isfinite(result.saturation["n"].sel(system=shown).values).any():
+        panels += [_saturation("units"), _saturation("stimuli")]
+    return panels
+
+
+def _along(result: Dimensionality, ax: Axes | None, shown: list[str], who: str) -> Axes:
+    value = result.data["value"].sel(system=shown)
+    measures = [m for m in names(result.data, "measure") if value.sel(measure=m).notnull().any()]
+    others = _others(result, shown)
+    color = in_turn(shown)
+    with style():
+        ax, places, below = panel_places(
+            ax,
+            len(measures) + len(others),
+            min(3, len(measures) + len(others)),
+            panel=(3.1, 2.6),
+            frame=(0.3, 0.3),
+            key=0.1,
+            key_first=False,
+            gaps=((0.06, 0.06), (0.7, 0.4)),
+            who=who,
+        )
+        ax.set_subplotspec(below)
+        for place, measure in zip(places, measures):
+            draw_curve(ax.figure.add_subplot(place), result, measure, shown, _word(measure))
+        for place, draw in zip(places[len(measures) :], others):
+            draw(ax.figure.add_subplot(place), result, shown, color)
+        ramp(ax, color)
     return ax
 
 
@@ -101,11 +139,12 @@ def _estimates(ax: Axes, result: Dimensionality, shown: list[str], color: dict[s
     rows = _rows_of(result, shown)
     dress(ax, grid="x", spines=("bottom",))
     at = [result.data.sel(measure=method, system=name) for method, name in rows]
-    ends = [float(one[key]) for one in at for key in ("value", "ci_low", "ci_high", "null_mean", "null_high")]
+    ends = [float(one[key]) for one in at for key in ("value", "ci_low", "ci_high", "null_low", "null_high")]
     finite = [v for v in ends if np.isfinite(v)]
     top = max([1.0, *finite])
     least = min([v for v in finite if v > 0], default=1.0)
-    log = top > 15 * least and min(finite, default=1.0) > 0
+    own = [float(one[key]) for one in at for key in ("value", "ci_low")]
+    log = top > 15 * least and min((v for v in own if np.isfinite(v)), default=1.0) > 0
     if log:
         ax.set_xscale("log")
         ax.set_xlim(least / 1.3, top * 1.5)
@@ -119,8 +158,16 @@ def _estimates(ax: Axes, result: Dimensionality, shown: list[str], color: dict[s
         )
         if not np.isnan(null_low) and np.isfinite(null_low):
             stop = null_high if np.isfinite(null_high) else edge
+            null_low = max(null_low, ax.get_xlim()[0])
             least_wide = 0.02 * null_low if log else 0.006 * edge
-            ax.barh(y, max(stop - null_low, least_wide), left=null_low, height=0.72, color=BAND, zorder=1)
+            ax.barh(
+                y,
+                max(stop - null_low, least_wide) if stop >= null_low else 0.0,
+                left=null_low,
+                height=0.72,
+                color=BAND,
+                zorder=1,
+            )
         if np.isfinite(low):
             ax.plot(
                 [low, min(high, edge)],
@@ -142,6 +189,8 @@ def _estimates(ax: Axes, result: Dimensionality, shown: list[str], color: dict[s
     groups: dict[str, list[int]] = {}
     for y, (method, _) in enumerate(rows):
         groups.setdefault(method, []).append(y)
+    for ys in list(groups.values())[1:]:
+        ax.axhline(ys[0] - 0.5, color=GRID, linewidth=0.8, zorder=0)
     ax.set_yticks([float(np.mean(ys)) for ys in groups.values()], [_word(method) for method in groups])
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0, labelcolor=INK)

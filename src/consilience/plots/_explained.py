@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from consilience._results import Reduction
 
-_MOST = 16
+_MOST = 30
 
 
 def plot_explained(reduction: Reduction, ax: Axes | None = None) -> Axes:
@@ -79,21 +79,18 @@ def plot_explained(reduction: Reduction, ax: Axes | None = None) -> Axes:
                 label="held out",
             )
         p = c["p"].values
-        highest = np.nanmax(
-            np.stack([value, held, 100 * c["held_out_high"].values, 100 * c["ci_high"].values]), axis=0
-        )
-        span = float(np.nanmax(highest)) or 1.0
+        ends = np.stack([value, held, 100 * c["held_out_high"].values, 100 * c["ci_high"].values])
+        highest = np.nanmax(np.vstack([ends, np.zeros(n)]), axis=0)
+        span = float(np.ptp(np.r_[np.nanmax(highest), np.nanmin(np.r_[0.0, value, held])])) or 1.0
         for i in np.flatnonzero(p <= 0.05):
-            ax.text(x[i], highest[i] + 0.015 * span, "*", ha="center", va="bottom", fontsize=12, color=INK)
+            ax.text(
+                x[i], highest[i] - 0.005 * span, "*", ha="center", va="bottom", fontsize=11, color=INK,
+            )  # fmt: skip
         ax.axhline(0, color=FAINT, linewidth=0.8, zorder=1.5)
         names = [label(v, 24) for v in c["component"].values.tolist()]
-        turn = axis_name_rotation(n, max(map(len, names)), 0.42 * n + 0.6)
-        ax.set_xticks(x, names, rotation=turn, ha="right" if turn == 45 else "center", rotation_mode="anchor")
-        if turn == 90:
-            ax.set_xticks(x, names, rotation=90, ha="right", va="center", rotation_mode="anchor")
+        _name(ax, x, names)
         ax.set_xlim(-0.6, n - 0.4)
-        low_end = min(0.0, float(np.nanmin(np.r_[0.0, 100 * c["held_out_low"].values])))
-        ax.set_ylim(max(low_end, -0.25 * span) * 1.05, span * 1.16)
+        _limits(ax, c, value, held, span, float(np.nanmax(highest)))
         ax.set_ylabel("variance explained (%)")
         ax.legend(loc="best", handlelength=1.2)
         if reduction.n_components > n:
@@ -126,3 +123,29 @@ def _stacked(ax: Axes, x: np.ndarray, by: np.ndarray, parts: list[str]) -> None:
             label=label(name, 22),
         )  # fmt: skip
         base = base + height
+
+
+def _name(ax: Axes, x: np.ndarray, names: list[str]) -> None:
+    """Names below the bars, turned where they have no room; of many numbered ones every second, or every fifth."""
+    inches = ax.get_window_extent().width / ax.figure.dpi
+    if len({name.rstrip("0123456789") for name in names}) == 1 and len(names) > 12:
+        step = 2 if max(map(len, names)) * 0.075 < 2 * inches / len(names) else 5
+        kept = sorted({0, *range(step - 1, len(names), step)} if step == 5 else range(0, len(names), step))
+        ax.set_xticks([x[k] for k in kept], [names[k] for k in kept])
+        return
+    turn = axis_name_rotation(len(names), max(map(len, names)), inches)
+    if turn == 90:
+        ax.set_xticks(x, names, rotation=90, ha="right", va="center", rotation_mode="anchor")
+    else:
+        ax.set_xticks(x, names, rotation=turn, ha="right" if turn == 45 else "center", rotation_mode="anchor")
+
+
+def _limits(ax: Axes, c: Any, value: np.ndarray, held: np.ndarray, span: float, top: float) -> None:
+    """All values are inside; an interval that goes on far below them ends in a triangle."""
+    low = float(np.nanmin(np.r_[0.0, value, held]))
+    ends = 100 * np.fmin(c["held_out_low"].values, c["ci_low"].values)
+    edge = max(float(np.nanmin(np.r_[low, ends])), low - 0.25 * span)
+    bottom = edge - 0.03 * span if edge < 0 else 0.0
+    ax.set_ylim(bottom, top + 0.16 * span)
+    for k in np.flatnonzero(ends < bottom):
+        ax.plot([k], [bottom], "v", color=MUTED, markersize=4, clip_on=False, zorder=6)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from consilience.plots._along_systems import curve, name_systems, places_of, runs_of
 from consilience.plots._labels import label, number
 from consilience.plots._panels import panel_places
 from consilience.plots._read import check_is, names, pick_names
@@ -94,6 +95,8 @@ def _dots(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> None:
         if fill != "white":
             dot.set_markeredgecolor(PAPER)
         tip(dot, _tip(name, of, one))
+    _chance(ax, at, upright=True)
+    ax.locator_params(axis="x", nbins=6)
     several = len(systems) > 1
     texts = [(f"{label(name, 18)}, {label(of, 12)}" if several else label(of, 20)) for name, of in rows]
     ax.set_yticks(range(len(rows)), texts)
@@ -125,50 +128,19 @@ def _within(ax: Axes, at: Dataset, rows: list[tuple[str, str]]) -> None:
                 ax.plot([edge], [y], marker, color=color, markersize=5, clip_on=False, zorder=6)
 
 
-def _runs(systems: list[str]) -> list[tuple[str, list[int]]]:
-    """(group, places) of systems whose names begin alike, such as "trained layer 1", where all are of such groups, each
-    of 2 or more side by side; else one group without a name.
-    """
-    heads = [name.split(" ")[0] if " " in name else "" for name in systems]
-    starts = [k for k, head in enumerate(heads) if k == 0 or head != heads[k - 1]]
-    runs = [(heads[k], list(range(k, end))) for k, end in zip(starts, [*starts[1:], len(heads)], strict=True)]
-    whole = all(head and len(places) > 1 for head, places in runs) and len({r[0] for r in runs}) == len(runs)
-    return runs if whole and len(runs) > 1 else [("", list(range(len(systems))))]
-
-
 def _curves(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> None:
     at, color = result.data.sel(measure=measure), _colors(result)
     dress(ax, grid="y")
-    runs = _runs(systems)
-    x = np.arange(len(systems)) + np.repeat(np.arange(len(runs)), [len(places) for _, places in runs])
+    runs = runs_of(systems)
+    x = places_of(runs)
     for of in result.data["of"].values.tolist():
         one = at.sel(of=of)
         value = one["value"].values
         if not np.isfinite(value).any():
             continue
-        ends = {key: one[key].values for key in ("null_low", "null_high", "ci_low", "ci_high")}
-        for _, places in runs:  # a line would lead from the last of one group to the first of the next
-            own = slice(places[0], places[-1] + 1)
-            if np.isfinite(ends["null_low"][own]).any():
-                ax.fill_between(
-                    x[own],
-                    ends["null_low"][own],
-                    ends["null_high"][own],
-                    color=BAND,
-                    alpha=0.6,
-                    linewidth=0,
-                    zorder=1,
-                )
-            ax.fill_between(
-                x[own],
-                ends["ci_low"][own],
-                ends["ci_high"][own],
-                color=color[str(of)],
-                alpha=0.18,
-                linewidth=0,
-                zorder=2,
-            )
-            ax.plot(x[own], value[own], color=color[str(of)], linewidth=1.6, zorder=3)
+        keys = ("value", "null_low", "null_high", "ci_low", "ci_high")
+        curve(ax, x, runs, {key: one[key].values for key in keys}, color[str(of)])
+        _chance(ax, one)
         for k, v in enumerate(value):
             p = float(one["p"].values[k])
             fill = "white" if np.isfinite(p) and p > 0.05 else color[str(of)]
@@ -176,24 +148,16 @@ def _curves(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> Non
                 [x[k]], [v], "o", color=color[str(of)], markerfacecolor=fill, markersize=4.5, zorder=4
             )
             tip(dot, _tip(systems[k], str(of), one.isel(system=k)))
-    step = max(1, -(-len(systems) // 12))
-    shown = [name[len(head) :].strip() for head, places in runs for name in (systems[k] for k in places)]
-    ax.set_xticks(x[::step], [label(name, 14) for name in shown[::step]], rotation=40, ha="right", fontsize=7)
-    for head, places in runs:
-        if head:
-            ax.text(
-                x[places].mean(),
-                0.98,
-                label(head, 16),
-                transform=ax.get_xaxis_transform(),
-                ha="center",
-                va="top",
-                fontsize=7,
-                color=MUTED,
-            )
-    if len(runs) > 1:
-        ax.margins(y=0.16)
+    name_systems(ax, systems, x, runs)
     ax.set_title(str(at["words"].item()), fontsize=9, pad=4)
+
+
+def _chance(ax: Axes, one: Dataset, *, upright: bool = False) -> None:
+    """A dotted line at the chance level of a measure that has no null of its own."""
+    levels = one["null_mean"].values[np.isnan(one["null_low"].values) & np.isfinite(one["null_mean"].values)]
+    if levels.size and np.ptp(levels) < 1e-12:
+        draw = ax.axvline if upright else ax.axhline
+        draw(float(levels[0]), color=MUTED, linewidth=1, linestyle=":", zorder=1.5)
 
 
 def _tip(name: str, of: str, one: Dataset) -> str:
@@ -223,5 +187,7 @@ def _key(ax: Axes, result: Geometry, shown: list[str], along: bool) -> None:
         ]
     if np.isfinite(at["null_low"].values).any():
         handles.append(Patch(color=BAND, label="null, middle 95 %"))
+    if (np.isfinite(at["null_mean"].values) & np.isnan(at["null_low"].values)).any():
+        handles.append(Line2D([], [], color=MUTED, linewidth=1, linestyle=":", label="chance"))
     if handles:
         ax.legend(handles=handles, loc="center", ncols=min(4, len(handles)), fontsize=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +56,8 @@ def plot_latents(
         colors = colors_of(every if by is not None else {}, len(values), by=by, period=period, who=who)
     else:
         colors = colors_of({}, len(values), by=None, period=None, who=who)
+    if isinstance(by, str) and by == "time" and z.dims[0] == "time":
+        colors = replace(colors, label=f"time ({z.attrs.get('time_units', 's')})")
     most = _MOST_SVG if drawing_svg() else _MOST
     step = -(-len(values) // most)
     with style():
@@ -69,11 +72,12 @@ def plot_latents(
             alpha=0.85 if n < 500 else 0.5,
             linewidth=0,
         )
-        ax.set_aspect("equal", adjustable="datalim")
+        if reduction.factors is None:  # strengths of a tensor's components have no common scale
+            ax.set_aspect("equal", adjustable="datalim")
         ax.set_xlabel(component_name(reduction, shown[0]))
         ax.set_ylabel(component_name(reduction, shown[1]) if reduction.n_components > 1 else "")
         color_key(ax, colors)
         if step > 1:
-            ax.text(1, 1.01, f"every {step}th of {len(values)}", transform=ax.transAxes, ha="right", va="bottom",
+            ax.text(1, 1.01, f"{n:,} of {len(values):,} drawn", transform=ax.transAxes, ha="right", va="bottom",
                     fontsize=8, color=MUTED)  # fmt: skip
     return ax

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from consilience._core._params import check_option
 from consilience.plots._component_courses import plot_component_courses
 from consilience.plots._component_loadings import plot_loadings
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from consilience._results import Reduction
 
+_LEFT, _BETWEEN = 3.9, 2.3  # inches: the latents, and the room of their key and of the next axis
 _KINDS: dict[str, Callable[..., Any]] = {
     "explained": plot_explained,
     "trajectories": plot_trajectories,
@@ -59,11 +62,15 @@ def plot_reduction(
     if reduction.neighbours is None and reduction.components["explained"].isnull().all():
         return draw(reduction, ax, **options)
     with style():
-        many = min(reduction.n_components, 16)
-        ax = own_axes(ax, 5.6 + 1.4 + 0.3 * many, 3.6)
+        right = (
+            3.0
+            if reduction.neighbours is not None
+            else float(np.clip(0.21 * reduction.n_components, 2.6, 4.8))
+        )
+        width = _LEFT + _BETWEEN + right
+        ax = own_axes(ax, width + 0.9, 3.6)
         ax.set_axis_off()
         ax.set(xlim=(0, 1), ylim=(0, 1))
-        share = 0.40
-        draw(reduction, ax.inset_axes((0, 0, share, 1)), **options)
-        beside(reduction, ax.inset_axes((0.64, 0, 0.36, 1)))
+        draw(reduction, ax.inset_axes((0, 0, _LEFT / width, 1)), **options)
+        beside(reduction, ax.inset_axes((1 - right / width, 0, right / width, 1)))
     return ax

@@ -57,7 +57,11 @@ def component_name(reduction: Reduction, j: int, *, share: bool = True) -> str:
     row = reduction.components.isel(component=j)
     name = label(str(row["component"].values), 22)
     value = float(row["explained"])
-    return f"{name} ({100 * value:.2g} %)" if share and np.isfinite(value) and abs(value) < 1.5 else name
+    return (
+        f"{name} ({100 * value:.2g} %)".replace("(-", "(−")
+        if share and np.isfinite(value) and abs(value) < 1.5
+        else name
+    )
 
 
 def row_labels(data: Any, dim: str) -> dict[str, np.ndarray]:
@@ -68,14 +72,17 @@ def row_labels(data: Any, dim: str) -> dict[str, np.ndarray]:
     }
 
 
-def color_key(ax: Axes, colors: Colors) -> None:
-    """A legend of categories beside the axis, or a bar (a ring, for angles) of numbers."""
+def color_key(ax: Axes, colors: Colors, *, beside: float = 1.01) -> None:
+    """A legend of categories beside the axis, or a bar (a ring, for angles) of numbers.
+
+    beside : where the legend begins, in widths of the axis.
+    """
     from matplotlib.lines import Line2D
 
     if colors.names:
         handles = [Line2D([], [], color=c, linewidth=2.2) for _, c in colors.names[:16]]
         words = [label(n, 18) for n, _ in colors.names[:16]]
-        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "handlelength": 1.2}
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (beside, 1.0), "handlelength": 1.2}
         ax.legend(handles, words, title=label(colors.label, 18), alignment="left", title_fontsize=8, **place)
         return
     if colors.scale is None:

@@ -28,7 +28,11 @@ NAMES = {
     "phase": "random phase",
     "conditions": "conditions shuffled",
     "trials": "trials shuffled",
+    "steps": "steps shuffled",
+    "line": "straight line",
 }
+UNITS = {"1/s^2": "1/s²"}  # as they are written in figures and text
+_CLAIM = {"greater": "claim: higher", "less": "claim: lower", "two-sided": "claim: different"}
 
 
 def plot_structure(
@@ -115,8 +119,16 @@ def _panel(ax: Axes, structure: Structure, name: str, *, first: bool) -> None:
     ax.tick_params(axis="y", length=0)
     unit = str(dict(structure.settings.get("units", {})).get(name, ""))
     ax.set_title(label(NAMES.get(name, name.replace("_", " ")), 30), fontsize=9)
-    if unit:
-        ax.set_xlabel(unit)
+    ax.set_xlabel(UNITS.get(unit, unit))
+    ax.text(
+        1.02,
+        1.0,
+        _CLAIM[str(at["claim"].item())],
+        transform=ax.transAxes,
+        va="bottom",
+        fontsize=7.5,
+        color=MUTED,
+    )
     ax.margins(x=0.08)
     ax.locator_params(axis="x", nbins=5)
 
@@ -155,7 +167,7 @@ def _planes(structure: Structure, ax: Axes | None, who: str) -> Axes:
         )
     planes = structure.planes
     sources = planes["source"].values.tolist()[:6]
-    columns = min(_COLUMNS, len(sources))
+    columns = len(sources) if len(sources) <= 4 else _COLUMNS
     name = next(
         n
         for n in structure.data["statistic"].values.tolist()
@@ -175,9 +187,8 @@ def _planes(structure: Structure, ax: Axes | None, who: str) -> Axes:
             who=who,
         )
         ax.set_subplotspec(below)
-        words = (
-            f"fastest plane of each; dots: first bin; {NAMES.get(name, name)} {number(at['value'].item(), 2)}"
-        )
+        words = "fastest plane of each, to its own scale; dots: first bin; "
+        words += f"{NAMES.get(name, name)} {number(at['value'].item(), 2)}"
         ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", fontsize=8, color=MUTED)
         for k, source in enumerate(sources):
             panel = ax.figure.add_subplot(places[k])

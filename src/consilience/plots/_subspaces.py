@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _OTHER, _OWN = PALETTE[1], PALETTE[0]
 
 
+def side_name(result: Any, name: object) -> str:
+    """A side by its name; by label and value where the value alone says nothing ("animal True")."""
+    by = result.settings.get("by")
+    plain = str(name) in ("True", "False") or str(name).lstrip("-").replace(".", "", 1).isdigit()
+    return f"{by} {name}" if by and plain else str(name)
+
+
 def plot_subspaces(result: Subspaces, ax: Axes | None = None) -> Axes:
     """Draws the principal angles, and for either set of responses its variance in its own and in the other's subspace.
 
@@ -106,7 +113,7 @@ def _captured(ax: Axes, result: Subspaces, shown: list[str], side: int) -> None:
     )
     ax.set_xlabel("dimensions")
     ax.set_ylabel("share of the variance" if side == 0 else "")
-    ax.set_title(f"variance of {label(shown[side], 22)}", fontsize=9, pad=4)
+    ax.set_title(f"variance of {label(side_name(result, shown[side]), 22)}", fontsize=9, pad=4)
 
 
 def _whole(ax: Axes) -> None:

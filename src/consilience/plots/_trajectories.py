@@ -9,7 +9,6 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience.plots._condition_colors import colors_of
-from consilience.plots._labels import number
 from consilience.plots._reduction_parts import color_key, component_name, picked, row_labels
 from consilience.plots._style import FAINT, GRID, INK, MUTED, PAPER, dress, figure, own_axes, style
 
@@ -51,7 +50,7 @@ def plot_trajectories(
     solid = len(shown) == 3
     with style():
         if solid and ax is None:
-            ax = figure(5.4, 4.4).add_subplot(projection="3d")
+            ax = figure(5.9, 4.4).add_subplot(projection="3d")
         elif solid and not hasattr(ax, "get_zlim"):
             raise InputError(
                 f"{who}: three components need an axis of add_subplot(projection='3d').", code="bad-parameter"
@@ -59,6 +58,8 @@ def plot_trajectories(
         else:
             ax = own_axes(ax, 5.0, 4.0)
         zero = int(np.abs(time).argmin()) if time[0] < 0 < time[-1] else None
+        many = len(lines) > 12
+        size = 0.45 if many else 1.0  # of marks, in parts of that of a few lines
         marks = [int(np.abs(time - t).argmin()) for t in (times or ())]
         for line, c in zip(lines[:_MOST], colors.each):
             known = np.isfinite(line).all(axis=1)
@@ -72,16 +73,18 @@ def plot_trajectories(
                 linewidth=1.5 if len(lines) <= 20 else 0.9,
                 alpha=0.95 if len(lines) <= 20 else 0.7,
             )
-            _mark(ax, path[0], facecolor=PAPER, edgecolor=c, s=22, marker="o")
-            _mark(ax, path[-1], facecolor=c, edgecolor=PAPER, s=26, marker="o")
+            _mark(ax, path[0], facecolor=PAPER, edgecolor=c, s=22 * size, marker="o")
+            _mark(ax, path[-1], facecolor=c, edgecolor=PAPER, s=26 * size, marker="o")
             if zero is not None and known[zero]:
-                _mark(ax, line[zero], facecolor=c, edgecolor=INK, s=26, marker="D")
+                _mark(ax, line[zero], facecolor=c, edgecolor=c if many else INK, s=26 * size, marker="D")
             for m in marks:
                 if known[m]:
                     _mark(ax, line[m], facecolor=c, edgecolor=c, s=8, marker="o")
         _axes(ax, reduction, shown)
-        color_key(ax, colors)
-        words = "start ○   end ●" + (f"   {number(float(time[zero]))} s ◆" if zero is not None else "")
+        color_key(ax, colors, beside=1.14 if solid else 1.01)
+        words = "start ○   end ●"
+        if zero is not None:
+            words += f"   {_at(float(time[zero]))} {reduction.latents.attrs.get('time_units', 's')} ◆"
         place: dict[str, Any] = {"transform": ax.transAxes, "fontsize": 8, "color": MUTED}
         if solid:
             drawn: Any = ax
@@ -91,6 +94,10 @@ def plot_trajectories(
         if len(lines) > _MOST:
             ax.set_title(f"{_MOST} of {len(lines)} lines")
     return ax
+
+
+def _at(time: float) -> str:
+    return f"{0.0 if abs(time) < 1e-9 else time:.3g}".replace("-", "−")
 
 
 def _mark(ax: Any, point: np.ndarray, *, facecolor: Any, edgecolor: Any, s: float, marker: str) -> None:

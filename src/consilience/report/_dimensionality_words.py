@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from consilience._results._dimensionality import METHODS_OF_DIMENSION
-from consilience.report._phrases import name_of, percent, span
+from consilience.report._phrases import name_of, percent, significant, span, upper
 
 __all__ = ["of_dimensionality"]
 
@@ -16,16 +16,17 @@ _SYSTEMS = 6
 
 def of_dimensionality(result: Any) -> tuple[str, ...]:
     said = []
-    for name in result.data["system"].values.tolist()[:_SYSTEMS]:
+    every = result.data["system"].values.tolist()
+    if len(every) > _SYSTEMS:
+        said = [_along(result, measure) for measure in result.data["measure"].values.tolist()]
+        said = [text for text in said if text]
+    for name in every if len(every) <= _SYSTEMS else []:
         at = result.data.sel(system=name)
         parts = [
             text for measure in at["measure"].values.tolist() if (text := _one(at, measure, percent(result)))
         ]
         if parts:
             said.append(f"{name_of(name)}: {'; '.join(parts)}.")
-    more = result.data.sizes["system"] - _SYSTEMS
-    if more > 0:
-        said.append(f"{more} further systems are in the table.")
     if result.settings.get("match"):
         said.append(
             f"Systems were made equal in {', '.join(result.settings['match'])} first; values are medians over "
@@ -37,27 +38,47 @@ def of_dimensionality(result: Any) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _one(at: Any, measure: str, level: str) -> str:
+def _along(result: Any, measure: str) -> str:
+    """One measure over many systems: the first, the last, and the range."""
+    every = result.data.sel(measure=measure)
+    value = every["value"].values
+    known = every["system"].values[~np.isnan(value)].tolist()
+    if not known:
+        return ""
+    words = upper(METHODS_OF_DIMENSION[measure][0])
+    ends = [
+        f"{_one(every.expand_dims('measure').sel(system=name), measure, percent(result), named=False)} of "
+        f"{name_of(name)}"
+        for name in dict.fromkeys((known[0], known[-1]))
+    ]
+    text = f"{words}: {' to '.join(ends)}" if len(ends) > 1 else f"{words}: {ends[0]}"
+    finite = value[np.isfinite(value)]
+    if finite.size > 2:
+        text += f"; {significant(finite.min())} to {significant(finite.max())} over {finite.size} systems"
+    return text + "."
+
+
+def _one(at: Any, measure: str, level: str, *, named: bool = True) -> str:
     one = at.sel(measure=measure)
     value, low, high, null_low, null_high = (
         float(one[key]) for key in ("value", "ci_low", "ci_high", "null_low", "null_high")
     )
     if np.isnan(value):
         return ""
-    text = f"{METHODS_OF_DIMENSION[measure][0]} {_number(value)}"
+    text = f"{METHODS_OF_DIMENSION[measure][0]} {significant(value)}" if named else significant(value)
     if np.isfinite(low):
-        text += span(low, high, level) if np.isfinite(high) else f" ({level} interval from {_number(low)} up)"
-    if measure in ("svca", "shared") or np.isnan(null_low):
+        text += (
+            span(low, high, level, show=significant)
+            if np.isfinite(high)
+            else f" ({level} interval from {significant(low)} up)"
+        )
+    if measure in ("svca", "shared") or np.isnan(null_low) or not named:
         return text
-    ends = f"{_number(null_low)} to {_number(null_high)}" if np.isfinite(null_high) else _above(null_low)
+    ends = (
+        f"{significant(null_low)} to {significant(null_high)}" if np.isfinite(null_high) else _above(null_low)
+    )
     return f"{text}, unrelated units: {ends}"
 
 
 def _above(low: float) -> str:
-    return f"above {_number(low)}" if np.isfinite(low) else "no bound"
-
-
-def _number(value: float) -> str:
-    if np.isinf(value):
-        return "unbounded"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return f"above {significant(low)}" if np.isfinite(low) else "no bound"

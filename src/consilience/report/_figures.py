@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from consilience.report._decoding_words import decoding_caption
-from consilience.report._reduction_words import reduction_caption
+from consilience.report._reduction_figures import further_of_reduction, reduction_caption
 
-__all__ = ["FIGURES", "Figure"]
+__all__ = ["FIGURES", "FURTHER", "Figure"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """Heading and caption of the figure of a result; a caption that depends on what is there is a function of it."""
+    """Heading and caption of a figure of a result; a caption that depends on what is there is a function of it.
+
+    options : of its plot.   table : caption of the result's own table, where its title says another thing.
+    """
 
     title: str = ""
     caption: str | Callable[[Any], str] = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    table: str = ""
 
     def said(self, result: Any) -> str:
         return self.caption if isinstance(self.caption, str) else self.caption(result)
@@ -99,6 +104,26 @@ def _shapley(result: Any) -> str:
     return said + ". Grey bars: what removing it alone costs, all others being there."
 
 
+def _dimensionality(result: Any) -> str:
+    many = result.data.sizes["system"] > 8
+    if many:
+        said = (
+            "A panel for each measure: value along the systems, with its interval; grey: of unrelated units."
+        )
+    else:
+        said = (
+            "Estimates: dot and line, value and interval (an arrow: no upper bound); grey: the same of unrelated "
+            "units (to the edge: no bound)."
+        )
+    if _there(result.spectrum["variance"]):
+        said += " Spectrum: variance that repeats, by rank" + ("" if many else ", with its interval")
+        said += "; dashed: the power law as fitted, the key gives its exponent corrected for noise and few stimuli."
+    if _there(result.saturation["n"]):
+        said += " With more units and stimuli: the corrected participation ratio of random subsets"
+        said += ("" if many else " (band: middle 95 % of single subsets)") + " and the plain one (dotted)."
+    return said
+
+
 _BAND = " Grey band: interval of the median (dashed), over units and what was held out together."
 
 
@@ -158,8 +183,9 @@ FIGURES: Mapping[str, Figure] = {
         "sorted, with intervals; filled: q at most 0.05. Map: by class (positive: lost).",
     ),
     "Geometry": Figure(
-        title="Conditions",
-        caption="Dot and line: value and interval; open where p is above 0.05; grey: the middle 95 % of the null, "
+        title="Geometry of the conditions",
+        caption="Dot and line: value and interval; open where p is above 0.05; grey: the middle 95 % of the null "
+        "(dotted: chance), "
         "which the table names for each measure. Of several labels each is looked at across the others; all: the "
         "conditions as a whole (of dichotomies, the best on one half of the trials, scored on the other).",
     ),
@@ -171,10 +197,7 @@ FIGURES: Mapping[str, Figure] = {
     ),
     "Dimensionality": Figure(
         title="Dimensions, spectrum and saturation",
-        caption="Estimates: dot and line, value and interval (an arrow: no upper bound); grey: the same of unrelated "
-        "units. Spectrum: variance that repeats, by rank, with its interval; dashed: the power law as fitted, the key "
-        "gives its exponent corrected for noise and few stimuli. Below: the corrected participation ratio of random "
-        "subsets (band: middle of single subsets) and the plain one (dotted).",
+        caption=_dimensionality,
     ),
     "Quality": Figure(title="Each unit", caption=_quality),
     "ReceptiveField": Figure(title="Receptive fields", caption=_field),
@@ -213,11 +236,14 @@ FIGURES: Mapping[str, Figure] = {
         "with its interval over units and stimuli; ceiling: of numbers with this noise. Crosses: units that "
         "never change.",
     ),
-    "Reduction": Figure(title="Latents, and what they explain", caption=reduction_caption),
+    "Reduction": Figure(
+        title="Latents, and what they explain", caption=reduction_caption, table="components of the latents"
+    ),
     "Structure": Figure(
         title="Against surrogates",
         caption="Line: the value of the data, with its interval; histograms: surrogates of each null, treated alike; "
-        "bar: their middle 95 %; tick: their mean. Effect in standard deviations of the surrogates.",
+        "bar: their middle 95 %; tick: their mean. p is of the claim beside the heading; sd: distance from the mean in "
+        "standard deviations of the surrogates.",
     ),
     "ShapeSpace": Figure(
         title="The systems among each other",
@@ -260,4 +286,20 @@ FIGURES: Mapping[str, Figure] = {
         title="What the models explain, together, alone and uniquely",
         caption=_partition,
     ),
+}
+
+
+def _of_structure(result: Any) -> list[Figure]:
+    if result.planes is None:
+        return []
+    caption = (
+        "Conditions in the plane in which they turn fastest: of the data, and of one surrogate of each null."
+    )
+    return [Figure(title="What a rotation looks like", caption=caption, options={"planes": True})]
+
+
+# Figures that follow the first, in their order
+FURTHER: Mapping[str, Callable[[Any], list[Figure]]] = {
+    "Reduction": further_of_reduction,
+    "Structure": _of_structure,
 }

@@ -6,15 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from consilience.report._phrases import name_of, percent, span
+from consilience.plots._labels import probability
+from consilience.plots._subspaces import side_name
+from consilience.report._phrases import name_of, percent, significant, span, upper
 
 __all__ = ["of_geometry", "of_subspaces"]
 
-_MOST = 12
+_MOST = 8  # values of a measure
+_ENDS = 3  # of more, so many first ones, and the last
 
 
 def of_subspaces(result: Any) -> tuple[str, ...]:
-    names = result.data["of"].values.tolist()
+    names = [side_name(result, name) for name in result.data["of"].values.tolist()]
     level = percent(result)
     said = []
     for side, name in enumerate(names):
@@ -25,11 +28,12 @@ def of_subspaces(result: Any) -> tuple[str, ...]:
             f"{span(low, high, level)} of the variance that {name_of(name)} has in its own"
         )
         p = float(d["p_ceiling"])
-        text += f" (1 is the ceiling; below it with p = {p:.2g})"
+        text += f" (1 is the ceiling; {probability(p)} for less than that)"
         if np.isfinite(float(d["null_mean"])):
             text += (
-                f", random subspaces with the covariance of both {float(d['null_mean']):.2f} (p "
-                f"{float(d['p_aligned']):.2g} for more, {float(d['p_orthogonal']):.2g} for less)"
+                f"; random subspaces with the covariance of both hold {float(d['null_mean']):.2f} "
+                f"({probability(float(d['p_aligned']))} for more than that, "
+                f"{probability(float(d['p_orthogonal']))} for less)"
             )
         said.append(text + ".")
     a = result.angles
@@ -41,26 +45,48 @@ def of_subspaces(result: Any) -> tuple[str, ...]:
 
 
 def of_geometry(result: Any) -> tuple[str, ...]:
+    """For each measure the values, system by system, what a high one says, and what the null is."""
     level, said = percent(result), []
     frame = result.to_frame()
     several = result.data.sizes["system"] > 1
-    for row in frame.head(_MOST).itertuples():
-        one = result.data.sel(measure=row.measure)
-        text = f"{name_of(row.system)}, " if several else ""
-        text += f"{one['words'].item()}" + (f" of {name_of(row.of)}" if row.of != "all" else "")
-        text += f": {row.value:.3g}{span(row.ci_low, row.ci_high, level) if np.isfinite(row.ci_low) else ''}"
-        if np.isfinite(row.null_mean):
-            text += f", {one['null'].item()} {row.null_mean:.3g}"
-            text += f" (p = {row.p:.2g})" if np.isfinite(row.p) else ""
-        if row.note:
-            text += f"; {'found for ' if '|' in row.note else ''}{row.note}" if len(row.note) < 80 else ""
-        said.append(text + ".")
-    if len(frame) > _MOST:
-        said.append(f"{len(frame) - _MOST} further numbers are in the table.")
     for measure in result.data["measure"].values.tolist():
+        rows = frame[frame["measure"] == measure]
+        if not len(rows):
+            continue
         one = result.data.sel(measure=measure)
-        said.append(f"High {one['words'].item()}: {one['higher'].item()}.")
+        most = _MOST if len(rows) <= _MOST else _ENDS
+        shown = [*rows.itertuples()] if len(rows) <= _MOST else [*rows.head(most).itertuples(), rows.iloc[-1]]
+        parts = [_part(row, level, several) for row in shown]
+        if len(rows) > _MOST:
+            parts.insert(most, f"{len(rows) - most - 1} more in the table")
+        text = f"{upper(one['words'].item())}: {'; '.join(parts)}. High: {one['higher'].item()}"
+        if np.isfinite(rows["null_mean"]).any():
+            level_of = _same(rows["null_mean"]) if np.isnan(rows["null_low"]).all() else float("nan")
+            text += f"; null: {one['null'].item()}"
+            text += f" ({significant(level_of)})" if np.isfinite(level_of) else ""
+        said.append(text + ".")
     return tuple(said)
+
+
+def _part(row: Any, level: str, several: bool) -> str:
+    where = [*([name_of(row.system)] if several else []), *([name_of(row.of)] if row.of != "all" else [])]
+    text = f"{', '.join(where)} {significant(row.value)}".strip()
+    inside = []
+    if np.isfinite(row.ci_low):
+        inside.append(span(row.ci_low, row.ci_high, level, show=significant)[2:-1])
+    if np.isfinite(row.null_low):
+        inside.append(f"null {significant(row.null_low)} to {significant(row.null_high)}")
+    if np.isfinite(row.p):
+        inside.append(probability(row.p))
+    if row.note and len(row.note) < 80:
+        inside.append(f"{'found for ' if '|' in row.note else ''}{row.note}")
+    return text + (f" ({', '.join(inside)})" if inside else "")
+
+
+def _same(values: Any) -> float:
+    """The value that all have, such as chance; else NaN."""
+    seen = {float(v) for v in values}
+    return seen.pop() if len(seen) == 1 else float("nan")
 
 
 def _degrees(values: Any) -> str:

@@ -14,7 +14,7 @@ from consilience._results import PLOTS, Result
 from consilience.plots._labels import visible
 from consilience.plots._style import style
 from consilience.report._base import Picture, section, slugged
-from consilience.report._figures import FIGURES, Figure
+from consilience.report._figures import FIGURES, FURTHER, Figure
 from consilience.report._sentences import sentences
 from consilience.report._svg import Drawings
 from consilience.report._tables import Table, table
@@ -46,31 +46,42 @@ def result_section(
     """
     drawings = drawings or Drawings()
     slug = slug or slugged(name)
-    pictures = [_picture(result, slug, drawings)] if type(result).__name__ in PLOTS else []
+    pictures = _pictures(result, slug, drawings) if type(result).__name__ in PLOTS else []
     return section(result, name, slug, pictures, _tables(result, slug), said=sentences(result))
 
 
-def _picture(result: Result, slug: str, drawings: Drawings) -> Picture:
-    how = FIGURES.get(type(result).__name__, Figure())
+def _pictures(result: Result, slug: str, drawings: Drawings) -> list[Picture]:
+    """The figure of the result, and its further ones."""
+    name = type(result).__name__
+    how = FIGURES.get(name, Figure())
+    first = Figure(
+        title=how.title or result.title[:1].upper() + result.title[1:], caption=how.caption, table=how.table
+    )
+    more = FURTHER[name](result) if name in FURTHER else []
+    ids = [f"{slug}-figure", *(f"{slug}-{slugged(one.title)}" for one in more)]
+    return [_picture(result, one, words, drawings) for one, words in zip([first, *more], ids, strict=True)]
+
+
+def _picture(result: Result, how: Figure, id: str, drawings: Drawings) -> Picture:
     with style(svg=True):
-        made = result.plot().figure  # of the size that the plot chose
+        made = result.plot(**how.options).figure  # of the size that the plot chose
     pyplot = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close(made)
-    words = f"{visible(result.title)[:160]}; all values are in the tables below."
-    return Picture(
-        id=f"{slug}-figure",
-        title=how.title or result.title[:1].upper() + result.title[1:],
-        svgs=(drawings.svg(made, words),),
-        caption=how.said(result),
+    words = (
+        f"{visible(how.title if how.options else result.title)[:160]}; all values are in the tables below."
     )
+    return Picture(
+        id=id, title=how.title, svgs=(drawings.svg(made, words),), caption=how.said(result),
+    )  # fmt: skip
 
 
 def _tables(result: Result, slug: str) -> list[Table]:
     """The result's own table, and those of its further datasets and small arrays."""
     frames = []
     with contextlib.suppress(ValueError):  # it has no table form
-        frames.append((result.title, slug, result.to_frame()))
+        caption = FIGURES.get(type(result).__name__, Figure()).table or result.title
+        frames.append((caption, slug, result.to_frame()))
     known = {field.name for field in fields(Result)}
     for field in fields(result):
         value = getattr(result, field.name)

@@ -1,4 +1,4 @@
-"""What a result of `structure` says: each statistic with its null."""
+"""What a result of `structure` says: each statistic with its nulls."""
 
 from __future__ import annotations
 
@@ -6,31 +6,54 @@ from typing import Any
 
 import numpy as np
 
-from consilience.plots._labels import number, probability
-from consilience.plots._structure import NAMES
-from consilience.report._phrases import ALPHA, name_of, percent, span
+from consilience.plots._labels import probability
+from consilience.plots._structure import NAMES, UNITS
+from consilience.report._phrases import ALPHA, name_of, percent, significant, span, upper
+from consilience.report._words import listed
 
 __all__ = ["of_structure"]
 
-_SIDE = {"greater": "above", "less": "below", "two-sided": "away from"}
+_MOST, _NULLS = 8, 5
+_SIDE = {
+    "greater": ("It is above surrogates of", "It is not above surrogates of"),
+    "less": ("It is below surrogates of", "It is not below surrogates of"),
+    "two-sided": ("It differs from surrogates of", "It does not differ from surrogates of"),
+}
+_SURROGATES = {
+    "tensor_max_entropy": "maximum entropy",
+    "circular": "shifts in time",
+    "phase": "random phases",
+    "conditions": "shuffled conditions",
+    "trials": "shuffled trials",
+}
 
 
 def of_structure(result: Any) -> tuple[str, ...]:
+    """Sentences for each statistic: its value, the nulls that it is told from, and those that it is not."""
     said = []
-    for name in result.data["statistic"].values.tolist()[:4]:
+    names = result.data["statistic"].values.tolist()
+    for name in names[:_MOST]:
         at = result.data.sel(statistic=name)
         unit = dict(result.settings.get("units", {})).get(name, "")
-        text = f"{name_of(NAMES.get(name, name))[0].upper()}{name_of(NAMES.get(name, name))[1:]} is "
-        text += f"{number(at['value'].item(), 3)}{' ' + unit if unit else ''}"
-        text += span(at["ci_low"].item(), at["ci_high"].item(), percent(result)) + "."
-        said.append(text)
-        for null in result.data["null"].values.tolist()[:5]:
+        text = f"{upper(name_of(NAMES.get(name, name.replace('_', ' '))))} is {significant(at['value'])}"
+        text += f" {UNITS.get(unit, unit)}" if unit else ""
+        text += span(at["ci_low"], at["ci_high"], percent(result), show=significant) + "."
+        told: list[str] = []
+        alike: list[str] = []
+        for null in result.data["null"].values.tolist()[:_NULLS]:
             row = at.sel(null=null)
-            p, effect = row["p"].item(), row["effect"].item()
-            side = _SIDE[str(at["claim"].item())]
-            told = f"{side} surrogates" if p <= ALPHA else f"not {side} surrogates beyond chance"
-            words = f"It is {told} ({name_of(NAMES.get(null, null))}: middle 95 % "
-            words += f"{number(row['null_low'].item(), 3)} to "
-            words += f"{number(row['null_high'].item(), 3)}; {probability(p)}"
-            said.append(words + (f", effect {effect:+.1f} sd)." if np.isfinite(effect) else ")."))
-    return tuple(said[:8])
+            (told if row["p"].item() <= ALPHA else alike).append(_against(row, null))
+        words = _SIDE[str(at["claim"].item())]
+        for found, start in ((told, words[0]), (alike, words[1])):
+            text += f" {start} {listed(found)}." if found else ""
+        said.append(text)
+    if len(names) > _MOST:
+        said.append(f"{len(names) - _MOST} further statistics are in the table.")
+    return tuple(said)
+
+
+def _against(row: Any, null: str) -> str:
+    effect = row["effect"].item()
+    words = f"{_SURROGATES.get(null, name_of(null))} (middle 95 % {significant(row['null_low'])} to "
+    words += f"{significant(row['null_high'])}; {probability(row['p'].item())}"
+    return words + (f", {effect:+.1f} sd)" if np.isfinite(effect) else ")").replace("-", "\u2212")

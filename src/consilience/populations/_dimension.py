@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,13 +56,32 @@ def jackknife_variance(values: np.ndarray) -> float:
     return float((g - 1) / g * np.sum((values - values.mean()) ** 2)) if g > 1 else float("nan")
 
 
-def inverse_interval(inverse: float, variance: float, df: int, level: float) -> tuple[float, float]:
-    """Interval of 1 / inverse from inverse +- t sqrt(variance); its upper end is inf where that reaches 0."""
-    if not np.isfinite(variance) or not np.isfinite(inverse):
+def inverse_interval(
+    inverse: float, without: Sequence[np.ndarray], level: float, *, centred: bool = True
+) -> tuple[float, float]:
+    """Interval of 1 / inverse by jackknife; ``without``: of each kind of group (stimuli, units) the values with each of
+    them left out. Variances of kinds are added. Its upper end is inf where the data do not tell the inverse from 0.
+
+    The error of a ratio of squares grows with the ratio, so that inverse +- t s misses high values; near 0 it does not,
+    and there is no logarithm. The interval is that of arsinh(inverse / (s / 2)), which is a logarithm far above s and
+    the value itself below it, moved by the jackknife's estimate of its bias if ``centred``.
+    """
+    s = float(np.sqrt(sum(jackknife_variance(one) for one in without)))
+    if not np.isfinite(inverse) or not np.isfinite(s):
         return float("nan"), float("nan")
-    width = float(stats.t.ppf((1 + level) / 2, max(df, 1)) * np.sqrt(variance))
-    low = 1.0 / (inverse + width) if inverse + width > 0 else float("inf")
-    return low, 1.0 / (inverse - width) if inverse - width > 0 else float("inf")
+    if s == 0:
+        end = 1.0 / inverse if inverse > 0 else float("inf")
+        return end, end
+    at = float(np.arcsinh(2 * inverse / s))
+    each = [np.arcsinh(2 * one / s) for one in without]
+    width = float(
+        stats.t.ppf((1 + level) / 2, max(min(one.size for one in each) - 1, 1))
+        * np.sqrt(sum(jackknife_variance(one) for one in each))
+    )
+    if centred:
+        at -= float(sum((one.size - 1) * (one.mean() - at) for one in each))
+    low, high = (float(np.sinh(end)) * s / 2 for end in (at - width, at + width))
+    return 1.0 / high if high > 0 else float("inf"), 1.0 / low if low > 0 else float("inf")
 
 
 def null_ends(null: np.ndarray, value: float, level: float) -> dict[str, Any]:

@@ -119,14 +119,14 @@ def own_squares(means: np.ndarray, same: np.ndarray) -> np.ndarray:
     """(units,) the same for each unit alone, C_aa^2. means : (n, units).   same : (n, units), G of each unit."""
     n = len(means)
     n2, n3, n4 = n * (n - 1.0), n * (n - 1.0) * (n - 2.0), n * (n - 1.0) * (n - 2.0) * (n - 3.0)
-    p1 = means.sum(axis=0)
-    p2 = (means**2).sum(axis=0)
-    p3 = (means**3).sum(axis=0)
-    p4 = (means**4).sum(axis=0)
+    squares = means * means
+    p1, p2 = means.sum(axis=0), squares.sum(axis=0)
+    p3 = (squares * means).sum(axis=0)
+    p4 = (squares * squares).sum(axis=0)
     g = same.sum(axis=0)
     two = g * g - (same * same).sum(axis=0)
     # sum over distinct i, j, k of g_i m_j m_k
-    gm, gmm = (same * means).sum(axis=0), (same * means * means).sum(axis=0)
+    gm, gmm = (same * means).sum(axis=0), (same * squares).sum(axis=0)
     three = g * (p1 * p1 - p2) - 2.0 * (gm * p1 - gmm)
     four = p1**4 - 6.0 * p1 * p1 * p2 + 8.0 * p1 * p3 + 3.0 * p2 * p2 - 6.0 * p4
     return np.asarray(two / n2 - 2.0 * three / n3 + four / n4)

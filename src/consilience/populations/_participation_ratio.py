@@ -16,7 +16,6 @@ from consilience.populations._dimension import (
     Dimension,
     groups_left_out,
     inverse_interval,
-    jackknife_variance,
 )
 from consilience.populations._moments import Moments, own_squares, products, same_of_units, traces
 from consilience.populations._repeats import as_samples
@@ -64,10 +63,11 @@ def participation_ratio(
     Returns
     -------
     Dimension : value; inf where the data have no shared variance beyond noise (tr C^2 at most 0). The interval is a
-        jackknife of 1 / PR over 20 groups of stimuli, and for "both" over 20 groups of units beside it (their variances
-        are added); inf above: the data give no upper bound. ``null``: unrelated units of the same variances, of which
-        "both" has no bound and "stimuli" gives (sum v)^2 / sum v^2. ``details``: n_trials; own, sum_a C_aa^2 over
-        (tr C)^2, of which `with_more_units` makes the value for other numbers of units.
+        jackknife over 20 groups of stimuli, and for "both" over 20 groups of units beside it (their variances are
+        added), of arsinh(2 / (PR s)), s the standard error of 1 / PR, less its bias unless "none"; inf above: the data
+        give no upper bound. ``null``: unrelated units of the same variances, of which "both" has no bound and "stimuli"
+        gives (sum v)^2 / sum v^2. ``details``: n_trials; own, sum_a C_aa^2 over (tr C)^2, of which `with_more_units`
+        makes the value for other numbers of units.
 
     It is not the number of latent variables: unequal variances lower it, curved manifolds raise it (`two_nn` counts
     those). With few stimuli its upper end is what matters.
@@ -110,12 +110,9 @@ def participation_ratio(
     rule = inverse_of(correct)
     value, by_stimuli, by_units = _jackknifed(x, counts, correct, seed.stream("groups"))
     own = _own(x, counts) / traces(products(x @ x.T, counts))[0] if correct == "both" else float("nan")
-    variance, df, resampled = jackknife_variance(by_stimuli), by_stimuli.size - 1, "stimuli"
-    if correct == "both":
-        variance, df = variance + jackknife_variance(by_units), min(df, by_units.size - 1)
-        resampled = "stimuli and units"
-    low, high = inverse_interval(value, variance, df, level)
-    if not np.isfinite(variance) or not np.isfinite(value):
+    without = (by_stimuli, by_units) if correct == "both" else (by_stimuli,)
+    low, high = inverse_interval(value, without, level, centred=correct != "none")
+    if np.isnan(low):
         warn(
             "no-signal",
             f"{who}: the variance over stimuli that repeats is not above 0, or not without some stimuli or units; "
@@ -129,7 +126,7 @@ def participation_ratio(
         value=_ratio(value),
         ci_low=low,
         ci_high=high,
-        resampled=f"jackknife over {resampled}",
+        resampled=f"jackknife over stimuli{' and units' if correct == 'both' else ''}",
         level=level,
         n_samples=counts.size,
         n_units=x.shape[1],
@@ -245,8 +242,8 @@ def _jackknifed(
     made = products(gram, counts)
     both = correct == "both"
     means, same = _means(x, counts), same_of_units(x, counts)
-    own = float(own_squares(means, same).sum()) if both else 0.0
-    value = Moments(*traces(made), own).inverse_ratio(finite_units=both)
+    own = own_squares(means, same) if both else np.zeros(1)  # of each unit
+    value = Moments(*traces(made), float(own.sum())).inverse_ratio(finite_units=both)
     by_stimuli = []
     for group in stimuli:
         keep = np.ones(n, dtype=bool)
@@ -259,7 +256,7 @@ def _jackknifed(
             continue
         keep = np.ones(p, dtype=bool)
         keep[group] = False
-        left = float(own_squares(means[:, keep], same[:, keep]).sum())
         short = gram - x[:, group] @ x[:, group].T
-        by_units.append(Moments(*traces(products(short, counts)), left).inverse_ratio(finite_units=True))
+        rest = Moments(*traces(products(short, counts)), float(own[keep].sum()))
+        by_units.append(rest.inverse_ratio(finite_units=True))
     return value, np.array(by_stimuli), np.array(by_units)

@@ -52,7 +52,7 @@ def test_command_takes_short_names_and_says_what_is_wrong(call, tmp_path, monkey
     assert json.loads(outcome.out)["results"][0]["marginalization"] == "side"
     wrong = call("reduce", "pfc.nc", "--model", "pcaa")
     assert wrong.code == 2
-    assert "is not a model of responses" in wrong.err
+    assert "'pcaa' is not a model that reduces. Did you mean 'pca'" in wrong.err
     assert "must name coordinates on trial" in call("reduce", "pfc.nc", "--by", "sides").err
 
 
@@ -113,10 +113,17 @@ def test_a_study_takes_the_short_names_and_lists_models_that_reduce(tmp_path):
         return tmp_path / "study.yaml"
 
     assert run(of("pca")).results["z"].settings["model_name"] == "PCA"
+    text, mapping = (
+        run(of(m)).results["z"] for m in ("'pca:n_components=2'", "{name: PCA, n_components: 2}")
+    )
+    assert text.settings["model"] == mapping.settings["model"] == "PCA(n_components=2)"
     for wrong, said in (
-        ("'pca:n_components=2'", r"\{name: PCA, n_components: 2\}"),
+        ("'pca:n_componnts=2'", r"'n_componnts' is not an option of PCA. Did you mean 'n_components'"),
+        ("'pca:n_components'", r"model must be NAME or NAME:OPTION=VALUE"),
+        ("'lds:n_components=many'", r"n_components must be"),
+        ("{name: 'pca:n_components=2'}", r"with options of its own; write them as further keys"),
         ("RidgeRF", r"is not a model that reduces.*\{name: PCA, n_components: 2\}"),
     ):
         with pytest.raises(cs.InputError, match=said) as error:
             load(of(wrong))
-        assert "GLM" not in str(error.value)
+        assert "GLM" not in str(error.value) or "NAME:OPTION" in said

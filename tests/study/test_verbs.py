@@ -220,8 +220,8 @@ def test_encode_with_a_model_and_bands(folder):
     np.testing.assert_allclose(done.results["e"].data["p"], direct.data["p"])
     assert done.results["bands"].bands["band"].values.tolist() == ["one", "three"]
     for old, new, words in (
-        ("RidgeCV", "RigdeCV", "'RigdeCV' is not a model. Did you mean 'RidgeCV'"),
-        ("RidgeCV", "'GLM:observation=bernoulli'", "Options go into a mapping: {name: GLM, option: value}"),
+        ("RidgeCV", "RigdeCV", "'RigdeCV' is not a model of responses. Did you mean 'RidgeCV'"),
+        ("RidgeCV", "'GLM:observation=bernoulli'", "with options of its own; write them as further keys"),
         ("alphas", "alpha", "alpha is not an option of RidgeCV. Did you mean 'alphas'?"),
         ("cv: 3", "cv: 1", "cv must be a whole number, from 2"),
         ("y: two", "y: [two, one]", "y takes one system, and there are 2"),

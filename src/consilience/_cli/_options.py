@@ -35,8 +35,9 @@ RDM = click.option(
 )
 MISSING = click.option(
     "--missing",
-    type=click.Choice(["raise", "omit", "mask"]),
-    help="Trials with NaN: refused (default), left out, or marked.",
+    type=click.Choice(["raise", "omit", "mask", "mask_values"]),
+    help="Trials with NaN: refused (default), left out, or marked; mask_values: only the single values are marked, "
+    "for models that take missing values.",
 )
 
 

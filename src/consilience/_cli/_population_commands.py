@@ -33,7 +33,8 @@ __all__ = ["geometry", "reduce", "structure", "subspaces"]
 @click.option(
     "--null",
     multiple=True,
-    help="tensor_max_entropy, circular, phase, conditions, trials; several times.  [default: tensor_max_entropy]",
+    help="tensor_max_entropy, circular, phase, conditions, trials, steps, line; several times.  [default: "
+    "tensor_max_entropy, of curvature alone steps]",
 )
 @click.option("--by", help="The label of trials that makes conditions.  [default: stimulus]")
 @click.option("--all-trials", is_flag=True, help="Every trial is a condition.")
@@ -90,7 +91,9 @@ def reduce(**options: Any) -> int:
 @click.option("--by", help="With one FILE: the label of trials, of two values, that parts it in two.")
 @click.option(
     "--condition",
-    help="The label of trials whose means are compared.  [default: stimulus, where it has 4 trials of each]",
+    multiple=True,
+    help="The label of trials whose means are compared; several times: their cells.  [default: stimulus, where it "
+    "has 4 trials of each]",
 )
 @click.option("--trials", is_flag=True, help="Trials are the samples, noise is part of the covariance.")
 @click.option("--k", type=click.IntRange(min=1), help="Dimensions.  [default: as hold 80 % of the variance]")

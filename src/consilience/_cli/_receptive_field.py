@@ -33,7 +33,7 @@ def command(
     if method is not None:
         from consilience.analyses._field_fit import METHODS
 
-        keyword["method"] = method if method in METHODS else model_given(method)
+        keyword["method"] = method if method in METHODS else model_given(method, option="--method")
     if start is not None and step is None:
         raise click.UsageError("--start goes with --step, the seconds of a frame.")
 

@@ -30,10 +30,7 @@ def command(
     drawn = drawing(picture)
     keyword: dict[str, Any] = {}
     if model is not None:
-        from consilience.study._verb_readers import SHORT_NAMES
-
-        name, colon, rest = model.partition(":")
-        keyword["model"] = model_given(SHORT_NAMES.get(name.lower(), name) + colon + rest)
+        keyword["model"] = model_given(model, reducing=True)
     if single_trials:
         keyword["average"] = False
     arrays = _DIMS if time is not None and label else None

@@ -14,7 +14,7 @@ __all__ = ["command"]
 def command(
     *,
     files: tuple[str, ...],
-    condition: str | None,
+    condition: tuple[str, ...],
     trials: bool,
     dims: str | None,
     time: str | None,
@@ -25,9 +25,9 @@ def command(
 ) -> int:
     if len(files) > 2:
         raise click.UsageError("give two FILES, or one and --by LABEL.")
-    if trials and condition is not None:
+    if trials and condition:
         raise click.UsageError("--trials takes trials as the samples; leave --condition out.")
-    keyword: dict[str, Any] = {} if condition is None else {"condition": condition}
+    keyword: dict[str, Any] = {"condition": list(condition)} if condition else {}
     if trials:
         keyword["condition"] = None
     return run_verb(

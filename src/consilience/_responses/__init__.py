@@ -6,14 +6,20 @@ RDM data has dims ("rdm", "stimulus", "stimulus_").
 """
 
 from consilience._responses._baseline import baseline
-from consilience._responses._check import check_rdm_data, check_responses, is_rdm_data, recorded_cautions
+from consilience._responses._check import (
+    check_rdm_data,
+    check_responses,
+    check_with_missing,
+    is_rdm_data,
+    recorded_cautions,
+)
 from consilience._responses._group import average, split
 from consilience._responses._ids import check_ids, made_up_ids, stable_order
 from consilience._responses._make import responses
 from consilience._responses._match import align, common_ids, iterate_systems, select_ids, stimulus_ids
 from consilience._responses._pseudo import PseudoPopulation, pseudo_population
 from consilience._responses._rdm_data import rdm_data
-from consilience._responses._schema import DIMS, DISTANCES, KINDS
+from consilience._responses._schema import DIMS, DISTANCES, KINDS, MISSING
 from consilience._responses._smooth import smooth
 from consilience._responses._unflatten import unflatten
 
@@ -21,6 +27,7 @@ __all__ = [
     "DIMS",
     "DISTANCES",
     "KINDS",
+    "MISSING",
     "PseudoPopulation",
     "align",
     "average",
@@ -28,6 +35,7 @@ __all__ = [
     "check_ids",
     "check_rdm_data",
     "check_responses",
+    "check_with_missing",
     "common_ids",
     "is_rdm_data",
     "iterate_systems",

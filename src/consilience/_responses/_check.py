@@ -12,6 +12,7 @@ from consilience._core._errors import Caution, InputError, cautions_from_json
 from consilience._core._memory import check_fits, computed, gigabytes, on_disk
 from consilience._core._params import check_option, shorten
 from consilience._responses._ids import check_ids, repeated
+from consilience._responses._masked import missing_values, refuse_masked_values
 from consilience._responses._places import places
 from consilience._responses._schema import DIMS, DISTANCES, KINDS
 
@@ -75,6 +76,7 @@ def check_responses(data: object, *, who: str, name: str = "responses", lazy: bo
             code="bad-dims",
         )
     check_option(data.attrs.get("kind", "activation"), KINDS, name=f"attrs['kind'] of {name}", who=who)
+    data = refuse_masked_values(data, who=who, name=name)
     if "trial" in dims:
         data = _checked_trials(data, who, name)
     _check_units_and_time(data, who, name)
@@ -105,6 +107,23 @@ def check_responses(data: object, *, who: str, name: str = "responses", lazy: bo
             code="nan-values",
         )
     return data
+
+
+def check_with_missing(
+    data: object, *, who: str, name: str = "responses"
+) -> tuple[xr.DataArray, np.ndarray | None]:
+    """The checked responses without ``valid``, 0 where a value is missing, and which are (bool like the values); None
+    where ``valid`` is over trials only, or not there.
+
+    Unlike `check_responses` this takes trials of unequal lengths and single values that are missing.
+    """
+    hole = missing_values(data)
+    if hole is None:
+        return check_responses(data, who=who, name=name), None
+    assert isinstance(data, xr.DataArray)
+    bare = data.drop_vars("valid")
+    filled = np.where(hole, 0, bare.values).astype(bare.dtype, copy=False)
+    return check_responses(bare.copy(data=filled), who=who, name=name), hole if hole.any() else None
 
 
 def loaded(data: xr.DataArray, who: str, name: str) -> xr.DataArray:

@@ -21,6 +21,7 @@ from consilience._core._params import check_option, shorten
 from consilience._responses._check import WARNINGS
 from consilience._responses._frames import check_columns_of_frame, is_frame, labels_of_frame
 from consilience._responses._ids import check_ids, check_text, made_up_ids, repeated
+from consilience._responses._masked import mask_of_values
 from consilience._responses._places import places
 from consilience._responses._schema import DIMS, KINDS, MISSING
 
@@ -39,7 +40,7 @@ def responses(
     time: Sequence[float] | np.ndarray | None = None,
     system: str | None = None,
     repeat: str | Sequence[int] | np.ndarray | None = None,
-    missing: Literal["raise", "omit", "mask"] = "raise",
+    missing: Literal["raise", "omit", "mask", "mask_values"] = "raise",
     **labels: Any,
 ) -> xr.DataArray:
     """Makes responses, the labelled array that every verb takes, from any array.
@@ -50,7 +51,7 @@ def responses(
         Any library's array, a DataArray, or a data frame, whose index gives ids (or times) and whose columns name the
         units, unless they are only counted. Values are copied only if their type must change. A
         3-D array needs ``dims``, so that no axis is guessed. A dask array stays one: nothing is computed here, and
-        NaN is looked for block by block when the values are used; only ``missing="omit"`` and ``"mask"`` read it once.
+        NaN is looked for block by block when the values are used; other policies of ``missing`` read it once.
     kind : what a value is: activation, count (spikes), rate (spikes/s), dff, bold, voltage (V), latent, or
         behaviour (a measured variable, such as position).
     stimulus : n_trials ids, all text or all int. Systems are aligned by them. Without ids ``stim0000...``
@@ -61,7 +62,10 @@ def responses(
     repeat : ``"count"`` numbers the rows of equal stimulus id 0, 1, ...; or one int per trial. Equal ids
         without it are refused.
     missing : NaN policy. ``"raise"`` refuses them; ``"omit"`` drops trials with any NaN (recorded);
-        ``"mask"`` keeps them and writes a boolean coordinate ``valid`` on trial.
+        ``"mask"`` keeps them and writes a boolean coordinate ``valid`` on trial; ``"mask_values"`` marks the single
+        values instead, and no trial is lost: ``valid`` is over (trial, time) where bins are missing for all units (as
+        of trials that end early), else over all dims. `cs.reduce`, `cs.structure` and, for shared dimensions,
+        `cs.dimensionality` take single values that are missing; all other verbs refuse them.
     **labels : further coordinates, one entry per trial (``category=...``, ``subject=...``), or per unit
         where that is the length that fits (ambiguous lengths go to trial).
 
@@ -99,7 +103,8 @@ def responses(
     if missing == "raise" and isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise InputError(
             f"{who}: the array has {int(np.ma.count_masked(array))} masked entries, which are not data; pass "
-            "missing='omit' to drop those trials or 'mask' to mark them, or fill them yourself.",
+            "missing='omit' to drop those trials, 'mask' to mark them or 'mask_values' to mark these values alone, or "
+            "fill them yourself.",
             code="masked-values",
         )
     values = as_numeric(array, who)
@@ -339,17 +344,20 @@ def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataA
     if not bad.any():
         return data, []
     count, place = places(bad, data)
+    if missing == "mask_values":
+        return _with_mask(data, bad, who), []
     if "trial" not in data.dims:
         raise InputError(
             f"{who}: {_values(count)} NaN, first at {place}; a series has no trials to omit or mask. Leave those times "
             "out: keep = np.isfinite(x).all(axis=1), then cs.responses(x[keep], time=time[keep], ...), whose gaps are "
-            "counted; or leave out a unit that is never valid, or fill them on purpose.",
+            "counted; or leave out a unit that is never valid, or fill them on purpose; or pass missing='mask_values' "
+            "for models that take missing values.",
             code="nan-values",
         )
     if missing == "raise":
         raise InputError(
-            f"{who}: {_values(count)} NaN, first at {place}; pass missing='omit' to drop those trials or "
-            "'mask' to mark them.",
+            f"{who}: {_values(count)} NaN, first at {place}; pass missing='omit' to drop those trials, "
+            "'mask' to mark them, or 'mask_values' to mark these values alone.",
             code="nan-values",
         )
     rows = bad.reshape(bad.shape[0], -1).any(axis=1)
@@ -361,8 +369,16 @@ def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataA
     return _without(data, rows, missing)
 
 
-def _never(bad: np.ndarray, data: xr.DataArray) -> str:
-    """What is NaN in all trials, and what to leave out."""
+def _with_mask(data: xr.DataArray, bad: np.ndarray, who: str) -> xr.DataArray:
+    """``data`` with single values marked as not valid."""
+    gone = _all_gone(bad, data)
+    if gone:
+        raise InputError(f"{who}: {gone}", code="nan-values")
+    return data.assign_coords(valid=mask_of_values(bad, [str(dim) for dim in data.dims]))
+
+
+def _all_gone(bad: np.ndarray, data: xr.DataArray) -> str:
+    """Times, or units, that are NaN in all trials, and what to do; "" where there are none."""
     if data.ndim == 3:
         at = np.flatnonzero(bad.all(axis=(0, 2)))
         if at.size:
@@ -373,9 +389,19 @@ def _never(bad: np.ndarray, data: xr.DataArray) -> str:
     if units.size:
         names = shorten(data["unit"].values[units].tolist(), 60)
         return f"{units.size} of {bad.shape[-1]} units are never valid ({names}): leave them out first."
+    return ""
+
+
+def _never(bad: np.ndarray, data: xr.DataArray) -> str:
+    """What is NaN in all trials, and what to leave out."""
+    gone = _all_gone(bad, data)
+    if gone:
+        return gone
     some = int(bad.any(axis=tuple(range(bad.ndim - 1))).sum())
-    more = "; models of cs.models with missing='mask' take the array itself" if data.ndim == 3 else ""
-    return f"{some} of {bad.shape[-1]} units have some: leave out those with most of them first, or fill them{more}."
+    return (
+        f"{some} of {bad.shape[-1]} units have some: leave out those with most of them first, fill them, or pass "
+        "missing='mask_values' for models that take missing values."
+    )
 
 
 def _without(data: xr.DataArray, rows: np.ndarray, missing: str) -> tuple[xr.DataArray, list[Caution]]:
@@ -392,6 +418,9 @@ def _without(data: xr.DataArray, rows: np.ndarray, missing: str) -> tuple[xr.Dat
 
 def _lazy_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataArray, list[Caution]]:
     """The same for a dask array: a pass over its chunks finds the trials that have NaN."""
+    if missing == "mask_values":
+        bad = computed(np.isnan(data.data), who=who)
+        return (_with_mask(data, bad, who) if bad.any() else data), []
     if "trial" not in data.dims:
         return data, []
     bad = np.isnan(data.data).any(axis=tuple(range(1, data.ndim)))

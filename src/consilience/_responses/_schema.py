@@ -16,4 +16,4 @@ DISTANCES = (
     "poisson_crossvalidated",
     "unknown",
 )
-MISSING = ("raise", "omit", "mask")
+MISSING = ("raise", "omit", "mask", "mask_values")

@@ -12,8 +12,9 @@ import xarray as xr
 from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import Seed, resolve_seed
-from consilience._responses import check_responses, recorded_cautions
+from consilience._responses import check_responses, check_with_missing, recorded_cautions
 from consilience._responses._check import refuse_result
+from consilience._responses._masked import missing_values
 from consilience._responses._pseudo import PseudoPopulation
 from consilience._results import Dimensionality
 from consilience.analyses._checks import check_resamples
@@ -30,6 +31,7 @@ from consilience.analyses._dimensionality_measures import (
 from consilience.analyses._dimensionality_tables import tables
 from consilience.analyses._match import check_match, each_system, flat_over_time, match_systems, noiseless
 from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
+from consilience.analyses._one_trial import one_trial_as_series
 
 __all__ = ["dimensionality"]
 
@@ -98,11 +100,12 @@ def dimensionality(
     Raises
     ------
     InputError : noise and a single trial of a stimulus (``no-repeats``), fewer than 5 stimuli or 2 units (``too-few``),
-        a method that the data do not allow, no unit that varies.
+        a method that the data do not allow, no unit that varies; single values that are missing
+        (``missing="mask_values"``), of which only ``measures=["shared"]`` can be had (``masked-values``).
     ConsilienceWarning : ``noise-counts`` (methods that see noise as dimensions), ``constant-units``, ``points-merged``,
         ``no-exponent`` (of cvpca by name; else a note in the table), ``measures-left-out`` (too few points for one that
-        was not named), ``stimuli-differ``, ``stimuli-not-shared`` (of ``match``), ``unbounded-dimension`` (the data do
-        not bound the dimensionality above).
+        was not named), ``one-trial``, ``stimuli-differ``, ``stimuli-not-shared`` (of ``match``),
+        ``unbounded-dimension`` (the data do not bound the dimensionality above).
 
     References
     ----------
@@ -130,11 +133,11 @@ def dimensionality(
     wanted = _wanted(measures)
     with collect_cautions() as cautions:
         notes: dict[str, Any] = {}
-        given = dict(each_system(data, who=WHO))
+        given = {name: one_trial_as_series(one, who=WHO) for name, one in each_system(data, who=WHO)}
         pseudo = {name for name, one in given.items() if isinstance(one, PseudoPopulation)}
         over_time = {name: word for name, one in given.items() if (word := _over_time(one))}
         fixed = {
-            name: _by(_checked(one, name), by, name)
+            name: _by(_checked(one, name, gaps=wanted == ("shared",)), by, name)
             for name, one in given.items()
             if not isinstance(one, PseudoPopulation)
         }
@@ -233,8 +236,21 @@ def _fit(fit: Any) -> tuple[int, int] | None:
     return low, high
 
 
-def _checked(entry: Any, name: str) -> xr.DataArray:
-    data = check_responses(entry, who=WHO, name=f"data[{name!r}]" if name else "data")
+def _checked(entry: Any, name: str, *, gaps: bool = False) -> xr.DataArray:
+    """``gaps`` : single values may be missing, which are then NaN."""
+    named = f"data[{name!r}]" if name else "data"
+    if gaps and np.ndim(entry) == 2:
+        data, hole = check_with_missing(entry, who=WHO, name=named)
+        if hole is not None:
+            return data.astype(np.float64).where(~hole)
+    elif missing_values(entry) is not None and entry.dims == entry["valid"].dims and np.ndim(entry) == 2:
+        raise InputError(
+            f"{WHO}: {named} has single values that are missing (missing='mask_values'), of which only "
+            "measures=['shared'] can be had; else leave out the units or trials that have some, or fill them on "
+            "purpose.",
+            code="masked-values",
+        )
+    data = check_responses(entry, who=WHO, name=named)
     if "valid" in data.coords and "trial" in data.dims:
         valid = data["valid"].values
         say_omitted(int((~valid).sum()), valid.size, WHO)
@@ -296,7 +312,7 @@ def _population(name: str, data: xr.DataArray) -> Population:
         return Population(name=name, kind=kind, x=x, stimulus=None, repeats=0, noiseless=False)
     number = np.unique(data["stimulus"].values, return_inverse=True)[1]
     counts = np.bincount(number)
-    quiet = noiseless(data)
+    quiet = noiseless(data) and not np.isnan(x).any()
     if quiet and counts.max() > 1:  # repeats of what has no noise are copies
         sums = np.zeros((counts.size, x.shape[1]))
         np.add.at(sums, number, x)

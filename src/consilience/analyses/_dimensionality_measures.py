@@ -188,7 +188,7 @@ def _factors(x: np.ndarray, owner: np.ndarray, most: int) -> tuple[int, float]:
     trials = [x[order[owner[order] == name]] for name in np.unique(owner)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = FactorAnalysis("cv", max_components=most).fit(trials)
+        model = FactorAnalysis("cv", max_components=most, missing="mask").fit(trials)
     share = model.shared_variance_[np.isfinite(model.shared_variance_)]
     return int(model.n_components_), float(share.mean()) if share.size else float("nan")
 

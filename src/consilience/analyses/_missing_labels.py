@@ -41,6 +41,6 @@ def say_omitted(gone: int, n: int, who: str, more: str = "") -> None:
             "trials-omitted",
             f"{who}: {gone} of {n} trials are marked as not valid (missing='mask' marks those with any NaN) and were "
             f"left out{more}.",
-            "Leave out units or times that lack many trials instead; a model of cs.models with missing='mask', fitted "
-            "to the array itself, uses what is there.",
+            "Leave out units or times that lack many trials instead; missing='mask_values' marks single values, which "
+            "cs.reduce with a model of cs.models, and cs.structure, leave out by themselves.",
         )

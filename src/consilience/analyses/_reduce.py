@@ -14,7 +14,7 @@ from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import recorded_cautions
 from consilience._results import Reduction
-from consilience.analyses._reduce_fit import Fitter, prepared
+from consilience.analyses._reduce_fit import Fitted, Fitter, prepared
 from consilience.analyses._reduce_rows import WHO, Rows, read_rows
 from consilience.analyses._reduce_tables import (
     conditions_table,
@@ -186,8 +186,9 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
             code="no-structure",
         )
     _fix_number(fitter, chosen, k)
-    known = fit.of(rows.x)
-    z = fit.latents if known is None or not average else known
+    shown = rows.shown
+    known = fit.of(shown.x)
+    z = fit.latents if known is None or not (average or shown is not rows) else known
     names = names_of_components(fit.model, k)
     scored = fitter.scored(every)
     alone, together = fit.gains(scored)
@@ -200,7 +201,7 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
     counted = kind == "FactorAnalysis" and not np.isnan(rows.x).any()
     if (kind == "TargetedDR" or counted) and options["n_perm"] == "auto":
         n_perm = _QUICK
-    several = rows.codes is not None and int(np.bincount(rows.codes).min()) >= 2
+    several = rows.codes is not None and int(np.bincount(rows.strata).min()) >= 2
     within = (average or fitter.labelled) and several
     few = (
         rows.few(within=within, averaged=average or fitter.labelled)
@@ -258,7 +259,15 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
     table["ratio"] = (
         np.asarray(ratio, dtype=np.float64) if ratio is not None and np.shape(ratio) == (k,) else nothing
     )
-    decoder = decoder_of(fit, rows.x, z) if known is not None else None
+    of_means = _of_means(fit, rows, z)
+    decoder = None
+    if known is not None:
+        whole = of_means is None or not np.isnan(z).any(axis=-1).all()
+        decoder = (
+            decoder_of(fit, shown.x, z)
+            if whole or of_means is None
+            else decoder_of(fit, rows.means(every), of_means)
+        )
     loadings = loadings_table(
         rows, fit, names, None if draws is None else draws.loadings, decoder, held.get("units")
     )
@@ -268,12 +277,12 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
     system = name or str(kept.attrs.get("system") or "data")
     fitted = "series" if rows.series else "conditions" if average else "trials"
     return {
-        "latents": latents_table(rows, z, names),
+        "latents": latents_table(shown, z, names),
         "components": xr.Dataset(
             {key: ("component", v) for key, v in table.items()}, coords=_coords(fit.model, names)
         ),
         "loadings": loadings,
-        "conditions": conditions_table(rows, z, names, level),
+        "conditions": conditions_table(shown, z, names, level, of_means),
         **parts,
         "settings": {
             "verb": "reduce",
@@ -305,6 +314,25 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
         else _REFERENCES.get(kind, ()),
         "methods": _methods(kind, k, fitted, rows, held["folds"], n_perm if null else 0, average),
     }
+
+
+def _of_means(fit: Fitted, rows: Rows, z: np.ndarray) -> np.ndarray | None:
+    """(condition, ..., k) latents of the means of conditions, where those of some bins of trials are not known though
+    some of their units are; None else. Says so.
+    """
+    if z.ndim != rows.x.ndim or rows.sessions is not None or len(z) != len(rows.x):
+        return None
+    lost = np.isnan(z).any(axis=-1) & ~np.isnan(rows.x).all(axis=-1)
+    if not lost.any():
+        return None
+    warn(
+        "latents-missing",
+        f"{WHO}: {type(fit.model).__name__} reads latents out of all units, so that they are not known in "
+        f"{lost.mean():.0%} of the bins, in which some unit's value is missing.",
+        "The axes, what they explain, and the latents of means of conditions do not depend on that; factor analysis, "
+        "PCA, LDS and GPFA infer the latents of such bins.",
+    )
+    return None if rows.codes is None else fit.of(rows.means(np.arange(len(rows.x))))
 
 
 def _fix_number(fitter: Fitter, model: Any, k: int) -> None:

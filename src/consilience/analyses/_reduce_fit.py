@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
+from consilience.analyses._reduce_apart import again_apart
 from consilience.analyses._reduce_rows import WHO, Rows
 from consilience.models._static_latent import StaticLatent
 from consilience.stats import component_gains, gains_about_means, without_each
@@ -23,7 +24,10 @@ def prepared(model: Any, rows: Rows, average: Any) -> tuple[Any, bool]:
 
     if model is None:
         few = len(rows.x) if rows.x.ndim == 2 else rows.x.shape[0] * rows.x.shape[1]
-        model = PCA(max(min(10, few - 1, rows.x.shape[-1]), 1))
+        most = rows.x.shape[-1] - bool(
+            np.isnan(rows.x).any()
+        )  # with missing values some variance must be left over
+        model = PCA(max(min(10, few - 1, most), 1))
     if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "get_params")):
         what = "a class: call it first, as in cs.models.PCA(3)" if isinstance(model, type) else shorten(model)
         what = "a function, which has no axes to report" if _plain_function(model) else what
@@ -46,6 +50,17 @@ def prepared(model: Any, rows: Rows, average: Any) -> tuple[Any, bool]:
         model.set_params(missing="mask")
     if params.get("bin_width") == 1.0 and "time" in rows.data.coords and rows.data.sizes["time"] > 1:
         model.set_params(bin_width=float(np.median(np.diff(rows.data["time"].values))))
+    if rows.sessions is not None and (average is False or (needs_labels(model) and not _joins(model))):
+        raise InputError(
+            f"{WHO}: the units of a pseudo-population share no trial, so that "
+            + (
+                f"{type(model).__name__}, which takes single trials of all units, cannot be fitted"
+                if average is not False
+                else "average=False has none to take"
+            )
+            + "; use cs.models.DPCA, or a model of the means of conditions (average=True).",
+            code="bad-parameter",
+        )
     if needs_labels(model):
         if not rows.given:
             raise InputError(
@@ -68,7 +83,9 @@ def prepared(model: Any, rows: Rows, average: Any) -> tuple[Any, bool]:
     if isinstance(average, str) or average is None:
         own = type(model).__module__.startswith("consilience.")
         wanted = rows.codes is not None and (
-            type(model).__name__ == "JPCA" or (rows.given and (not own or type(model).__name__ == "PCA"))
+            rows.sessions is not None
+            or type(model).__name__ == "JPCA"
+            or (rows.given and (not own or type(model).__name__ == "PCA"))
         )
     if wanted and rows.codes is None:
         raise InputError(
@@ -76,6 +93,11 @@ def prepared(model: Any, rows: Rows, average: Any) -> tuple[Any, bool]:
             code="bad-parameter",
         )
     return model, bool(wanted)
+
+
+def _joins(model: Any) -> bool:
+    """Whether it takes pseudo-populations."""
+    return type(model).__name__ == "DPCA"
 
 
 def _plain_function(model: Any) -> bool:
@@ -104,7 +126,14 @@ class Fitted:
         """Latents of other rows; None where the model knows only those that it was fitted to."""
         if not hasattr(self.model, "transform"):
             return None
-        return self.fitter.unpacked(self.model.transform(self.fitter.packed(x / self.scale)), x)
+        values = x / self.scale
+        gaps = np.isnan(values).any(axis=-1)
+        if self.fitter.whole or not gaps.any():
+            return self.fitter.unpacked(self.model.transform(self.fitter.packed(values)), x)
+        out = np.full((*gaps.shape, self.latents.shape[-1]), np.nan)  # bin by bin: those that are whole
+        if not gaps.all():
+            out[~gaps] = np.asarray(self.model.transform(values[~gaps]), dtype=np.float64)
+        return out
 
     def made(self, z: np.ndarray) -> np.ndarray:
         """What latents (..., k) stand for, scaled."""
@@ -212,11 +241,21 @@ class Fitter:
             return array
         return array.reshape(*like.shape[:-1], array.shape[-1])
 
-    def fit(self, rows: np.ndarray) -> Fitted:
-        y = {name: v[rows] for name, v in self.rows.labels.items()} if self.labelled else None
-        return self.fit_to(self.array(rows), y)
+    def labelled_trials(self, rows: np.ndarray, scale: np.ndarray) -> tuple[Any, Any]:
+        """(X, y) of a model that tells labels apart: trials and {label: (trial,)}, or a pseudo-population, which brings
+        its own.
+        """
+        x, all_of = self.rows.x[rows] / scale, self.rows
+        if all_of.sessions is None:
+            return self.packed(x), {name: v[rows] for name, v in all_of.labels.items()}
+        assert all_of.codes is not None
+        return again_apart(x, all_of.sessions[rows], all_of.codes[rows], all_of.levels), None
 
-    def fit_to(self, x: np.ndarray, y: Any = None) -> Fitted:
+    def fit(self, rows: np.ndarray) -> Fitted:
+        return self.fit_to(self.array(rows), rows if self.labelled else None)
+
+    def fit_to(self, x: np.ndarray, rows: np.ndarray | None = None) -> Fitted:
+        """``rows`` : those of x, for a model that tells labels apart."""
         if not self.whole and np.isnan(x).any():
             raise InputError(
                 f"{WHO}: trials have unequal lengths or missing values, and {type(self.model).__name__} takes none; "
@@ -233,7 +272,7 @@ class Fitter:
             if type(model).__name__ == "Embedding" or not hasattr(model, "transform"):
                 found = model.fit_transform(packed)
             else:
-                model.fit(packed, y) if y is not None else model.fit(packed)
+                model.fit(packed) if rows is None else model.fit(*self.labelled_trials(rows, scale))
                 found = model.transform(packed)
         except InputError:
             raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,13 @@ import xarray as xr
 
 from consilience._core._errors import InputError, nearest, warn
 from consilience._core._params import shorten
-from consilience._responses import check_responses
+from consilience._responses import check_with_missing
 from consilience._responses._check import refuse_result
+from consilience._responses._pseudo import PseudoPopulation
 from consilience.analyses._encode_design import _clock, _gap
 from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
+from consilience.analyses._one_trial import one_trial_as_series
+from consilience.analyses._reduce_apart import means_table, names_of_labels, table_of
 from consilience.stats import autocorrelation_time, blocked_folds, group_folds, stratified_folds
 
 __all__ = ["Rows", "read_rows"]
@@ -30,7 +33,7 @@ class Rows:
 
     codes : (trial,) condition of each, None without labels.   levels : {label: (conditions,)}.   groups : (trial,) what
     is held out together.   span : of a series, the steps over which samples are alike; 0 of trials.   given : labels
-    were asked for.
+    were asked for.   sessions : (trial,) of units that were recorded apart, the session of each trial; else None.
     """
 
     x: np.ndarray
@@ -41,6 +44,25 @@ class Rows:
     span: int
     gap: int
     given: bool
+    sessions: np.ndarray | None = None
+
+    @property
+    def strata(self) -> np.ndarray:
+        """(trial,) what every fold and draw has some of: conditions, of units recorded apart in each session."""
+        assert self.codes is not None
+        if self.sessions is None:
+            return self.codes
+        return np.asarray(self.codes * (int(self.sessions.max()) + 1) + self.sessions)
+
+    @property
+    def shown(self) -> Rows:
+        """What latents are of: the trials; of units recorded apart, which share none, the means of conditions."""
+        if self.sessions is None:
+            return self
+        means = self.means(np.arange(len(self.x)))
+        count = np.arange(len(means))
+        data = means_table(self.data, means, self.levels)
+        return replace(self, x=means, data=data, codes=count, groups=count, sessions=None)
 
     @property
     def series(self) -> bool:
@@ -63,8 +85,7 @@ class Rows:
         if averaged:
             if within:
                 return ""
-            assert self.codes is not None
-            counts = np.bincount(self.codes)
+            counts = np.bincount(self.strata)
             return (
                 f"{int((counts < 2).sum())} of {counts.size} conditions have one trial, so nothing can be held out or "
                 "drawn: there are no held-out values, no intervals and no likeness of draws"
@@ -95,9 +116,8 @@ class Rows:
             return blocked_folds(_clock(self.data), cv, self.gap, who=WHO)
         n = len(self.x)
         if within:
-            assert self.codes is not None
-            count = min(cv, int(np.bincount(self.codes).min()))
-            tests = stratified_folds(self.codes, np.arange(n), count, rng)
+            count = min(cv, int(np.bincount(self.strata).min()))
+            tests = stratified_folds(self.strata, np.arange(n), count, rng)
         else:
             assert self.groups is not None
             count = min(cv, np.unique(self.groups).size)
@@ -115,8 +135,8 @@ class Rows:
                 starts = rng.integers(0, n, size=-(-n // length))
                 yield ((starts[:, None] + np.arange(length)) % n).ravel()[:n]
             elif within:
-                assert self.codes is not None
-                own = [np.flatnonzero(self.codes == c) for c in range(int(self.codes.max()) + 1)]
+                strata = self.strata
+                own = [np.flatnonzero(strata == c) for c in range(int(strata.max()) + 1)]
                 yield np.concatenate([rng.choice(rows, rows.size) for rows in own])
             else:
                 assert self.groups is not None
@@ -130,19 +150,20 @@ def read_rows(
 ) -> Rows:
     """Valid trials as rows, and bins of trials that ended as NaN."""
     refuse_result(data, who=WHO, name="data", expected="responses")
-    hole = None
-    if isinstance(data, xr.DataArray) and "valid" in data.coords and data["valid"].dims == ("trial", "time"):
-        hole = ~data["valid"].values.astype(bool)
-        data = data.copy(data=np.where(hole[:, :, None], 0.0, data.values)).drop_vars("valid")
-    checked = check_responses(data, who=WHO, name="data")
+    if isinstance(data, PseudoPopulation):
+        return _apart(data, labels, groups, gap)
+    if labels is None and groups in ("auto", None):
+        data = one_trial_as_series(data, who=WHO)
+    checked, hole = check_with_missing(data, who=WHO, name="data")
     if "valid" in checked.coords:
         rows = checked["valid"].values
         say_omitted(int((~rows).sum()), rows.size, WHO)
         checked = checked.isel(trial=rows).drop_vars("valid")
     x = np.array(checked.values, dtype=np.float64)
-    if hole is not None and hole.any():
+    if hole is not None:
         x[hole] = np.nan
-        empty = hole.all(axis=1)
+    if hole is not None and "trial" in checked.dims:
+        empty = hole.all(axis=tuple(range(1, hole.ndim)))
         say_omitted(int(empty.sum()), empty.size, WHO)
         x, checked = x[~empty], checked.isel(trial=~empty)
     if checked.dims == ("time", "unit"):
@@ -168,6 +189,21 @@ def read_rows(
         held = np.unique(checked[own].values, return_inverse=True)[1].reshape(-1)
     found = dict(zip(names, levels))
     return Rows(x, checked, codes=codes, levels=found, groups=held, span=0, gap=0, given=labels is not None)
+
+
+def _apart(data: PseudoPopulation, labels: Any, groups: str | None, gap: Any) -> Rows:
+    if groups not in ("auto", None) or gap != "auto":
+        raise InputError(
+            f"{WHO}: groups= and gap= are for units that were recorded together; of a pseudo-population trials of "
+            "every condition and session are held out.",
+            code="bad-parameter",
+        )
+    names = names_of_labels(data, labels, WHO)
+    table, sessions = table_of(data)
+    codes, levels = _conditions([table[name].values for name in names])
+    x = np.asarray(table.values, dtype=np.float64)
+    held, found = np.arange(len(x)), dict(zip(names, levels))
+    return Rows(x, table, codes, found, groups=held, span=0, gap=0, given=True, sessions=sessions)
 
 
 def _series(x: np.ndarray, data: xr.DataArray, labels: Any, groups: str | None, gap: Any) -> Rows:

@@ -63,8 +63,12 @@ def latents_table(rows: Rows, z: np.ndarray, names: list[str]) -> xr.DataArray:
     return xr.DataArray(z, dims=(*dims, "component"), coords=coords, name="latents", attrs=attrs)
 
 
-def conditions_table(rows: Rows, z: np.ndarray, names: list[str], level: float) -> xr.Dataset | None:
-    """Means over trials of a condition with t intervals."""
+def conditions_table(
+    rows: Rows, z: np.ndarray, names: list[str], level: float, of_means: np.ndarray | None = None
+) -> xr.Dataset | None:
+    """Means over trials of a condition with t intervals.   of_means : (condition, ...) latents of the means over what
+    is there of each unit, where trials lack some units; intervals are as wide as those of the trials that lack none.
+    """
     if rows.codes is None:
         return None
     count = int(rows.codes.max()) + 1
@@ -79,6 +83,8 @@ def conditions_table(rows: Rows, z: np.ndarray, names: list[str], level: float) 
         mean[c] = np.where(seen, own, 0.0).sum(axis=0) / many
         rest = np.where(seen, own - mean[c], 0.0)
         variance[c] = (rest**2).sum(axis=0) / np.where(known[c] > 1, known[c] - 1, np.nan)
+    if of_means is not None and of_means.shape == mean.shape:
+        mean = of_means
     low, high = trial_mean_interval(mean, variance, known, level=level)
     dims = ("condition", *[str(d) for d in rows.data.dims[1 : z.ndim - 1]], "component")
     levels = {k: _plain(np.asarray(v)) for k, v in rows.levels.items()}
@@ -224,11 +230,11 @@ def _demixed(fit: Fitted, rows: Rows, names: list[str], seed: Seed, options: dic
     }
     ends = np.full((3, m), np.nan)
     p = np.full(m, np.nan)
-    x = rows.x / fit.scale
+    x, y = fit.fitter.labelled_trials(np.arange(len(rows.x)), fit.scale)
     if options["cv"]:
         try:
             found = model.held_out(
-                x, rows.labels, n_folds=options["cv"], level=options["level"], rng=seed.stream("dpca")
+                x, y, n_folds=options["cv"], level=options["level"], rng=seed.stream("dpca")
             )
             where = [list(found.marginalizations).index(part) for part in parts]
             ends = np.stack([found.value[where], found.ci_low[where], found.ci_high[where]])
@@ -237,9 +243,7 @@ def _demixed(fit: Fitted, rows: Rows, names: list[str], seed: Seed, options: dic
     component_p = np.full(len(names), np.nan)
     if options["n_shuffles"]:
         try:
-            tested = model.significance(
-                x, rows.labels, n_shuffles=options["n_shuffles"], rng=seed.stream("shuffles")
-            )
+            tested = model.significance(x, y, n_shuffles=options["n_shuffles"], rng=seed.stream("shuffles"))
             p = np.array([tested.p_marginalization.get(part, np.nan) for part in parts])
             places = {
                 (str(a), int(b)): v for a, b, v in zip(tested.marginalization, tested.component, tested.p)

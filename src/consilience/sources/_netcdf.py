@@ -8,6 +8,7 @@ import numpy as np
 
 from consilience._core._errors import InputError, nearest
 from consilience._core._params import shorten
+from consilience._responses._masked import has_masked_values, without_masked
 from consilience.sources._files import check_room, show
 from consilience.sources._raw import Raw
 
@@ -115,7 +116,7 @@ def _load(path: Path, who: str) -> Raw:
         if name not in ("stimulus", "stimulus_", "unit", "time") and len(coord.dims) == 1
     }
     return Raw(
-        values=array.values,
+        values=without_masked(array).values,
         format="netcdf",
         dims=tuple(str(dim) for dim in array.dims),
         stimulus=known.get("stimulus"),
@@ -123,6 +124,7 @@ def _load(path: Path, who: str) -> Raw:
         time=known.get("time"),
         labels=labels,
         attrs={str(key): value for key, value in array.attrs.items()},
+        masked=has_masked_values(array),
     )
 
 

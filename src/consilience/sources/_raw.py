@@ -21,7 +21,7 @@ class Raw:
         the file tells.
     labels : further coordinates (name -> (dim, entries)).   attrs : kind, system, distance... where the
         file tells.
-    cautions : doubts about how the file was read.
+    cautions : doubts about how the file was read.   masked : bins or single values are marked as missing, and NaN.
     """
 
     values: np.ndarray
@@ -33,6 +33,7 @@ class Raw:
     labels: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)
     attrs: Mapping[str, Any] = field(default_factory=dict)
     cautions: tuple[Caution, ...] = ()
+    masked: bool = False
 
     @property
     def series(self) -> tuple[str, ...] | None:

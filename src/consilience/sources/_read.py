@@ -63,7 +63,7 @@ def read_array(
     rdm: str | None = None,
     session: Sequence[str] | None = None,
     labels: Mapping[str, LabelSource] | None = None,
-    missing: Literal["raise", "omit", "mask"] | None = None,
+    missing: Literal["raise", "omit", "mask", "mask_values"] | None = None,
     member: str | None = None,
     time: LabelSource | None = None,
 ) -> xr.DataArray:
@@ -84,8 +84,8 @@ def read_array(
     system, subject : labels.   repeat : "count" if equal ids are repeats of one stimulus.
     labels : {name: list with one entry per trial (or unit), a file with them (as for ids), or (table, column): a
         column of a .csv or .tsv file}: run, category, session... Verbs take them by name (folds, groups, by).
-    missing : "raise" (default), "omit" or "mask", see `cs.responses`; where it is not given, a file with a ``valid``
-        label is masked.
+    missing : "raise" (default), "omit", "mask" or "mask_values", see `cs.responses`; where it is not given, a file with
+        a ``valid`` label is masked as that label is.
     rdm : the distance of the entries ("correlation"...), where the file holds RDMs: (n, n), (rdm, n, n) or
         condensed (rdm, n(n-1)/2). Then ``subject`` and ``session`` (or labels of these names) give one per RDM.
     member : which system, where the file is a result of `cs.rdms` of several
@@ -196,7 +196,8 @@ def read_array(
             time=raw.time if time is None else read_label(time, "time", who=who),
             system=system or raw.attrs.get("system") or os.path.basename(os.fspath(path)),
             repeat=repeat if repeat is not None else stored_repeat,
-            missing=missing or ("mask" if "valid" in raw.labels else "raise"),
+            missing=missing
+            or ("mask_values" if raw.masked else "mask" if "valid" in raw.labels else "raise"),
             **given,
         )
         stored = _stored_labels(raw, data, [*(labels or {}), "repeat", "valid"])

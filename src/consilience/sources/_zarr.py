@@ -12,6 +12,7 @@ import numpy as np
 
 from consilience._core._errors import Caution, InputError, nearest
 from consilience._core._params import require, shorten
+from consilience._responses._masked import has_masked_values, without_masked
 from consilience.sources._files import check_path_text, show
 from consilience.sources._raw import Raw
 
@@ -94,7 +95,7 @@ def _group(group: Any, folder: Path, who: str) -> Raw:
             cautions += _absent(group[str(name)], folder, who)
     known = {str(name): _plain(coord.values) for name, coord in array.coords.items()}
     return Raw(
-        values=array.data,
+        values=without_masked(array).data,
         format="zarr",
         dims=_known(array.dims),
         stimulus=known.get("stimulus"),
@@ -107,6 +108,7 @@ def _group(group: Any, folder: Path, who: str) -> Raw:
         },
         attrs={str(key): value for key, value in array.attrs.items()},
         cautions=cautions,
+        masked=has_masked_values(array),
     )
 
 

@@ -108,8 +108,9 @@ def unrelated_units(
     trials from their mean course, in an order of its own, on the mean course moved on a circle by a lag of its own; as
     deviations are not moved, their autocorrelation stays whole. With fewer than 6 trials (conditions) there are too few
     orders, and each is moved on a circle too: the seam then shortens the autocorrelation, and surrogates of courses
-    that are hardly longer than it are too low. Trials that end in NaN stay where they are and are moved within
-    their length. (time, unit): each unit moved on a circle by at least ``least`` steps.
+    that are hardly longer than it are too low. Trials that end in NaN stay where they are and are moved within their
+    length; single values that are missing go along with their trial. (time, unit): each unit moved on a circle by at
+    least ``least`` steps.
 
     moved : every value is one of the data (a count, for models of counts): whole trials are moved on a circle.
     """
@@ -121,12 +122,16 @@ def unrelated_units(
         return rng.permuted(x, axis=0)
     trials, times, units = x.shape
     at = np.arange(times)[:, None]
-    if np.isnan(x).any():
-        long = times - np.argmin(np.isnan(x).all(axis=2)[:, ::-1], axis=1)
+    gaps = np.isnan(x)
+    long = times - np.argmin(gaps.all(axis=2)[:, ::-1], axis=1)
+    if (long < times).any():
         shift = rng.integers(0, long[:, None], size=(trials, units))[:, None, :]
         size = long[:, None, None]
         return np.take_along_axis(x, np.where(at < size, (at - shift) % size, at), axis=1)
-    mean = np.zeros(x.shape[1:]) if moved else x.mean(axis=0)
+    mean = np.zeros(x.shape[1:])
+    if not moved:
+        known = np.where(gaps, 0.0, x) if gaps.any() else x
+        mean = known.sum(axis=0) / np.maximum((~gaps).sum(axis=0), 1) if gaps.any() else x.mean(axis=0)
     order = np.argsort(rng.random((trials, 1, units)), axis=0)
     rest = np.take_along_axis(x - mean, np.broadcast_to(order, x.shape), axis=0)
     if trials < _FEW or moved:

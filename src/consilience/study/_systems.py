@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from consilience._core._errors import nearest
 from consilience._core._params import shorten
-from consilience._responses import DISTANCES, KINDS
+from consilience._responses import DISTANCES, KINDS, MISSING
 from consilience.study._readers import (
     Key,
     many,
@@ -65,7 +65,7 @@ class ReadSystem:
     rdm: str | None = None
     session: tuple[str, ...] | None = None
     labels: Mapping[str, Path | tuple[Any, ...]] = field(default_factory=dict)
-    missing: Literal["raise", "omit", "mask"] | None = None
+    missing: Literal["raise", "omit", "mask", "mask_values"] | None = None
     member: str | None = None
     cut: Cut | None = None
     units: str | tuple[str, ...] | None = None
@@ -142,7 +142,7 @@ _READ = {
     "rdm": Key(one_of(*DISTANCES)),
     "session": Key(many(read_name)),
     "labels": Key(_labels),
-    "missing": Key(one_of("raise", "omit", "mask")),
+    "missing": Key(one_of(*MISSING)),
     "system": Key(read_text),
     "epoch": Key(lambda node: read_cut(node, "epoch")),
     "bin": Key(lambda node: read_cut(node, "bin")),

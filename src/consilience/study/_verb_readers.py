@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from typing import Any
 
 from consilience._core._errors import InputError, nearest
 from consilience._core._params import shorten
 from consilience.study._measure import check_measures, read_measure
+from consilience.study._model_text import model_of_text, refuse_unknown_options
 from consilience.study._readers import (
     Key,
     Reader,
@@ -43,56 +43,43 @@ def make_measure(stored: Any) -> Any:
     return functools.partial(getattr(measures, stored["name"]), **options)
 
 
-SHORT_NAMES = {
-    "pca": "PCA",
-    "fa": "FactorAnalysis",
-    "gpfa": "GPFA",
-    "dpca": "DPCA",
-    "jpca": "JPCA",
-    "lds": "LDS",
-    "cp": "CP",
-}
-
-
 def read_reducing_model(node: Node) -> Any:
-    """A model that reduces: a name, or the short one of the command line, or a mapping with name: and options."""
+    """A model that reduces: a name, or the short one of the command line, with options or not, or a mapping."""
     return read_model(node, reducing=True)
 
 
 def read_model(node: Node, *, reducing: bool = False) -> Any:
-    """An estimator of `cs.models`: a name, or a mapping with name: and options. ``reducing``: one with latents."""
-    from consilience import models
-
+    """An estimator of `cs.models`: a name, a name with options as on the command line (pca:n_components=2), or a
+    mapping with name: and options. ``reducing``: one with latents.
+    """
     if isinstance(node.value, str):
         name, options = node, {}
     elif isinstance(node.value, dict) and "name" in node.value:
         name = node.value["name"]
         options = {key: entry for key, entry in node.value.items() if key != "name"}
     else:
-        raise wanted(node, "a model: a name, or a mapping with name: and options")
-    known = [e for e in models.__all__ if hasattr(getattr(models, e), "fit") and not e.endswith("RDM")]
-    chosen, example = name.value, "option: value"
-    if reducing:
-        known = [e for e in known if hasattr(getattr(models, e), "inverse_transform") or e == "Embedding"]
-        chosen = SHORT_NAMES.get(str(chosen).lower(), chosen)
-        example = "n_components: 2"
-    if chosen not in known:
-        begin = str(chosen).partition(":")[0]
-        begin = SHORT_NAMES.get(begin.lower(), begin) if reducing else begin
-        hint = nearest(str(chosen), known)
-        if begin in known:
-            hint = f" Options go into a mapping: {{name: {begin}, {example}}}."
-        elif reducing:
-            hint += " Options go into a mapping, such as {name: PCA, n_components: 2}."
-        what = "a model that reduces" if reducing else "a model"
-        raise name.error(f"{shorten(name.value)} is not {what}.{hint}", code="unknown-model")
-    allowed = list(inspect.signature(getattr(models, chosen)).parameters)
+        raise wanted(
+            node, "a model: a name, a name with options (PCA:n_components=2), or a mapping with name:"
+        )
+    if name is not node and ":" in str(name.value):
+        raise name.error(
+            f"is {shorten(name.value)}, with options of its own; write them as further keys.",
+            code="unknown-model",
+        )
+    try:
+        stored = model_of_text(str(name.value), reducing=reducing)
+    except InputError as error:
+        text, more = str(error), ""
+        if error.code == "unknown-model" and reducing:
+            more = " Options are PCA:n_components=2, or a mapping, {name: PCA, n_components: 2}."
+        raise name.error(f"{text}{more}", code=error.code, apart=not text.startswith("must be ")) from None
     for option, entry in options.items():
-        if option not in allowed:
-            raise entry.error(
-                f"is not an option of {chosen}.{nearest(option, allowed)}", code="unknown-option"
-            )
-    stored = {"name": chosen, **{key: plain(entry) for key, entry in options.items()}}
+        try:
+            refuse_unknown_options(stored["name"], [option])
+        except InputError as error:
+            begin = f"{shorten(option)} "
+            raise entry.error(str(error).removeprefix(begin), code="unknown-option") from None
+    stored |= {key: plain(entry) for key, entry in options.items()}
     try:
         make_model(stored)
     except InputError as error:

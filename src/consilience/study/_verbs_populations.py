@@ -17,7 +17,7 @@ _STATISTICS = (
     "curvature",
     "variance_in_k",
 )
-_NULLS = ("tensor_max_entropy", "circular", "phase", "conditions", "trials")
+_NULLS = ("tensor_max_entropy", "circular", "phase", "conditions", "trials", "steps", "line")
 
 OF_POPULATIONS: dict[str, Verb] = {
     "subspaces": Verb(
@@ -28,7 +28,7 @@ OF_POPULATIONS: dict[str, Verb] = {
         },
         options={
             "by": Key(read_name),
-            "condition": Key(or_none(read_name)),
+            "condition": Key(or_none(many(read_name))),
             "k": Key(whole(1, 10_000)),
             "join": Key(one_of("exact", "inner")),
             "n_splits": Key(whole(1, 1000)),

@@ -12,8 +12,10 @@ from sklearn.utils.estimator_checks import check_estimator
 import consilience as cs
 from consilience._core._errors import ConsilienceWarning
 from consilience.models import LDS
-from consilience.models._lds_intervals import matched_eigenvalues
+from consilience.models._lds_em import climb
+from consilience.models._lds_intervals import jackknifed_eigenvalues, matched_eigenvalues
 from consilience.models._lds_smooth import System, em_step, in_units, smooth
+from consilience.models._lds_start import static
 from consilience.models._lds_subspace import lagged_covariances, subspace
 from consilience.models._trials import as_trials
 
@@ -162,6 +164,65 @@ def test_em_never_lowers_the_likelihood_and_ends_where_it_is_flat(share):
         system = em_step(trials, system, found, lowest=np.full(6, 1e-6), free_start=True)
     assert np.diff(values).min() > -1e-7
     assert values[-1] - values[-2] < 0.05 * (values[1] - values[0])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2])
+def test_acceleration_climbs_to_the_maximum_of_em_in_fewer_steps(share):
+    y = planted(20, 20, 8, blocks=[0.95, 0.8])[0]
+    y = np.where(np.random.default_rng(3).random(y.shape) < share, np.nan, y)
+    trials = as_trials(y, who="x", missing="mask")
+    trials = trials.centred(trials.mean())
+    lowest = 1e-3 * trials.variance()
+    start = subspace(lagged_covariances(trials, 9), 2, lowest=1e-3)
+    found = climb(trials, start, lowest=lowest, free=True, max_iter=100, tol=1e-6)
+    assert found.converged
+    assert np.diff(found.trace).min() >= 0
+    assert smooth(trials, found.system).log_likelihood.sum() == pytest.approx(found.trace[-1], abs=1e-6)
+    plain, steps = start, 3 * found.steps
+    for _ in range(steps):
+        plain = em_step(trials, plain, smooth(trials, plain), lowest=lowest, free_start=True)
+    assert smooth(trials, plain).log_likelihood.sum() < found.trace[-1] + 0.01
+    after = climb(trials, found.system, lowest=lowest, free=True, max_iter=100, tol=1e-6)
+    assert after.trace[-1] - after.trace[0] < 0.05  # nats in all
+
+
+def test_static_start_of_exact_covariances_is_exact_and_knows_white_states():
+    _, _, _, c, noise = planted(2, 5, 12)
+    lagged = lagged_covariances(as_trials(planted(2, 5, 12)[0], who="x"), 1)
+    scale = np.sqrt((c**2).sum(axis=1) + noise)
+    for a in (np.diag([0.9, 0.6, 0.0]), np.zeros((3, 3))):
+        lagged.scale = scale
+        lagged.covariances = np.array([c @ c.T + np.diag(noise), c @ a @ c.T]) / scale / scale[:, None]
+        found = static(lagged, 3, lowest=1e-3)
+        values = np.sort(np.linalg.eigvals(found.A).real)
+        np.testing.assert_allclose(values, np.sort(np.diag(a)), atol=0.1)  # weak states are taken for weaker
+        np.testing.assert_allclose(found.C @ found.C.T, c @ c.T, atol=0.05)
+        np.testing.assert_allclose(found.R, noise, rtol=0.05)
+        assert np.linalg.eigvalsh(found.Q).min() > 0
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_white_latents_have_no_slow_state(seed):
+    """Subspace identification, which has no lag to read them from, leads to maxima hundreds of nats lower."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(40, 15, 2)) @ rng.normal(size=(2, 12)) + rng.normal(size=(40, 15, 12))
+    model = LDS(2).fit(x)
+    assert np.abs(model.eigenvalues_).max() < 0.25
+    assert model.log_likelihood_ > cs.models.FactorAnalysis(2).fit(x).score(x) - 1e-3
+    found = model.eigenvalue_intervals(x, groups=5)
+    assert (found.modulus_interval[:, 0] == 0).all()
+
+
+def test_ragged_trials_take_one_loop_and_say_the_same():
+    y = planted(7, 12, 5)[0]
+    trials = as_trials([v[: 6 + i] for i, v in enumerate(y)], who="x")
+    system = subspace(lagged_covariances(trials, 3), 2, lowest=1e-3)
+    together = smooth(trials, system)
+    for i in range(7):
+        alone = smooth(trials.pick(np.array([i])), system)
+        rows = slice(trials.starts[i], trials.starts[i + 1])
+        np.testing.assert_allclose(together.mean[rows], alone.mean, atol=1e-9)
+        assert together.log_likelihood[i] == pytest.approx(alone.log_likelihood[0], abs=1e-8)
 
 
 def test_coordinates_of_the_states_do_not_change_the_model():
@@ -334,15 +395,12 @@ def test_intervals_of_eigenvalues():
         ]
     )
     np.testing.assert_allclose(found.eigenvalues, model.eigenvalues_, atol=1e-10)
-    slow = np.log(-1 / np.log(np.abs(parts[:, 0])))
+    slow = np.arctanh(np.abs(parts[:, 0]))
     half = stats.t.ppf(0.95, 4) * np.sqrt(4 / 5 * ((slow - slow.mean()) ** 2).sum())
-    centre = np.log(-1 / np.log(np.abs(model.eigenvalues_[0])))
-    np.testing.assert_allclose(
-        found.time_constant_interval[0], 0.02 * np.exp([centre - half, centre + half]), rtol=1e-8
-    )
-    np.testing.assert_allclose(
-        found.modulus_interval[0], np.exp(-1 / np.exp([centre - half, centre + half])), rtol=1e-8
-    )
+    centre = np.arctanh(np.abs(model.eigenvalues_[0]))
+    ends = np.tanh([centre - half, centre + half])
+    np.testing.assert_allclose(found.modulus_interval[0], ends, rtol=1e-8)
+    np.testing.assert_allclose(found.time_constant_interval[0], -0.02 / np.log(ends), rtol=1e-8)
     fast = np.abs(np.angle(parts[:, 0]))
     half = stats.t.ppf(0.95, 4) * np.sqrt(4 / 5 * ((fast - fast.mean()) ** 2).sum())
     centre = np.abs(np.angle(model.eigenvalues_[0]))
@@ -376,6 +434,22 @@ def test_intervals_of_one_long_trial_and_of_missing_values():
     short = LDS(2, method="subspace").fit(np.nan_to_num(y[:40]))
     with pytest.raises(cs.InputError, match="use fewer groups"):
         short.eigenvalue_intervals(np.nan_to_num(y[:40]))
+
+
+def test_intervals_of_small_eigenvalues_reach_zero():
+    """Latents without memory: a modulus cannot be below 0, and no frequency is known."""
+    turn = np.exp(2j * np.pi * np.arange(5) / 5)
+    around = 0.05 * np.stack([turn, turn.conj()], axis=1)
+    found = jackknifed_eigenvalues(np.array([0.03 + 0.02j, 0.03 - 0.02j]), around, 0.95, 1.0)
+    assert (found.modulus_interval[:, 0] == 0).all()
+    assert (found.modulus_interval[:, 1] > 0.05).all()
+    np.testing.assert_allclose(found.frequency_interval, [[0, 0.5]] * 2)
+    real = jackknifed_eigenvalues(np.array([0.02 + 0j]), np.array([[0.05], [-0.04], [0.02 + 0j]]), 0.95, 1.0)
+    assert real.modulus_interval[0, 0] == 0 < real.modulus_interval[0, 1] < 1
+    assert real.time_constant_interval[0, 0] == 0
+    edge = jackknifed_eigenvalues(np.array([1.01 + 0j]), np.array([[1.0], [0.98], [1.02 + 0j]]), 0.95, 1.0)
+    assert edge.modulus_interval[0, 1] == 1
+    assert np.isinf(edge.time_constant_interval[0, 1])
 
 
 def test_eigenvalues_are_matched_as_sets():

@@ -12,8 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, check_option
 from consilience.models._fold_units import finite_scores, units_of_folds
+from consilience.models._lds_em import Climbed, climb
 from consilience.models._lds_intervals import Eigenvalues, in_runs, jackknifed_eigenvalues
-from consilience.models._lds_smooth import System, em_step, in_units, smooth
+from consilience.models._lds_smooth import System, in_units, smooth
+from consilience.models._lds_start import best_start
 from consilience.models._lds_subspace import MOST_STATES, Lagged, lagged_covariances, subspace
 from consilience.models._static_latent import from_latents, r2_of_units
 from consilience.models._trials import Missing, Trials, as_trials, constant_units, trial_folds
@@ -21,7 +23,7 @@ from consilience.models._trials import Missing, Trials, as_trials, constant_unit
 __all__ = ["LDS"]
 
 _FREE = 10  # trials from which the first state's distribution is estimated
-_FLAT = 1e-5  # nats per bin: refits stop later than fits, as what is left of the way would be missing between them
+_FLAT = 1e-6  # nats per bin: refits stop later than fits, as what is left of the way would be missing between them
 
 
 def _ordered(a: np.ndarray) -> np.ndarray:
@@ -34,7 +36,8 @@ class LDS(TransformerMixin, BaseEstimator):
     """Linear dynamical system: latent states that evolve by one matrix and are seen through all units.
 
     x_{t+1} = A x_t + w, w ~ N(0, Q); y_t = C x_t + d + v, v ~ N(0, diag(R)). ``"em"``: maximum likelihood by EM
-    (Shumway & Stoffer 1982; Ghahramani & Hinton 1996), started by subspace identification; trials of one length share
+    (Shumway & Stoffer 1982; Ghahramani & Hinton 1996), accelerated, from subspace identification or from factor
+    analysis with A by its states' covariance at lag 1, whichever is likelier after 10 steps; trials of one length share
     the gains of the Kalman filter. ``"subspace"``: from lagged covariances alone (Van Overschee & De Moor 1996), less
     work, less efficient. Unlike factor analysis it uses the order of bins; unlike GPFA its latents drive each other,
     so that A has oscillations and decays. States have variance 1 (over the training data), columns of C are orthogonal,
@@ -47,8 +50,9 @@ class LDS(TransformerMixin, BaseEstimator):
     horizon : bins of past and of future in the subspace start; None = a quarter of a trial, at most 10.
     missing : "raise", "mask" (leave out exactly the missing values) or "omit" (bins with any, which stay in time).
     bin_width : duration of a bin in seconds, for time constants and frequencies; 1 gives them in bins.
-    min_noise : least R, as a share of the variance of a unit.   tol : gain of log-likelihood per bin, in nats, below
-    which EM ends.   max_iter : most EM steps.
+    min_noise : least R, as a share of the variance of a unit.   tol : gain of log-likelihood per bin, in nats; EM ends
+    at two steps in turn with less, or with less than 0.001 nats in all.   max_iter : most EM steps from the better
+    start.
 
     Attributes
     ----------
@@ -60,9 +64,8 @@ class LDS(TransformerMixin, BaseEstimator):
     training.   cv_components_ : numbers tried, cv_scores_ : (numbers, cv) held-out log-likelihood per value; None for
     a given k.   n_iter_ : EM steps.
 
-    A (time, unit) array is one trial. The likelihood can have several maxima: eigenvalues are those of the one that
-    subspace identification leads to. Of latents without memory, white from bin to bin, it says little: EM can then end
-    in a slow state that is not there; compare the held-out score of `FactorAnalysis`.
+    A (time, unit) array is one trial. The likelihood can have several maxima, mostly with more states than there are:
+    eigenvalues are those of the one that the better start leads to.
 
     Raises
     ------
@@ -70,7 +73,8 @@ class LDS(TransformerMixin, BaseEstimator):
 
     References
     ----------
-    Shumway & Stoffer (1982); Ghahramani & Hinton (1996); Van Overschee & De Moor (1996).
+    Shumway & Stoffer (1982); Ghahramani & Hinton (1996); Van Overschee & De Moor (1996); Anderson (1965); Henderson &
+    Varadhan (2019).
 
     Examples
     --------
@@ -97,7 +101,7 @@ class LDS(TransformerMixin, BaseEstimator):
         missing: Missing = "raise",
         bin_width: float = 1.0,
         min_noise: float = 1e-3,
-        tol: float = 1e-4,
+        tol: float = 1e-5,
         max_iter: int = 200,
     ) -> None:
         self.n_components = n_components
@@ -126,10 +130,9 @@ class LDS(TransformerMixin, BaseEstimator):
         seen = seen.centred(mean)  # sums of squares about 0 would lose a large mean's digits
         horizon = self._horizon(seen, who)
         k = self._choose(seen, horizon, who)
-        system, trace, converged = self._fit(
-            seen, lagged_covariances(seen, 2 * horizon - 1), k, self.max_iter
-        )
-        if not converged:
+        found = self._fit(seen, lagged_covariances(seen, 2 * horizon - 1), k, self.max_iter)
+        trace = found.trace
+        if not found.converged:
             warn(
                 "not-converged",
                 f"{who}: the likelihood still rose by {(trace[-1] - trace[-2]) / seen.n_bins:.2g} nats a bin after "
@@ -137,8 +140,8 @@ class LDS(TransformerMixin, BaseEstimator):
                 "A larger max_iter= or tol=.",
                 stacklevel=3,
             )
-        self.n_iter_ = max(len(trace) - 1, 1)
-        self._store(seen, trials, system, k, mean)
+        self.n_iter_ = max(found.steps, 1)
+        self._store(seen, trials, found.system, k, mean)
         return self
 
     def _horizon(self, trials: Trials, who: str) -> int:
@@ -175,7 +178,7 @@ class LDS(TransformerMixin, BaseEstimator):
             part, held = trials.pick(train), trials.pick(test)
             lagged = lagged_covariances(part, 2 * horizon - 1)
             for k in range(1, most + 1):
-                system, _, _ = self._fit(part, lagged, k, min(self.max_iter, 50))
+                system = self._fit(part, lagged, k, min(self.max_iter, 50)).system
                 scores[k - 1, f] = smooth(held, system).log_likelihood.sum() / held.n_values
         finite_scores(scores, who=who)
         self.cv_components_, self.cv_scores_ = np.arange(1, most + 1), scores
@@ -190,27 +193,16 @@ class LDS(TransformerMixin, BaseEstimator):
             )
         return k
 
-    def _fit(self, trials: Trials, lagged: Lagged, k: int, max_iter: int) -> tuple[System, list[float], bool]:
-        """(system, log-likelihood before each step and at the end, converged)."""
-        system = subspace(lagged, k, lowest=self.min_noise)
+    def _fit(self, trials: Trials, lagged: Lagged, k: int, max_iter: int) -> Climbed:
         if self.method == "subspace":
-            return system, [0.0, 0.0], True
-        lowest = self.min_noise * lagged.scale**2
-        return self._climb(trials, system, lowest, len(trials) >= _FREE, max_iter, self.tol)
-
-    def _climb(
-        self, trials: Trials, system: System, lowest: np.ndarray, free: bool, max_iter: int, tol: float
-    ) -> tuple[System, list[float], bool]:
-        """EM from a system."""
-        trace: list[float] = []
-        for step in range(max_iter + 1):
-            found = smooth(trials, system)
-            trace.append(float(found.log_likelihood.sum()))
-            if step and trace[-1] - trace[-2] < tol * trials.n_bins:
-                return system, trace, True
-            if step < max_iter:
-                system = em_step(trials, system, found, lowest=lowest, free_start=free)
-        return system, trace, False
+            return Climbed(subspace(lagged, k, lowest=self.min_noise), [0.0, 0.0], converged=True, steps=1)
+        how: Any = {"free": len(trials) >= _FREE, "max_iter": max_iter, "tol": self.tol}
+        floor = self.min_noise * lagged.scale**2
+        start = best_start(trials, lagged, k, lowest=self.min_noise, floor=floor, **how)
+        if start.converged:
+            return start
+        found = climb(trials, start.system, lowest=floor, **how)
+        return replace(found, steps=start.steps + found.steps)
 
     def _store(self, seen: Trials, trials: Trials, system: System, k: int, mean: np.ndarray) -> None:
         found = smooth(seen, system)
@@ -264,7 +256,9 @@ class LDS(TransformerMixin, BaseEstimator):
                 return subspace(
                     lagged_covariances(part, 2 * horizon - 1), self.n_components_, lowest=self.min_noise
                 )
-            return self._climb(part, start, lowest, free, self.max_iter, min(self.tol, _FLAT))[0]
+            return climb(
+                part, start, lowest=lowest, free=free, max_iter=self.max_iter, tol=min(self.tol, _FLAT)
+            ).system
 
         whole = refit(trials, start)
         values = [

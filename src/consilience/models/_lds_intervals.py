@@ -20,9 +20,10 @@ _SLOWEST = 1e6  # bins: longer time constants are not told apart from a modulus 
 class Eigenvalues:
     """Eigenvalues of A with intervals, in the order of ``LDS.eigenvalues_``.
 
-    eigenvalues : (k,) complex, EM carried on until it is flat.   modulus_interval : (k, 2).   time_constants : (k,)
-    and time_constant_interval : (k, 2), seconds; inf where the interval reaches a modulus of 1.   frequencies : (k,)
-    and frequency_interval : (k, 2), Hz; NaN for real eigenvalues, whose frequency is 0 (or the fastest) by themselves.
+    eigenvalues : (k,) complex, EM carried on until it is flat.   modulus_interval : (k, 2), within 0 and 1.
+    time_constants : (k,) and time_constant_interval : (k, 2), seconds; inf where the interval reaches a modulus of 1.
+    frequencies : (k,) and frequency_interval : (k, 2), Hz; all of them where the modulus can be 0; NaN for real
+    eigenvalues, whose frequency is 0 (or the fastest) by themselves.
     real_parts : (k,) share of the refits in which the eigenvalue was real.   level : of the intervals.   groups : left
     out one after the other.
     """
@@ -61,39 +62,55 @@ def matched_eigenvalues(reference: np.ndarray, other: np.ndarray) -> np.ndarray:
     return other[column]
 
 
-def _log_time(values: np.ndarray) -> np.ndarray:
-    """log of the time constant in bins."""
-    size = np.clip(np.abs(values), 1e-12, np.exp(-1 / _SLOWEST))
-    return -np.log(-np.log(size))
+def _fisher(size: np.ndarray) -> np.ndarray:
+    """Inverse hyperbolic tangent of signed moduli: near 1 half the log of the time constant, near 0 the modulus."""
+    most = np.exp(-1 / _SLOWEST)
+    return np.arctanh(np.clip(size, -most, most))
+
+
+def _time(modulus: np.ndarray) -> np.ndarray:
+    """Time constants in bins."""
+    with np.errstate(divide="ignore"):
+        return np.where(modulus < 1, -1 / np.log(np.where(modulus < 1, modulus, 0.5)), np.inf)
 
 
 def jackknifed_eigenvalues(
     values: np.ndarray, subsets: np.ndarray, level: float, bin_width: float
 ) -> Eigenvalues:
-    """values : (k,) of all data.   subsets : (groups, k), each without one group, in any order."""
+    """values : (k,) of all data.   subsets : (groups, k), each without one group, in any order.
+
+    Moduli on the scale of Fisher's z, their sign that of the part along the whole's eigenvalue. A modulus interval
+    reaches 0 too where the jackknife's disc about an eigenvalue in the complex plane holds 0: small moduli are biased
+    up; its frequency can then be any.
+    """
     groups = len(subsets)
     subsets = np.array([matched_eigenvalues(values, row) for row in subsets])
     quantile = stats.t.ppf((1 + level) / 2, groups - 1)
 
-    def width(parts: np.ndarray) -> np.ndarray:
-        away = parts - parts.mean(axis=0)
-        return np.asarray(quantile * np.sqrt((groups - 1) / groups * (away**2).sum(axis=0)))
+    def variance(parts: np.ndarray) -> np.ndarray:
+        away = np.abs(parts - parts.mean(axis=0))
+        return np.asarray((groups - 1) / groups * (away**2).sum(axis=0))
 
-    centre, half = _log_time(values), width(_log_time(subsets))
-    ends = np.exp(np.stack([centre - half, centre + half], axis=1))
-    ends[ends >= 0.999 * _SLOWEST] = np.inf
     size = np.abs(values)
+    along = (subsets * values.conj()).real
+    centre = _fisher(size)
+    half = quantile * np.sqrt(variance(_fisher(np.where(along < 0, -1, 1) * np.abs(subsets))))
+    ends = np.tanh(np.stack([np.maximum(centre - half, 0.0), centre + half], axis=1))
+    ends[ends >= np.exp(-1 / (0.999 * _SLOWEST))] = 1.0
+    # of two dimensions, half of the variance in each; of a real one all, as of several near 0 the larger comes first
+    each = np.where((subsets.imag != 0).any(axis=0) | (values.imag != 0), 0.5, 1.0) * variance(subsets)
+    ends[size**2 <= 2 * stats.f.ppf(level, 2, groups - 1) * each, 0] = 0.0
+
     angle = np.abs(np.angle(values))
-    turns = np.abs(np.angle(subsets))
-    real = values.imag == 0
-    ends_angle = np.clip(angle[:, None] + width(turns)[:, None] * np.array([-1.0, 1.0]), 0.0, np.pi)
-    ends_angle[real] = np.nan
-    whole = np.where(size < 1, np.exp(_log_time(values)), np.inf)
+    width = quantile * np.sqrt(variance(np.abs(np.angle(subsets))))
+    ends_angle = np.clip(angle[:, None] + width[:, None] * np.array([-1.0, 1.0]), 0.0, np.pi)
+    ends_angle[ends[:, 0] == 0] = 0.0, np.pi
+    ends_angle[values.imag == 0] = np.nan
     return Eigenvalues(
         eigenvalues=values,
-        modulus_interval=np.exp(-1 / ends),
-        time_constants=bin_width * whole,
-        time_constant_interval=bin_width * ends,
+        modulus_interval=ends,
+        time_constants=bin_width * _time(size),
+        time_constant_interval=bin_width * _time(ends),
         frequencies=angle / (2 * np.pi * bin_width),
         frequency_interval=ends_angle / (2 * np.pi * bin_width),
         real_parts=(subsets.imag == 0).mean(axis=0),

@@ -11,7 +11,10 @@ from scipy import linalg
 from consilience.models._linear_gaussian import regress
 from consilience.models._trials import Trials, patterns_of
 
-__all__ = ["System", "Smoothed", "em_step", "in_order", "in_units", "smooth"]
+__all__ = ["System", "Smoothed", "em_step", "in_order", "in_units", "positive", "smooth"]
+
+_FEW = 4  # trials of one length that are worth a loop of their own
+_LENGTHS = 3  # such lengths that may be
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,12 @@ def smooth(trials: Trials, system: System) -> Smoothed:
     entire = np.array([whole[a:b].all() for a, b in itertools.pairwise(starts)])
     groups = [(t, group[entire[group]]) for t, group in trials.by_length().items()]
     groups = [(t, group) for t, group in groups if group.size]
+    few = [t for t, group in groups if group.size < _FEW]
+    if (
+        len(few) > _LENGTHS
+    ):  # a loop over bins for each length would cost more than covariances for each trial
+        entire &= ~np.isin(trials.lengths, few)
+        groups = [(t, group) for t, group in groups if t not in few]
     holes = np.flatnonzero(~entire)
     shared = [
         _shared(group, t, starts, told, precision[int(np.argmax(kinds.all(axis=1)))], system)
@@ -294,11 +303,11 @@ def em_step(
     a = linalg.solve(_eased(found.before), found.step.T, assume_a="pos").T
     q = _symmetric(found.now - a @ found.step.T) / steps
     c, d, left = regress(trials.data, trials.mask, found.mean, found.cov, found.index)
-    made = replace(system, A=a, Q=_positive(q), C=c.T, d=d, R=np.maximum(left / trials.counts, lowest))
+    made = replace(system, A=a, Q=positive(q), C=c.T, d=d, R=np.maximum(left / trials.counts, lowest))
     if free_start:
         m0 = found.first.mean(axis=0)
         about = found.first - m0
-        made = replace(made, m0=m0, V0=_positive(found.first_cov + about.T @ about / len(trials)))
+        made = replace(made, m0=m0, V0=positive(found.first_cov + about.T @ about / len(trials)))
     return made
 
 
@@ -306,7 +315,7 @@ def _eased(x: np.ndarray) -> np.ndarray:
     return x + 1e-12 * np.trace(x) / len(x) * np.eye(len(x))
 
 
-def _positive(x: np.ndarray, share: float = 1e-9) -> np.ndarray:
+def positive(x: np.ndarray, share: float = 1e-9) -> np.ndarray:
     values, vectors = np.linalg.eigh(_symmetric(x))
     floor = share * max(float(values[-1]), np.finfo(float).tiny)
     return _symmetric((vectors * np.maximum(values, floor)) @ vectors.T)

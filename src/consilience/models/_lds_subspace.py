@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy import linalg
 
-from consilience.models._lds_smooth import System, _positive
+from consilience.models._lds_smooth import System, positive
 from consilience.models._trials import Trials
 
 __all__ = ["MOST_STATES", "Lagged", "lagged_covariances", "subspace"]
@@ -92,15 +92,15 @@ def subspace(lagged: Lagged, k: int, *, lowest: float) -> System:
     known = np.linalg.lstsq(observe @ a, below, rcond=1e-8)[0]
     inner = c.T @ c
     inner += 1e-8 * max(np.trace(inner) / k, np.finfo(float).tiny) * np.eye(k)
-    state = _positive(linalg.solve_sylvester(inner, inner, known @ c + (known @ c).T), 1e-6)
+    state = positive(linalg.solve_sylvester(inner, inner, known @ c + (known @ c).T), 1e-6)
     # without relation between bins (white latents) it can have no positive direction: some variance, for EM to start
     some = _SOME * max(float(np.trace(covariances[0])), np.finfo(float).tiny) / max(np.trace(c.T @ c), 1e-8)
     if not np.trace(state) > some:
         state = some * np.eye(k)
-    q = _positive(state - a @ state @ a.T, 1e-6)
+    q = positive(state - a @ state @ a.T, 1e-6)
     state = linalg.solve_discrete_lyapunov(a, q)
     noise = np.diag(covariances[0]) - np.einsum("pk,kl,pl->p", c, state, c)
     noise = np.maximum(noise, max(lowest, 0.02))
     return System(
-        a, q, c * lagged.scale[:, None], lagged.mean, noise * lagged.scale**2, np.zeros(k), _positive(state)
+        a, q, c * lagged.scale[:, None], lagged.mean, noise * lagged.scale**2, np.zeros(k), positive(state)
     )

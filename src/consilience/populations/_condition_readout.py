@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from scipy.linalg import lapack, solve_triangular
 
 from consilience.linalg import ledoit_wolf
 from consilience.populations._dichotomies import Cells, Splits
@@ -41,16 +44,58 @@ class ConditionReadout:
 
         keep : bool (trials,), those to use.   moved : (C, units) what is added to the trials of each condition.
         """
-        number, c = self.cells.number, self.cells.counts.size
+        c = self.cells.counts.size
         right, count = np.zeros((len(splits.train), c)), np.zeros(c)
+        for rows, up in self._told(splits, keep, moved):
+            of = self.cells.number[rows]
+            sums = up.T @ (of[:, None] == np.arange(c)).astype(np.float64)  # (m, C) on the side +1
+            tests = np.bincount(of, minlength=c)
+            right += np.where(splits.test > 0, sums, tests - sums)
+            count += tests
+        if not count.any():
+            return np.full(splits.n, np.nan)
+        used = splits.test != 0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = np.where(used, right / count, 0.0).sum(axis=1) / used.sum(axis=1)
+        total = np.bincount(splits.owner, weights=share, minlength=splits.n)
+        return np.asarray(total / np.bincount(splits.owner, minlength=splits.n))
+
+    def variance_of_tests(self, splits: Splits, dichotomy: int | None = None) -> float:
+        """Variance of the accuracy of a dichotomy (None: of the mean over all) from the trials that are tested, with
+        the readouts as they are: sum over conditions of the variance of a trial's share right, over their number.
+        """
+        number, c = self.cells.number, self.cells.counts.size
+        chosen = np.ones(splits.n) / splits.n if dichotomy is None else np.eye(splits.n)[dichotomy]
+        used = splits.test != 0
+        weight = chosen[splits.owner] / np.bincount(splits.owner, minlength=splits.n)[splits.owner]
+        weight = weight[:, None] * used / used.sum(axis=1, keepdims=True)  # (m, C)
+        share = np.zeros(number.size)
+        for rows, up in self._told(splits, None, None):
+            of = number[rows]
+            right = np.where(splits.test.T[of] > 0, up, 1 - up)
+            share[rows] += (right * weight.T[of]).sum(axis=1) / _DEALS
+        mean = np.bincount(number, weights=share, minlength=c) / self.cells.counts
+        square = np.bincount(number, weights=(share - mean[number]) ** 2, minlength=c)
+        return float((square / np.maximum(self.cells.counts - 1, 1) / self.cells.counts).sum())
+
+    def _told(
+        self, splits: Splits, keep: np.ndarray | None, moved: np.ndarray | None
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Of each fold the trials that are tested, and whether each is put on the side +1 (tests, m), 0.5 for neither;
+        none where a condition has no trial to train on.
+        """
+        number, c = self.cells.number, self.cells.counts.size
+        found = []
         for held, whitener, z in self.folds:
             train, test = ~held, held
             if keep is not None:
                 train, test = train & keep, test & keep
+                whitener = _whitener(self.cells.x[train], number[train])
+                z = self.cells.x @ whitener
             own = number[train]
             size = np.bincount(own, minlength=c).astype(np.float64)
             if (size == 0).any():
-                return np.full(splits.n, np.nan)
+                return iter(())
             means = np.zeros((c, z.shape[1]))
             np.add.at(means, own, z[train])
             means /= size[:, None]
@@ -60,16 +105,8 @@ class ConditionReadout:
                 means, tested = means + shift, tested + shift[of]
             weights, offsets = _discriminants(means @ means.T, splits.train)
             score = (tested @ means.T) @ weights.T + offsets  # (tests, m)
-            up = np.where(score > 0, 1.0, np.where(score == 0, 0.5, 0.0))
-            sums = up.T @ (of[:, None] == np.arange(c)).astype(np.float64)  # (m, C) on the side +1
-            tests = np.bincount(of, minlength=c)
-            right += np.where(splits.test > 0, sums, tests - sums)
-            count += tests
-        used = splits.test != 0
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = np.where(used, right / count, 0.0).sum(axis=1) / used.sum(axis=1)
-        total = np.bincount(splits.owner, weights=share, minlength=splits.n)
-        return np.asarray(total / np.bincount(splits.owner, minlength=splits.n))
+            found.append((np.flatnonzero(test), np.where(score > 0, 1.0, np.where(score == 0, 0.5, 0.0))))
+        return iter(found)
 
 
 def _whitener(x: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -80,10 +117,13 @@ def _whitener(x: np.ndarray, number: np.ndarray) -> np.ndarray:
     rest = x - (sums / np.maximum(counts, 1)[:, None])[number]
     dof = max(1, len(x) - int((counts > 0).sum()))
     covariance = ledoit_wolf(rest)[0] * (len(x) / dof)
+    if covariance.trace() <= 1e-20 * float((x * x).mean() or 1.0):  # trials of a condition are all alike
+        return np.eye(x.shape[1])
+    lower, failed = lapack.dpotrf(covariance, lower=1, clean=1)
+    if not failed and np.diag(lower).min() ** 2 > 1e-10 * covariance.trace():
+        return np.asarray(solve_triangular(lower, np.eye(len(lower)), lower=True, check_finite=False).T)
     value, vector = np.linalg.eigh(covariance)
     floor = max(float(value[-1]), np.finfo(np.float64).tiny) * 1e-10
-    if value[-1] <= 1e-20 * float((x * x).mean() or 1.0):  # trials of a condition are all alike
-        return np.eye(x.shape[1])
     return np.asarray(vector / np.sqrt(np.maximum(value, floor)))
 
 

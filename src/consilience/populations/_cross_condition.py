@@ -65,9 +65,11 @@ def cross_condition_generalisation(
 
     Returns
     -------
-    PopulationScore : p is for "generalises more than unrelated conditions would". The interval is a jackknife over 10
-        groups of trials (Wilson's of that variance, t of 9 degrees of freedom) for these conditions, not for
-        others; NaN below 5 trials each (10 without ``across``).   note : the way chosen.
+    PopulationScore : p is for "generalises more than unrelated conditions would". The interval is Wilson's (t of 9
+        degrees of freedom), its variance half that of the tested trials with the readouts as they are, half a jackknife
+        over 10 groups of trials with readouts refitted; for these conditions and this many trials, not for others; NaN
+        below 5 trials each (10 without ``across``). Simulated, 95 % held the mean over data sets in 0.94 to 1.00 (wide
+        at chance).   note : the way chosen.
 
     Confusion: `cs.decode` of a label on trials held out of all conditions is high for unrelated conditions too.
 
@@ -102,6 +104,7 @@ def cross_condition_generalisation(
         splits = level_pairs(cells, who=who)[0]
         readout = ConditionReadout(cells, folds, seed.stream("folds"))
         each = readout.accuracy(splits)
+        tests = readout.variance_of_tests(splits)
 
         def scored(keep: np.ndarray | None = None, moved: np.ndarray | None = None) -> float:
             return float(readout.accuracy(splits, keep=keep, moved=moved).mean())
@@ -122,7 +125,12 @@ def cross_condition_generalisation(
         def scored(keep: np.ndarray | None = None, moved: np.ndarray | None = None) -> float:
             return best_elsewhere(of_halves(keep, moved))
 
-        each = of_halves().mean(axis=0)
+        both = of_halves()
+        each, best = both.mean(axis=0), both.argmax(axis=1)
+        tests = (
+            sum(half.variance_of_tests(splits, int(k)) for half, k in zip(halves, best[::-1], strict=True))
+            / 4
+        )
         note = cells.sides(signs[int(each.argmax())])
     value = scored()
     ends = jackknifed(
@@ -132,7 +140,7 @@ def cross_condition_generalisation(
         least=5 if across is not None else 10,
         level=level,
         rng=seed.stream("groups"),
-        share=True,
+        tests=tests,
     )
     moves = unrelated_means(cells.means, null, n_null, seed.stream("null"))
     chance = np.array([scored(moved=moved) for moved in moves])

@@ -37,11 +37,14 @@ def jackknifed(
     least: int,
     level: float,
     rng: np.random.Generator,
-    share: bool = False,
+    tests: float | None = None,
 ) -> tuple[float, float]:
     """value +- t s, s^2 the variance of the jackknife over groups of trials; NaN where a condition has fewer than
-    ``least`` trials.   without : from the trials kept, bool (trials,), to the value.   share : the value is one of
-    trials, and its interval Wilson's of that variance, which stays in 0 ... 1.
+    ``least`` trials.   without : from the trials kept, bool (trials,), to the value.
+
+    tests : of a share of trials, its variance from the trials tested with the readouts as they are. The interval is
+    then Wilson's, which stays in 0 ... 1, of the mean of the two variances: the jackknife counts twice what trials do
+    in pairs (one trained on, one tested), the other not at all.
     """
     if np.bincount(number).min() < least or not np.isfinite(value):
         return float("nan"), float("nan")
@@ -49,9 +52,13 @@ def jackknifed(
     if not np.isfinite(left).all():
         return float("nan"), float("nan")
     variance = jackknife_variance(left)
-    if share:
+    if tests is not None:
         low, high = proportion_interval(
-            np.asarray(value), np.asarray(variance), items=number.size, level=level, df=left.size - 1
+            np.asarray(value),
+            np.asarray((variance + tests) / 2),
+            items=number.size,
+            level=level,
+            df=left.size - 1,
         )
         return float(low), float(high)
     width = float(stats.t.ppf((1 + level) / 2, left.size - 1) * np.sqrt(variance))

@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import consilience as cs
 from consilience.models._gp_kernels import KERNELS, Lags, kernel_of, update_timescales
-from consilience.models._gp_posterior import Parameters, blocks_of, expect
+from consilience.models._gp_posterior import Parameters, blocks_of, expect, expect_all, moments_of
 from consilience.models._gpfa import constants_of, em
 from consilience.models._trials import as_trials
 
@@ -203,7 +203,12 @@ def test_update_of_time_constants_finds_the_top():
         return -20 * np.linalg.slogdet(k)[1] - 0.5 * np.einsum("kts,kst->k", np.linalg.inv(k), p)
 
     for start in (0.5, 5.0, 60.0):
-        found = update_timescales(kernel, [(lags, 40, p)], np.full(2, start), (0.2, 250.0))
+        found, [(inverse, log_det)] = update_timescales(
+            kernel, [(lags, 40, p)], np.full(2, start), (0.2, 250.0)
+        )
+        at = kernel.covariance(lags, found)
+        np.testing.assert_allclose(inverse @ at, np.broadcast_to(np.eye(25), at.shape), atol=1e-7)
+        np.testing.assert_allclose(log_det, np.linalg.slogdet(at)[1])
         np.testing.assert_allclose(found, tau, rtol=0.1)
         assert (value(found) >= value(found * 1.001)).all()
         assert (value(found) >= value(found * 0.999)).all()
@@ -368,3 +373,26 @@ def test_a_step_of_the_noise_is_not_below_its_floor():
     found, *_ = em(centred, start, kernel_of("rbf", 1e-3, who="test"), constants, 3, 0.0)
     assert (found.noise >= constants.floor).all()
     assert replace(found, tau=found.tau).tau is found.tau
+
+
+def test_noise_of_a_process_below_rounding_is_refused():
+    trials, *_ = planted(6, 40, 8, taus=(8.0, 12.0))
+    with pytest.raises(cs.InputError, match="gp_noise=1e-18 the covariance over 40 bins cannot be told"):
+        cs.models.GPFA(2, gp_noise=1e-18).fit(trials)
+
+
+def test_trials_of_one_length_share_their_prior_whatever_is_missing():
+    trials, *_ = planted(6, 10, 6)
+    data = as_trials(with_holes(trials, 0.2), who="test", missing="mask")
+    blocks = blocks_of(data.centred(data.mean()), fold=False)
+    assert len(blocks) == 6
+    assert len({id(block.lags) for block in blocks}) == 1
+    kernel = kernel_of("rbf", 1e-3, who="test")
+    rng = np.random.default_rng(0)
+    p = Parameters(rng.normal(size=(6, 2)), np.zeros(6), np.ones(6), np.array([2.0, 5.0]))
+    posts = expect_all(blocks, p, kernel)
+    for block, post in zip(blocks, posts):
+        np.testing.assert_allclose(post.mean, expect(block, p, kernel).mean, atol=1e-12)
+    [(lags, n, moments)] = moments_of(blocks, posts)
+    assert (n, lags.size) == (6, 10)
+    np.testing.assert_allclose(moments, sum(post.moments() for post in posts))

@@ -9,7 +9,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import consilience as cs
 from consilience.models._gp_kernels import Lags, kernel_of
-from consilience.models._gp_posterior import Parameters, prior_precision
+from consilience.models._gp_posterior import Parameters
 from consilience.models._gp_variational import Prior, infer, left_out_log_rates, loadings_step
 
 SERIES = "bins follow each other in time, so their order and their neighbours matter"
@@ -38,7 +38,7 @@ def planted(lengths, units=25, taus=(2.0, 6.0), rate=0.15, size=0.8, seed=0):
 
 
 def prior_of(bins, tau):
-    precision, log_dets = prior_precision(kernel_of("rbf", 1e-3, who="test"), Lags.whole(bins), tau)
+    precision, log_dets = kernel_of("rbf", 1e-3, who="test").precision(Lags.whole(bins), tau)
     return Prior(precision, log_dets.sum())
 
 

@@ -10,10 +10,13 @@ import numpy as np
 
 from consilience._core._errors import InputError
 from consilience._core._params import check_option, shorten
+from consilience.models._gp_inverse import inverses_of
 
-__all__ = ["KERNELS", "Kernel", "Lags", "kernel_of", "timescale_slope", "update_timescales"]
+__all__ = ["KERNELS", "Kernel", "Lags", "Precision", "kernel_of", "timescale_slope", "update_timescales"]
 
 Rho = Callable[[np.ndarray], np.ndarray]
+# (k, h, h) K^-1 of each latent over time, and (k,) log |K|
+Precision = tuple[np.ndarray, np.ndarray]
 
 
 def _rbf(r: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -69,20 +72,20 @@ class Lags:
     are independent of their differences: the covariance falls into two of half the size (Cantoni & Butler 1976), and
     with it everything that is made of it here.
 
-    near, far : (h, h) indices of lags, or far None.   weight : (h, h).   sign : of the far part. The covariance is
-    weight * (rho[near] + sign * rho[far]).   size : lags there are.
+    near, far : (h, h) indices of lags, or far None.   weight : (h, h), None = 1.   sign : of the far part. The
+    covariance is weight * (rho[near] + sign * rho[far]).   size : lags there are.
     """
 
     near: np.ndarray
     far: np.ndarray | None
-    weight: np.ndarray | float
+    weight: np.ndarray | None
     sign: float
     size: int
 
     @classmethod
     def whole(cls, bins: int) -> Lags:
         t = np.arange(bins)
-        return cls(np.abs(t[:, None] - t), None, 1.0, 0.0, bins)
+        return cls(np.abs(t[:, None] - t), None, None, 0.0, bins)
 
     @classmethod
     def folded(cls, bins: int) -> tuple[Lags, Lags]:
@@ -90,13 +93,15 @@ class Lags:
         half, middle = bins // 2, bins % 2
         t = np.arange(half + middle)
         near, far = np.abs(t[:, None] - t), bins - 1 - t[:, None] - t
-        scale = np.ones(half + middle)
+        weight = None
         if middle:
-            scale[-1] = np.sqrt(0.5)
+            weight = np.ones(near.shape)
+            weight[-1] *= np.sqrt(0.5)
+            weight[:, -1] *= np.sqrt(0.5)
         inner = slice(0, half)
         return (
-            cls(near, far, scale[:, None] * scale, 1.0, bins),
-            cls(near[inner, inner], far[inner, inner], 1.0, -1.0, bins),
+            cls(near, far, weight, 1.0, bins),
+            cls(near[inner, inner].copy(), far[inner, inner].copy(), None, -1.0, bins),
         )
 
     def __len__(self) -> int:
@@ -104,9 +109,11 @@ class Lags:
 
     def fill(self, rho: np.ndarray) -> np.ndarray:
         """(..., h, h) of correlations (..., size) at lags 0, 1, ..."""
-        if self.far is None:
-            return rho[..., self.near]
-        return self.weight * (rho[..., self.near] + self.sign * rho[..., self.far])
+        out: np.ndarray = np.take(rho, self.near, axis=-1)
+        if self.far is not None:
+            far = np.take(rho, self.far, axis=-1)
+            out = np.add(out, far, out=out) if self.sign > 0 else np.subtract(out, far, out=out)
+        return out if self.weight is None else np.multiply(out, self.weight, out=out)
 
 
 @dataclass(frozen=True)
@@ -121,6 +128,18 @@ class Kernel:
         rho = (1 - self.noise) * self.values(np.arange(lags.size) / tau[:, None])[0]
         rho[:, 0] += self.noise
         return lags.fill(rho)
+
+    def precision(self, lags: Lags, tau: np.ndarray) -> Precision:
+        """(k, h, h) inverses of the covariances, and (k,) log determinants of the covariances."""
+        try:
+            return inverses_of(self.covariance(lags, tau))
+        except np.linalg.LinAlgError as error:
+            raise InputError(
+                f"Gaussian-process latents: with gp_noise={self.noise:.3g} the covariance over {lags.size} bins cannot "
+                f"be told from a singular one (time constants up to {tau.max():.3g} bins); use a larger gp_noise, "
+                "1e-3 is usual.",
+                code="bad-parameter",
+            ) from error
 
     def derivatives(self, lags: Lags, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(k, h, h) covariance, and its first and second derivative by log tau."""
@@ -165,66 +184,82 @@ def update_timescales(
     bounds: tuple[float, float],
     *,
     steps: int = 30,
-    first: list[tuple[np.ndarray, np.ndarray]] | None = None,
-) -> np.ndarray:
-    """(k,) time constants that maximise E log p(latents): Newton's method in log tau, all latents at once.
+    enough: float = 1e-3,
+    priors: list[Precision] | None = None,
+) -> tuple[np.ndarray, list[Precision]]:
+    """(k,) time constants that maximise E log p(latents), and the prior precisions that go with them: Newton's method
+    in log tau, all latents at once.
 
-    moments : for each block (its lags, how many trials n, (k, h, h) sum over them of E[x x']). The objective is the sum
-    over blocks of -n/2 log|K| - tr(K^-1 P)/2; a step that does not raise it is halved, and one below a thousandth is
-    the last and not looked at again, as Newton's method squares what it is away.
+    moments : for each kind of lags (the lags, how many trials n, (k, h, h) sum over them of E[x x']). The objective is
+    the sum of -n/2 log|K| - tr(K^-1 P)/2. A step that does not raise it is halved, and one below ``enough`` is the
+    last, as Newton's method squares what it is away. What is tried needs no derivatives, and its precisions are those
+    that the next posterior needs.
 
-    first : (K^-1, (k,) log determinants) of each block at ``tau``, where they are known.
+    priors : precisions at ``tau``, where they are known.
     """
     log_tau, low, high = np.log(tau), np.log(bounds[0]), np.log(bounds[1])
-    value, slope, bend = _expected(kernel, moments, np.exp(log_tau), first)
-    open_ = np.ones(tau.size, bool)
+    if priors is None:
+        priors = [kernel.precision(lags, tau) for lags, _, _ in moments]
+    value, open_ = _objective(moments, priors), np.ones(tau.size, bool)
     for _ in range(steps):
+        slope, bend = _derivatives(kernel, moments, np.exp(log_tau), priors)
         with np.errstate(divide="ignore", invalid="ignore"):
             step = np.where(bend < 0, -slope / bend, np.sign(slope))
         # a longer step is not trusted: the objective is far from a parabola in log tau
         step = np.clip(step, -1.0, 1.0)
         target = np.clip(log_tau + np.where(open_, step, 0.0), low, high)
-        step = np.where(open_, np.abs(target - log_tau), 0.0)
-        if step.max() < 1e-3:
-            log_tau = target
+        step = target - log_tau
+        open_ &= np.abs(step) > 1e-6
+        if not open_.any():
             break
-        open_ &= step > 1e-6
         for _ in range(25):
-            new = _expected(kernel, moments, np.exp(target))
-            worse = open_ & ~(new[0] >= value - 1e-12 * np.abs(value))
+            new = [kernel.precision(lags, np.exp(target)) for lags, _, _ in moments]
+            reached = _objective(moments, new)
+            worse = open_ & ~(reached >= value - 1e-12 * np.abs(value))
             if not worse.any():
                 break
             target = np.where(worse, 0.5 * (target + log_tau), target)
-        kept = open_ & ~worse
-        log_tau = np.where(kept, target, log_tau)
-        value, slope, bend = (np.where(kept, a, b) for a, b in zip(new, (value, slope, bend)))
+        kept = ~worse
+        log_tau, value = np.where(kept, target, log_tau), np.where(kept, reached, value)
+        priors = [
+            (np.where(kept[:, None, None], a, b), np.where(kept, c, d)) for (a, c), (b, d) in zip(new, priors)
+        ]
         open_ &= kept
-    return np.exp(log_tau)
+        if not open_.any() or np.abs(step).max() < enough:
+            break
+    return np.exp(log_tau), priors
 
 
 def timescale_slope(
     kernel: Kernel, moments: list[tuple[Lags, int, np.ndarray]], tau: np.ndarray
 ) -> np.ndarray:
     """(k,) slope of E log p(latents) by log tau; of the log-likelihood too, the moments being those at ``tau``."""
-    return _expected(kernel, moments, tau)[1]
+    return _derivatives(kernel, moments, tau, [kernel.precision(lags, tau) for lags, _, _ in moments])[0]
 
 
-def _expected(
+def _objective(moments: list[tuple[Lags, int, np.ndarray]], priors: list[Precision]) -> np.ndarray:
+    """(k,)."""
+    value = np.zeros(priors[0][1].size)
+    for (_, n, p), (inverse, log_det) in zip(moments, priors):
+        value -= 0.5 * n * log_det + 0.5 * np.einsum("kts,kts->k", inverse, p)
+    return value
+
+
+def _derivatives(
     kernel: Kernel,
     moments: list[tuple[Lags, int, np.ndarray]],
     tau: np.ndarray,
-    known: list[tuple[np.ndarray, np.ndarray]] | None = None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(k,) objective, its slope and its second derivative by log tau."""
-    value, slope, bend = np.zeros((3, tau.size))
-    for i, (lags, n, p) in enumerate(moments):
-        k, first, second = kernel.derivatives(lags, tau)
-        inverse, log_det = known[i] if known else (np.linalg.inv(k), np.linalg.slogdet(k)[1])
+    priors: list[Precision],
+) -> tuple[np.ndarray, np.ndarray]:
+    """(k,) slope of the objective and (k,) its second derivative, by log tau."""
+    slope, bend = np.zeros((2, tau.size))
+    for (lags, n, p), (inverse, _) in zip(moments, priors):
+        _, first, second = kernel.derivatives(lags, tau)
         a = inverse @ first
         b = inverse @ p
         q = b @ inverse  # K^-1 P K^-1
-        value -= 0.5 * n * log_det + 0.5 * np.trace(b, axis1=1, axis2=2)
-        slope += 0.5 * np.einsum("kts,kts->k", first, q - n * inverse)
-        bend += 0.5 * np.einsum("kts,kts->k", second, q - n * inverse)
+        rest = q - n * inverse
+        slope += 0.5 * np.einsum("kts,kts->k", first, rest)
+        bend += 0.5 * np.einsum("kts,kts->k", second, rest)
         bend += 0.5 * n * np.einsum("kts,kst->k", a, a) - np.einsum("kts,kst->k", a @ a, b)
-    return value, slope, bend
+    return slope, bend

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from consilience.models._gp_kernels import Kernel
-from consilience.models._gp_posterior import Parameters, blocks_of, expect
+from consilience.models._gp_posterior import Parameters, blocks_of, expect_all
 from consilience.models._trials import Trials
 
 __all__ = ["left_out"]
@@ -22,9 +22,9 @@ def left_out(centred: Trials, p: Parameters, kernel: Kernel) -> tuple[np.ndarray
     """
     mean, variance = np.empty_like(centred.data), np.empty_like(centred.data)
     k = p.tau.size
-    for block in blocks_of(centred, fold=False):
+    blocks = blocks_of(centred, fold=False)
+    for block, post in zip(blocks, expect_all(blocks, p, kernel)):
         n, h, units = block.y.shape
-        post = expect(block, p, kernel)
         guess = post.mean @ p.loadings.T
         rest = block.y - guess
         spread = post.covariance.transpose(0, 2, 1, 3).reshape(k * k, h * h)

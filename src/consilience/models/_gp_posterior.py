@@ -6,12 +6,21 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from scipy import linalg
 
-from consilience.models._gp_kernels import Kernel, Lags, update_timescales
+from consilience.models._gp_inverse import inverse_of
+from consilience.models._gp_kernels import Kernel, Lags, Precision, update_timescales
 from consilience.models._trials import Trials
 
-__all__ = ["Block", "Parameters", "Posterior", "blocks_of", "em_step", "expect", "prior_precision"]
+__all__ = [
+    "Block",
+    "Parameters",
+    "Posterior",
+    "blocks_of",
+    "em_step",
+    "expect",
+    "expect_all",
+    "moments_of",
+]
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ def blocks_of(trials: Trials, *, fold: bool = True) -> list[Block]:
     """Blocks of all trials; trials of one length with the same values missing stand in one."""
     out: list[Block] = []
     for bins, which in trials.by_length().items():
-        whole = which
+        whole, lags = which, Lags.whole(bins)
         if trials.seen is not None:
             complete = np.array([bool(trials.seen[i].all()) for i in which])
             whole = which[complete]
@@ -92,11 +101,11 @@ def blocks_of(trials: Trials, *, fold: bool = True) -> list[Block]:
                 same.setdefault(np.packbits(trials.seen[i]).tobytes(), []).append(int(i))
             for group in same.values():
                 y = np.stack([trials.values[i] for i in group])
-                lags, seen = Lags.whole(bins), trials.seen[group[0]]
+                seen = trials.seen[group[0]]
                 out.append(Block(lags, y, np.ones(bins), seen, np.array(group), 0))
         if whole.size and not fold:
             y = np.stack([trials.values[i] for i in whole])
-            out.append(Block(Lags.whole(bins), y, np.ones(bins), None, whole, 0))
+            out.append(Block(lags, y, np.ones(bins), None, whole, 0))
         elif whole.size:
             out += _folded(np.stack([trials.values[i] for i in whole]), whole)
     return out
@@ -149,12 +158,6 @@ class Posterior:
         return len(self.mean) * np.einsum("itis->its", self.covariance) + x @ x.transpose(0, 2, 1)
 
 
-def prior_precision(kernel: Kernel, lags: Lags, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(k, h, h) K^-1 of each latent, and (k,) their log determinants."""
-    k = kernel.covariance(lags, tau)
-    return np.linalg.inv(k), np.linalg.slogdet(k)[1]
-
-
 def posterior_covariance(precision: np.ndarray, gain: np.ndarray) -> tuple[np.ndarray, float]:
     """Inverse (k, h, k, h) of the prior precision (k, h, h) plus what is seen at each bin (h, k, k) or (k, k), and the
     log determinant of that sum.
@@ -163,20 +166,11 @@ def posterior_covariance(precision: np.ndarray, gain: np.ndarray) -> tuple[np.nd
     total = np.zeros((k, h, k, h))
     np.einsum("itis->its", total)[...] = precision
     np.einsum("itjt->tij", total)[...] += gain
-    # symmetric, so that its transpose is the same in the order that LAPACK wants, and nothing is copied
-    factor, failed = linalg.lapack.dpotrf(total.reshape(k * h, k * h).T, lower=1, clean=1, overwrite_a=1)
-    if failed:
-        raise np.linalg.LinAlgError("the posterior precision of the latents is not positive definite")
-    log_det = 2 * float(np.log(np.diagonal(factor)).sum())
-    half, _ = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
-    inverse = half + half.T
-    inverse.reshape(-1)[:: k * h + 1] *= 0.5
+    inverse, log_det = inverse_of(total.reshape(k * h, k * h))
     return inverse.reshape(k, h, k, h), log_det
 
 
-def expect(
-    block: Block, p: Parameters, kernel: Kernel, prior: tuple[np.ndarray, np.ndarray] | None = None
-) -> Posterior:
+def expect(block: Block, p: Parameters, kernel: Kernel, prior: Precision | None = None) -> Posterior:
     """Posterior of the latents of a block's trials given all that was seen of them.
 
     prior : precision and log determinants, where they are known.
@@ -192,7 +186,7 @@ def expect(
         gain = np.einsum("hu,ui,uj->hij", block.seen, p.loadings, weighted, optimize=True)
         seen_sum = float((block.seen * np.log(2 * np.pi * p.noise)).sum())
         rest = block.seen @ (p.mean[:, None] * weighted)
-    precision, log_prior = prior or prior_precision(kernel, block.lags, p.tau)
+    precision, log_prior = prior or kernel.precision(block.lags, p.tau)
     covariance, log_total = posterior_covariance(precision, gain)
     # the mean is taken out of the products, not of the data: y stays as it is from step to step
     told = (block.y.reshape(n * h, units) @ weighted).reshape(n, h, k) - rest
@@ -214,22 +208,57 @@ class Constants:
     bounds: tuple[float, float]
 
 
-def em_step(blocks: list[Block], p: Parameters, kernel: Kernel, known: Constants) -> tuple[Parameters, float]:
-    """One step of EM: new parameters, and the log-likelihood of the old ones."""
-    priors = [prior_precision(kernel, block.lags, p.tau) for block in blocks]
-    posteriors = [expect(block, p, kernel, prior) for block, prior in zip(blocks, priors)]
+def lags_of(blocks: list[Block]) -> list[Lags]:
+    """Those that blocks have, each once."""
+    return list({id(block.lags): block.lags for block in blocks}.values())
+
+
+def expect_all(
+    blocks: list[Block], p: Parameters, kernel: Kernel, priors: list[Precision] | None = None
+) -> list[Posterior]:
+    """`expect` of each block, priors made once for blocks of the same lags.
+
+    priors : of `lags_of` the blocks, where they are known.
+    """
+    kinds = lags_of(blocks)
+    if priors is None:
+        priors = [kernel.precision(lags, p.tau) for lags in kinds]
+    known = {id(lags): prior for lags, prior in zip(kinds, priors)}
+    return [expect(block, p, kernel, known[id(block.lags)]) for block in blocks]
+
+
+def moments_of(blocks: list[Block], posteriors: list[Posterior]) -> list[tuple[Lags, int, np.ndarray]]:
+    """For each kind of lags: the lags, how many trials, and the sum over them of E[x x'] of each latent over time."""
+    counts: dict[int, int] = {}
+    sums: dict[int, np.ndarray] = {}
+    for block, post in zip(blocks, posteriors):
+        key, own = id(block.lags), post.moments()
+        counts[key] = counts.get(key, 0) + len(block.y)
+        sums[key] = sums[key] + own if key in sums else own
+    return [(lags, counts[id(lags)], sums[id(lags)]) for lags in lags_of(blocks)]
+
+
+def em_step(
+    blocks: list[Block],
+    p: Parameters,
+    kernel: Kernel,
+    known: Constants,
+    priors: list[Precision] | None = None,
+) -> tuple[Parameters, float, list[Precision]]:
+    """One step of EM: new parameters, the log-likelihood of the old ones, and the priors of the next step's lags.
+
+    priors : those that the step before gave.
+    """
+    if priors is None:
+        priors = [kernel.precision(lags, p.tau) for lags in lags_of(blocks)]
+    posteriors = expect_all(blocks, p, kernel, priors)
     total = float(sum(post.log_likelihood.sum() for post in posteriors))
-    coefficients = regression(blocks, posteriors, p.mean.size, p.tau.size)
-    cd, yx = coefficients
+    cd, yx = regression(blocks, posteriors, p.mean.size, p.tau.size)
     noise = (known.squares - np.einsum("ui,ui->u", cd, yx)) / known.counts
-    tau = update_timescales(
-        kernel,
-        [(b.lags, len(b.y), post.moments()) for b, post in zip(blocks, posteriors)],
-        p.tau,
-        known.bounds,
-        first=priors,
+    tau, priors = update_timescales(
+        kernel, moments_of(blocks, posteriors), p.tau, known.bounds, priors=priors
     )
-    return Parameters(cd[:, :-1], cd[:, -1], np.maximum(noise, known.floor), tau), total
+    return Parameters(cd[:, :-1], cd[:, -1], np.maximum(noise, known.floor), tau), total, priors
 
 
 def regression(

@@ -12,7 +12,15 @@ from consilience._core._params import check_number
 from consilience.models._gp_kernels import Kernel, timescale_slope
 from consilience.models._gp_latents import GPLatents, LeftOut, unfolded
 from consilience.models._gp_left_out import left_out
-from consilience.models._gp_posterior import Constants, Parameters, blocks_of, em_step, expect, sums_of
+from consilience.models._gp_posterior import (
+    Constants,
+    Parameters,
+    blocks_of,
+    em_step,
+    expect_all,
+    moments_of,
+    sums_of,
+)
 from consilience.models._gp_start import covariance_of, factors, turned_to_time
 from consilience.models._gp_timescales import Slopes
 from consilience.models._trials import Trials
@@ -145,7 +153,7 @@ class GPFA(GPLatents):
     def _infer(self, trials: Trials) -> tuple[list[np.ndarray], list[np.ndarray], np.ndarray]:
         p, centred = self._about(trials)
         blocks = blocks_of(centred)
-        posts = [expect(block, p, self._kernel) for block in blocks]
+        posts = expect_all(blocks, p, self._kernel)
         means = unfolded(blocks, [post.mean for post in posts], centred)
         likelihood = np.zeros(len(trials))
         covariances = [np.zeros((int(t), p.tau.size, p.tau.size)) for t in trials.lengths]
@@ -161,13 +169,12 @@ class GPFA(GPLatents):
         blocks = blocks_of(centred)
 
         def slopes(at: Parameters) -> tuple[np.ndarray, np.ndarray]:
-            posts = [expect(block, at, self._kernel) for block in blocks]
-            moments = [(b.lags, len(b.y), post.moments()) for b, post in zip(blocks, posts)]
+            posts = expect_all(blocks, at, self._kernel)
             inner, yx = sums_of(blocks, posts, at.mean.size, at.tau.size)
             cd = np.column_stack([at.loadings, at.mean])
             said = cd @ inner if inner.ndim == 2 else np.einsum("ui,uij->uj", cd, inner)
             by_loadings = ((yx - said) / at.noise[:, None])[:, :-1]
-            return timescale_slope(self._kernel, moments, at.tau), by_loadings
+            return timescale_slope(self._kernel, moments_of(blocks, posts), at.tau), by_loadings
 
         return slopes, p
 
@@ -207,9 +214,9 @@ def em(
 ) -> tuple[Parameters, list[float], bool]:
     """(parameters, log-likelihood before each step, converged)."""
     blocks, p, history = blocks_of(centred), start, []
-    enough = tol * centred.n_values
+    enough, priors = tol * centred.n_values, None
     for step in range(steps):
-        p, value = em_step(blocks, p, kernel, constants)
+        p, value, priors = em_step(blocks, p, kernel, constants, priors)
         history.append(value)
         if step and tol > 0 and value - history[-2] < enough:
             return p, history, True

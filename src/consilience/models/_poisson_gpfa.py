@@ -11,7 +11,7 @@ from consilience._core._errors import InputError
 from consilience._core._params import check_number
 from consilience.models._gp_kernels import Kernel, Lags, timescale_slope, update_timescales
 from consilience.models._gp_latents import GPLatents, LeftOut
-from consilience.models._gp_posterior import Parameters, prior_precision
+from consilience.models._gp_posterior import Parameters
 from consilience.models._gp_start import covariance_of, factors, turned_to_time
 from consilience.models._gp_timescales import Slopes
 from consilience.models._gp_variational import Inferred, Prior, infer, left_out_log_rates, loadings_step
@@ -133,7 +133,7 @@ class PoissonGPFA(GPLatents):
         mean = np.concatenate([f.mean for f in found])
         over = np.concatenate([f.over_time() for f in found])
         loadings, offset = loadings_step(trials.data, trials.mask, mean, over, p, ridge)
-        tau = update_timescales(kernel, moments_of(trials, found), p.tau, bounds)
+        tau, _ = update_timescales(kernel, moments_of(trials, found), p.tau, bounds)
         return Parameters(loadings, offset, p.noise, tau)
 
     def _store(self, p: Parameters, width: float) -> None:
@@ -197,7 +197,7 @@ class PoissonGPFA(GPLatents):
 def priors_of(trials: Trials, p: Parameters, kernel: Kernel) -> dict[int, Prior]:
     out = {}
     for bins in trials.by_length():
-        precision, log_dets = prior_precision(kernel, Lags.whole(bins), p.tau)
+        precision, log_dets = kernel.precision(Lags.whole(bins), p.tau)
         out[bins] = Prior(precision, float(log_dets.sum()))
     return out
 

@@ -9,11 +9,10 @@ import click
 from consilience._cli._options import DRAWS
 from consilience._cli._verb_options import (
     AXES,
-    BOOT,
     DRAWN_BY,
     FILES,
+    GAP,
     LEVEL,
-    PERM,
     PICTURE,
     WRITTEN,
     run_verb,
@@ -70,12 +69,28 @@ def structure(**options: Any) -> int:
 )
 @click.option("--by", "label", multiple=True, help="A label of trials that makes conditions; several times.")
 @click.option("--single-trials", is_flag=True, help="Fit single trials, not means of conditions.")
+@click.option("--means", is_flag=True, help="Fit means of conditions, not single trials.")
 @click.option("--standardise", is_flag=True, help="Divide units by their standard deviation.")
 @click.option("--cv", type=click.IntRange(min=0), help="Folds; 0 = nothing held out.  [default: 5]")
-@click.option("--groups", help="A label: trials of a group are held out together.")
+@click.option(
+    "--groups",
+    help="A label: trials of a group are held out together; trial = each by itself.  [default: auto]",
+)
+@GAP
 @PICTURE
-@BOOT
-@PERM
+@click.option(
+    "--n-boot",
+    type=DRAWS,
+    help="Draws of rows; 0 = no intervals.  [default: 200 for PCA and models of scikit-learn, 20 for others]",
+)
+@click.option(
+    "--n-perm",
+    "--surrogates",
+    "n_perm",
+    type=DRAWS,
+    help="Surrogates, or shuffles of labels: p is at least 1 / (this + 1); 0 = no p.  [default: 200 for PCA, factor "
+    "analysis and models of scikit-learn, 20 for others, each of which is a fit]",
+)
 @LEVEL
 @DRAWN_BY
 @AXES

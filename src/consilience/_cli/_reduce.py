@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+
+from consilience._cli._encode import gap_given
 from consilience._cli._models import model_given
 from consilience._cli._picture import drawing
 from consilience._cli._verb import axes_of, run_verb
@@ -19,6 +22,8 @@ def command(
     model: str | None,
     label: tuple[str, ...],
     single_trials: bool,
+    means: bool,
+    gap: str | None,
     dims: str | None,
     time: str | None,
     picture: str | None,
@@ -31,8 +36,12 @@ def command(
     keyword: dict[str, Any] = {}
     if model is not None:
         keyword["model"] = model_given(model, reducing=True)
-    if single_trials:
-        keyword["average"] = False
+    if single_trials and means:
+        raise click.UsageError("give --single-trials or --means, not both.")
+    if single_trials or means:
+        keyword["average"] = means
+    if gap is not None:
+        keyword["gap"] = gap_given(gap)
     arrays = _DIMS if time is not None and label else None
     options |= {"labels": list(label) or None, "standardise": options["standardise"] or None}
     return run_verb(

@@ -13,6 +13,9 @@ from consilience._results._base import Result, counted
 if TYPE_CHECKING:
     import pandas as pd
 
+_FLOOR = 0.01  # of p, above which it is said
+_SURROGATES = {"shuffled labels": "shuffles"}
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Reduction(Result):
@@ -79,6 +82,12 @@ class Reduction(Result):
         p = self.components["p"].values
         return int((p <= 0.05).sum()) if np.isfinite(p).any() else None
 
+    @property
+    def p_floor(self) -> float | None:
+        """The smallest p that so many surrogates (or shuffles of labels) can give; None where there were none."""
+        drawn = int(self.settings.get("n_perm") or 0)
+        return 1.0 / (drawn + 1) if drawn and np.isfinite(self.components["p"]).any() else None
+
     def _lines(self) -> list[str]:
         s, c = self.settings, self.components
         of = {"trials": "trials", "conditions": "means of conditions", "series": "samples"}[str(s["fitted"])]
@@ -98,6 +107,11 @@ class Reduction(Result):
             lines.append(
                 f"  together {float(total['explained_total']):.3f} explained"
                 + (f", {held:.3f} held out" if np.isfinite(held) else "")
+            )
+        if self.p_floor is not None and self.p_floor > _FLOOR:
+            what = _SURROGATES.get(str(s["null"]), "surrogates")
+            lines.append(
+                f"  no p is below {self.p_floor:.3f}, that of {s['n_perm']} {what}; n_perm= takes more"
             )
         if self.neighbours is not None:
             n = self.neighbours.attrs

@@ -30,7 +30,9 @@ def check_match(match: Any, *, who: str) -> tuple[str, ...]:
     if match is None:
         return ()
     if isinstance(match, str):
-        match = MATCHED if match == "all" else [match]
+        match = [match]
+    if isinstance(match, Sequence) and "all" in match:
+        match = MATCHED
     if not isinstance(match, Sequence):
         raise InputError(
             f"{who}: match must be names out of {', '.join(MATCHED)}, 'all' or None; got {shorten(match)}.",

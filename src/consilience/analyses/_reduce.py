@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -25,6 +26,7 @@ from consilience.analyses._reduce_tables import (
     parts_of,
 )
 from consilience.analyses._reduce_tests import against_null, drawn, held_out, targeted_scores
+from consilience.networks._progress import announce_long
 
 __all__ = ["reduce"]
 
@@ -83,8 +85,9 @@ def reduce(
     gap : of a series: left out of training beside a test stretch; "auto" = the autocorrelation time of units (90th
         percentile), else steps (int) or seconds (float).
     n_boot : draws of rows for intervals of what is explained and of loadings.   n_perm : surrogates. "auto": 200 for
-        PCA, `TargetedDR` and factor analysis (n_perm) and estimators of others, 20 for others. 0 = none. Of models that
-        need labels these are shuffles of labels.
+        PCA, `TargetedDR` and factor analysis (n_perm) and estimators of others, 20 for others, each of which is a fit:
+        p is then at least 1 / 21 = 0.048 (``.p_floor``), enough for 0.05 and for no correction. 0 = none. Of models
+        that need labels these are shuffles of labels. A run of more than 5 s says what it will take.
     level : of intervals.   rng : seed.
 
     Returns
@@ -178,6 +181,7 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
     kind = type(chosen).__name__
     every = np.arange(len(rows.x))
     fitter = Fitter(chosen, rows, average=average, standardise=options["standardise"])
+    start = time.perf_counter()
     fit = fitter.fit(every)
     k = fit.latents.shape[-1]
     if k == 0:
@@ -186,6 +190,7 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
             code="no-structure",
         )
     _fix_number(fitter, chosen, k)
+    spent = time.perf_counter() - start
     shown = rows.shown
     known = fit.of(shown.x)
     z = fit.latents if known is None or not (average or shown is not rows) else known
@@ -217,6 +222,15 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
         )
     draw = n_boot and (within or not (average or fitter.labelled)) and (rows.series or rows.n_groups > 1)
     nothing = np.full(k, np.nan)
+    fits = (options["cv"] + bool(draw) * n_boot) if projects else 0
+    shuffled = 0 if (kind == "PCA" and not np.isnan(rows.x).any()) or counted or not projects else n_perm
+    announce_long(
+        WHO,
+        f"{fits + shuffled} further fits of {kind} ({options['cv']} folds, n_boot={n_boot} draws, n_perm={n_perm} "
+        f"{'shuffles' if fitter.labelled else 'surrogates'})",
+        spent * (fits + shuffled),
+        None,
+    )
     held: dict[str, Any] = {"held_out": (nothing,) * 3, "held_out_total": (nothing,) * 3, "folds": 0}
     if options["cv"] and projects and (within or not (average or fitter.labelled)):
         held = held_out(fitter, fit, seed, cv=options["cv"], within=within, level=level)

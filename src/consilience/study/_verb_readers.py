@@ -26,6 +26,7 @@ from consilience.study._yaml import Node
 
 # options that many verbs share
 INFERENCE = {"n_boot": Key(read_draws), "n_perm": Key(read_draws), "level": Key(between(0, 1))}
+MATCHES = ("stimuli", "bins", "units", "trials", "snr", "all")
 MATCHED = {"by": Key(read_name), "join": Key(one_of("exact", "inner"))}
 
 
@@ -106,6 +107,18 @@ def read_gap(node: Node) -> int | float | str:
     if node.value != "auto" and not number:
         raise wanted(node, "auto, a number of steps, or seconds (with a decimal point)")
     return node.value
+
+
+def read_ranks(node: Node) -> tuple[int, int]:
+    """[first, last] of the ranks of a power law."""
+    given = plain(node)
+    listed = given if isinstance(given, list) and len(given) == 2 else [0, 0]
+    if (
+        not all(isinstance(v, int) and not isinstance(v, bool) for v in listed)
+        or not 1 <= listed[0] < listed[1]
+    ):
+        raise wanted(node, "[first, last], two ranks, 1 <= first < last")
+    return listed[0], listed[1]
 
 
 def read_groups(node: Node) -> dict[str, str]:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from consilience.study._readers import Key, between, many, one_of, read_flag, read_name, whole
 from consilience.study._verb import Side, Verb, lay_out_one
-from consilience.study._verb_readers import INFERENCE, make_model, or_none, read_reducing_model
+from consilience.study._verb_readers import (
+    INFERENCE,
+    MATCHES,
+    make_model,
+    or_none,
+    read_gap,
+    read_reducing_model,
+)
 
 __all__ = ["OF_POPULATIONS"]
 
@@ -44,7 +51,7 @@ OF_POPULATIONS: dict[str, Verb] = {
         options={
             "by": Key(many(read_name)),
             "methods": Key(many(read_name)),
-            "match": Key(many(one_of("stimuli", "bins", "units", "trials", "snr"))),
+            "match": Key(many(one_of(*MATCHES))),
             "n_draws": Key(whole(1, 1000)),
             "standardise": Key(read_flag),
             "n_null": Key(whole(0, 1_000_000)),
@@ -62,7 +69,8 @@ OF_POPULATIONS: dict[str, Verb] = {
             "average": Key(read_flag),
             "standardise": Key(read_flag),
             "cv": Key(whole(0, 1000)),
-            "groups": Key(read_name),
+            "groups": Key(or_none(read_name)),
+            "gap": Key(read_gap),
             "n_boot": INFERENCE["n_boot"],
             "n_perm": INFERENCE["n_perm"],
             "level": INFERENCE["level"],

@@ -10,11 +10,13 @@ from consilience.study._verb import Side, Verb, lay_out_one
 from consilience.study._verb_readers import (
     INFERENCE,
     MATCHED,
+    MATCHES,
     make_field_method,
     or_none,
     read_field_method,
     read_lags,
     read_noise,
+    read_ranks,
 )
 from consilience.study._yaml import Node
 
@@ -112,8 +114,9 @@ OF_UNITS: dict[str, Verb] = {
         options={
             "measures": Key(many(one_of(*_OF_DIMENSION))),
             "by": MATCHED["by"],
-            "match": Key(many(one_of("stimuli", "bins", "units", "trials", "snr"))),
+            "match": Key(many(one_of(*MATCHES))),
             "n_match": Key(whole(1, 1000)),
+            "fit": Key(read_ranks),
             "gap": Key(whole(0, 1_000_000)),
             "n_perm": INFERENCE["n_perm"],
             "level": INFERENCE["level"],

@@ -380,3 +380,58 @@ def test_rows_that_are_not_shown_are_counted():
     lines = str(found).splitlines()
     shown = sum(" null " in line and " effect " in line for line in lines)
     assert f"  and {16 - shown} more rows (a statistic and a null) in .to_frame()" in lines
+
+
+def arcs(degrees, noise=0.2, trials=6, seed=0):
+    """Responses of 5 conditions on planar paths that turn by this angle from step to step, at an uneven speed."""
+    rng = np.random.default_rng(seed)
+    angle, speed = np.radians(degrees) * np.arange(15), 1 + 0.8 * np.sin(1.3 * np.arange(15))
+    steps = speed[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    path = np.concatenate([np.zeros((1, 2)), steps.cumsum(axis=0)])
+    x = np.stack([path @ np.linalg.qr(rng.normal(size=(N, 2)))[0].T for _ in range(5)])
+    return responses(x, repeats=trials, noise=noise, seed=seed + 100)
+
+
+def test_curvature_is_that_of_repeats_and_has_nulls_of_its_own():
+    made = cs.structure(arcs(25), statistic="curvature", null=["steps", "line"], n_null=49, rng=0)
+    data = arcs(25)
+    plain = curvature(data.values, data["stimulus"].values)
+    assert made.data["value"].item() == pytest.approx(plain.value)
+    assert plain.value == pytest.approx(25, abs=5)
+    assert plain.naive > 40
+    assert made.settings["corrected"]
+    assert made.data["claim"].item() == "two-sided"
+    assert (made.data["p"].values <= 0.05).all()
+    assert made.data["null_mean"].sel(null="steps").item() == pytest.approx(90, abs=10)
+    assert made.data["null_mean"].sel(null="line").item() < 15
+    assert made.data["ci_low"].item() < made.data["value"].item()
+    alone = cs.structure(arcs(25), statistic="curvature", n_null=49, rng=0)  # its null by default
+    assert alone.data["null"].values.tolist() == ["steps"]
+    assert alone.data["claim"].item() == "less"
+    line = cs.structure(arcs(0), statistic="curvature", null="line", n_null=49, rng=0)
+    assert line.data["claim"].item() == "greater"
+    assert line.data["p"].item() > 0.05
+
+
+def test_curvature_of_single_trials_beside_other_nulls_is_the_plain_one():
+    single = responses(rotating())
+    with pytest.warns(cs.ConsilienceWarning, match=r"null-mismatch.*does not come out as straighter"):
+        made = cs.structure(single, statistic="curvature", n_null=19, rng=0)
+    assert made.data["value"].item() == pytest.approx(curvature(single.values).value)
+    with pytest.raises(cs.InputError, match="3 complete trials of each") as error:
+        cs.structure(single, statistic="curvature", null="line")
+    assert error.value.code == "bad-parameter"
+    with pytest.raises(cs.InputError, match="no other null than 'steps'"):
+        cs.structure(arcs(25), statistic="curvature", null=["line", "phase"])
+    with pytest.warns(cs.ConsilienceWarning, match=r"null-mismatch.*lose smoothness in time"):
+        cs.structure(single, null="steps", n_components=2, n_null=19, rng=0)
+
+
+def test_curvature_of_repeats_that_do_not_agree():
+    x = np.random.default_rng(0).normal(size=(3, 6, N))
+    data = responses(x, repeats=2)
+    opposite = data.copy(data=data.values * np.tile([1.0, -1.0], 3)[:, None, None])
+    opposite = opposite + np.arange(6.0)[:, None, None].repeat(6, 1)[..., :1]
+    with pytest.raises(cs.InputError, match="no curvature behind the noise") as error:
+        cs.structure(opposite, statistic="curvature")
+    assert error.value.code == "no-structure"

@@ -14,11 +14,12 @@ from consilience._core._params import check_count, check_number, check_option, s
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import recorded_cautions
 from consilience._results import Structure
-from consilience.analyses._structure_data import Rows, rows_of
+from consilience.analyses._structure_data import Repeats, Rows, rows_of
 from consilience.analyses._structure_planes import planes_of
 from consilience.analyses._structure_statistics import (
     KEEPS,
     NULL_REFERENCES,
+    OF_STEPS,
     STATISTICS,
     measured,
     mismatch,
@@ -39,7 +40,7 @@ def structure(
     /,
     *,
     statistic: str | Function | Sequence[str | Function] = "rotation",
-    null: str | Function | Sequence[str | Function] = "tensor_max_entropy",
+    null: str | Function | Sequence[str | Function] | None = None,
     by: str | None = "stimulus",
     rows: str | None = None,
     n_components: int | None = None,
@@ -69,16 +70,19 @@ def structure(
         "rotation_r2", "rotation_rate" (at which states turn in the fastest plane, rad/s), "linear_dynamics" (R2 of any
         linear law), "tangling", "curvature", "variance_in_k" (k = n_components), a function of an array (rows, time,
         units) that returns a number, or several.
-    null : "tensor_max_entropy", "circular", "phase", "conditions", "trials" (see `cs.stats.SURROGATES`), a function
-        ``null(x, n=, rng=)`` that gives arrays like x, or several.
+    null : "tensor_max_entropy", "circular", "phase", "conditions", "trials", "steps", "line" (see
+        `cs.stats.SURROGATES`), a function ``null(x, n=, rng=)`` that gives arrays like x, or several; None =
+        "tensor_max_entropy", of curvature alone "steps". With "steps" (is it straighter than a walk of the same steps
+        in another order?), "line" (does it bend more than noise bends a line? 3 trials of each condition) or both, and
+        no other, the curvature is that of trials, free of noise, where every condition has two that are complete.
     by : the label of trials that makes conditions; None = every trial is one.
     rows : "conditions" (means over the trials of each) or "trials" (single ones), what the statistic is of; None =
         conditions, and trials for the null "trials".
     n_components : axes that trajectories are reduced to; None = 6 for rotations, 8 for tangling, 2 for variance_in_k.
     subtract_mean : take the mean over rows out at each time (rotations, variance_in_k).
     soft_normalise : divide units by their range plus this; None = as they are.
-    alternative : "greater", "less" or "two-sided"; None = where the claim lies: less for tangling and curvature, two-
-        sided for the rate, else greater.
+    alternative : "greater", "less" or "two-sided"; None = where the claim lies: less for tangling and curvature (of
+        "line" greater, of both nulls two-sided), two-sided for the rate, else greater.
     interval : "conditions" or "trials", what is left out in turn (jackknife, t): how the value would change with
         others. None = rows. With "trials" all conditions keep their place, and each needs two trials.
     n_null : surrogates; 19 are the fewest for p of 0.05.   level : of the interval.   rng : seed.
@@ -118,6 +122,8 @@ def structure(
     n_null = check_count(n_null, name="n_null", who=WHO, minimum=1)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     statistics = _entries(statistic, STATISTICS, "statistic")
+    if null is None:
+        null = "steps" if set(statistics) == {"curvature"} else "tensor_max_entropy"
     nulls = _entries(null, SURROGATES, "null")
     if alternative is not None:
         check_option(alternative, ("greater", "less", "two-sided"), name="alternative", who=WHO)
@@ -130,8 +136,12 @@ def structure(
             "bin_width": made.bin_width,
         }
 
-        def value_of(x: np.ndarray) -> np.ndarray:
-            named = measured(tuple(name for name, entry in statistics.items() if entry is None), x, options)
+        repeats = _repeats(made, statistics, nulls)
+
+        def value_of(x: np.ndarray, repeats: Repeats | None = None) -> np.ndarray:
+            named = measured(
+                tuple(name for name, entry in statistics.items() if entry is None), x, options, repeats
+            )
             return np.array(
                 [
                     named[name] if entry is None else of_function(entry, x, WHO)
@@ -139,20 +149,26 @@ def structure(
                 ]
             )
 
-        value = value_of(made.x)
-        low, high, left_out = _interval(made, value, value_of, interval, level, seed)
+        value = value_of(made.x, repeats)
+        if not np.isfinite(value).all():
+            raise InputError(
+                f"{WHO}: the repeats of no condition agree on how it moves, so there is no curvature behind the noise; "
+                "take longer steps (wider bins) or more repeats, or smooth.",
+                code="no-structure",
+            )
+        low, high, left_out = _interval(made, value, value_of, repeats is not None, interval, level, seed)
         draws = np.empty((len(statistics), len(nulls), n_null))
         firsts = []
         for column, (name, entry) in enumerate(nulls.items()):
-            every = _surrogates(name, entry, made, n_null, seed)
+            every = _surrogates(name, entry, made, repeats, n_null, seed)
             for k in range(n_null):
-                surrogate = next(every, None)
-                x = _checked(surrogate, made, name)
-                draws[:, column, k] = value_of(x)
+                x, moved = next(every, (None, None))
+                x = _checked(x, made, name)
+                draws[:, column, k] = value_of(x, moved)
                 if k == 0:
                     firsts.append(x)
             for known in statistics:
-                why = mismatch(known, name)
+                why = mismatch(known, name, corrected=repeats is not None)
                 if why is not None:
                     warn(
                         "null-mismatch",
@@ -172,10 +188,7 @@ def structure(
             warn(caution.code, caution.message, caution.remedy)
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
-    claims = [
-        alternative or (STATISTICS[name].claim if entry is None else "greater")
-        for name, entry in statistics.items()
-    ]
+    claims = [alternative or _claim(name, entry, nulls) for name, entry in statistics.items()]
     return Structure(
         data=_table(list(statistics), list(nulls), value, low, high, draws, claims),
         draws=xr.DataArray(
@@ -192,6 +205,7 @@ def structure(
             "n_null": n_null,
             "level": level,
             "interval": left_out,
+            "corrected": repeats is not None,
             **{key: option for key, option in options.items() if key != "bin_width"},
             "units": {name: made.unit_of(name) for name in statistics},
         },
@@ -244,13 +258,48 @@ def _rows(rows: str | None, nulls: Any) -> str:
     return rows
 
 
-def _surrogates(name: str, entry: Function | None, made: Rows, n: int, seed: Seed) -> Iterator[Any]:
-    stream = seed.stream(f"null {name}")
+def _claim(name: str, entry: Function | None, nulls: Any) -> str:
+    """Where the claim lies: of a curvature against lines, above them."""
     if entry is not None:
-        return iter(entry(made.x, n=n, rng=stream))
-    if name == "trials":
-        return SURROGATES[name](made.x, made.condition, n=n, rng=stream)
-    return SURROGATES[name](made.x, n=n, rng=stream)
+        return "greater"
+    if name == "curvature" and "line" in nulls:
+        return "greater" if set(nulls) == {"line"} else "two-sided"
+    return STATISTICS[name].claim
+
+
+def _repeats(made: Rows, statistics: Any, nulls: Any) -> Repeats | None:
+    """The trials that surrogates are of: those of a curvature, where its nulls are asked for and no other."""
+    if "line" not in nulls and ("curvature" not in statistics or not set(nulls) <= set(OF_STEPS)):
+        return None
+    repeats = made.repeats
+    if "line" in nulls and (repeats is None or not set(nulls) <= set(OF_STEPS)):
+        raise InputError(
+            f"{WHO}: the null 'line' has the noise of trials around lines: it needs rows='conditions' with at least 3 "
+            "complete trials of each, and no other null than 'steps' beside it; ask for others in a call of their own.",
+            code="bad-parameter",
+        )
+    return repeats
+
+
+def _surrogates(
+    name: str, entry: Function | None, made: Rows, repeats: Repeats | None, n: int, seed: Seed
+) -> Iterator[tuple[Any, Repeats | None]]:
+    """Surrogates of the rows, or of their trials, with means over those."""
+    stream = seed.stream(f"null {name}")
+    if repeats is not None:
+        trials, condition = repeats
+        for moved in SURROGATES[name](trials, condition, n=n, rng=stream):
+            means = np.stack([moved[condition == k].mean(axis=0) for k in np.unique(condition)])
+            yield means, (moved, condition)
+        return
+    if entry is not None:
+        given = iter(entry(made.x, n=n, rng=stream))
+    elif name == "trials":
+        given = SURROGATES[name](made.x, made.condition, n=n, rng=stream)
+    else:
+        given = SURROGATES[name](made.x, n=n, rng=stream)
+    for x in given:
+        yield x, None
 
 
 def _checked(surrogate: Any, made: Rows, name: str) -> np.ndarray:
@@ -266,7 +315,13 @@ def _checked(surrogate: Any, made: Rows, name: str) -> np.ndarray:
 
 
 def _interval(
-    made: Rows, value: np.ndarray, value_of: Any, interval: str | None, level: float, seed: Seed
+    made: Rows,
+    value: np.ndarray,
+    value_of: Any,
+    corrected: bool,
+    interval: str | None,
+    level: float,
+    seed: Seed,
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Ends of the jackknife interval, and what was left out, in words; NaN where too few could be."""
     none = np.full(value.size, np.nan)
@@ -284,7 +339,7 @@ def _interval(
         )
         return none, none, "none"
     try:
-        left = np.stack([value_of(x) for x in subsets])
+        left = np.stack([value_of(x, repeats if corrected else None) for x, repeats in subsets])
     except InputError as error:
         if error.code not in ("rank-deficient", "too-few"):
             raise

@@ -11,6 +11,7 @@ import numpy as np
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
 from consilience.populations import curvature, rotation_ratio, tangling
+from consilience.populations._curvature import repeat_angle
 from consilience.populations._variance_in_k import variance_in_k
 
 __all__ = ["KEEPS", "NULL_REFERENCES", "STATISTICS", "Statistic", "measured", "mismatch", "of_function"]
@@ -69,7 +70,10 @@ KEEPS = {
     "phase": "the power spectrum of each unit and trial",
     "conditions": "the time courses of each unit, with conditions of units shuffled apart",
     "trials": "the mean of each condition, with trials of units shuffled apart",
+    "steps": "the steps of each condition, in another order",
+    "line": "the speed of each condition, along a straight line, and the noise of trials",
 }
+OF_STEPS = ("steps", "line")  # nulls of curvature, and of trials where there are repeats
 NULL_REFERENCES = {
     "tensor_max_entropy": ("elsayed2017structure",),
     "circular": ("harris2020nonsense",),
@@ -87,20 +91,32 @@ _MISMATCH = {
         "can come from shared tuning, and a sequence stays one"
     ),
     "trials": "surrogates lose only noise correlations, so they say nothing of the mean trajectories",
+    "steps": "surrogates lose smoothness in time, which alone makes a rejection",
+    "line": "surrogates are straight, so any bend makes a rejection",
 }
+_NOISE_BENDS = (
+    "noise of a state bends the path by its two steps and no longer once steps are in another order, so a noisy path "
+    "does not come out as straighter; with two complete trials of every condition it is taken out"
+)
 
 
-def mismatch(statistic: str, null: str) -> str | None:
-    """Why this null does not answer the claim of this statistic; None where it does, or where nothing is known."""
+def mismatch(statistic: str, null: str, *, corrected: bool = False) -> str | None:
+    """Why this null does not answer the claim of this statistic; None where it does, or where nothing is known.
+    ``corrected`` : curvature is of repeats.
+    """
     if statistic not in STATISTICS or null not in KEEPS:
         return None
     if STATISTICS[statistic].dynamics:
         return _MISMATCH.get(null)
     if statistic == "curvature":
+        if null in OF_STEPS:
+            return None if corrected else _NOISE_BENDS
         return (
             "surrogates keep how each unit changes over time, which all but sets the mean angle between steps, so p "
-            "says little; compare curvature between systems, or with the input"
+            "says little; compare curvature between systems, or ask for its own nulls, steps and line, alone"
         )
+    if null in OF_STEPS:
+        return _MISMATCH[null]
     if statistic == "variance_in_k" and null == "tensor_max_entropy":
         return (
             "surrogates have the covariance of units of the data, and this share with it; circular, phase or "
@@ -125,8 +141,16 @@ def of_function(function: Callable[[np.ndarray], Any], x: np.ndarray, who: str) 
     return number
 
 
-def measured(names: tuple[str, ...], x: np.ndarray, options: Mapping[str, Any]) -> dict[str, float]:
-    """The named statistics of one tensor; each family is computed once."""
+def measured(
+    names: tuple[str, ...],
+    x: np.ndarray,
+    options: Mapping[str, Any],
+    repeats: tuple[np.ndarray, np.ndarray] | None = None,
+) -> dict[str, float]:
+    """The named statistics of one tensor; each family is computed once.
+
+    repeats : trials (trials, time, units) and the condition (trials,) of each; the curvature is theirs, free of noise.
+    """
     out: dict[str, float] = {}
     families: dict[str, Any] = {}
     for name in names:
@@ -143,7 +167,14 @@ def measured(names: tuple[str, ...], x: np.ndarray, options: Mapping[str, Any]) 
         elif entry.family == "tangling":
             out[name] = tangling(x, n_components=k, soft_normalise=soft, bin_width=width).value
         elif entry.family == "curvature":
-            out[name] = curvature(x).value
+            out[name] = curvature(x).value if repeats is None else _of_repeats(*repeats)
         else:
             out[name] = variance_in_k(x, k, subtract_mean=mean)
     return out
+
+
+def _of_repeats(trials: np.ndarray, condition: np.ndarray) -> float:
+    """The mean over conditions of the angle behind noise; NaN where repeats of none agree that it moves."""
+    each = np.array([repeat_angle(trials[condition == k]) for k in np.unique(condition)])
+    known = each[np.isfinite(each)]
+    return float(known.mean()) if known.size else float("nan")

@@ -25,6 +25,8 @@ _SURROGATES = {
     "phase": "random phases",
     "conditions": "shuffled conditions",
     "trials": "shuffled trials",
+    "steps": "shuffled steps",
+    "line": "straight lines",
 }
 
 

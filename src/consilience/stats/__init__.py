@@ -73,6 +73,7 @@ from consilience.stats._relabellings import distinct_relabellings
 from consilience.stats._series import autocorrelation_time, block_weights, circular_shifts
 from consilience.stats._shapley import all_coalitions, shapley_interactions, shapley_values
 from consilience.stats._slow import slow_changes
+from consilience.stats._steps import shuffled_steps, straightened
 from consilience.stats._surrogates import (
     SURROGATES,
     circularly_shifted,
@@ -104,6 +105,8 @@ __all__ = [
     "circularly_shifted",
     "phase_randomised",
     "shuffled_conditions",
+    "shuffled_steps",
+    "straightened",
     "shuffled_trials",
     "surrogates",
     "tensor_max_entropy",

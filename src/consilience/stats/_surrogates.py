@@ -13,6 +13,7 @@ from consilience._core._params import check_count, check_option, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience.linalg._noise import labelled
 from consilience.stats._series import autocorrelation_time
+from consilience.stats._steps import shuffled_steps, straightened
 from consilience.stats._tensor_door import as_tensor
 from consilience.stats._tensor_max_entropy import tensor_max_entropy
 
@@ -258,12 +259,14 @@ SURROGATES: dict[str, Surrogates] = {
     "phase": phase_randomised,
     "conditions": shuffled_conditions,
     "trials": shuffled_trials,
+    "steps": shuffled_steps,
+    "line": straightened,
 }
 
 
 def surrogates(name: str, /, *, who: str = "cs.stats.surrogates") -> Surrogates:
-    """The function that makes surrogates of this name: "tensor_max_entropy", "circular", "phase", "conditions" or
-    "trials".
+    """The function that makes surrogates of this name: "tensor_max_entropy", "circular", "phase", "conditions",
+    "trials", "steps" or "line".
 
     >>> import consilience as cs
     >>> cs.stats.surrogates("phase").__name__

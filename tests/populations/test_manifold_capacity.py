@@ -7,7 +7,8 @@ import pytest
 from scipy import integrate, optimize
 
 import consilience as cs
-from consilience.populations._cone_draws import multipliers
+from consilience.populations._clouds import of_anchors
+from consilience.populations._cone_draws import multipliers, stacked_multipliers
 from consilience.populations._simulated_capacity import separable
 
 pops = cs.populations
@@ -23,7 +24,11 @@ def clouds(
 
 
 def one_programme(s: np.ndarray, t: np.ndarray, margin: float) -> float:
-    """min ||v - t||^2 with s v >= margin, by a general solver."""
+    return float(((primal(s, t, margin) - t) ** 2).sum())
+
+
+def primal(s: np.ndarray, t: np.ndarray, margin: float) -> np.ndarray:
+    """argmin ||v - t||^2 with s v >= margin, by a general solver."""
     found = optimize.minimize(
         lambda v: ((v - t) ** 2).sum(),
         t + s.mean(axis=0),
@@ -33,7 +38,7 @@ def one_programme(s: np.ndarray, t: np.ndarray, margin: float) -> float:
         options={"ftol": 1e-12, "maxiter": 500},
     )
     assert found.success
-    return float(found.fun)
+    return found.x
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,70 @@ def test_batched_programmes_equal_one_at_a_time(m, axes, margin):
     assert np.allclose(ours, [one_programme(s, row, margin) for row in t], atol=1e-6)
     v = t + found @ s
     assert (v @ s.T >= margin - 1e-8).all()
+
+
+@pytest.mark.parametrize(("m", "axes", "margin"), [(8, 5, 0.0), (8, 5, 0.4), (25, 2, 0.3), (6, 9, 0.0)])
+def test_capacity_radius_and_dimension_are_those_of_the_published_equations(m, axes, margin):
+    """Draw by draw, by a general solver: the anchor is (V - T) over its part along the centre where V is held away
+    from T, and the point with the least projection where it is not.
+    """
+    rng = np.random.default_rng(m)
+    own = 0.5 * rng.normal(size=(2, m, axes))
+    own -= own.mean(axis=1, keepdims=True)
+    t = rng.normal(size=(2, 40, axes + 1))
+    found = of_anchors(own, t, margin, few=2, one_by_one=m > 20, like=own)
+    for points, draws, ours in zip(own, t, found.T, strict=True):
+        s, anchors, away = np.c_[points, np.ones(m)], [], []
+        for row in draws:
+            if (s @ row >= margin).all():
+                anchors.append(points[(points @ row[:-1]).argmin()])
+                away.append(0.0)
+                continue
+            v = primal(s, row, margin)
+            anchors.append((v - row)[:-1] / (v - row)[-1])
+            away.append(((v - row) ** 2).sum())
+        held = np.array(anchors)
+        radius = np.sqrt(((held - held.mean(axis=0)) ** 2).sum(axis=1).mean())
+        unit = held / np.linalg.norm(held, axis=1, keepdims=True)
+        dimension = ((draws[:, :-1] * unit).sum(axis=1) ** 2).mean()
+        assert margin or m > 8 or min(away) == 0
+        assert np.allclose(ours[:3], [np.mean(away), radius, dimension], rtol=2e-4)
+        assert ours[3] == pytest.approx(np.var(away, ddof=1) / len(draws), rel=2e-4)
+
+
+@pytest.mark.parametrize("points", [(8,) * 15, (5, 9) * 8])
+def test_the_same_numbers_from_a_tensor(points):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    label = np.repeat(np.arange(len(points)), points)
+    x = rng.normal(size=(len(points), 40))[label] + rng.normal(size=(label.size, 40))
+    one, two = (pops.manifold_capacity(z, label, n_perm=3, n_draws=60) for z in (x, torch.tensor(x)))
+    for name in ("value", "radius", "dimension", "half_points", "null_mean", "draw_error"):
+        assert getattr(two, name) == pytest.approx(getattr(one, name), rel=1e-9), name
+    assert np.allclose(two.each, one.each, rtol=1e-9)
+
+
+@pytest.mark.gpu
+def test_the_same_numbers_on_a_gpu():
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    x, label = clouds(classes=15, points=8, units=40)
+    one, two = (
+        pops.manifold_capacity(z, label, n_perm=3, n_draws=60) for z in (x, torch.tensor(x, device="cuda"))
+    )
+    assert np.allclose(two.each, one.each, rtol=1e-7)
+    assert two.radius == pytest.approx(one.radius, rel=1e-7)
+
+
+def test_clouds_solved_together_are_those_solved_alone():
+    rng = np.random.default_rng(2)
+    s = [np.c_[1.5 * rng.normal(size=(12, 9)), np.ones(12)] for _ in range(7)]
+    t = rng.normal(size=(7, 30, 10))
+    pressed = np.stack([0.2 - draws @ one.T for one, draws in zip(s, t, strict=True)])
+    together = stacked_multipliers(np.stack([one @ one.T for one in s]), pressed, few=3)
+    for one, b, found in zip(s, pressed, together, strict=True):
+        assert np.allclose(found @ one, multipliers(one, b) @ one, atol=1e-8)
 
 
 def test_copies_of_points_change_nothing():

@@ -22,6 +22,8 @@ class Geometry(Result):
         ``note`` (what was chosen, such as the dichotomy that generalises best); NaN where a measure has none. ``of`` is
         "all", the conditions as a whole, or one of the labels that cross in them. Coordinates on measure: ``words``,
         ``higher`` (what a high value says), ``null`` (what the null is), ``low`` and ``top`` (ends of its range).
+        With a baseline also ``baseline``, its mean over seeds, and ``gain``, ``gain_low``, ``gain_high``, beyond it.
+    baselines : Dataset (seed, measure, of, system): value, ci_low, ci_high of each copy; None without a baseline.
     counts : Dataset (system): n_trials, n_units, n_conditions, fewest (trials of a condition).
 
     Examples
@@ -38,6 +40,7 @@ class Geometry(Result):
 
     data: xr.Dataset
     counts: xr.Dataset
+    baselines: xr.Dataset | None = None
 
     title: ClassVar[str] = "how the conditions of a population lie to each other"
 
@@ -75,8 +78,13 @@ def _number(one: xr.Dataset) -> str:
     text = f"{float(one['value']):7.3g}"
     if np.isfinite(float(one["ci_low"])):
         text += f" [{float(one['ci_low']):.3g}, {float(one['ci_high']):.3g}]"
-    if np.isfinite(float(one["null_mean"])):
+    gain = "gain" in one and np.isfinite(float(one["gain"]))
+    if np.isfinite(float(one["null_mean"])) and not gain:
         text += f"  null {float(one['null_mean']):.3g}"
     if np.isfinite(float(one["p"])):
         text += f"  p={float(one['p']):.2g}"
+    if gain:
+        text += f"  gain {float(one['gain']):+.3g}"
+        if np.isfinite(float(one["gain_low"])):
+            text += f" [{float(one['gain_low']):.3g}, {float(one['gain_high']):.3g}]"
     return text

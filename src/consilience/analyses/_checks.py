@@ -75,13 +75,13 @@ def _told_apart(found: list[Measure]) -> list[Measure]:
     return out
 
 
-def baseline_sides(baseline: Any, a: Any) -> dict[str, Any]:
+def baseline_sides(baseline: Any, a: Any, *, who: str = WHO, side: str = "side a") -> dict[str, Any]:
     if baseline is None:
         return {}
-    refuse_result(baseline, who=WHO, name="baseline")
+    refuse_result(baseline, who=who, name="baseline")
     if not isinstance(baseline, Mapping) or not baseline:
         raise InputError(
-            f"{WHO}: baseline must be a mapping {{seed: {{name: responses}}}}, got {shorten(baseline)}.",
+            f"{who}: baseline must be a mapping {{seed: {{name: responses}}}}, got {shorten(baseline)}.",
             code="bad-baseline",
         )
     if not isinstance(a, Mapping):
@@ -90,11 +90,11 @@ def baseline_sides(baseline: Any, a: Any) -> dict[str, Any]:
     for seed, systems in baseline.items():
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
             raise InputError(
-                f"{WHO}: baseline keys are seeds (whole numbers), got {shorten(seed)}.", code="bad-baseline"
+                f"{who}: baseline keys are seeds (whole numbers), got {shorten(seed)}.", code="bad-baseline"
             )
         if not isinstance(systems, Mapping) or [str(k) for k in systems] != [str(k) for k in a]:
             raise InputError(
-                f"{WHO}: baseline {seed} must have the systems of side a under the same names in the same "
+                f"{who}: baseline {seed} must have the systems of {side} under the same names in the same "
                 f"order, got {shorten(list(systems) if isinstance(systems, Mapping) else systems)}.",
                 code="bad-baseline",
             )
@@ -111,17 +111,17 @@ def check_size(n: int, measures: list[Measure], *, who: str = WHO, fewest: int =
             )
 
 
-def check_device(device: object) -> None:
+def check_device(device: object, *, who: str = WHO) -> None:
     """Refuses what torch does not know, or does not have here, before anything is computed."""
     if device is None:
         return
-    torch = require("torch", extra="torch", purpose=f"{WHO}(device=...)")
+    torch = require("torch", extra="torch", purpose=f"{who}(device=...)")
     try:
         torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"{WHO}: device must be one that torch has here, such as 'cpu' or 'cuda'; "
+            f"{who}: device must be one that torch has here, such as 'cpu' or 'cuda'; "
             f"{shorten(device)} is not ({reason}).",
             code="bad-device",
         ) from None

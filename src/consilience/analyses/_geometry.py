@@ -24,6 +24,8 @@ from consilience._responses._check import refuse_result
 from consilience._responses._match import iterate_systems
 from consilience._responses._pseudo import PseudoPopulation
 from consilience._results import Geometry
+from consilience.analyses._checks import check_device
+from consilience.analyses._geometry_baseline import baseline_systems, with_gain
 from consilience.analyses._geometry_measures import GEOMETRY, Conditions
 from consilience.analyses._match import check_match, flat_over_time, match_systems
 from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
@@ -44,10 +46,12 @@ def geometry(
     by: str | Sequence[str],
     methods: str | Sequence[str] | None = None,
     match: str | Sequence[str] | None = None,
+    baseline: Mapping[int, Mapping[str, xr.DataArray] | xr.DataArray] | None = None,
     n_draws: int = _DRAWS,
     standardise: bool = True,
     n_null: int = 200,
     level: float = 0.95,
+    device: str | None = None,
     rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
 ) -> Geometry:
     """How the conditions of a population lie to each other: is a difference coded alike everywhere, what can be told.
@@ -66,9 +70,14 @@ def geometry(
     methods : names; None: all that the data allow; capacity, radius and dimension from 15 conditions on, which their
         theory wants.
     match : of several systems, what is made equal first: names out of stimuli, bins, units, trials, snr, or "all".
+    baseline : {seed: {name: responses}}, untrained (or otherwise broken) copies of the systems under the same names, of
+        one system also {seed: responses}. They are measured in the same way, without a null; ``.data`` then has
+        ``baseline`` (mean over seeds) and ``gain``, value - baseline, with an interval of both (`cs.stats.gain_over`),
+        and ``.baselines`` each seed.
     n_draws : of ``match``, and of pseudo-trials. Values, ends of intervals and p are then medians over draws.
     standardise : z-score each unit over the trials, so that none rules by its scale.
     n_null : draws of the null, 0 = none.   level : of intervals.   rng : seed.
+    device : torch device on which the programmes of capacity are solved, such as "cuda"; None = NumPy.
 
     Returns
     -------
@@ -99,12 +108,15 @@ def geometry(
     n_draws = check_count(n_draws, name="n_draws", who=WHO, minimum=1)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=WHO)
+    check_device(device, who=WHO)
     labels = _labels(by)
     asked = check_match(match, who=WHO)
     wanted = None if methods is None else _methods_asked(methods)
     refuse_result(data, who=WHO, name="data", expected="responses, or a mapping of them")
     with collect_cautions() as cautions:
         systems = dict(_systems(data))
+        bases = baseline_systems(baseline, systems, who=WHO)
+        copies = {key for names in bases.values() for key in names.values()}
         pseudo = {name for name, one in systems.items() if isinstance(one, PseudoPopulation)}
         if asked and pseudo:
             raise InputError(
@@ -112,7 +124,8 @@ def geometry(
                 code="bad-parameter",
             )
         rows: dict[str, list[dict[tuple[str, str], PopulationScore]]] = {}
-        counts: dict[str, Conditions] = {}
+        counts: dict[str, dict[str, int]] = {}
+        conditions: dict[str, tuple[str, ...]] = {}
         notes: dict[str, Any] = {}
         for draw in range(n_draws if asked or pseudo else 1):
             own = seed.child(f"draw{draw}")
@@ -123,16 +136,21 @@ def geometry(
                 if draw and not asked and name not in pseudo:
                     continue
                 drawn = _drawn(one, own.child(name)) if name in pseudo else one
-                found = _conditions(name, drawn, labels, standardise, n_null, level, own.child(name))
-                counts.setdefault(name, found)
-                rows.setdefault(name, []).append(_measured(found, wanted, own.child(name)))
+                shuffles = 0 if name in copies else n_null
+                found = _conditions(
+                    name, drawn, labels, standardise, shuffles, level, device, own.child(name)
+                )
+                counts.setdefault(name, found.sizes)
+                conditions.setdefault(name, found.names)
+                rows.setdefault(name, []).append(_measured(found, wanted))
         _refuse_none(rows, wanted)
         _say_recorded(systems)
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     found_methods = [m for m in GEOMETRY if any(m == key[0] for draws in rows.values() for key in draws[0])]
+    tables = _tables(rows, counts, found_methods, labels)
     return Geometry(
-        **_tables(rows, counts, found_methods, labels),
+        **(with_gain(tables, rows, conditions, bases, level=level, who=WHO) if bases else tables),
         settings={
             "verb": "geometry",
             "by": list(labels),
@@ -142,13 +160,14 @@ def geometry(
             "n_draws": n_draws if asked or pseudo else 1,
             "pseudo": sorted(pseudo),
             "standardise": bool(standardise),
+            "baseline_seeds": list(bases),
             "n_null": n_null,
             "level": level,
         },
         seed=str(seed),
         warnings=tuple(cautions),
         references=tuple(dict.fromkeys(key for m in found_methods for key in GEOMETRY[m].references)),
-        methods=_sentences(found_methods, asked, n_draws, bool(pseudo), standardise),
+        methods=_sentences(found_methods, asked, n_draws, bool(pseudo), standardise, list(bases)),
     )
 
 
@@ -184,7 +203,14 @@ def _drawn(population: PseudoPopulation, seed: Seed) -> xr.DataArray:
 
 
 def _conditions(
-    name: str, data: Any, labels: tuple[str, ...], standardise: bool, n_null: int, level: float, seed: Seed
+    name: str,
+    data: Any,
+    labels: tuple[str, ...],
+    standardise: bool,
+    n_null: int,
+    level: float,
+    device: str | None,
+    seed: Seed,
 ) -> Conditions:
     checked = check_responses(data, who=WHO, name=f"data[{name!r}]")
     if "trial" not in checked.dims:
@@ -243,12 +269,13 @@ def _conditions(
         factors=levels,
         n_null=n_null,
         level=level,
+        device=device,
         rng=int(seed.stream("measures").integers(2**62)),
     )
 
 
 def _measured(
-    conditions: Conditions, wanted: tuple[str, ...] | None, seed: Seed
+    conditions: Conditions, wanted: tuple[str, ...] | None
 ) -> dict[tuple[str, str], PopulationScore]:
     """(measure, of) -> score."""
     out = {}
@@ -298,7 +325,7 @@ def _say_recorded(systems: Mapping[str, Any]) -> None:
 
 def _tables(
     rows: Mapping[str, list[dict[tuple[str, str], PopulationScore]]],
-    counts: Mapping[str, Conditions],
+    counts: Mapping[str, Mapping[str, int]],
     measures: list[str],
     labels: tuple[str, ...],
 ) -> dict[str, Any]:
@@ -335,19 +362,19 @@ def _tables(
             },
         ),
         "counts": xr.Dataset(
-            {
-                "n_trials": ("system", [len(c.x) for c in sizes]),
-                "n_units": ("system", [c.x.shape[1] for c in sizes]),
-                "n_conditions": ("system", [len(c.names) for c in sizes]),
-                "fewest": ("system", [int(np.bincount(c.condition).min()) for c in sizes]),
-            },
+            {key: ("system", [one[key] for one in sizes]) for key in sizes[0]},
             coords={"system": list(counts)},
         ),
     }
 
 
 def _sentences(
-    measures: list[str], asked: tuple[str, ...], n_draws: int, pseudo: bool, standardise: bool
+    measures: list[str],
+    asked: tuple[str, ...],
+    n_draws: int,
+    pseudo: bool,
+    standardise: bool,
+    seeds: list[int],
 ) -> tuple[str, ...]:
     said = [GEOMETRY[m].method for m in measures]
     if standardise:
@@ -358,4 +385,9 @@ def _sentences(
         )
     if pseudo:
         said.append(f"Units were recorded apart; values are medians over {n_draws} draws of pseudo-trials.")
+    if seeds:
+        said.append(
+            f"The same was measured in {len(seeds)} baseline copies (seeds {', '.join(map(str, seeds))}); intervals of "
+            "the differences combine those of both with the spread between copies."
+        )
     return tuple(said)

@@ -35,12 +35,20 @@ def _size(c: Conditions) -> dict[str, Any]:
     return {"n_trials": len(c.x), "n_units": c.x.shape[1], "n_conditions": len(c.names)}
 
 
+def _on_device(c: Conditions) -> Any:
+    if c.device is None:
+        return c.x
+    import torch
+
+    return torch.tensor(c.x, device=c.device)
+
+
 def manifold(c: Conditions, name: str) -> dict[str, PopulationScore]:
     """``name`` : capacity, radius or dimension; the three are computed once."""
     found = _kept.get(c)
     if found is None:
         found = manifold_capacity(
-            c.x,
+            _on_device(c),
             c.condition,
             n_perm=min(c.n_null, _MANY if len(c.x) <= _POINTS else _FEW),
             level=c.level,
@@ -49,11 +57,11 @@ def manifold(c: Conditions, name: str) -> dict[str, PopulationScore]:
         )
         _kept[c] = found
     each = {
-        "capacity": (found.value, found.ci_low, found.ci_high),
-        "radius": (found.radius, found.radius_low, found.radius_high),
-        "dimension": (found.dimension, found.dimension_low, found.dimension_high),
+        "capacity": (found.value, found.ci_low, found.ci_high, found.contributions),
+        "radius": (found.radius, found.radius_low, found.radius_high, found.each_radius),
+        "dimension": (found.dimension, found.dimension_low, found.dimension_high, found.each_dimension),
     }
-    value, low, high = each[name]
+    value, low, high, contributions = each[name]
     null = found.null[:, list(each).index(name)]
     tails = np.quantile(null, [(1 - c.level) / 2, (1 + c.level) / 2]) if null.size else (np.nan, np.nan)
     beyond = int(np.sum(null >= value) if name == "capacity" else np.sum(null <= value))
@@ -62,6 +70,7 @@ def manifold(c: Conditions, name: str) -> dict[str, PopulationScore]:
         ci_low=low,
         ci_high=high,
         resampled="t over conditions",
+        each=contributions,
         null_mean=float(null.mean()) if null.size else float("nan"),
         null_low=float(tails[0]),
         null_high=float(tails[1]),
@@ -85,6 +94,7 @@ def between(c: Conditions) -> dict[str, PopulationScore]:
         ci_low=found.ci_low,
         ci_high=found.ci_high,
         resampled=_OVER,
+        each=found.each,
         null_mean=found.null_mean,
         null_low=found.null_low,
         null_high=found.null_high,
@@ -105,6 +115,7 @@ def few_shot(c: Conditions) -> dict[str, PopulationScore]:
         ci_low=found.error_low,
         ci_high=found.error_high,
         resampled=_OVER,
+        each=found.each_error,
         null_mean=0.5,
         level=c.level,
         details={"predicted": found.error_predicted, "shots": float(found.shots)},
@@ -124,6 +135,7 @@ def held_out(c: Conditions) -> dict[str, PopulationScore]:
         ci_low=found.ci_low,
         ci_high=found.ci_high,
         resampled=_OVER,
+        each=found.each,
         null_mean=found.null_mean,
         null_low=found.null_low,
         null_high=found.null_high,

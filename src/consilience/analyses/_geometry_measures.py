@@ -28,7 +28,8 @@ class Conditions:
     x : (trials, units) float64, finite.   condition : (trials,) int, number of the condition of each trial.   names :
     of the C conditions.   factors : {label: (C,) value of each condition}; one for ``by="category"``, several where
     conditions are the cells of crossed labels.   n_null : draws of a null, 0 = none.   level : of intervals.   rng :
-    seed of this measure and system.   options : those of this measure.
+    seed of this measure and system.   options : those of this measure.   device : torch device of what can use one,
+    None = NumPy.
     """
 
     x: np.ndarray
@@ -39,6 +40,16 @@ class Conditions:
     level: float
     rng: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    device: str | None = None
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {
+            "n_trials": len(self.x),
+            "n_units": self.x.shape[1],
+            "n_conditions": len(self.names),
+            "fewest": int(np.bincount(self.condition).min()),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,7 @@ class ClassGeometry:
     of a class's variance that lies along the way to the other.   (Each unbiased above and below.)
     error_predicted : of two-class learning from ``shots`` examples each, from these numbers.   error, error_low,
     error_high : as measured on points left out; 0.5 = chance.
+    each, each_error : (classes,) jackknife pseudo-values of fraction and error, what each class contributes.
     names : (classes,); n_points : (classes,); n_units.
     """
 
@@ -56,6 +57,8 @@ class ClassGeometry:
     error: float
     error_low: float
     error_high: float
+    each: np.ndarray
+    each_error: np.ndarray
     names: np.ndarray
     n_points: np.ndarray
     n_units: int
@@ -146,18 +149,16 @@ def class_geometry(
     stream = seed.stream("shuffles")
     null = np.array([_fraction(_scatter(rows, stream.permutation(number), classes)) for _ in range(n_perm)])
     value = _fraction((parts.within, parts.apart))
-    ends = jackknife_over_classes(
-        lambda keep: _fraction((parts.within[keep], parts.apart[np.ix_(keep, keep)])), value, classes, level
+    each = pseudo_values(
+        lambda keep: _fraction((parts.within[keep], parts.apart[np.ix_(keep, keep)])), value, classes
     )
+    ends = interval_over_classes(each, value, level)
     off = ~np.eye(classes, dtype=bool)
     error = float(errors[off].mean())
-    low, high = jackknife_over_classes(
-        lambda keep: float(errors[np.ix_(keep, keep)][~np.eye(len(keep), dtype=bool)].mean()),
-        error,
-        classes,
-        level,
-        items=len(rows),
+    each_error = pseudo_values(
+        lambda keep: float(errors[np.ix_(keep, keep)][~np.eye(len(keep), dtype=bool)].mean()), error, classes
     )
+    low, high = interval_over_classes(each_error, error, level, items=len(rows))
     between, within = float(parts.apart[off].mean() / 2), float(parts.within.mean())
     v, own = parts.within, np.diag(parts.product)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -186,6 +187,8 @@ def class_geometry(
         error=error,
         error_low=low,
         error_high=high,
+        each=each,
+        each_error=each_error,
         names=names,
         n_points=counts,
         n_units=int(np.shape(x)[1]),
@@ -270,18 +273,26 @@ def _measured(
     return np.asarray(wrong / tested[:, None])
 
 
-def jackknife_over_classes(
-    rule: Callable[[np.ndarray], float], value: float, classes: int, level: float, *, items: int = 0
+def pseudo_values(rule: Callable[[np.ndarray], float], value: float, classes: int) -> np.ndarray:
+    """(C,) C v - (C - 1) v_c, v_c without class c; NaN below 4 classes."""
+    if classes < 4:
+        return np.full(classes, np.nan)
+    left = np.array([rule(np.delete(np.arange(classes), c)) for c in range(classes)])
+    return np.asarray(classes * value - (classes - 1) * left)
+
+
+def interval_over_classes(
+    pseudo: np.ndarray, value: float, level: float, *, items: int = 0
 ) -> tuple[float, float]:
-    """value +- t s, s^2 = (C - 1) / C sum (v - mean)^2, v without each class; NaN below 4 classes.
+    """value +- t s, s^2 = sum (p - mean)^2 / (C (C - 1)), the jackknife's.
 
     With ``items`` (points tested) ``value`` is a share, and the interval Wilson's of that variance, which does not
     vanish at 0 and 1.
     """
-    if classes < 4:
+    classes = pseudo.size
+    if not np.isfinite(pseudo).all():
         return float("nan"), float("nan")
-    left = np.array([rule(np.delete(np.arange(classes), c)) for c in range(classes)])
-    variance = float((classes - 1) / classes * ((left - left.mean()) ** 2).sum())
+    variance = float(pseudo.var(ddof=1) / classes)
     if items:
         low, high = proportion_interval(
             np.asarray(value), np.asarray(variance), items=items, level=level, df=classes - 1

@@ -12,7 +12,7 @@ from consilience._core._params import check_count, check_number
 from consilience._core._seeds import resolve_seed
 from consilience.linalg._discriminant import DiscriminantPlan
 from consilience.linalg._noise import labelled
-from consilience.populations._class_geometry import jackknife_over_classes
+from consilience.populations._class_geometry import interval_over_classes, pseudo_values
 from consilience.populations._manifolds import as_manifolds, in_span
 from consilience.stats._folds import stratified_folds
 
@@ -30,7 +30,8 @@ class ClassSeparability:
     margin, margin_low, margin_high : mean distance of held-out points to the boundary, on the right side positive, in
     standard deviations of held-out points of a class along its normal (half a held-out d').
     null_mean, null_low, null_high, margin_null : with labels shuffled; p : share of those with a value as high,
-    (b + 1) / (m + 1).   pairs : (C, C) share of points of a on the side of a against b.   names : (classes,).
+    (b + 1) / (m + 1).   pairs : (C, C) share of points of a on the side of a against b.   each : (classes,)
+    jackknife pseudo-values of value, what each class contributes.   names : (classes,).
     """
 
     value: float
@@ -45,6 +46,7 @@ class ClassSeparability:
     margin_null: float
     p: float
     pairs: np.ndarray
+    each: np.ndarray
     names: np.ndarray
     n_points: np.ndarray
     n_units: int
@@ -142,10 +144,10 @@ def class_separability(
         return float(np.nanmean(table[np.ix_(keep, keep)][~np.eye(keep.size, dtype=bool)]))
 
     shares, margins = np.nanmean(right[:, off], axis=1), np.nanmean(margin[:, off], axis=1)
-    ends = jackknife_over_classes(
-        lambda keep: mean(right[0], keep), float(shares[0]), names.size, level, items=int(first.size)
-    )
-    wide = jackknife_over_classes(lambda keep: mean(margin[0], keep), float(margins[0]), names.size, level)
+    each = pseudo_values(lambda keep: mean(right[0], keep), float(shares[0]), names.size)
+    ends = interval_over_classes(each, float(shares[0]), level, items=int(first.size))
+    each_margin = pseudo_values(lambda keep: mean(margin[0], keep), float(margins[0]), names.size)
+    wide = interval_over_classes(each_margin, float(margins[0]), level)
     null = shares[1:]
     tails = np.quantile(null, [(1 - level) / 2, (1 + level) / 2]) if null.size else (np.nan, np.nan)
     return ClassSeparability(
@@ -161,6 +163,7 @@ def class_separability(
         margin_null=float(margins[1:].mean()) if null.size else float("nan"),
         p=float((1 + np.sum(null >= shares[0])) / (null.size + 1)) if null.size else float("nan"),
         pairs=right[0],
+        each=each,
         names=names,
         n_points=np.bincount(number),
         n_units=int(values.shape[1]),

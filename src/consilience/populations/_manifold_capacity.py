@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 from scipy.stats import t as student
 
-from consilience._core._arrays import Array
+from consilience._core._arrays import Array, is_torch_array
 from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, check_number, check_option
 from consilience._core._seeds import resolve_seed
-from consilience.populations._cone_draws import multipliers
+from consilience.populations._clouds import of_clouds
 from consilience.populations._manifolds import as_manifolds, in_span, take_off_centres
 
 __all__ = ["ManifoldCapacity", "manifold_capacity"]
@@ -62,6 +62,11 @@ class ManifoldCapacity:
     n_points: np.ndarray
     n_units: int
     level: float
+
+    @property
+    def contributions(self) -> np.ndarray:
+        """(classes,) alpha - alpha^2 (1 / alpha_m - 1 / alpha): what each class adds to ``value``, their mean."""
+        return np.asarray(self.value - self.value**2 * (1.0 / self.each - 1.0 / self.value))
 
     def __repr__(self) -> str:
         null = f"; shuffled classes {self.null_mean:.3g}" if self.null_mean == self.null_mean else ""
@@ -144,6 +149,7 @@ def manifold_capacity(
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
     seed = resolve_seed(rng, who=WHO)
     values, number, names = as_manifolds(x, label, who=WHO)
+    like = x if is_torch_array(x) else values
     classes, counts = names.size, np.bincount(number)
     if classes < FEW_CLASSES:
         warn(
@@ -154,13 +160,14 @@ def manifold_capacity(
         )
     values = in_span(values)
     remove = how == "remove"
-    found = _theory(values, number, classes, remove, k, draws, seed.stream("draws"))
+    found = _theory(values, number, classes, remove, k, draws, seed.stream("draws"), like)
     stream = seed.stream("halves")
     kept = _half(number, counts, stream)
-    half = _theory(values[kept], number[kept], classes, remove, k, draws, stream)
+    half = _theory(values[kept], number[kept], classes, remove, k, draws, stream, like)
     stream, few = seed.stream("shuffles"), max(draws // 3, 10)
     shuffled = [
-        _theory(values, stream.permutation(number), classes, remove, k, few, stream) for _ in range(n_perm)
+        _theory(values, stream.permutation(number), classes, remove, k, few, stream, like)
+        for _ in range(n_perm)
     ]
     nulls = np.array([[s.value, s.radius.mean(), s.dimension.mean()] for s in shuffled]).reshape(-1, 3)
     null = nulls[:, 0]
@@ -228,6 +235,7 @@ def _theory(
     margin: float,
     draws: int,
     rng: np.random.Generator,
+    like: Array,
 ) -> _Theory:
     made = take_off_centres(x, number, classes, remove=remove)
     size = np.linalg.norm(made.centres, axis=1)
@@ -240,37 +248,9 @@ def _theory(
         )
     order = np.argsort(number, kind="stable")
     groups = np.split(made.x[order], np.cumsum(np.bincount(number, minlength=classes))[:-1])
-    each = [_one((g - c) / s, margin, draws, rng) for g, c, s in zip(groups, made.centres, size)]
-    inverse, radius, dimension, variance = np.array(each).T
+    clouds = [(g - c) / s for g, c, s in zip(groups, made.centres, size)]
+    inverse, radius, dimension, variance = of_clouds(clouds, margin, draws, rng, like)
     return _Theory(inverse, radius, dimension, variance, made.before, made.after, made.axes)
-
-
-def _one(
-    points: np.ndarray, margin: float, draws: int, rng: np.random.Generator
-) -> tuple[float, float, float, float]:
-    """(1 / alpha, R, D, variance of the first over draws) of one cloud (m, units) around 0."""
-    inner = points @ points.T
-    values, vectors = np.linalg.eigh(inner)
-    keep = values > max(values[-1], 0.0) * 1e-12
-    own = vectors[:, keep] * np.sqrt(values[keep])  # (m, r): the points in axes of their own
-    t, t0 = rng.standard_normal((draws, own.shape[1])), rng.standard_normal(draws)
-    along = t @ own.T
-    weights = multipliers(np.c_[own, np.ones(len(own))], margin - along - t0[:, None])
-    total = weights.sum(axis=1)
-    loose = total <= 1e-12
-    weights[loose] = np.eye(len(own))[along[loose].argmin(axis=1)]
-    anchors = (weights / weights.sum(axis=1, keepdims=True)) @ own
-    shift = weights @ own
-    f = np.where(loose, 0.0, (shift * shift).sum(axis=1) + total**2)
-    length = (anchors * anchors).sum(axis=1)
-    overlap = (t * anchors).sum(axis=1) ** 2
-    at = length > 1e-18
-    dimension = float((overlap[at] / length[at]).mean()) if at.any() else 0.0
-    away = anchors - anchors.mean(axis=0)
-    radius = float(np.sqrt((away * away).sum(axis=1).mean()))
-    # a cloud that no draw touches would have infinite capacity: count half a touch
-    mean = max(float(f.mean()), 0.5 / draws)
-    return mean, radius, dimension, float(f.var(ddof=1) / draws)
 
 
 def _interval(each: np.ndarray, level: float) -> tuple[float, float, float]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 __all__ = ["PopulationScore"]
 
 
@@ -17,6 +19,8 @@ class PopulationScore:
     ``level`` of it.   p : share of null values at least as far in the direction that the function names,
     (b + 1) / (m + 1).   ceiling : the most that these data could show, NaN where there is none.   n_trials, n_units,
     n_conditions : what it was computed from.   details : further numbers by name.   note : what was chosen, in words.
+    each : (n_conditions,) what each condition contributes (pseudo-values, whose mean is about the value), where the
+    interval is over conditions; else empty.
     """
 
     value: float
@@ -34,6 +38,7 @@ class PopulationScore:
     n_conditions: int = 0
     details: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    each: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __float__(self) -> float:
         return self.value

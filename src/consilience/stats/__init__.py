@@ -34,6 +34,7 @@ from consilience.stats._effect_agreement import EffectAgreement, effect_agreemen
 from consilience.stats._explainable import explainable, signal_ratio_interval, weighted_reliability
 from consilience.stats._fisher_information import LinearFisherInformation, linear_fisher_information
 from consilience.stats._folds import blocked_folds, group_folds, half_splits, stratified_folds
+from consilience.stats._gain import gain_over
 from consilience.stats._goodness import GoodnessOfFit, goodness_of_fit
 from consilience.stats._grams import weighted_grams
 from consilience.stats._grouped import group_permutations, group_weights
@@ -175,6 +176,7 @@ __all__ = [
     "placements",
     "proportion_interval",
     "ratio_interval",
+    "gain_over",
     "repeats_ceiling",
     "all_coalitions",
     "shapley_interactions",

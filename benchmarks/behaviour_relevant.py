@@ -34,7 +34,7 @@ TARGET = Path(__file__).with_suffix(".md")
 SEEDS, TRIALS, TEST, SPAN, UNITS = 10, 30, 20, 60, 20
 KINDS = ("whole", "ragged", "20 % missing")
 MODELS = ("PSID", "PSID, none relevant", "LDS", "PCA")
-SHIFTS, PIECE, FOLDS = 19, 100, 5
+SHIFTS, PIECE, FOLDS, HORIZON = 19, 100, 5, 5
 
 
 def turning(size: float, angle: float) -> np.ndarray:
@@ -199,8 +199,8 @@ def motor(folder: Path) -> list[str]:
 
     for k in (2, 4, 8):
         for name, relevant in (("PSID", k), ("PSID, none relevant", 0)):
-            found = cs.models.PSID(k, relevant, bin_width=0.05).held_out(
-                spikes, hand, cv=FOLDS, n_shifts=SHIFTS if relevant else 0
+            found = cs.models.PSID(k, relevant, horizon=HORIZON, bin_width=0.05).held_out(
+                spikes, hand, cv=FOLDS, n_shifts=SHIFTS if relevant == 4 else 0
             )
             words = "", ""
             if found.null is not None and found.p is not None:
@@ -238,9 +238,10 @@ def main() -> int:
         ("## Behaviour that has nothing to do with the units", "", lambda: null(2 * SEEDS)),
         (
             "## Motor cortex and hand velocity",
-            f"171 units of M1, 50 ms bins, pieces of {PIECE} bins, {FOLDS} folds of neighbouring pieces; R2 [95 % t "
-            "interval over folds, widened for shared training data]. Null: velocity shifted on a circle over the whole "
-            f"recording, {SHIFTS} times, fitted again (p of at least {1 / (SHIFTS + 1):.2f}).",
+            f"171 units of M1, 50 ms bins, pieces of {PIECE} bins, {FOLDS} folds of neighbouring pieces, horizon of "
+            f"{HORIZON} bins; R2 [95 % t interval over folds, widened for shared training data]. Null: velocity "
+            f"shifted on a circle over the whole recording, {SHIFTS} times, fitted again (p of at least "
+            f"{1 / (SHIFTS + 1):.2f}).",
             lambda: motor(folder_of(sys.argv)),
         ),
     )

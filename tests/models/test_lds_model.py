@@ -424,6 +424,12 @@ def test_intervals_after_em():
     assert (found.real_parts == 0).all()
 
 
+def test_refits_that_have_not_ended_are_told():
+    y = planted(10, 15, 4, blocks=[0.9])[0]
+    with pytest.warns(ConsilienceWarning, match=r"still rose .* in \d+ of 4 fits: the intervals can be too short"):
+        LDS(2, max_iter=2, tol=0.5).fit(y).eigenvalue_intervals(y, groups=3)
+
+
 def test_intervals_of_one_long_trial_and_of_missing_values():
     y = np.concatenate(list(planted(12, 60, 8)[0]))
     y = np.where(np.random.default_rng(0).random(y.shape) < 0.05, np.nan, y)

@@ -251,20 +251,28 @@ class LDS(TransformerMixin, BaseEstimator):
         start = replace(self._system, d=self._system.d - mean)
         lowest = self.min_noise * trials.variance()
 
-        def refit(part: Trials, start: System) -> System:
+        def refit(part: Trials, start: System) -> Climbed:
             if self.method == "subspace":
-                return subspace(
-                    lagged_covariances(part, 2 * horizon - 1), self.n_components_, lowest=self.min_noise
-                )
-            return climb(
-                part, start, lowest=lowest, free=free, max_iter=self.max_iter, tol=min(self.tol, _FLAT)
-            ).system
+                lagged = lagged_covariances(part, 2 * horizon - 1)
+                return self._fit(part, lagged, self.n_components_, self.max_iter)
+            tol = min(self.tol, _FLAT)
+            return climb(part, start, lowest=lowest, free=free, max_iter=self.max_iter, tol=tol)
 
         whole = refit(trials, start)
-        values = [
-            _ordered(refit(trials.pick(train), whole).A) for train, _ in trial_folds(trials, groups, who=who)
+        refits = [
+            refit(trials.pick(train), whole.system) for train, _ in trial_folds(trials, groups, who=who)
         ]
-        return jackknifed_eigenvalues(_ordered(whole.A), np.array(values), level, self.bin_width)
+        rising = sum(not fit.converged for fit in (whole, *refits))
+        if rising:
+            warn(
+                "not-converged",
+                f"{who}: the likelihood still rose after {self.max_iter} steps of EM in {rising} of {groups + 1} fits: "
+                "the intervals can be too short.",
+                "Fewer states, or a larger max_iter=.",
+                stacklevel=2,
+            )
+        values = [_ordered(fit.system.A) for fit in refits]
+        return jackknifed_eigenvalues(_ordered(whole.system.A), np.array(values), level, self.bin_width)
 
     def _door(self, X: Any, method: str) -> Trials:
         check_is_fitted(self, "components_")

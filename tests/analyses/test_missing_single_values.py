@@ -301,3 +301,16 @@ def test_autocorrelation_of_what_is_there():
     one[7, 0] = np.nan
     assert np.allclose(autocorrelation_time(one), whole, rtol=0.02)
     assert autocorrelation_time(np.where(rng.random((50, 2)) < 0.5, np.nan, 1.0)).tolist() == [1.0, 1.0]
+
+
+def test_structure_takes_the_means_of_what_is_there():
+    x, holes = planted(share=0.05)
+    few = {"by": "side", "n_components": 2, "n_null": 19, "rng": 0, "subtract_mean": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole, found = (cs.structure(made(v, kind="rate"), statistic="tangling", **few) for v in (x, holes))
+        assert found.data["value"].item() == pytest.approx(whole.data["value"].item(), rel=0.1)
+        with pytest.raises(cs.InputError, match=r"60 of 60 trials have no value|trials have no value"):
+            cs.structure(made(holes, kind="rate"), rows="trials", null="trials", by="side", rng=0)
+        with pytest.raises(cs.InputError, match="some conditions have no value of some units at some times"):
+            cs.structure(made(holes, kind="rate"), by="stimulus", rng=0)

@@ -130,10 +130,19 @@ def test_pairs_that_say_little(statistic, null, text):
 def test_variance_in_k_of_units_that_share_signals():
     shared = np.random.default_rng(0).normal(size=(C, T, 2)) @ np.random.default_rng(1).normal(size=(2, N))
     data = responses(shared + np.random.default_rng(2).normal(size=(C, T, N)))
-    made = cs.structure(data, statistic="variance_in_k", null=["circular", "phase"], n_null=49, rng=0)
-    assert (made.data["p"].values == 0.02).all()
+    made = cs.structure(data, statistic="variance_in_k", null="conditions", n_null=49, rng=0)
+    assert made.data["p"].item() == 0.02
     alone = cs.structure(responses(smooth()), statistic="variance_in_k", null="conditions", n_null=49, rng=0)
     assert alone.data["p"].item() > 0.05
+
+
+@pytest.mark.parametrize("null", ["circular", "phase"])
+def test_seams_are_no_null_of_variance_in_k(null):
+    with pytest.raises(
+        cs.InputError, match=f"{null} is no null of variance_in_k.*null='conditions'"
+    ) as error:
+        cs.structure(responses(smooth()), statistic="variance_in_k", null=["conditions", null])
+    assert error.value.code == "bad-parameter"
 
 
 def test_trials_are_averaged_by_condition_or_looked_at_one_by_one():

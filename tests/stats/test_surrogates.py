@@ -298,3 +298,80 @@ class TestAll:
         assert {name: cs.stats.surrogates(name) for name in EVERY} == EVERY
         with pytest.raises(cs.InputError, match="Did you mean 'phase'"):
             cs.stats.surrogates("phases")
+
+
+class TestTrialsOfUnequalLengths:
+    LENGTHS = (20, 14, 14, 20, 9, 9)
+
+    @pytest.fixture
+    def ragged(self):
+        x = gaussian_filter1d(np.random.default_rng(0).normal(size=(6, 20, 4)), 2, axis=1)
+        for row, length in zip(x, self.LENGTHS, strict=True):
+            row[length:] = np.nan
+        return x
+
+    def parts(self, x):
+        return [row[:length] for row, length in zip(x, self.LENGTHS, strict=True)]
+
+    @pytest.mark.parametrize("name", ["circular", "phase", "trials"])
+    def test_end_where_they_end_and_lists_are_the_same(self, ragged, name):
+        more = ([0, 1, 1, 0, 1, 1],) if name == "trials" else ()
+        before = ragged.copy()
+        z = next(EVERY[name](ragged, *more, rng=0))
+        np.testing.assert_array_equal(np.isnan(z), np.isnan(ragged))
+        np.testing.assert_array_equal(next(EVERY[name](self.parts(ragged), *more, rng=0)), z)
+        np.testing.assert_array_equal(ragged, before)
+
+    def test_a_shift_goes_round_at_the_length_of_the_trial(self, ragged):
+        for own in (("trial", "unit"), ("unit",)):
+            z = next(circularly_shifted(ragged, least=2, own=own, rng=0))
+            lags = np.array(
+                [
+                    [
+                        next(k for k in range(2, len(a) - 1) if np.array_equal(np.roll(a[:, u], k), b[:, u]))
+                        for u in range(4)
+                    ]
+                    for a, b in zip(self.parts(ragged), self.parts(z), strict=True)
+                ]
+            )
+            assert (np.ptp(lags, axis=0) == 0).all() == (own == ("unit",))
+
+    def test_powers_of_each_trial_are_kept(self, ragged):
+        z = next(phase_randomised(ragged, rng=0))
+        for a, b in zip(self.parts(ragged), self.parts(z), strict=True):
+            np.testing.assert_allclose(np.abs(np.fft.rfft(a, axis=0)), np.abs(np.fft.rfft(b, axis=0)))
+        with pytest.raises(cs.InputError, match="trials of 9 to 20 bins have different frequencies") as error:
+            phase_randomised(ragged, own="unit")
+        assert error.value.code == "ragged"
+
+    def test_trials_change_places_with_those_of_their_length(self, ragged):
+        z = next(shuffled_trials(ragged, [0, 1, 1, 0, 1, 1], rng=1))
+        for pair in ([0, 3], [1, 2], [4, 5]):
+            np.testing.assert_array_equal(np.sort(z[pair], axis=0), np.sort(ragged[pair], axis=0))
+        with pytest.raises(cs.InputError, match="of 6 trials 1 are as long as no other") as error:
+            shuffled_trials(ragged, [0, 0, 1, 0, 2, 2])
+        assert error.value.code == "ragged"
+
+    @pytest.mark.parametrize(
+        ("function", "why"),
+        [
+            (tensor_max_entropy, "a complete rectangle; cut them"),
+            (shuffled_conditions, "cannot take the place"),
+            (cs.stats.shuffled_steps, "steps of a condition"),
+        ],
+    )
+    def test_what_needs_a_rectangle_says_why(self, ragged, function, why):
+        for given in (ragged, self.parts(ragged)):
+            with pytest.raises(cs.InputError, match=f"end at different times.*{why}") as error:
+                function(given)
+            assert error.value.code == "ragged"
+
+    def test_other_missing_values_are_refused(self, ragged):
+        ragged[0, 3, 1] = np.nan
+        with pytest.raises(
+            cs.InputError, match="NaN or infinite values, within trials or in some units"
+        ) as error:
+            circularly_shifted(ragged)
+        assert error.value.code == "nan-values"
+        with pytest.raises(cs.InputError, match="the same units"):
+            circularly_shifted([np.ones((4, 2)), np.ones((5, 3))])

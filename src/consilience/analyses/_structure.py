@@ -98,7 +98,8 @@ def structure(
 
     Raises
     ------
-    InputError : no time, trials that are cut short at different times (cut all to the time they share), one condition.
+    InputError : no time, trials that are cut short at different times (cut all to the time they share), one condition;
+        a null that is known to reject without structure (variance_in_k against "circular", "phase").
     ConsilienceWarning : ``null-mismatch``: the null does not answer the claim; ``few-conditions``: no interval;
         ``few-draws``.
 
@@ -125,6 +126,7 @@ def structure(
     if null is None:
         null = "steps" if set(statistics) == {"curvature"} else "tensor_max_entropy"
     nulls = _entries(null, SURROGATES, "null")
+    _refuse_seams(statistics, nulls)
     if alternative is not None:
         check_option(alternative, ("greater", "less", "two-sided"), name="alternative", who=WHO)
     with collect_cautions() as cautions:
@@ -256,6 +258,17 @@ def _rows(rows: str | None, nulls: Any) -> str:
             code="bad-parameter",
         )
     return rows
+
+
+def _refuse_seams(statistics: Any, nulls: Any) -> None:
+    for null in ("circular", "phase"):
+        if "variance_in_k" in statistics and null in nulls:
+            raise InputError(
+                f"{WHO}: {null} is no null of variance_in_k: trials have a seam where their end meets their beginning, "
+                "which surrogates spread over axes, so of smooth units that share nothing p was at most 0.05 in 0.15 "
+                "to 1.00 of simulated data sets; use null='conditions'.",
+                code="bad-parameter",
+            )
 
 
 def _claim(name: str, entry: Function | None, nulls: Any) -> str:

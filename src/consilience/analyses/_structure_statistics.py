@@ -119,8 +119,8 @@ def mismatch(statistic: str, null: str, *, corrected: bool = False) -> str | Non
         return _MISMATCH[null]
     if statistic == "variance_in_k" and null == "tensor_max_entropy":
         return (
-            "surrogates have the covariance of units of the data, and this share with it; circular, phase or "
-            "conditions ask whether units share more than chance"
+            "surrogates have the covariance of units of the data, and this share with it; conditions asks whether "
+            "units share more than chance"
         )
     return None
 

@@ -44,7 +44,7 @@ def jackknifed(
 
     tests : of a share of trials, its variance from the trials tested with the readouts as they are. The interval is
     then Wilson's, which stays in 0 ... 1, of the mean of the two variances: the jackknife counts twice what trials do
-    in pairs (one trained on, one tested), the other not at all.
+    in pairs (one trained on, one tested), the other not at all. Degrees of freedom are Satterthwaite's.
     """
     if np.bincount(number).min() < least or not np.isfinite(value):
         return float("nan"), float("nan")
@@ -58,7 +58,7 @@ def jackknifed(
             np.asarray((variance + tests) / 2),
             items=number.size,
             level=level,
-            df=left.size - 1,
+            df=(left.size - 1) * ((variance + tests) / variance) ** 2 if variance > 0 else left.size - 1,
         )
         return float(low), float(high)
     width = float(stats.t.ppf((1 + level) / 2, left.size - 1) * np.sqrt(variance))

@@ -12,7 +12,7 @@ from consilience._core._params import check_count
 from consilience._core._seeds import Seed, resolve_seed
 from consilience.linalg._centre import safe_power
 from consilience.linalg._noise import labelled
-from consilience.stats._tensor_door import as_tensor
+from consilience.stats._tensor_door import as_tensor, refuse_ragged
 
 __all__ = ["shuffled_steps", "step_lengths", "step_products", "straightened"]
 
@@ -57,6 +57,7 @@ def shuffled_steps(
     """
     who = "cs.stats.shuffled_steps"
     n = check_count(n, name="n", who=who)
+    refuse_ragged(x, "steps of a condition change places in all its trials", who=who)
     values = as_tensor(x, who=who, least=(1, 3, 1))
     number = _numbers(condition, len(values), who)
     steps, stream = np.diff(values, axis=1), resolve_seed(rng, who=who).stream("steps")
@@ -113,6 +114,7 @@ def straightened(
     """
     who = "cs.stats.straightened"
     n = check_count(n, name="n", who=who)
+    refuse_ragged(x, "the noise of a trial is mixed from that of others", who=who)
     values = as_tensor(x, who=who, least=(1, 3, 1))
     power = safe_power(values)
     number = _numbers(condition, len(values), who)

@@ -14,7 +14,7 @@ from consilience._core._seeds import Seed, resolve_seed
 from consilience.linalg._noise import labelled
 from consilience.stats._series import autocorrelation_time
 from consilience.stats._steps import shuffled_steps, straightened
-from consilience.stats._tensor_door import as_tensor
+from consilience.stats._tensor_door import as_ragged, as_tensor, refuse_ragged
 from consilience.stats._tensor_max_entropy import tensor_max_entropy
 
 __all__ = [
@@ -48,19 +48,21 @@ def circularly_shifted(
 
     Parameters
     ----------
-    x : (trials or conditions, time, units), finite; a long series is x[None].   n : surrogates.   rng : seed.
+    x : (trials or conditions, time, units), finite; a long series is x[None]. Trials that end before others: NaN from
+        there on, or a list of (time, units) arrays; each goes round at its own length.
+    n : surrogates.   rng : seed.
     own : what has a lag of its own: ("trial", "unit") each unit in each trial; ("unit",) each unit, the same in all
         trials; ("trial",) each trial, the same for all units, so that relations of units within a trial stay.
     least : the shortest lag, in bins, in either direction; None = the autocorrelation time of the slowest unit, at most
-        a quarter of the trial.
+        a quarter of the shortest trial.
 
     Yields
     ------
-    (trials or conditions, time, units) float64
+    (trials or conditions, time, units) float64, NaN past the end of a trial
 
     Raises
     ------
-    InputError : not three axes, NaN, ``least`` above half of the trial.
+    InputError : not three axes, NaN but at ends, ``least`` above half of the shortest trial.
 
     References
     ----------
@@ -75,18 +77,22 @@ def circularly_shifted(
     """
     who = "cs.stats.circularly_shifted"
     n = check_count(n, name="n", who=who)
-    values = as_tensor(x, who=who)
-    shape, long = _own_shape(own, values, who), values.shape[1]
+    values, lengths = as_ragged(x, who=who)
+    shape, long, short = _own_shape(own, values, who), values.shape[1], int(lengths.min())
     if least is None:
         slow = autocorrelation_time(np.moveaxis(values, 1, 0).reshape(long, -1))
-        least = int(np.ceil(min(slow.reshape(len(values), -1).mean(axis=0).max(), long / 4)))
-    least = check_count(least, name="least", who=who, maximum=long // 2)
+        least = int(np.ceil(min(slow.reshape(len(values), -1).mean(axis=0).max(), short / 4)))
+    least = check_count(least, name="least", who=who, maximum=short // 2)
     stream, time = resolve_seed(rng, who=who).stream("circular"), np.arange(long)[:, None]
+    ends = lengths[:, None, None]
+    top: Any = max(short - least, least)
+    if shape[0] > 1 and short < long:  # each trial has the lags of its length
+        top = np.maximum(ends - least, least)
 
     def one() -> np.ndarray:
-        lag = stream.integers(least, max(long - least, least) + 1, size=shape)
-        at = np.broadcast_to((time - lag) % long, values.shape)
-        return np.take_along_axis(values, at, axis=1)
+        lag = stream.integers(least, top + 1, size=shape)
+        at = np.where(time < ends, (time - lag) % ends, time)
+        return np.take_along_axis(values, np.broadcast_to(at, values.shape), axis=1)
 
     return (one() for _ in range(n))
 
@@ -109,17 +115,18 @@ def phase_randomised(
 
     Parameters
     ----------
-    x : (trials or conditions, time, units), finite.   n : surrogates.   rng : seed.
+    x : (trials or conditions, time, units), finite. Trials that end before others: NaN from there on, or a list of
+        (time, units) arrays; each has the frequencies of its own length.   n : surrogates.   rng : seed.
     own : what has phases of its own: ("trial", "unit") each unit in each trial; ("unit",) each unit, the same in all
-        trials; ("trial",) each trial, the same for all units.
+        trials, which must be of one length; ("trial",) each trial, the same for all units.
 
     Yields
     ------
-    (trials or conditions, time, units) float64
+    (trials or conditions, time, units) float64, NaN past the end of a trial
 
     Raises
     ------
-    InputError : not three axes, NaN.
+    InputError : not three axes, NaN but at ends; unequal lengths with own=("unit",) (``ragged``).
 
     References
     ----------
@@ -135,18 +142,28 @@ def phase_randomised(
     """
     who = "cs.stats.phase_randomised"
     n = check_count(n, name="n", who=who)
-    values = as_tensor(x, who=who)
+    values, lengths = as_ragged(x, who=who)
     trials, _, units = _own_shape(own, values, who)
-    long = values.shape[1]
-    spectrum = np.fft.rfft(values, axis=1)
-    stream, free = resolve_seed(rng, who=who).stream("phase"), (long - 1) // 2
+    if trials == 1 and np.unique(lengths).size > 1:
+        raise InputError(
+            f"{who}: trials of {int(lengths.min())} to {int(lengths.max())} bins have different frequencies, so they "
+            "cannot have the same phases; own=('trial', 'unit'), or cut them all to one length.",
+            code="ragged",
+        )
+    groups = [(int(k), np.flatnonzero(lengths == k)) for k in np.unique(lengths)]
+    spectra = [np.fft.rfft(values[rows, :long], axis=1) for long, rows in groups]
+    stream = resolve_seed(rng, who=who).stream("phase")
 
     def one() -> np.ndarray:
-        turn = np.ones((trials, spectrum.shape[1], units), dtype=complex)
-        turn[:, 1 : free + 1] = np.exp(2j * np.pi * stream.random((trials, free, units)))
-        if long % 2 == 0:  # the highest frequency is real
-            turn[:, -1] = stream.choice([-1.0, 1.0], size=(trials, units))
-        return np.asarray(np.fft.irfft(spectrum * turn, long, axis=1))
+        out = np.full(values.shape, np.nan)
+        for (long, rows), spectrum in zip(groups, spectra, strict=True):
+            own_phases, free = min(trials, rows.size), (long - 1) // 2
+            turn = np.ones((own_phases, spectrum.shape[1], units), dtype=complex)
+            turn[:, 1 : free + 1] = np.exp(2j * np.pi * stream.random((own_phases, free, units)))
+            if long % 2 == 0:  # the highest frequency is real
+                turn[:, -1] = stream.choice([-1.0, 1.0], size=(own_phases, units))
+            out[rows, :long] = np.fft.irfft(spectrum * turn, long, axis=1)
+        return out
 
     return (one() for _ in range(n))
 
@@ -181,6 +198,7 @@ def shuffled_conditions(
     """
     who = "cs.stats.shuffled_conditions"
     n = check_count(n, name="n", who=who)
+    refuse_ragged(x, "a condition cannot take the place of one of another length", who=who)
     values = as_tensor(x, who=who, least=(2, 1, 1))
     stream = resolve_seed(rng, who=who).stream("conditions")
 
@@ -207,16 +225,18 @@ def shuffled_trials(
 
     Parameters
     ----------
-    x : (trials, time, units), finite.   condition : (trials,) labels; None = all trials are of one condition.
-    n : surrogates.   rng : seed.
+    x : (trials, time, units), finite. Trials that end before others: NaN from there on, or a list of (time, units)
+        arrays; those of one condition and one length change places.
+    condition : (trials,) labels; None = all trials are of one condition.   n : surrogates.   rng : seed.
 
     Yields
     ------
-    (trials, time, units) float64
+    (trials, time, units) float64, NaN past the end of a trial
 
     Raises
     ------
-    InputError : not three axes, NaN, no condition with two trials (``no-repeats``).
+    InputError : not three axes, NaN but at ends, no condition with two trials (``no-repeats``), trials as long as no
+        other of their condition (``ragged``).
 
     Examples
     --------
@@ -228,7 +248,7 @@ def shuffled_trials(
     """
     who = "cs.stats.shuffled_trials"
     n = check_count(n, name="n", who=who)
-    values = as_tensor(x, who=who)
+    values, lengths = as_ragged(x, who=who)
     if condition is None:
         number = np.zeros(len(values), dtype=np.int64)
     else:
@@ -240,6 +260,19 @@ def shuffled_trials(
             "trials, not averages.",
             code="no-repeats",
         )
+    if np.unique(lengths).size > 1:
+        alone = sum(
+            int((np.unique(lengths[rows], return_counts=True)[1] == 1).sum())
+            for rows in groups
+            if rows.size > 1
+        )
+        if alone:
+            raise InputError(
+                f"{who}: of {len(values)} trials {alone} are as long as no other of their condition, so their units "
+                "cannot change places; cut trials to lengths that several have, or all to one.",
+                code="ragged",
+            )
+        groups = [rows[lengths[rows] == k] for rows in groups for k in np.unique(lengths[rows])]
     stream = resolve_seed(rng, who=who).stream("trials")
 
     def one() -> np.ndarray:

@@ -13,7 +13,7 @@ from consilience._core._errors import InputError, warn
 from consilience._core._params import check_count, shorten
 from consilience._core._seeds import Seed, resolve_seed
 from consilience.linalg._centre import safe_power
-from consilience.stats._tensor_door import AXES, as_tensor
+from consilience.stats._tensor_door import AXES, as_tensor, refuse_ragged
 
 __all__ = ["MaxEntropy", "fit_max_entropy", "tensor_max_entropy"]
 
@@ -111,6 +111,7 @@ def tensor_max_entropy(
 
 def fit_max_entropy(x: Array, /, *, keep: Sequence[str] = AXES) -> MaxEntropy:
     """The distribution that `tensor_max_entropy` draws from. ``x`` : (conditions, time, units)."""
+    refuse_ragged(x, "covariances over time and over conditions are those of a complete rectangle", who=WHO)
     values = as_tensor(x, who=WHO)
     kept = _kept(keep)
     power = safe_power(values)

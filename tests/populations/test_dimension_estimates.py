@@ -356,3 +356,19 @@ def test_interval_of_a_ratio_is_even_in_the_logarithm_far_from_nothing_and_open_
     assert inverse_interval(0.1, [np.full(20, 0.1)], 0.95) == pytest.approx((10, 10))
     assert np.isnan(inverse_interval(np.nan, [away], 0.95)[0])
     assert np.isnan(inverse_interval(0.1, [away, np.empty(0)], 0.95)[0])
+
+
+def test_exponent_over_chosen_ranks_allows_for_what_is_before_them():
+    """Even variances up to rank 10: a pure power law of as many units has less variance, so more noise, at rank 11."""
+    inside, values = 0, []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        spectrum = np.maximum(np.arange(1, 101.0), 10) ** -1.5
+        signal = rng.normal(size=(300, 100)) * np.sqrt(spectrum / spectrum.sum())
+        ids = np.repeat(np.arange(300), 2)
+        x = signal[ids] + 0.1 * rng.normal(size=(600, 100))
+        found = P.cvpca(x, ids, fit=(11, 40), n_splits=2, calibrate=1)
+        inside += found.exponent_low <= 1.5 <= found.exponent_high
+        values.append(found.exponent)
+    assert inside >= 3
+    assert np.mean(values) == pytest.approx(1.5, abs=0.12)

@@ -75,9 +75,10 @@ def cvpca(
     halves (Stringer et al. 2019). Noise of B adds nothing on average; noise of A turns the axes, so small components
     are mixed and **the raw exponent is too low where there is noise** (planted 1.6 came out as 1.1 to 1.3 in ranks 11
     to 100 of 300 at equal signal and noise). ``exponent`` is corrected for that and for few stimuli: normal responses
-    whose covariance has eigenvalues rank^-a, with as many stimuli, units and trials and the same signal to noise
-    (white noise), are analysed alike for a grid of a, and the a whose raw exponent is the one found is taken. It is
-    the exponent of the covariance of these units; where no a gives it, NaN and a warning.
+    whose covariance has eigenvalues rank^-a (before the first rank of ``fit``: the variances found), with as many
+    stimuli, units and trials and the same signal to noise (white noise), are analysed alike for a grid of a, and the a
+    whose raw exponent is the one found is taken. It is the exponent of the covariance of these units; where no a gives
+    it, NaN and a warning.
 
     Parameters
     ----------
@@ -153,7 +154,8 @@ def cvpca(
         ends = _interval(raw, slopes[np.isfinite(slopes)], level)
         if calibrate:
             share = 1.0 if counts.max() == 1 else _signal_share(halves)
-            curve = _curve(n, p, share, low, last, calibrate, seed.stream("calibration"))
+            head = np.maximum(variance[: low - 1], 0.0) / max(float(variance.sum()), 1e-300)
+            curve = _curve(n, p, share, head, last, calibrate, seed.stream("calibration"))
             exponent = _inverted(curve, raw)
             below, above = ends
             ends = (_inverted(curve, below, open_low=0.0), _inverted(curve, above, open_high=float("inf")))
@@ -245,19 +247,22 @@ def _signal_share(halves: list[tuple[np.ndarray, np.ndarray]]) -> float:
 
 
 def _curve(
-    n: int, p: int, share: float, low: int, high: int, sets: int, rng: np.random.Generator
+    n: int, p: int, share: float, head: np.ndarray, high: int, sets: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Raw exponents of planted ones `_ALPHAS`, made to rise."""
+    """Raw exponents of planted ones `_ALPHAS`, made to rise. ``head`` : shares of variance of the ranks before the
+    fitted ones, which are planted as they are: a spectrum may bend there.
+    """
     if not share > 0:
         return np.full(_ALPHAS.size, np.nan)
     out = np.zeros(_ALPHAS.size)
     noise = np.sqrt(max(1.0 / share - 1.0, 0.0) / p)
-    components = min(n - 1, p)
+    components, low = min(n - 1, p), head.size + 1
+    rest = max(1.0 - float(head.sum()), 1e-6)
     for _ in range(sets):
         signal, one, two = (rng.standard_normal((n, p)) for _ in range(3))  # the same for all exponents
         for k, alpha in enumerate(_ALPHAS):
-            variances = np.arange(1, p + 1.0) ** -alpha
-            clean = signal * np.sqrt(variances / variances.sum())
+            law = np.arange(low, p + 1.0) ** -alpha
+            clean = signal * np.sqrt(np.concatenate([head, rest * law / law.sum()]))
             found = _both(clean + noise * one, clean + noise * two, components)
             out[k] += fitted_exponent(found, low, high)[0] / sets
     known = np.isfinite(out)

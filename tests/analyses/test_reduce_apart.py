@@ -173,3 +173,28 @@ def test_one_trial_with_gaps():
     with pytest.warns(cs.ConsilienceWarning, match="taken as a series"):
         found = cs.reduce(trial, cs.models.FactorAnalysis(2), n_boot=0, n_perm=0, rng=0)
     assert np.isfinite(found.latents).all()
+
+
+# -- what it will take, and how small p can get
+
+
+def test_a_long_run_is_announced_by_its_fits(monkeypatch, capsys):
+    from consilience.networks import _progress
+
+    x, more = long_trial(100)
+    series = cs.responses(x, dims=("time", "unit"), **more)
+    few = {"n_boot": 2, "n_perm": 3, "rng": 0}
+    cs.reduce(series, cs.models.PCA(1), **few)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(_progress, "_LONG", 0.0)
+    found = cs.reduce(series, cs.models.LDS(1), **few)
+    assert (
+        "cs.reduce: 10 further fits of LDS (5 folds, 2 draws, 3 surrogates), about" in capsys.readouterr().err
+    )
+    assert found.p_floor == 0.25
+    assert "no p is below 0.250, that of 3 surrogates; n_perm= takes more" in str(found)
+    found = cs.reduce(series, cs.models.PCA(1), n_boot=2, n_perm=199, rng=0)
+    assert "7 further fits of PCA (5 folds, 2 draws), about" in capsys.readouterr().err
+    assert found.p_floor == 0.005
+    assert "no p is below" not in str(found)
+    assert cs.reduce(series, cs.models.PCA(1), n_boot=0, n_perm=0, rng=0).p_floor is None

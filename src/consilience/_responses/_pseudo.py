@@ -105,7 +105,7 @@ def pseudo_population(
     session: str | None = None,
     system: str | None = None,
 ) -> PseudoPopulation:
-    """Units that were recorded apart, to be joined to pseudo-trials by `cs.decode`.
+    """Units that were recorded apart, to be joined to pseudo-trials by `cs.decode`, or reduced by `cs.reduce`.
 
     A pseudo-trial of a condition takes one trial of that condition from every session. What units share from trial to
     trial (noise correlations) is not in it, so results of pseudo-populations are those of units with independent noise.

@@ -22,7 +22,8 @@ class Reduction(Result):
     """Components of a population. Made by `cs.reduce`.
 
     latents : DataArray (trial[, time], component) or (time, component) with the coordinates of the data; NaN where a
-        trial was over.
+        trial was over, or where a model reads latents out of all units and one is missing. Of units that were recorded
+        apart: those of the means of conditions, one row for each.
     components : Dataset (component) with
         explained : share of the sum of squares (about the mean of units) that the component alone explains
         of what was fitted.   ci_low, ci_high : rows drawn anew, the model fitted to each draw.
@@ -41,7 +42,8 @@ class Reduction(Result):
         interval over trials, given the axes), n; labels are coordinates of condition.
     marginalizations : Dataset (marginalization) of demixed PCA: explained, variance (all there is), signal_variance,
         held_out with ends, p; and by (component, marginalization), explained_by.
-    choice : Dataset (number): cross-validated score of each number of components, where it was chosen.
+    choice : Dataset (number): cross-validated score of each number of components, where it was chosen, with ci_low,
+        ci_high over folds (Nadeau & Bengio 2003), and score_by_fold.
     factors : {way: DataArray} of tensor decompositions, as Datasets with ``factor`` (way, component).
     dynamics : Dataset of what a dynamical model says: eigenvalues (mode), rotation rates (plane).
     neighbours : Dataset of embeddings: per row, and over runs, how well neighbours are kept.
@@ -107,6 +109,13 @@ class Reduction(Result):
             lines.append(
                 f"  together {float(total['explained_total']):.3f} explained"
                 + (f", {held:.3f} held out" if np.isfinite(held) else "")
+            )
+        if self.choice is not None and self.n_components in self.choice["number"].values:
+            row = self.choice.sel(number=self.n_components)
+            value, low, high = (float(row[k]) for k in ("score", "ci_low", "ci_high"))
+            lines.append(
+                f"  {self.n_components} of {self.choice.sizes['number']} numbers of components chosen: held-out score "
+                f"{value:.3f} [{low:.3f}, {high:.3f}] over folds"
             )
         if self.p_floor is not None and self.p_floor > _FLOOR:
             what = _SURROGATES.get(str(s["null"]), "surrogates")

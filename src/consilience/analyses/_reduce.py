@@ -13,7 +13,7 @@ import xarray as xr
 from consilience._core._errors import Caution, ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import Seed, resolve_seed
-from consilience._responses import recorded_cautions
+from consilience._responses import PseudoPopulation, recorded_cautions
 from consilience._results import Reduction
 from consilience.analyses._reduce_fit import Fitted, Fitter, prepared
 from consilience.analyses._reduce_rows import WHO, Rows, read_rows
@@ -26,7 +26,7 @@ from consilience.analyses._reduce_tables import (
     parts_of,
 )
 from consilience.analyses._reduce_tests import against_null, drawn, held_out, targeted_scores
-from consilience.networks._progress import announce_long
+from consilience.analyses._reduce_words import announce_fits, methods_of, say_of_model
 
 __all__ = ["reduce"]
 
@@ -44,7 +44,7 @@ _REFERENCES = {
 
 
 def reduce(
-    data: xr.DataArray | Mapping[str, xr.DataArray],
+    data: xr.DataArray | PseudoPopulation | Mapping[str, xr.DataArray | PseudoPopulation],
     /,
     model: Any = None,
     *,
@@ -69,7 +69,10 @@ def reduce(
     Parameters
     ----------
     data : responses (trial, unit), (trial, time, unit), a series (time, unit), or {name: responses}: then a mapping of
-        results is returned.
+        results is returned. Values that are missing (``missing="mask_values"`` of `cs.responses`) are left out of the
+        fit by models that can. One trial of 20 times or more is taken as a series. A `cs.pseudo_population` (units
+        recorded apart) goes to `DPCA`, or as means of its conditions to other models; folds and draws then have trials
+        of every condition and session, and latents are those of the means.
     model : a reducing estimator of `cs.models` or scikit-learn; None = `cs.models.PCA` of at most 10 components. With
         ``missing="raise"`` and trials of unequal lengths it becomes "mask"; a ``bin_width`` of 1 becomes the step of
         ``time`` (s); embeddings of scikit-learn and UMAP become `cs.models.Embedding`, which says how stable they are.
@@ -109,8 +112,9 @@ def reduce(
     ------
     InputError : a function in place of a model (``bad-parameter``), a label that is none (``bad-label``) or that is
         missing on some trials, NaN for a model that takes none (``nan-values``).
-    ConsilienceWarning : ``few-blocks``, ``few-trials`` (no or rough intervals), ``trials-omitted`` (marked as not
-        valid), ``no-null`` (rotations of `JPCA`), ``embedding-unstable``, those of the model.
+    ConsilienceWarning : ``few-blocks``, ``few-trials`` (no or rough intervals), ``one-trial``, ``latents-missing``,
+        ``trials-omitted`` (marked as not valid), ``no-null`` (rotations of `JPCA`), ``embedding-unstable``, those of
+        the model.
 
     References
     ----------
@@ -222,15 +226,11 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
         )
     draw = n_boot and (within or not (average or fitter.labelled)) and (rows.series or rows.n_groups > 1)
     nothing = np.full(k, np.nan)
-    fits = (options["cv"] + bool(draw) * n_boot) if projects else 0
-    shuffled = 0 if (kind == "PCA" and not np.isnan(rows.x).any()) or counted or not projects else n_perm
-    announce_long(
-        WHO,
-        f"{fits + shuffled} further fits of {kind} ({options['cv']} folds, n_boot={n_boot} draws, n_perm={n_perm} "
-        f"{'shuffles' if fitter.labelled else 'surrogates'})",
-        spent * (fits + shuffled),
-        None,
-    )
+    if projects:
+        counted_only = counted or (kind == "PCA" and not np.isnan(rows.x).any())  # surrogates without fits
+        words = "shuffles" if fitter.labelled else "surrogates"
+        fits = {"folds": options["cv"], "draws": n_boot if draw else 0, words: 0 if counted_only else n_perm}
+        announce_fits(fitter, every, kind, fits, spent)
     held: dict[str, Any] = {"held_out": (nothing,) * 3, "held_out_total": (nothing,) * 3, "folds": 0}
     if options["cv"] and projects and (within or not (average or fitter.labelled)):
         held = held_out(fitter, fit, seed, cv=options["cv"], within=within, level=level)
@@ -247,7 +247,7 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
         seed,
         {"cv": options["cv"], "level": level, "n_shuffles": n_perm if fitter.labelled else 0},
     )
-    _say(kind, parts)
+    say_of_model(kind, parts)
     table = {
         "explained": alone,
         "ci_low": nothing if draws is None else draws.explained[0],
@@ -326,7 +326,7 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
         "references": (*_REFERENCES.get(kind, ()), "nadeau2003inference")
         if held["folds"]
         else _REFERENCES.get(kind, ()),
-        "methods": _methods(kind, k, fitted, rows, held["folds"], n_perm if null else 0, average),
+        "methods": methods_of(kind, k, fitted, rows, held["folds"], n_perm if null else 0, average),
     }
 
 
@@ -366,53 +366,3 @@ def _coords(model: Any, names: list[str]) -> dict[str, Any]:
         # of the processes, of which orthonormal latents are mixtures
         coords["timescale"] = ("component", np.asarray(times, dtype=np.float64))
     return coords
-
-
-def _say(kind: str, parts: dict[str, Any]) -> None:
-    if kind == "JPCA":
-        warn(
-            "no-null",
-            f"{WHO}: the rotations of JPCA have no null here: smoothed noise and sequences of shifted peaks look "
-            "rotational too.",
-            "Test them with cs.structure.",
-        )
-    near = parts.get("neighbours")
-    if near is None:
-        return
-    n = near.attrs
-    if n["kept"] <= n["null_high"] or min(n["over_seeds"], n["over_subsamples"]) < 0.5:
-        warn(
-            "embedding-unstable",
-            f"{WHO}: of {n['n_neighbours']} neighbours in the map, {n['over_seeds']:.0%} are the same over seeds and "
-            f"{n['over_subsamples']:.0%} over subsamples; {n['kept']:.0%} are neighbours in the data (of permuted data "
-            f"up to {n['null_high']:.0%}).",
-            "Read no groups or distances off this map; more rows, or another number of neighbours.",
-        )
-
-
-def _methods(
-    kind: str, k: int, fitted: str, rows: Rows, folds: int, n_perm: int, average: bool
-) -> tuple[str, ...]:
-    of = {
-        "conditions": f"the means of conditions ({', '.join(rows.levels)})",
-        "trials": "single trials",
-        "series": "the time series",
-    }[fitted]
-    said = [f"{k} component{'s' * (k != 1)} of {of} were fitted by {kind}."]
-    if folds:
-        how = (
-            f"stretches of time, {rows.gap} samples beside each left out of training"
-            if rows.series
-            else "trials of every condition"
-            if average
-            else "groups of trials"
-        )
-        said.append(
-            f"Explained variance was computed on {folds} folds of held-out rows ({how}), with t intervals."
-        )
-    if n_perm:
-        said.append(
-            f"Components were tested against {n_perm} surrogates in which units were unrelated "
-            + ("(circular shifts)." if rows.series else "(trials in another order for each unit).")
-        )
-    return tuple(said)

@@ -11,7 +11,7 @@ from consilience._core._errors import InputError
 from consilience._core._seeds import Seed
 from consilience.analyses._reduce_fit import Fitted
 from consilience.analyses._reduce_rows import Rows
-from consilience.stats import trial_mean_interval
+from consilience.stats import fold_interval, trial_mean_interval
 
 __all__ = [
     "conditions_table",
@@ -179,8 +179,14 @@ def parts_of(
     numbers = getattr(model, "cv_components_", None)
     if scores is not None and numbers is not None:
         scores = np.asarray(scores, dtype=np.float64)
+        mean, low, high = fold_interval(scores.T, options["level"])
         out["choice"] = xr.Dataset(
-            {"score": ("number", scores.mean(axis=1)), "score_by_fold": (("number", "fold"), scores)},
+            {
+                "score": ("number", mean),
+                "ci_low": ("number", low),
+                "ci_high": ("number", high),
+                "score_by_fold": (("number", "fold"), scores),
+            },
             coords={"number": np.asarray(numbers)},
         )
     if hasattr(model, "marginalizations_") and hasattr(model, "explained_variance_by_"):

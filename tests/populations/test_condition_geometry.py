@@ -130,6 +130,41 @@ def test_the_readout_is_the_discriminant_of_its_equation():
     assert np.allclose(fast, (right / tests).mean(axis=1))
 
 
+def test_variance_of_tests_is_that_of_the_trials_of_each_condition():
+    x, ids = cube(trials=8, seed=9, noise=4)
+    cells = as_cells(x, ids, None, who="test")
+    signs = balanced_dichotomies(8, np.random.default_rng(0))[:3]
+    splits = Splits(signs, signs, np.arange(3), 3)
+    readout = ConditionReadout(cells, 4, np.random.default_rng(0))
+    right = np.zeros((3, ids.size))
+    for rows, up in readout._told(splits, None, None):
+        right[:, rows] += np.where(signs[:, ids[rows]] > 0, up.T, 1 - up.T) / 2  # the folds are dealt twice
+    for dichotomy, share in ((1, right[1]), (None, right.mean(axis=0))):
+        by_hand = sum(share[ids == c].var(ddof=1) / 8 for c in range(8)) / 64
+        assert readout.variance_of_tests(splits, dichotomy) == pytest.approx(by_hand)
+    assert readout.accuracy(splits).mean() == pytest.approx(right.mean())
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_mean_over_data_sets():
+    """The noise covariance counts: with it held fixed 0.75 of intervals held the truth of such means."""
+    rng = np.random.default_rng([1, 2])
+    one, two = np.repeat([0, 1], 2), np.tile([0, 1], 2)
+    means = rng.normal(size=(2, 10))[one] + rng.normal(size=(2, 10))[two] + 0.5 * rng.normal(size=(4, 10))
+    means, shared, ids = 5 / np.sqrt(10) * means, 0.3 * rng.normal(size=(2, 10)), np.repeat(np.arange(4), 40)
+    found = [
+        ccgp(
+            means[ids] + rng.normal(size=(160, 10)) + rng.normal(size=(160, 2)) @ shared,
+            one[ids],
+            two[ids],
+            n_null=0,
+        )
+        for _ in range(60)
+    ]
+    truth = np.mean([score.value for score in found])
+    assert np.mean([score.ci_low <= truth <= score.ci_high for score in found]) > 0.86
+
+
 @pytest.mark.parametrize(("n", "total"), [(4, 3), (6, 10), (8, 35), (5, 15), (7, 70)])
 def test_all_balanced_dichotomies_once(n, total):
     rows = balanced_dichotomies(n, np.random.default_rng(0))

@@ -147,6 +147,28 @@ def test_capacity_of_few_conditions_is_left_out_unless_named():
         cs.geometry(population(), by="stimulus", methods="capacity", n_null=0, rng=0)
 
 
+def test_what_is_costly_of_many_conditions_is_left_out_unless_named():
+    ids = np.repeat(np.arange(18), 4)
+    x = np.random.default_rng(0).normal(size=(18, 40))[ids] + np.random.default_rng(1).normal(size=(72, 40)) / 4
+    many = cs.responses(x, stimulus=ids, repeat="count", kind="rate", system="many")
+    found = cs.geometry(many, by="stimulus", n_null=1, rng=0)
+    assert {"ccgp", "parallelism"}.isdisjoint(found.data["measure"].values.tolist())
+    assert {"capacity", "shattering"} <= set(found.data["measure"].values.tolist())
+    named = cs.geometry(many, by="stimulus", methods="parallelism", n_null=0, rng=0)
+    assert np.isfinite(named.data["value"].item())
+
+
+def test_a_long_run_says_how_long(monkeypatch, capsys):
+    systems = {"one": population(), "two": population(seed=1)}
+    quick = {"by": "stimulus", "methods": "between", "n_null": 0, "rng": 0}
+    cs.geometry(systems, **quick)
+    monkeypatch.setattr("consilience.networks._progress._LONG", 0.0)
+    cs.geometry(systems, progress=False, **quick)
+    assert capsys.readouterr().err == ""
+    cs.geometry(systems, **quick)
+    assert capsys.readouterr().err.startswith("cs.geometry: 1 more to measure, about ")
+
+
 def test_intervals_of_shares_stay_among_shares():
     data = population()
     found = cs.geometry(

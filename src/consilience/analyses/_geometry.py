@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,15 +28,16 @@ from consilience._results import Geometry
 from consilience.analyses._checks import check_device
 from consilience.analyses._geometry_baseline import baseline_systems, with_gain
 from consilience.analyses._geometry_measures import GEOMETRY, Conditions
+from consilience.analyses._geometry_tables import sentences, tables_of
 from consilience.analyses._match import check_match, flat_over_time, match_systems
 from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
 from consilience.linalg import to_safe_size
+from consilience.networks._progress import announce_long
 from consilience.populations import PopulationScore
 
 __all__ = ["geometry"]
 
 WHO = "cs.geometry"
-_FIELDS = ("value", "ci_low", "ci_high", "null_mean", "null_low", "null_high", "p", "ceiling")
 _DRAWS = 5
 
 
@@ -52,6 +54,7 @@ def geometry(
     n_null: int = 200,
     level: float = 0.95,
     device: str | None = None,
+    progress: bool | None = None,
     rng: int | str | np.random.Generator | np.random.SeedSequence | None = None,
 ) -> Geometry:
     """How the conditions of a population lie to each other: is a difference coded alike everywhere, what can be told.
@@ -68,7 +71,7 @@ def geometry(
     by : label or labels on trial that make the conditions. Trials of a condition may be repeats, or exemplars of a
         category.
     methods : names; None: all that the data allow; capacity, radius and dimension from 15 conditions on, which their
-        theory wants.
+        theory wants, ccgp and parallelism of one label up to 16, as their cost grows with the cube of conditions.
     match : of several systems, what is made equal first: names out of stimuli, bins, units, trials, snr, or "all".
     baseline : {seed: {name: responses}}, untrained (or otherwise broken) copies of the systems under the same names, of
         one system also {seed: responses}. They are measured in the same way, without a null; ``.data`` then has
@@ -78,6 +81,8 @@ def geometry(
     standardise : z-score each unit over the trials, so that none rules by its scale.
     n_null : draws of the null, 0 = none.   level : of intervals.   rng : seed.
     device : torch device on which the programmes of capacity are solved, such as "cuda"; None = NumPy.
+    progress : False says nothing; else the time that several systems will take is said once the first is measured,
+        where it is more than 5 s.
 
     Returns
     -------
@@ -127,6 +132,7 @@ def geometry(
         counts: dict[str, dict[str, int]] = {}
         conditions: dict[str, tuple[str, ...]] = {}
         notes: dict[str, Any] = {}
+        first, began = True, time.perf_counter()
         for draw in range(n_draws if asked or pseudo else 1):
             own = seed.child(f"draw{draw}")
             made: Mapping[str, Any] = systems
@@ -143,12 +149,18 @@ def geometry(
                 counts.setdefault(name, found.sizes)
                 conditions.setdefault(name, found.names)
                 rows.setdefault(name, []).append(_measured(found, wanted))
+                if first:
+                    first = False
+                    left = len(made) * (n_draws if asked or len(pseudo) == len(made) else 1) - 1
+                    announce_long(
+                        WHO, f"{left} more to measure", left * (time.perf_counter() - began), progress
+                    )
         _refuse_none(rows, wanted)
         _say_recorded(systems)
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     found_methods = [m for m in GEOMETRY if any(m == key[0] for draws in rows.values() for key in draws[0])]
-    tables = _tables(rows, counts, found_methods, labels)
+    tables = tables_of(rows, counts, found_methods, labels)
     return Geometry(
         **(with_gain(tables, rows, conditions, bases, level=level, who=WHO) if bases else tables),
         settings={
@@ -167,7 +179,7 @@ def geometry(
         seed=str(seed),
         warnings=tuple(cautions),
         references=tuple(dict.fromkeys(key for m in found_methods for key in GEOMETRY[m].references)),
-        methods=_sentences(found_methods, asked, n_draws, bool(pseudo), standardise, list(bases)),
+        methods=sentences(found_methods, asked, n_draws, bool(pseudo), standardise, list(bases)),
     )
 
 
@@ -248,9 +260,9 @@ def _conditions(
         x = x[:, ~still]
     if standardise and not still.all():
         x = x / np.abs(x).max(axis=0)  # squares of very large or small values have no place among floats
-        x = x - x.mean(axis=0)
-        x = x / np.abs(x).max(axis=0)
-        x = x / x.std(axis=0)
+        x -= x.mean(axis=0)
+        x /= np.abs(x).max(axis=0)
+        x /= x.std(axis=0)
     else:
         x = np.asarray(to_safe_size(x))
     columns = [np.unique(checked[label].values, return_inverse=True) for label in labels]
@@ -279,16 +291,17 @@ def _measured(
 ) -> dict[tuple[str, str], PopulationScore]:
     """(measure, of) -> score."""
     out = {}
-    fewest = int(np.bincount(conditions.condition).min())
+    fewest, count = int(np.bincount(conditions.condition).min()), len(conditions.names)
     for name in GEOMETRY if wanted is None else wanted:
         entry = GEOMETRY[name]
-        if wanted is None and len(conditions.names) < entry.unasked:
+        least, most = entry.unasked
+        if wanted is None and (count < least or (count > most and len(conditions.factors) == 1)):
             continue
         lacking = ""
         if fewest < entry.needs_trials:
             lacking = f"{entry.needs_trials} trials of each condition, and one has {fewest}"
-        elif len(conditions.names) < entry.needs_conditions:
-            lacking = f"{entry.needs_conditions} conditions, and there are {len(conditions.names)}"
+        elif count < entry.needs_conditions:
+            lacking = f"{entry.needs_conditions} conditions, and there are {count}"
         elif entry.crossed and len(conditions.factors) < 2:
             lacking = "two labels that cross in by="
         if lacking and wanted is None:
@@ -321,73 +334,3 @@ def _say_recorded(systems: Mapping[str, Any]) -> None:
         for caution in recorded_cautions(one):
             if caution.code != "made-up-ids":
                 warn(caution.code, caution.message, caution.remedy)
-
-
-def _tables(
-    rows: Mapping[str, list[dict[tuple[str, str], PopulationScore]]],
-    counts: Mapping[str, Mapping[str, int]],
-    measures: list[str],
-    labels: tuple[str, ...],
-) -> dict[str, Any]:
-    found = [of for draws in rows.values() for _, of in draws[0]]
-    of = list(dict.fromkeys([*(name for name in ("all", *labels) if name in found), *found]))
-    shape = (len(measures), len(of), len(rows))
-    values = {field: np.full(shape, np.nan) for field in _FIELDS}
-    note = np.full(shape, "", dtype=object)
-    for s, draws in enumerate(rows.values()):
-        for key in draws[0]:
-            at = (measures.index(key[0]), of.index(key[1]), s)
-            scores = [one[key] for one in draws if key in one]
-            for field in _FIELDS:
-                each = np.array([getattr(score, field) for score in scores])
-                values[field][at] = float(np.median(each))
-            said = [score.note for score in scores]
-            note[at] = max(said, key=said.count)
-    dims = ("measure", "of", "system")
-    entries = [GEOMETRY[m] for m in measures]
-    ends = [[np.nan if end is None else end for end in entry.range] for entry in entries]
-    sizes = list(counts.values())
-    return {
-        "data": xr.Dataset(
-            {**{field: (dims, value) for field, value in values.items()}, "note": (dims, note.astype(str))},
-            coords={
-                "measure": measures,
-                "of": of,
-                "system": list(rows),
-                "words": ("measure", [entry.words for entry in entries]),
-                "higher": ("measure", [entry.higher for entry in entries]),
-                "null": ("measure", [entry.null for entry in entries]),
-                "low": ("measure", np.array([end[0] for end in ends])),
-                "top": ("measure", np.array([end[1] for end in ends])),
-            },
-        ),
-        "counts": xr.Dataset(
-            {key: ("system", [one[key] for one in sizes]) for key in sizes[0]},
-            coords={"system": list(counts)},
-        ),
-    }
-
-
-def _sentences(
-    measures: list[str],
-    asked: tuple[str, ...],
-    n_draws: int,
-    pseudo: bool,
-    standardise: bool,
-    seeds: list[int],
-) -> tuple[str, ...]:
-    said = [GEOMETRY[m].method for m in measures]
-    if standardise:
-        said.append("Units were z-scored over trials.")
-    if asked:
-        said.append(
-            f"Systems were made equal in {', '.join(asked)}; values are medians over {n_draws} random draws."
-        )
-    if pseudo:
-        said.append(f"Units were recorded apart; values are medians over {n_draws} draws of pseudo-trials.")
-    if seeds:
-        said.append(
-            f"The same was measured in {len(seeds)} baseline copies (seeds {', '.join(map(str, seeds))}); intervals of "
-            "the differences combine those of both with the spread between copies."
-        )
-    return tuple(said)

@@ -37,10 +37,10 @@ def _size(c: Conditions) -> dict[str, Any]:
 
 def _on_device(c: Conditions) -> Any:
     if c.device is None:
-        return c.x
+        return c.span
     import torch
 
-    return torch.tensor(c.x, device=c.device)
+    return torch.tensor(c.span, device=c.device)
 
 
 def manifold(c: Conditions, name: str) -> dict[str, PopulationScore]:
@@ -87,7 +87,7 @@ def manifold(c: Conditions, name: str) -> dict[str, PopulationScore]:
 
 def between(c: Conditions) -> dict[str, PopulationScore]:
     found = class_geometry(
-        c.x, c.condition, shots=1, n_draws=1, n_perm=c.n_null, level=c.level, rng=c.rng, **c.options
+        c.span, c.condition, shots=1, n_draws=1, n_perm=c.n_null, level=c.level, rng=c.rng, **c.options
     )
     score = PopulationScore(
         value=found.fraction,
@@ -109,7 +109,7 @@ def between(c: Conditions) -> dict[str, PopulationScore]:
 def few_shot(c: Conditions) -> dict[str, PopulationScore]:
     shots = int(min(5, np.bincount(c.condition).min() - 1))
     options = {"shots": shots, **c.options}
-    found = class_geometry(c.x, c.condition, n_perm=0, level=c.level, rng=c.rng, **options)
+    found = class_geometry(c.span, c.condition, n_perm=0, level=c.level, rng=c.rng, **options)
     score = PopulationScore(
         value=found.error,
         ci_low=found.error_low,

@@ -17,6 +17,7 @@ from consilience.populations import (
     shattering_dimensionality,
 )
 from consilience.populations._manifold_capacity import FEW_CLASSES
+from consilience.populations._manifolds import in_span
 
 __all__ = ["GEOMETRY", "Conditions", "GeometryMeasure"]
 
@@ -42,6 +43,13 @@ class Conditions:
     options: Mapping[str, Any] = field(default_factory=dict)
     device: str | None = None
 
+    @functools.cached_property
+    def span(self) -> np.ndarray:
+        """(trials, trials) where units are more: x turned into the axes of its rows, for what depends on their products
+        alone. Of a layer of 100,000 units it takes longer than most measures, so they share it.
+        """
+        return in_span(self.x)
+
     @property
     def sizes(self) -> dict[str, int]:
         return {
@@ -59,7 +67,7 @@ class GeometryMeasure:
     function : from `Conditions` to {"all": score}, or to one score for each label of the conditions besides.
     words : name in figures.   higher : what a high value says.   null : what its null is, in words; "" without one.
     needs_trials : the least number of trials of every condition.   needs_conditions : the least number of conditions.
-    unasked : the least number of conditions at which it is measured without being named.
+    unasked : the least and the greatest number of conditions at which it is measured without being named.
     crossed : it needs conditions that are cells of crossed labels.   references : keys of references.bib.
     method : a sentence for the methods.   range : of its axis, None where there is no end.
     """
@@ -72,11 +80,12 @@ class GeometryMeasure:
     needs_conditions: int
     references: tuple[str, ...]
     method: str
-    unasked: int = 0
+    unasked: tuple[int, float] = (0, float("inf"))
     crossed: bool = False
     range: tuple[float | None, float | None] = (None, None)
 
 
+_MANY = 16  # conditions of one label: of more the best of all ways to part them is a costly lottery
 _MOST = 8  # conditions of which all ways to part them are looked at beside the labels that cross in them
 
 
@@ -124,6 +133,7 @@ GEOMETRY: dict[str, GeometryMeasure] = {
         null=_UNRELATED,
         needs_trials=2,
         needs_conditions=4,
+        unasked=(0, _MANY),
         references=("bernardi2020geometry",),
         method="Cross-condition generalisation is the share right of a linear discriminant on conditions, and trials, "
         "that it was not trained on.",
@@ -136,6 +146,7 @@ GEOMETRY: dict[str, GeometryMeasure] = {
         null=_UNRELATED,
         needs_trials=2,
         needs_conditions=4,
+        unasked=(0, _MANY),
         references=("bernardi2020geometry",),
         method="The parallelism score is the mean cosine between differences of condition means, whose lengths were "
         "corrected for noise.",
@@ -160,7 +171,7 @@ GEOMETRY: dict[str, GeometryMeasure] = {
         null=_SHUFFLED,
         needs_trials=3,
         needs_conditions=4,
-        unasked=FEW_CLASSES,
+        unasked=(FEW_CLASSES, float("inf")),
         references=("chung2018classification", "cohen2020separability"),
         method="Manifold capacity, radius and dimension are those of the mean-field theory of point clouds, after the "
         "axes that centres share were taken off.",
@@ -173,7 +184,7 @@ GEOMETRY: dict[str, GeometryMeasure] = {
         null=_SHUFFLED,
         needs_trials=3,
         needs_conditions=4,
-        unasked=FEW_CLASSES,
+        unasked=(FEW_CLASSES, float("inf")),
         references=("chung2018classification",),
         method="The radius is in lengths of the centres.",
         range=(0.0, None),
@@ -185,7 +196,7 @@ GEOMETRY: dict[str, GeometryMeasure] = {
         null=_SHUFFLED,
         needs_trials=3,
         needs_conditions=4,
-        unasked=FEW_CLASSES,
+        unasked=(FEW_CLASSES, float("inf")),
         references=("chung2018classification",),
         method="The dimension is that of the points of a cloud that hold a readout back.",
         range=(0.0, None),

@@ -108,7 +108,7 @@ def cp_rows() -> list[str]:
 def cp_coverage() -> list[str]:
     """Share of planted values of the time and the unit factors inside their interval."""
     lines = ["| data | time factors | unit factors |", "|---|---|---|"]
-    for name, holes in {"complete": whole, "30 % missing": without(0.3)}.items():
+    for name, holes in {"complete": whole, "trials end early": ragged, "30 % missing": without(0.3)}.items():
         inside: list[list[float]] = []
         for seed in range(COVERED):
             rng = np.random.default_rng(1000 + seed)

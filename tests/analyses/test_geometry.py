@@ -149,7 +149,10 @@ def test_capacity_of_few_conditions_is_left_out_unless_named():
 
 def test_what_is_costly_of_many_conditions_is_left_out_unless_named():
     ids = np.repeat(np.arange(18), 4)
-    x = np.random.default_rng(0).normal(size=(18, 40))[ids] + np.random.default_rng(1).normal(size=(72, 40)) / 4
+    x = (
+        np.random.default_rng(0).normal(size=(18, 40))[ids]
+        + np.random.default_rng(1).normal(size=(72, 40)) / 4
+    )
     many = cs.responses(x, stimulus=ids, repeat="count", kind="rate", system="many")
     found = cs.geometry(many, by="stimulus", n_null=1, rng=0)
     assert {"ccgp", "parallelism"}.isdisjoint(found.data["measure"].values.tolist())

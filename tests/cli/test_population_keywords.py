@@ -16,6 +16,7 @@ OF_PYTHON = {
     "rng": "--seed, and seed: of the study",
     "baseline": "a mapping of seeds to responses",
     "device": "of the machine, not of the study",
+    "progress": "a line on stderr",
 }
 # verb -> keyword -> (words of the command, the same in a study, what the verb is given)
 TABLE = {

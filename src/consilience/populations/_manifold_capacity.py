@@ -129,8 +129,8 @@ def manifold_capacity(
     InputError : fewer than 2 classes, a class with one point (``too-few``), a centre at the common mean
         (``no-structure``), NaN.
     ConsilienceWarning : ``few-classes``, below 15: taking off the mean ties so few centres to each other. In
-        simulations the value was below `simulated_capacity` by 2-3 % at 20 classes, 4-6 % at 15, 5-9 % at 10 and
-        12-22 % at 4 to 6.
+        simulations the value was below `simulated_capacity` by 2-3 % at 20 classes, 4-6 % at 15, 5-9 % at 10,
+        12-22 % at 4 to 6 and 24-26 % at 2.
 
     References
     ----------

@@ -47,7 +47,7 @@ def plot_neighbours(reduction: Reduction, ax: Axes | None = None) -> Axes:
             ax.hlines(y, q1, q3, color=PALETTE[0], linewidth=4, alpha=0.6, zorder=2)
             mean = float(np.nanmean(values))
             ax.scatter([mean], [y], s=30, color=PALETTE[0], edgecolor="white", linewidth=0.8, zorder=3)
-            ax.text(0, y + 0.28, f"{words}: {number(mean)} %", fontsize=8, color=INK, va="bottom")
+            ax.text(0, y + 0.28, f"{words}: {number(mean, 0)} %", fontsize=8, color=INK, va="bottom")
         ax.set_yticks([])
         ax.set_ylim(-0.45, 2.75)
         ax.set_xlim(0, 101)

@@ -89,7 +89,7 @@ def color_key(ax: Axes, colors: Colors, *, beside: float = 1.01) -> None:
         return
     chart, low, high = colors.scale
     if colors.circular:
-        ring = ax.inset_axes((1.02, 0.68, 0.26, 0.3), projection="polar")
+        ring = ax.inset_axes((1.07, 0.68, 0.26, 0.3), projection="polar")
         angle = np.linspace(0, 2 * np.pi, 120)
         ring.pcolormesh(
             angle, [0.62, 1.0], np.tile((angle[:-1] + angle[1:]) / 2, (1, 1)), cmap=chart, shading="flat"

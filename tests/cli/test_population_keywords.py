@@ -203,3 +203,17 @@ def test_what_the_floor_of_p_is(call, pfc):
         "reduce", "pfc.nc", "--model", "cp:n_components=1", "--n-boot", 0, "--cv", 0, "--surrogates", 4
     )
     assert "no p is below 0.200, that of 4 surrogates; n_perm= takes more" in outcome.out
+
+
+def test_names_that_are_listed_are_those_of_the_verbs():
+    """Lists in help and in studies against the tables of the verbs."""
+    from consilience.analyses._dimensionality_measures import OF_SERIES, OF_TRIALS
+    from consilience.analyses._match import MATCHED
+    from consilience.analyses._structure_statistics import STATISTICS
+    from consilience.stats import SURROGATES
+    from consilience.study import _verb_readers, _verbs_populations, _verbs_units
+
+    assert set(_verbs_populations._STATISTICS) == set(STATISTICS)
+    assert set(_verbs_populations._NULLS) == set(SURROGATES)
+    assert set(_verb_readers.MATCHES) == {*MATCHED, "all"}
+    assert set(_verbs_units._OF_DIMENSION) == {*OF_TRIALS, *OF_SERIES}

@@ -82,10 +82,11 @@ def straightened(
     """Surrogates on straight lines: the mean of each condition goes at its own speed along one axis, with the noise of
     the trials around it.
 
-    z_rt = x_1 + d sum_(s<t) l_s + e_rt: l_s the length of each step behind noise, d the axis along which the mean of
-    the condition steps most, e_r a trial of noise: a random mixture, of orthonormal weights, of what the trials of all
-    conditions differ in within conditions, so trials are independent and have the covariance over time and units of
-    the noise, pooled over conditions. It asks of a curvature whether it is more than noise makes of a line.
+    z_rt = x_1 + d sum_(s<t) l_s + e_rt: l_s the length of each step behind noise (<v_s . v_s> over pairs of different
+    trials, at least as uneven as the true one, so that an uneven speed is not taken for a bend), d the axis along which
+    the mean of the condition steps most, e_r a trial of noise: a random mixture, of orthonormal weights, of what the
+    trials of all conditions differ in within conditions, so trials are independent and have the covariance over time
+    and units of the noise, pooled over conditions. It asks of a curvature whether it is more than noise makes of one.
 
     Parameters
     ----------
@@ -137,7 +138,7 @@ def straightened(
         own = values[number == k] / power
         steps = np.diff(own, axis=1)
         axis = np.linalg.svd(steps.mean(axis=0), full_matrices=False)[2][0]
-        along = np.concatenate([[0.0], np.cumsum(step_lengths(steps))])
+        along = np.concatenate([[0.0], np.cumsum(step_lengths(steps, drawn=False))])
         lines.append(own[:, 0].mean(axis=0) + along[:, None] * axis)
         noise.append(_contrasts(len(own)) @ own.reshape(len(own), -1))
     line, source = np.stack(lines)[number], np.concatenate(noise)
@@ -166,14 +167,18 @@ def step_products(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def step_lengths(steps: np.ndarray) -> np.ndarray:
+def step_lengths(steps: np.ndarray, *, drawn: bool = True) -> np.ndarray:
     """(time,) length of each step of the path behind repeats (repeats, time, units).
 
     Squares are <v_t . v_t>, drawn to their mean over time by the share of their variance that is error (jackknife over
     repeats; of 2 repeats all of it), and not below 0: differences between steps that are noise would count as speed.
+    drawn : False: as they are, but for those below 0, their sum kept.
     """
     m = len(steps)
     square = step_products(steps)[0]
+    if not drawn:
+        above = np.maximum(square, 0.0)
+        return np.sqrt(above * (max(0.0, float(square.sum())) / max(float(above.sum()), 1e-300)))
     mean, spread = float(square.mean()), float(square.var(ddof=1)) if square.size > 1 else 0.0
     kept = 0.0
     if m >= 3 and spread > 0:

@@ -47,6 +47,31 @@ def test_the_planted_number_of_latents_is_chosen(criterion):
     assert found.score(trials) == found.model_.score(trials)
 
 
+def test_scores_have_intervals_over_folds_in_model_table_words_and_plot():
+    trials = planted([10] * 20, units=12, taus=(3.0,))
+    found = cs.models.LatentCV(cs.models.GPFA(max_iter=8, tol=0.0), [1, 2, 3], cv=4).fit(trials)
+    mean, low, high = found.cv_interval()
+    np.testing.assert_allclose(mean, found.cv_scores_.mean(axis=1))
+    spread = found.cv_scores_.std(axis=1, ddof=1) * np.sqrt(1 / 4 + 1 / 3)  # Nadeau & Bengio
+    np.testing.assert_allclose(high - mean, stats.t.ppf(0.975, 3) * spread)
+    np.testing.assert_allclose(mean - low, high - mean)
+    assert (found.cv_interval(level=0.5)[1] > low).all()
+    with pytest.raises(cs.InputError, match=r"LatentCV.cv_interval: level must be a number"):
+        found.cv_interval(level=2)
+    ax = cs.plots.plot_component_choice(found)
+    assert ax.get_legend_handles_labels()[1] == [f"{found.n_components_} chosen"]
+    with pytest.raises(
+        cs.InputError, match="GPFA holds no scores of numbers of components; give a Reduction"
+    ):
+        cs.plots.plot_component_choice(found.model_)
+
+    x = cs.responses(np.concatenate(trials), stimulus=range(200))
+    reduced = cs.reduce(x, cs.models.PCA("cv"), n_boot=0, n_perm=0, cv=0, rng=0)
+    assert (reduced.choice["ci_low"] <= reduced.choice["score"]).all()  # 0 of no components
+    assert "numbers of components chosen: held-out score" in repr(reduced)
+    assert cs.plots.plot_component_choice(reduced).get_ylabel() == "held-out score"
+
+
 def test_ragged_trials_with_holes_and_counts():
     rng = np.random.default_rng(0)
     trials = planted([12, 9, 12, 9, 12, 9, 12, 12], units=8, taus=(3.0,), poisson=True)

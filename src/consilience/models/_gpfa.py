@@ -41,8 +41,9 @@ class GPFA(GPLatents):
     C = U D V', largest first, as is usual. They are mixtures of the processes, so that time constants belong to
     ``loadings_`` and not to ``components_``.
 
-    Trials of one length share one posterior covariance, split in halves by its symmetry in time. A trial with values
-    missing has its own, so that a fit with values missing at random takes about the number of trials times as long.
+    Trials of one length share one posterior covariance, split in halves by its symmetry in time. Trials with the same
+    values missing share one too, but each other pattern has its own: with values missing at random each trial costs a
+    factorisation of (bins x latents)^3 a step, and only priors and time constants are shared.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from consilience.plots._agreement import plot_agreement
 from consilience.plots._attribution import plot_attribution
 from consilience.plots._best import plot_best
 from consilience.plots._comparison import plot_comparison
+from consilience.plots._component_choice import plot_component_choice
 from consilience.plots._component_courses import plot_component_courses
 from consilience.plots._component_loadings import plot_loadings
 from consilience.plots._condition_colors import circle_map
@@ -60,6 +61,7 @@ from consilience.plots._unit_tuning import plot_polar, plot_rate_map
 
 __all__ = [
     "circle_map",
+    "plot_component_choice",
     "plot_component_courses",
     "plot_explained",
     "plot_latents",

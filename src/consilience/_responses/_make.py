@@ -9,20 +9,19 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from consilience._core._arrays import all_finite, to_numpy
+from consilience._core._arrays import to_numpy
 from consilience._core._errors import (
     Caution,
     InputError,
     cautions_to_json,
     warn,
 )
-from consilience._core._memory import computed, is_lazy
+from consilience._core._memory import is_lazy
 from consilience._core._params import check_option, shorten
 from consilience._responses._check import WARNINGS
 from consilience._responses._frames import check_columns_of_frame, is_frame, labels_of_frame
 from consilience._responses._ids import check_ids, check_text, made_up_ids, repeated
-from consilience._responses._masked import mask_of_values
-from consilience._responses._places import places
+from consilience._responses._missing import apply_missing
 from consilience._responses._schema import DIMS, KINDS, MISSING
 
 LONGEST_EPOCH = 100.0  # seconds of a trial beyond which times are taken to be milliseconds
@@ -166,7 +165,7 @@ def responses(
     for label, entries in labels.items():
         coords[label] = _label_coord(label, entries, sizes, who)
     data = xr.DataArray(values, dims=names, coords=coords, attrs={"kind": kind, "system": system or ""})
-    data, said = _apply_missing(data, missing, who)
+    data, said = apply_missing(data, missing, who)
     cautions += said
     if kind == "count" and isinstance(values, np.ndarray) and values.dtype.kind != "u" and (values < 0).any():
         cautions.append(
@@ -324,114 +323,3 @@ def _label_coord(label: str, entries: Any, sizes: Mapping[str, int], who: str) -
         f"got shape {values.shape}.",
         code="bad-label",
     )
-
-
-def _apply_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataArray, list[Caution]]:
-    if data.chunks is not None:
-        if missing == "raise":
-            return data, []
-        return _lazy_missing(data, missing, who)
-    values = data.values
-    if all_finite(values):
-        return data, []
-    if np.isinf(values).any():
-        count, place = places(np.isinf(values), data)
-        raise InputError(
-            f"{who}: {_values(count)} infinite, first at {place}; find out why before any analysis.",
-            code="nan-values",
-        )
-    bad = np.isnan(values)
-    if not bad.any():
-        return data, []
-    count, place = places(bad, data)
-    if missing == "mask_values":
-        return _with_mask(data, bad, who), []
-    if "trial" not in data.dims:
-        raise InputError(
-            f"{who}: {_values(count)} NaN, first at {place}; a series has no trials to omit or mask. Leave those times "
-            "out: keep = np.isfinite(x).all(axis=1), then cs.responses(x[keep], time=time[keep], ...), whose gaps are "
-            "counted; or leave out a unit that is never valid, or fill them on purpose; or pass missing='mask_values' "
-            "for models that take missing values.",
-            code="nan-values",
-        )
-    if missing == "raise":
-        raise InputError(
-            f"{who}: {_values(count)} NaN, first at {place}; pass missing='omit' to drop those trials, "
-            "'mask' to mark them, or 'mask_values' to mark these values alone.",
-            code="nan-values",
-        )
-    rows = bad.reshape(bad.shape[0], -1).any(axis=1)
-    if rows.all():
-        raise InputError(
-            f"{who}: every trial has a NaN (first at {place}); {_never(bad, data)}",
-            code="nan-values",
-        )
-    return _without(data, rows, missing)
-
-
-def _with_mask(data: xr.DataArray, bad: np.ndarray, who: str) -> xr.DataArray:
-    """``data`` with single values marked as not valid."""
-    gone = _all_gone(bad, data)
-    if gone:
-        raise InputError(f"{who}: {gone}", code="nan-values")
-    return data.assign_coords(valid=mask_of_values(bad, [str(dim) for dim in data.dims]))
-
-
-def _all_gone(bad: np.ndarray, data: xr.DataArray) -> str:
-    """Times, or units, that are NaN in all trials, and what to do; "" where there are none."""
-    if data.ndim == 3:
-        at = np.flatnonzero(bad.all(axis=(0, 2)))
-        if at.size:
-            first = f"{data['time'].values[at[0]]:g} s"
-            more = f" and {at.size - 1} more times" if at.size > 1 else ""
-            return f"at {first}{more} no unit is valid in any trial: leave out those times first."
-    units = np.flatnonzero(bad.all(axis=tuple(range(bad.ndim - 1))))
-    if units.size:
-        names = shorten(data["unit"].values[units].tolist(), 60)
-        return f"{units.size} of {bad.shape[-1]} units are never valid ({names}): leave them out first."
-    return ""
-
-
-def _never(bad: np.ndarray, data: xr.DataArray) -> str:
-    """What is NaN in all trials, and what to leave out."""
-    gone = _all_gone(bad, data)
-    if gone:
-        return gone
-    some = int(bad.any(axis=tuple(range(bad.ndim - 1))).sum())
-    return (
-        f"{some} of {bad.shape[-1]} units have some: leave out those with most of them first, fill them, or pass "
-        "missing='mask_values' for models that take missing values."
-    )
-
-
-def _without(data: xr.DataArray, rows: np.ndarray, missing: str) -> tuple[xr.DataArray, list[Caution]]:
-    """Without the trials ``rows`` (bool), or with these marked."""
-    if missing == "mask":
-        return data.assign_coords(valid=("trial", ~rows)), []
-    said = Caution(
-        "trials-omitted",
-        f"{int(rows.sum())} of {rows.size} trials had NaN and were left out.",
-        "Check why they are missing.",
-    )
-    return data[~rows], [said]
-
-
-def _lazy_missing(data: xr.DataArray, missing: str, who: str) -> tuple[xr.DataArray, list[Caution]]:
-    """The same for a dask array: a pass over its chunks finds the trials that have NaN."""
-    if missing == "mask_values":
-        bad = computed(np.isnan(data.data), who=who)
-        return (_with_mask(data, bad, who) if bad.any() else data), []
-    if "trial" not in data.dims:
-        return data, []
-    bad = np.isnan(data.data).any(axis=tuple(range(1, data.ndim)))
-    rows = computed(bad, who=who)
-    if rows.all():
-        raise InputError(
-            f"{who}: every trial has a NaN; leave out the units, or times, that are never valid first.",
-            code="nan-values",
-        )
-    return _without(data, rows, missing) if rows.any() else (data, [])
-
-
-def _values(count: int) -> str:
-    return "1 value is" if count == 1 else f"{count} values are"

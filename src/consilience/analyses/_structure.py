@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,20 @@ from consilience._core._params import check_count, check_number, check_option, s
 from consilience._core._seeds import Seed, resolve_seed
 from consilience._responses import recorded_cautions
 from consilience._results import Structure
+from consilience.analyses._structure_asked import (
+    WHO,
+    Function,
+    claim_of,
+    entries_of,
+    refuse_seams,
+    repeats_asked,
+    rows_asked,
+)
 from consilience.analyses._structure_data import Repeats, Rows, rows_of
 from consilience.analyses._structure_planes import planes_of
 from consilience.analyses._structure_statistics import (
     KEEPS,
     NULL_REFERENCES,
-    OF_STEPS,
     STATISTICS,
     measured,
     mismatch,
@@ -29,10 +37,8 @@ from consilience.stats import SURROGATES, jackknife_interval, p_value
 
 __all__ = ["structure"]
 
-WHO = "cs.structure"
 _GROUPS = 30  # of conditions or trials, left out in turn
 _FEWEST = 5  # of those, for an interval
-Function = Callable[..., Any]
 
 
 def structure(
@@ -123,15 +129,15 @@ def structure(
     seed = resolve_seed(rng, who=WHO)
     n_null = check_count(n_null, name="n_null", who=WHO, minimum=1)
     level = check_number(level, name="level", who=WHO, low=0.0, high=1.0)
-    statistics = _entries(statistic, STATISTICS, "statistic")
+    statistics = entries_of(statistic, STATISTICS, "statistic")
     if null is None:
         null = "steps" if set(statistics) == {"curvature"} else "tensor_max_entropy"
-    nulls = _entries(null, SURROGATES, "null")
-    _refuse_seams(statistics, nulls)
+    nulls = entries_of(null, SURROGATES, "null")
+    refuse_seams(statistics, nulls)
     if alternative is not None:
         check_option(alternative, ("greater", "less", "two-sided"), name="alternative", who=WHO)
     with collect_cautions() as cautions:
-        made = rows_of(data, by=by, rows=_rows(rows, nulls), who=WHO)
+        made = rows_of(data, by=by, rows=rows_asked(rows, nulls), who=WHO)
         options = {
             "n_components": n_components,
             "subtract_mean": bool(subtract_mean),
@@ -139,7 +145,7 @@ def structure(
             "bin_width": made.bin_width,
         }
 
-        repeats = _repeats(made, statistics, nulls)
+        repeats = repeats_asked(made, statistics, nulls)
 
         def value_of(x: np.ndarray, repeats: Repeats | None = None) -> np.ndarray:
             named = measured(
@@ -191,7 +197,7 @@ def structure(
             warn(caution.code, caution.message, caution.remedy)
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
-    claims = [alternative or _claim(name, entry, nulls) for name, entry in statistics.items()]
+    claims = [alternative or claim_of(name, entry, nulls) for name, entry in statistics.items()]
     return Structure(
         data=_table(list(statistics), list(nulls), value, low, high, draws, claims),
         draws=xr.DataArray(
@@ -230,69 +236,6 @@ def structure(
         ),
         methods=(_methods(statistics, nulls, made, n_null, left_out, level),),
     )
-
-
-def _entries(given: Any, known: Any, name: str) -> dict[str, Function | None]:
-    """{name: None or the user's function}, in the order given."""
-    asked = list(given) if isinstance(given, (list, tuple)) else [given]
-    if not asked:
-        raise InputError(f"{WHO}: {name} is empty; give one or more.", code="bad-parameter")
-    out: dict[str, Function | None] = {}
-    for entry in asked:
-        if callable(entry):
-            own = str(getattr(entry, "__name__", "")) or type(entry).__name__
-            own = f"{own}()" if own in known else own
-            out[own if own not in out else f"{own} {len(out)}"] = entry
-        else:
-            out[check_option(entry, known, name=name, who=WHO)] = None
-    return out
-
-
-def _rows(rows: str | None, nulls: Any) -> str:
-    if rows is None:
-        rows = "trials" if list(nulls) == ["trials"] else "conditions"
-    check_option(rows, ("conditions", "trials"), name="rows", who=WHO)
-    if "trials" in nulls and rows == "conditions":
-        raise InputError(
-            f"{WHO}: the null 'trials' keeps the mean of every condition, so every surrogate has the value of the "
-            "data; pass rows='trials' for a statistic of single trials.",
-            code="bad-parameter",
-        )
-    return rows
-
-
-def _refuse_seams(statistics: Any, nulls: Any) -> None:
-    for null in ("circular", "phase"):
-        if "variance_in_k" in statistics and null in nulls:
-            raise InputError(
-                f"{WHO}: {null} is no null of variance_in_k: trials have a seam where their end meets their beginning, "
-                "which surrogates spread over axes, so of smooth units that share nothing p was at most 0.05 in 0.15 "
-                "to 1.00 of simulated data sets; use null='conditions'.",
-                code="bad-parameter",
-            )
-
-
-def _claim(name: str, entry: Function | None, nulls: Any) -> str:
-    """Where the claim lies: of a curvature against lines, above them."""
-    if entry is not None:
-        return "greater"
-    if name == "curvature" and "line" in nulls:
-        return "greater" if set(nulls) == {"line"} else "two-sided"
-    return STATISTICS[name].claim
-
-
-def _repeats(made: Rows, statistics: Any, nulls: Any) -> Repeats | None:
-    """The trials that surrogates are of: those of a curvature, where its nulls are asked for and no other."""
-    if "line" not in nulls and ("curvature" not in statistics or not set(nulls) <= set(OF_STEPS)):
-        return None
-    repeats = made.repeats
-    if "line" in nulls and (repeats is None or not set(nulls) <= set(OF_STEPS)):
-        raise InputError(
-            f"{WHO}: the null 'line' has the noise of trials around lines: it needs rows='conditions' with at least 3 "
-            "complete trials of each, and no other null than 'steps' beside it; ask for others in a call of their own.",
-            code="bad-parameter",
-        )
-    return repeats
 
 
 def _surrogates(

@@ -45,6 +45,48 @@ def test_gain_over_untrained_copies_with_interval():
     assert np.array_equal(plain.data["value"], found.data["value"])
 
 
+def test_gain_in_the_picture_and_in_words():
+    from consilience.plots import plot_geometry
+    from consilience.report._geometry_words import of_geometry
+
+    layers = {"early": system(0.2, 7), "late": system(1.2, 8)}
+    found = cs.geometry(layers, methods=["between", "few_shot_error"], baseline=copies(), **ONE)
+    words = [text for text in of_geometry(found) if text.startswith("Gain in")]
+    assert len(words) == 2
+    assert words[0].startswith("Gain in variance between conditions over 3 baseline copies: late 0.")
+    assert words[0].endswith("the largest of 2; the interval lies above 0 in 1 of them, below in 0.")
+    assert "below in 1." in words[1]
+    panels = [one for one in plot_geometry(found).figure.axes if one.get_title(loc="left")]
+    assert [one.get_title(loc="left") for one in panels[2:]] == ["gain over baseline"] * 2
+    faces = [line.get_markerfacecolor() for line in panels[2].lines if line.get_marker() == "o"]
+    assert faces[0] == "white" != faces[1]
+    along = {f"layer{k}": layers["late" if k > 2 else "early"] for k in range(6)}
+    many = cs.geometry(along, methods="between", baseline=copies(along, (0,)), progress=False, **ONE)
+    assert "the one baseline copy: layer" in of_geometry(many)[1]
+    axes = plot_geometry(many).figure.axes
+    assert any(
+        "baseline copy" in text.get_text()
+        for one in axes
+        for text in one.get_legend().texts
+        if one.get_legend()
+    )
+    plain = plot_geometry(cs.geometry(layers, methods="between", **ONE))
+    assert not any("gain" in one.get_title(loc="left") for one in plain.figure.axes)
+
+
+def test_dichotomies_are_named_by_their_conditions():
+    rng = np.random.default_rng(0)
+    for label, said in (
+        (np.array(["cat", "dog", "elk", "fox"]), "cat"),
+        (np.array([10, 20, 30, 40]), "category 10"),
+    ):
+        x = rng.normal(size=(4, 30))[np.repeat(np.arange(4), 6)] + 0.1 * rng.normal(size=(24, 30))
+        it = cs.responses(x, stimulus=np.arange(24), category=np.repeat(label, 6), kind="rate", system="it")
+        note = cs.geometry(it, methods="ccgp", **ONE).data["note"].item()
+        assert note.startswith(said)
+        assert all(str(one) in note for one in label)
+
+
 def test_one_system_and_one_copy_and_matching():
     found = cs.geometry(system(1.2, 8), methods="between", baseline={7: system(0.2, 1)}, **ONE)
     assert found.data["gain_low"].item() > 0.2

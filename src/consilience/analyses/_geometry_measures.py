@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -108,12 +108,21 @@ def _of_dichotomies(
         crossed = len(c.factors) > 1
         few = not crossed or len(c.names) <= _MOST
         if few and len(c.names) >= 4 and np.bincount(c.condition).min() >= 4:
-            out["all"] = function(c.x, c.condition, **common)
+            best = function(c.x, c.condition, **common)
+            out["all"] = replace(best, note=_named(best.note, c))
         for label, values in c.factors.items() if crossed else ():
             out[label] = function(c.x, values[c.condition], _others(c, label), **common)
         return out
 
     return measured
+
+
+def _named(note: str, c: Conditions) -> str:
+    """``"0, 1 | 2, 3"`` with the names of the conditions; of bare numbers with the label that they are of."""
+    sides = [[c.names[int(k)] for k in side.split(", ")] for side in note.split(" | ")] if note else []
+    said = " | ".join(", ".join(side) for side in sides)
+    bare = len(c.factors) == 1 and said.translate(str.maketrans("", "", "0123456789.-, |")) == ""
+    return f"{next(iter(c.factors))} {said}" if said and bare else said
 
 
 def _shattering(c: Conditions) -> dict[str, PopulationScore]:

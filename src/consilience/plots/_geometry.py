@@ -1,4 +1,4 @@
-"""Geometry of conditions: dots with interval and null for each system, or curves along layers."""
+"""Geometry of conditions: dots with interval and null for each system, or curves along layers; gain over copies."""
 
 from __future__ import annotations
 
@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from consilience.plots._along_systems import curve, name_systems, places_of, runs_of
+from consilience.plots._geometry_gain import (
+    copies_curves,
+    copies_dots,
+    gain_curves,
+    gain_dots,
+    handles_of_gain,
+)
 from consilience.plots._labels import label, number
 from consilience.plots._panels import panel_places
 from consilience.plots._read import check_is, names, pick_names
@@ -26,7 +33,9 @@ def plot_geometry(result: Geometry, ax: Axes | None = None, *, measures: object 
     """Draws one panel per measure: each system and label (dot, line: interval), and chance (grey). Open dots:
     p above 0.05.
 
-    Of 5 systems or more, such as layers, a line for each label runs along them, with its interval and its null.
+    Of 5 systems or more, such as layers, a line for each label runs along them, with its interval and its null. With
+    a baseline each copy is drawn in light grey, and beside each panel stands the gain over them with its interval,
+    open where that holds 0 or is lacking.
 
     ``ax`` becomes an empty frame below them, with the key.
 
@@ -39,14 +48,15 @@ def plot_geometry(result: Geometry, ax: Axes | None = None, *, measures: object 
     shown = [str(name) for name in pick_names(result.data, "measure", measures, who)]
     systems = [str(name) for name in names(result.data, "system")]
     along = len(systems) >= _CURVES
-    columns = min(_COLUMNS, len(shown))
+    gains = "gain" in result.data
+    columns = min(_COLUMNS, len(shown)) if not gains else 2 * min(_COLUMNS - 1, len(shown))
     most = max(len(_rows(result, m, systems)) for m in shown)
     with style():
         ax, places, below = panel_places(
             ax,
-            len(shown),
+            len(shown) * (1 + gains),
             columns,
-            panel=(3.0 if along else 3.3, 2.5 if along else max(1.5, 0.75 + 0.3 * most)),
+            panel=(2.6 if gains else 3.0 if along else 3.3, 2.5 if along else max(1.5, 0.75 + 0.3 * most)),
             frame=(0.3, 0.35),
             key=0.14,
             key_first=False,
@@ -54,9 +64,15 @@ def plot_geometry(result: Geometry, ax: Axes | None = None, *, measures: object 
             who=who,
         )
         ax.set_subplotspec(below)
-        for place, name in zip(places, shown, strict=True):
+        for place, name in zip(places[:: 1 + gains], shown, strict=True):
             panel = ax.figure.add_subplot(place)
             (_curves if along else _dots)(panel, result, name, systems)
+        for place, name in zip(places[1::2] if gains else (), shown if gains else (), strict=True):
+            panel, at, color = ax.figure.add_subplot(place), result.data.sel(measure=name), _colors(result)
+            if along:
+                gain_curves(panel, at, systems, color)
+            else:
+                gain_dots(panel, at, _rows(result, name, systems), color)
         _key(ax, result, shown, along)
     return ax
 
@@ -95,6 +111,7 @@ def _dots(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> None:
         if fill != "white":
             dot.set_markeredgecolor(PAPER)
         tip(dot, _tip(name, of, one))
+    copies_dots(ax, result.baselines, measure, rows)
     _chance(ax, at, upright=True)
     ax.locator_params(axis="x", nbins=6)
     several = len(systems) > 1
@@ -140,6 +157,7 @@ def _curves(ax: Axes, result: Geometry, measure: str, systems: list[str]) -> Non
             continue
         keys = ("value", "null_low", "null_high", "ci_low", "ci_high")
         curve(ax, x, runs, {key: one[key].values for key in keys}, color[str(of)])
+        copies_curves(ax, x, runs, result.baselines, measure, of)
         _chance(ax, one)
         for k, v in enumerate(value):
             p = float(one["p"].values[k])
@@ -189,5 +207,6 @@ def _key(ax: Axes, result: Geometry, shown: list[str], along: bool) -> None:
         handles.append(Patch(color=BAND, label="null, middle 95 %"))
     if (np.isfinite(at["null_mean"].values) & np.isnan(at["null_low"].values)).any():
         handles.append(Line2D([], [], color=MUTED, linewidth=1, linestyle=":", label="chance"))
+    handles += handles_of_gain(result)
     if handles:
         ax.legend(handles=handles, loc="center", ncols=min(4, len(handles)), fontsize=8)

@@ -297,6 +297,6 @@ def interval_over_classes(
         low, high = proportion_interval(
             np.asarray(value), np.asarray(variance), items=items, level=level, df=classes - 1
         )
-        return float(low), float(high)
+        return max(float(low), 0.0), min(float(high), 1.0)  # but for rounding within them
     half = float(student.ppf((1 + level) / 2, classes - 1)) * np.sqrt(variance)
     return value - half, value + half

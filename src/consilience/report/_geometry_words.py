@@ -65,7 +65,33 @@ def of_geometry(result: Any) -> tuple[str, ...]:
             text += f"; null: {one['null'].item()}"
             text += f" ({significant(level_of)})" if np.isfinite(level_of) else ""
         said.append(text + ".")
+        if "gain" in rows:
+            said.append(_gained(rows, one["words"].item(), result, level))
     return tuple(said)
+
+
+def _gained(rows: Any, words: str, result: Any, level: str) -> str:
+    """What one measure is beyond that of baseline copies: the greatest change, and how many differ from none."""
+    seeds, several = result.baselines.sizes["seed"], result.data.sizes["system"] > 1
+    copies = f"{seeds} baseline copies" if seeds > 1 else "the one baseline copy"
+    known = rows[np.isfinite(rows["gain"])]
+    if not len(known):
+        return f"Gain in {words} over {copies}: none could be had."
+    sure = known[np.isfinite(known["gain_low"])]
+    shown = sure if len(sure) else known
+    top = shown.loc[shown["gain"].abs().idxmax()]
+    where = [*([name_of(top.system)] if several else []), *([name_of(top.of)] if top.of != "all" else [])]
+    text = f"Gain in {words} over {copies}: {', '.join(where)}".rstrip()
+    text += f" {significant(top.gain)} ({significant(top.value)} against {significant(top.baseline)}"
+    if len(sure):
+        text += f"; {span(top.gain_low, top.gain_high, level, show=significant)[2:-1]}"
+    text += ")"
+    if len(shown) > 1:
+        text += f", the largest of {len(shown)}"
+        if len(sure):
+            more, less = int((sure["gain_low"] > 0).sum()), int((sure["gain_high"] < 0).sum())
+            text += f"; the interval lies above 0 in {more} of them, below in {less}"
+    return text + "."
 
 
 def _part(row: Any, level: str, several: bool) -> str:

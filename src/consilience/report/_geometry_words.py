@@ -8,12 +8,11 @@ import numpy as np
 
 from consilience.plots._labels import probability
 from consilience.plots._subspaces import side_name
-from consilience.report._phrases import name_of, percent, significant, span, upper
+from consilience.report._phrases import ALPHA, name_of, percent, significant, span, upper
 
 __all__ = ["of_geometry", "of_subspaces"]
 
-_MOST = 8  # values of a measure
-_ENDS = 3  # of more, so many first ones, and the last
+_MOST = 8  # values of a measure; of more the first, the highest and the last
 
 
 def of_subspaces(result: Any) -> tuple[str, ...]:
@@ -54,11 +53,13 @@ def of_geometry(result: Any) -> tuple[str, ...]:
         if not len(rows):
             continue
         one = result.data.sel(measure=measure)
-        most = _MOST if len(rows) <= _MOST else _ENDS
-        shown = [*rows.itertuples()] if len(rows) <= _MOST else [*rows.head(most).itertuples(), rows.iloc[-1]]
-        parts = [_part(row, level, several) for row in shown]
-        if len(rows) > _MOST:
-            parts.insert(most, f"{len(rows) - most - 1} more in the table")
+        many = len(rows) > _MOST
+        ends = rows.loc[sorted({rows.index[0], rows["value"].idxmax(), rows.index[-1]})] if many else rows
+        parts = [_part(row, level, several, brief=many) for row in ends.itertuples()]
+        if many:
+            parts.append(f"{len(rows) - len(parts)} more in the table")
+            if np.isfinite(rows["p"]).any():
+                parts.append(f"p at most 0.05 in {int((rows['p'] <= ALPHA).sum())} of {len(rows)}")
         text = f"{upper(one['words'].item())}: {'; '.join(parts)}. High: {one['higher'].item()}"
         if np.isfinite(rows["null_mean"]).any():
             level_of = _same(rows["null_mean"]) if np.isnan(rows["null_low"]).all() else float("nan")
@@ -94,17 +95,18 @@ def _gained(rows: Any, words: str, result: Any, level: str) -> str:
     return text + "."
 
 
-def _part(row: Any, level: str, several: bool) -> str:
+def _part(row: Any, level: str, several: bool, *, brief: bool = False) -> str:
+    """brief : the value and its interval alone."""
     where = [*([name_of(row.system)] if several else []), *([name_of(row.of)] if row.of != "all" else [])]
     text = f"{', '.join(where)} {significant(row.value)}".strip()
     inside = []
     if np.isfinite(row.ci_low):
         inside.append(span(row.ci_low, row.ci_high, level, show=significant)[2:-1])
-    if np.isfinite(row.null_low):
+    if np.isfinite(row.null_low) and not brief:
         inside.append(f"null {significant(row.null_low)} to {significant(row.null_high)}")
-    if np.isfinite(row.p):
+    if np.isfinite(row.p) and not brief:
         inside.append(probability(row.p))
-    if row.note and len(row.note) < 80:
+    if row.note and len(row.note) < 80 and not brief:
         inside.append(f"{'found for ' if '|' in row.note else ''}{row.note}")
     return text + (f" ({', '.join(inside)})" if inside else "")
 

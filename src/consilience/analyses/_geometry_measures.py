@@ -108,10 +108,11 @@ def _of_dichotomies(
         crossed = len(c.factors) > 1
         few = not crossed or len(c.names) <= _MOST
         if few and len(c.names) >= 4 and np.bincount(c.condition).min() >= 4:
-            best = function(c.x, c.condition, **common)
-            out["all"] = replace(best, note=_named(best.note, c))
+            best = function(c.span, c.condition, **common)
+            out["all"] = replace(best, note=_named(best.note, c), n_units=c.x.shape[1])
         for label, values in c.factors.items() if crossed else ():
-            out[label] = function(c.x, values[c.condition], _others(c, label), **common)
+            found = function(c.span, values[c.condition], _others(c, label), **common)
+            out[label] = replace(found, n_units=c.x.shape[1])
         return out
 
     return measured
@@ -127,7 +128,7 @@ def _named(note: str, c: Conditions) -> str:
 
 def _shattering(c: Conditions) -> dict[str, PopulationScore]:
     common = {"n_null": min(c.n_null, 100), "level": c.level, "rng": c.rng, **c.options}
-    return {"all": shattering_dimensionality(c.x, c.condition, **common)}
+    return {"all": replace(shattering_dimensionality(c.span, c.condition, **common), n_units=c.x.shape[1])}
 
 
 _UNRELATED = "conditions arranged at random"

@@ -21,12 +21,14 @@ class ConditionReadout:
 
     m+ and m- are means over the conditions of a side, each counting the same, S is the covariance within a side: noise
     within conditions (shrunk, Ledoit & Wolf) and the spread of the side's conditions. Noise covariance and means are
-    those of training trials; once x is whitened by the noise, a dichotomy costs a C x C system in the Gram matrix of
-    the condition means. The folds are dealt twice.
+    those of training trials, x is whitened by the noise. As both sides have as many conditions, w is that of the
+    covariance around the mean of both sides, but for its length, and all dichotomies of the same conditions share one
+    C x C system in the Gram matrix of the condition means. The folds are dealt twice.
     """
 
     def __init__(self, cells: Cells, folds: int, rng: np.random.Generator) -> None:
         self.cells = cells
+        self._known: tuple[Splits, _Discriminants] | None = None
         rows = np.arange(len(cells.x))
         self.folds: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         folds = min(folds, int(cells.counts.min()))
@@ -78,6 +80,12 @@ class ConditionReadout:
         square = np.bincount(number, weights=(share - mean[number]) ** 2, minlength=c)
         return float((square / np.maximum(self.cells.counts - 1, 1) / self.cells.counts).sum())
 
+    def _shared(self, splits: Splits) -> _Discriminants:
+        """Those of ``splits``, which are asked for again and again."""
+        if self._known is None or self._known[0] is not splits:
+            self._known = splits, _Discriminants(splits.train)
+        return self._known[1]
+
     def _told(
         self, splits: Splits, keep: np.ndarray | None, moved: np.ndarray | None
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -86,6 +94,7 @@ class ConditionReadout:
         """
         number, c = self.cells.number, self.cells.counts.size
         found = []
+        discriminants = self._shared(splits)
         for held, whitener, z in self.folds:
             train, test = ~held, held
             if keep is not None:
@@ -96,14 +105,12 @@ class ConditionReadout:
             size = np.bincount(own, minlength=c).astype(np.float64)
             if (size == 0).any():
                 return iter(())
-            means = np.zeros((c, z.shape[1]))
-            np.add.at(means, own, z[train])
-            means /= size[:, None]
+            means = ((own == np.arange(c)[:, None]) / size[:, None]) @ z[train]
             tested, of = z[test], number[test]
             if moved is not None:
                 shift = moved @ whitener
                 means, tested = means + shift, tested + shift[of]
-            weights, offsets = _discriminants(means @ means.T, splits.train)
+            weights, offsets = discriminants.of(means @ means.T)
             score = (tested @ means.T) @ weights.T + offsets  # (tests, m)
             found.append((np.flatnonzero(test), np.where(score > 0, 1.0, np.where(score == 0, 0.5, 0.0))))
         return iter(found)
@@ -127,20 +134,37 @@ def _whitener(x: np.ndarray, number: np.ndarray) -> np.ndarray:
     return np.asarray(vector / np.sqrt(np.maximum(value, floor)))
 
 
-def _discriminants(gram: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(weights (m, C) of the condition means, offsets (m,)) of signs (m, C)."""
-    c = gram.shape[0]
-    up, down = (signs > 0).astype(np.float64), (signs < 0).astype(np.float64)
-    up_n, down_n = up.sum(axis=1, keepdims=True), down.sum(axis=1, keepdims=True)
-    d = up / up_n - down / down_n
-    used = (up + down)[:, :, None]
-    share = 1.0 / (2 * (up * up_n + down * down_n + (1 - up - down)))
-    away = np.eye(c) * used - (
-        up[:, :, None] * (up / up_n)[:, None, :] + down[:, :, None] * (down / down_n)[:, None, :]
-    )
-    side = away @ gram  # (m, C, C)
-    system = side @ np.swapaxes(away, 1, 2) + np.eye(c) / share[:, :, None]
-    solved = np.linalg.solve(system, side @ d[:, :, None])[:, :, 0]
-    weights = d - np.einsum("mcd,mc->md", away, solved)
-    offsets = -0.5 * np.einsum("mc,cd,md->m", weights, gram, np.abs(d))
-    return weights, offsets
+class _Discriminants:
+    """(weights (m, C) of the condition means, offsets (m,)) of signs (m, C), from the Gram matrix of the means.
+
+    With T = 1 + sum_c (m_c - m)(m_c - m)' / k over the k conditions that take part, T^-1 (m+ - m-) is M' W d, M their
+    means, d the signs over k / 2, W = (1 + H G / k)^-1 and H what takes the mean away.
+    """
+
+    def __init__(self, signs: np.ndarray) -> None:
+        used = signs != 0
+        assert (signs.sum(axis=1) == 0).all()
+        self.near = used / used.sum(axis=1, keepdims=True)
+        parts, owner = np.unique(used, axis=0, return_inverse=True)
+        self.systems: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for size in np.unique(parts.sum(axis=1)).tolist():  # those of as many conditions, all at once
+            which = np.flatnonzero(parts.sum(axis=1) == size)
+            rows = [np.flatnonzero(owner.reshape(-1) == p) for p in which]
+            at = np.array([np.flatnonzero(parts[p]) for p in which])  # (s, k)
+            most = max(r.size for r in rows)
+            index = np.array([np.r_[r, np.full(most - r.size, -1)] for r in rows])  # (s, most)
+            d = np.zeros((len(rows), size, most))
+            for k, own in enumerate(rows):
+                d[k, :, : own.size] = signs[np.ix_(own, at[k])].T / (size / 2)
+            self.systems.append((at, index, d))
+
+    def of(self, gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        weights = np.zeros(self.near.shape)
+        for at, index, d in self.systems:
+            size = at.shape[1]
+            inner = gram[at[:, :, None], at[:, None, :]]
+            inner = (inner - inner.mean(axis=1, keepdims=True)) / size + np.eye(size)
+            solved = np.swapaxes(np.linalg.solve(inner, d), 1, 2)  # (s, most, k)
+            there = index >= 0
+            weights[index[there][:, None], np.broadcast_to(at[:, None], solved.shape)[there]] = solved[there]
+        return weights, -((weights @ gram) * self.near).sum(axis=1)

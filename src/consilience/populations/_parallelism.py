@@ -200,16 +200,22 @@ class _Pairings:
         place = np.arange(half) * half + orders  # (pairings, half): number of the vector (i, order_i)
         one, two = np.triu_indices(half, 1)
         self.flat = place[:, one] * half * half + place[:, two]
-        self.sides = [
-            (np.repeat(np.flatnonzero(row > 0), half), np.tile(np.flatnonzero(row < 0), half))
-            for row in signs
-        ]
+        self.up = np.array([np.flatnonzero(row > 0) for row in signs])  # (n, half)
+        self.down = np.array([np.flatnonzero(row < 0) for row in signs])
 
     def of(self, gram: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """(dichotomies, pairings)"""
-        return np.array(
-            [_cosines(gram, noise, up, down).reshape(-1)[self.flat].mean(axis=1) for up, down in self.sides]
-        )
+        n = len(self.up)
+        ups = gram[self.up[:, :, None], self.up[:, None, :]][:, :, None, :, None]
+        downs = gram[self.down[:, :, None], self.down[:, None, :]][:, None, :, None, :]
+        across = gram[self.up[:, :, None], self.down[:, None, :]]
+        own = gram.diagonal()[self.up][:, :, None] + gram.diagonal()[self.down][:, None, :] - 2 * across
+        own = own - noise[self.up][:, :, None] - noise[self.down][:, None, :]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            length = np.sqrt(np.where(own > 1e-12 * np.abs(gram.diagonal()).max(), own, np.nan))
+            dots = ups + downs - across[:, :, None, None, :] - np.swapaxes(across, 1, 2)[:, None, :, :, None]
+            dots /= length[:, :, :, None, None] * length[:, None, None, :, :]
+        return np.asarray(dots.reshape(n, -1)[:, self.flat].mean(axis=2))
 
 
 def _top(table: np.ndarray) -> np.ndarray:

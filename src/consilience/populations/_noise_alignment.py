@@ -16,6 +16,7 @@ __all__ = ["noise_alignment"]
 
 WHO = "cs.populations.noise_alignment"
 _GROUPS = 10
+_UNITS = 1024  # shuffled at a time, so that they stay near the processor
 
 
 def noise_alignment(
@@ -140,16 +141,26 @@ def _shuffled(
     counts = np.bincount(number, minlength=conditions)
     means = centres_of(x, number, conditions)
     order = np.argsort(number, kind="stable")
-    away = np.ascontiguousarray((x[order] - means[number[order]]).T)  # (units, trials)
+    x, number = x[order], number[order]
+    size = float((x * x).sum()) / len(x)
+    away = np.ascontiguousarray((x - means[number]).T)  # (units, trials)
     means = means - means.mean(axis=0)
-    signal, size = (means * means).sum(), float((x * x).sum()) / len(x)
+    signal, units = (means * means).sum(), len(away)
     ends = np.cumsum(counts)
-    mixed, out = np.empty_like(away), np.empty(n)
+    wide = units > len(x)
+    step = _UNITS if wide else units  # shuffled units are kept no longer than it takes to multiply them
+    mixed, out = np.empty((min(step, units), len(x))), np.empty(n)
     for k in range(n):
-        for start, end in zip(ends - counts, ends, strict=True):
-            mixed[:, start:end] = stream.permuted(away[:, start:end], axis=1)
-        small = mixed.T @ mixed if len(mixed) > mixed.shape[1] else mixed @ mixed.T
-        out[k] = _ratio(means @ mixed, signal, small, counts, len(mixed), size)
+        small = np.zeros((len(x),) * 2 if wide else (units,) * 2)
+        across = np.zeros((conditions, len(x)))
+        for first in range(0, units, step):
+            some = away[first : first + step]
+            new = mixed[: len(some)]
+            for start, end in zip(ends - counts, ends, strict=True):
+                new[:, start:end] = stream.permuted(some[:, start:end], axis=1)
+            small += new.T @ new if wide else new @ new.T
+            across += means[:, first : first + step] @ new
+        out[k] = _ratio(across, signal, small, counts, units, size)
     return out
 
 

@@ -72,6 +72,27 @@ def test_scores_have_intervals_over_folds_in_model_table_words_and_plot():
     assert cs.plots.plot_component_choice(reduced).get_ylabel() == "held-out score"
 
 
+def test_reduce_goes_on_with_the_number_that_was_chosen():
+    x = cs.responses(
+        np.stack(planted([15] * 16, units=10, taus=(2.0, 3.0), seed=2)),
+        dims=("trial", "time", "unit"),
+        time=np.arange(15) * 0.02,
+        stimulus=np.repeat(list("ab"), 8),
+        repeat="count",
+    )
+    model = cs.models.LatentCV(cs.models.GPFA(max_iter=60, tol=1e-3), [1, 2, 3], cv=3)
+    found = cs.reduce(x, model, n_boot=3, n_perm=19, cv=3, rng=0)
+    assert found.settings["model_name"] == "GPFA"
+    assert found.n_components == 2
+    assert found.choice["number"].values.tolist() == [1, 2, 3]
+    assert (found.components["p"].values <= 0.05).all()  # the second on what the first has left
+    assert found.components["timescale"].max() < 0.2  # seconds: the width of bins went to the model inside
+    with pytest.raises(
+        cs.InputError, match=r"LatentCV: cv=5 deals whole trials into folds, and there are 3; take"
+    ):
+        cs.models.LatentCV(FAST, [1, 2]).fit(planted([12] * 3))
+
+
 def test_ragged_trials_with_holes_and_counts():
     rng = np.random.default_rng(0)
     trials = planted([12, 9, 12, 9, 12, 9, 12, 12], units=8, taus=(3.0,), poisson=True)
@@ -104,7 +125,7 @@ def test_nothing_shared_is_said():
         ({"n_components": [2, 2]}, "n_components must be different numbers of latents"),
         ({"n_components": [0]}, "n_components must be a whole number, at least 1"),
         ({"cv": 1}, "cv must be a whole number, at least 2"),
-        ({"cv": 50}, r"folds must be between 2 and the number of stimuli \(6\)|folds must be between"),
+        ({"cv": 50}, "cv=50 deals whole trials into folds, and there are 6"),
         ({"criterion": "unit"}, "criterion must be one of 'units', 'likelihood', got 'unit'. Did you mean"),
         ({"rule": "1se"}, "rule must be one of 'best', 'one-se'"),
     ],

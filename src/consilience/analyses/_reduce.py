@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
+from sklearn.base import clone
 
 from consilience._core._errors import Caution, ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_count, check_number, shorten
@@ -25,7 +26,7 @@ from consilience.analyses._reduce_tables import (
     names_of_components,
     parts_of,
 )
-from consilience.analyses._reduce_tests import against_null, drawn, held_out, targeted_scores
+from consilience.analyses._reduce_tests import against_null, drawn, held_out, in_turn, targeted_scores
 from consilience.analyses._reduce_words import announce_fits, methods_of, say_of_model
 
 __all__ = ["reduce"]
@@ -101,9 +102,10 @@ def reduce(
     -----
     p of PCA: components one after the other, against what surrogates of the residuals show (deflated parallel
     analysis); of FactorAnalysis the same of correlations of units, without a null of shares (p_j: are there j factors?
-    With two planted in 12 units of 100 trials, the second had p <= 0.05 in 97 % of draws and a third in 1 %); of other
-    models, and with missing values, each against the largest component of surrogates, which is conservative for later
-    ones.
+    With two planted in 12 units of 100 trials, the second had p <= 0.05 in 97 % of draws and a third in 1 %); of `GPFA`
+    and `LDS` one after the other by fits to what those before have left (one latent planted in 12 units, 20 trials of
+    20 bins: a second had p <= 0.05 in 2 of 132 data sets, and was found in all of 48 with more). Of other models, and
+    with missing values, each against the largest component of surrogates, which is conservative for later ones.
     p of `TargetedDR`: of r, the correlation of each axis with its variable on held-out trials, against shuffled labels.
     Surrogates: trials of each unit in another order, moved on a circle in time; series moved on a circle. That units
     covary at all is what they lack; a null of *dynamics* is another one: `cs.structure`.
@@ -193,6 +195,13 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
             f"{WHO}: {kind} keeps no component of these data; ask for a number, such as n_components=2.",
             code="no-structure",
         )
+    choice = fit.model
+    if hasattr(choice, "model_") and hasattr(
+        choice, "cv_components_"
+    ):  # from here on, the model of that number
+        fit.model = choice.model_
+        chosen = fitter.model = clone(fit.model)
+        kind = type(chosen).__name__
     _fix_number(fitter, chosen, k)
     spent = time.perf_counter() - start
     shown = rows.shown
@@ -228,8 +237,10 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
     nothing = np.full(k, np.nan)
     if projects:
         counted_only = counted or (kind == "PCA" and not np.isnan(rows.x).any())  # surrogates without fits
-        words = "shuffles" if fitter.labelled else "surrogates"
-        fits = {"folds": options["cv"], "draws": n_boot if draw else 0, words: 0 if counted_only else n_perm}
+        turns = k if in_turn(fit, rows.x) and not fitter.labelled else 1
+        words = "shuffles" if fitter.labelled else "surrogates" if turns == 1 else "surrogates at most"
+        number = 0 if counted_only else n_perm * turns
+        fits = {"folds": options["cv"], "draws": n_boot if draw else 0, words: number}
         announce_fits(fitter, every, kind, fits, spent)
     held: dict[str, Any] = {"held_out": (nothing,) * 3, "held_out_total": (nothing,) * 3, "folds": 0}
     if options["cv"] and projects and (within or not (average or fitter.labelled)):
@@ -246,6 +257,7 @@ def _reduced(data: Any, model: Any, options: dict[str, Any], seed: Seed, name: s
         names,
         seed,
         {"cv": options["cv"], "level": level, "n_shuffles": n_perm if fitter.labelled else 0},
+        choice,
     )
     say_of_model(kind, parts)
     table = {

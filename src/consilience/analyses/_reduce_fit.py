@@ -12,10 +12,11 @@ from consilience._core._errors import InputError
 from consilience._core._params import shorten
 from consilience.analyses._reduce_apart import again_apart
 from consilience.analyses._reduce_rows import WHO, Rows
+from consilience.models._latent_cv import LatentCV
 from consilience.models._static_latent import StaticLatent
 from consilience.stats import component_gains, gains_about_means, without_each
 
-__all__ = ["Fitted", "Fitter", "prepared"]
+__all__ = ["Fitted", "Fitter", "inner_of", "prepared"]
 
 
 def prepared(model: Any, rows: Rows, average: Any) -> tuple[Any, bool]:
@@ -46,10 +47,12 @@ def prepared(model: Any, rows: Rows, average: Any) -> tuple[Any, bool]:
         model = Embedding(model)  # no map without its stability
     model = clone(model)
     params = model.get_params(deep=False)
-    if params.get("missing") == "raise" and np.isnan(rows.x).any():
-        model.set_params(missing="mask")
-    if params.get("bin_width") == 1.0 and "time" in rows.data.coords and rows.data.sizes["time"] > 1:
-        model.set_params(bin_width=float(np.median(np.diff(rows.data["time"].values))))
+    inner = inner_of(model)
+    options = inner.get_params(deep=False)
+    if options.get("missing") == "raise" and np.isnan(rows.x).any():
+        inner.set_params(missing="mask")
+    if options.get("bin_width") == 1.0 and "time" in rows.data.coords and rows.data.sizes["time"] > 1:
+        inner.set_params(bin_width=float(np.median(np.diff(rows.data["time"].values))))
     if rows.sessions is not None and (average is False or (needs_labels(model) and not _joins(model))):
         raise InputError(
             f"{WHO}: the units of a pseudo-population share no trial, so that "
@@ -93,6 +96,11 @@ def prepared(model: Any, rows: Rows, average: Any) -> tuple[Any, bool]:
             code="bad-parameter",
         )
     return model, bool(wanted)
+
+
+def inner_of(model: Any) -> Any:
+    """The model whose number of latents another chooses (`cs.models.LatentCV`); else the model itself."""
+    return model.model if isinstance(model, LatentCV) else model
 
 
 def _joins(model: Any) -> bool:
@@ -215,8 +223,9 @@ class Fitter:
 
     def __init__(self, model: Any, rows: Rows, *, average: bool, standardise: bool) -> None:
         self.model, self.rows, self.average, self.standardise = model, rows, average, standardise
-        self.whole = "missing" in model.get_params(deep=False)
-        self.sequence = rows.series and self.whole and not isinstance(model, StaticLatent)
+        inner = inner_of(model)
+        self.whole = "missing" in inner.get_params(deep=False)
+        self.sequence = rows.series and self.whole and not isinstance(inner, StaticLatent)
         self.labelled = needs_labels(model)
         self.example = self.array(np.arange(len(rows.x)))[: 2 if not rows.series else 20]
 

@@ -170,13 +170,13 @@ def loadings_table(
 
 
 def parts_of(
-    fit: Fitted, rows: Rows, names: list[str], seed: Seed, options: dict[str, Any]
+    fit: Fitted, rows: Rows, names: list[str], seed: Seed, options: dict[str, Any], choice: Any
 ) -> dict[str, Any]:
-    """What some models say besides: marginalizations, a choice of number, tensor factors, dynamics."""
+    """What some models say besides: marginalizations, a choice of number (by ``choice``), tensor factors, dynamics."""
     model = fit.model
     out: dict[str, Any] = {}
-    scores = getattr(model, "cv_scores_", None)
-    numbers = getattr(model, "cv_components_", None)
+    scores = getattr(choice, "cv_scores_", None)
+    numbers = getattr(choice, "cv_components_", None)
     if scores is not None and numbers is not None:
         scores = np.asarray(scores, dtype=np.float64)
         mean, low, high = fold_interval(scores.T, options["level"])

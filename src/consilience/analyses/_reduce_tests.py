@@ -17,7 +17,10 @@ from consilience._core._errors import InputError, collect_cautions, warn
 from consilience._core._seeds import Seed
 from consilience.analyses._reduce_fit import Fitted, Fitter
 from consilience.analyses._reduce_rows import WHO, Rows
+from consilience.models._gpfa import GPFA
+from consilience.models._lds import LDS
 from consilience.stats import (
+    components_in_turn,
     fold_interval,
     matched_components,
     p_value,
@@ -27,7 +30,7 @@ from consilience.stats import (
     unrelated_units,
 )
 
-__all__ = ["Draws", "against_null", "drawn", "held_out", "targeted_scores"]
+__all__ = ["Draws", "against_null", "drawn", "held_out", "in_turn", "targeted_scores"]
 
 
 @contextmanager
@@ -206,6 +209,10 @@ def against_null(
                 flat, k, lambda z: unrelated_units(z, stream, least=least), n=n_perm, level=level
             ).p
         }
+    if in_turn(whole, x):
+        return _one_after_the_other(
+            fitter, whole, explained, x, stream, least=least, n_perm=n_perm, level=level
+        )
     top = []
     kept = bool((x[~np.isnan(x)] >= 0).all())  # what takes counts, or no negative values, gets these
     for _ in range(n_perm):
@@ -226,6 +233,59 @@ def against_null(
         "null_mean": np.full(k, null.mean()),
         "null_high": np.full(k, np.quantile(null, level)),
     }
+
+
+def in_turn(whole: Fitted, x: np.ndarray) -> bool:
+    """Whether components can be taken out of the units: of models of values as they are, where none is missing."""
+    model = whole.model
+    return (
+        isinstance(model, (GPFA, LDS))
+        and not getattr(model, "square_root", False)
+        and not np.isnan(x).any()
+        and whole.loadings() is not None
+    )
+
+
+def _one_after_the_other(
+    fitter: Fitter,
+    whole: Fitted,
+    explained: np.ndarray,
+    x: np.ndarray,
+    stream: np.random.Generator,
+    *,
+    least: int,
+    n_perm: int,
+    level: float,
+) -> dict[str, np.ndarray]:
+    loadings = whole.loadings()
+    assert loadings is not None
+    order = np.argsort(-explained, kind="stable")
+    values = x / whole.scale
+
+    def share(z: np.ndarray, left: int) -> float:
+        smaller = copy(fitter)
+        smaller.model, smaller.standardise = clone(fitter.model).set_params(n_components=left), False
+        try:
+            with _quiet():
+                return float(np.nanmax(smaller.fit_to(z).gains(z)[0]))
+        except InputError:
+            return float("nan")
+
+    found = components_in_turn(
+        values,
+        loadings[order],
+        whole.latents[..., order],
+        float(explained[order[0]]),
+        share,
+        lambda z: unrelated_units(z, stream, least=least),
+        n=n_perm,
+        level=level,
+    )
+    out = {}
+    for name in ("p", "null_mean", "null_high"):
+        out[name] = np.empty(explained.size)
+        out[name][order] = getattr(found, name)
+    return out
 
 
 def targeted_scores(

@@ -96,6 +96,12 @@ class LatentCV(TransformerMixin, BaseEstimator):
         missing = "mask" if getattr(self.model, "missing", "mask") != "raise" else "raise"
         trials = as_trials(X, who="LatentCV.fit", missing=missing, flat="trial")
         folds = check_count(self.cv, name="cv", who="LatentCV", minimum=2)
+        if folds > len(trials):
+            raise InputError(
+                f"LatentCV: cv={folds} deals whole trials into folds, and there are {len(trials)}; take fewer "
+                "folds, or cut a long recording into trials.",
+                code="too-few",
+            )
         rng = resolve_seed(self.rng, who="LatentCV").stream("folds")
         held = group_folds(np.arange(len(trials)), folds, rng, who="LatentCV")
         self.cv_scores_ = np.array([[self._held_out(k, trials, test) for test in held] for k in numbers])

@@ -16,6 +16,7 @@ from consilience.stats._components import (
     turned_to,
     without_each,
 )
+from consilience.stats._components_in_turn import components_in_turn
 from consilience.stats._concordance import permuted_concordance, weighted_concordance
 from consilience.stats._crossed import (
     crossed_components,
@@ -98,6 +99,7 @@ __all__ = [
     "nearest_rows",
     "neighbours_shared",
     "parallel_analysis",
+    "components_in_turn",
     "subspace_overlap",
     "trustworthiness",
     "turned_to",

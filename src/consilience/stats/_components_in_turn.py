@@ -48,6 +48,26 @@ def components_in_turn(
     References
     ----------
     Horn (1965); Vitale et al. (2017).
+
+    Examples
+    --------
+    Of principal components, as any model gives them; one is planted:
+
+    >>> import numpy as np
+    >>> from consilience.stats import unrelated_units
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.normal(size=(200, 1)) @ rng.normal(size=(1, 8)) + rng.normal(size=(200, 8))
+    >>> def of(z):
+    ...     return np.linalg.svd(z - z.mean(axis=0), full_matrices=False)
+    >>> def share(z, left):
+    ...     values = of(z)[1] ** 2
+    ...     return values[0] / values.sum()
+    >>> sides, values, axes = of(x)
+    >>> found = components_in_turn(
+    ...     x, axes[:3], (sides * values)[:, :3], share(x, 3), share, lambda z: unrelated_units(z, rng), n=39
+    ... )
+    >>> (found.p <= 0.05).tolist()
+    [True, False, False]
     """
     k, p = axes.shape
     centred = x - x.reshape(-1, p).mean(axis=0)

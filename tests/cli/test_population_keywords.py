@@ -14,8 +14,8 @@ from consilience.study import load
 
 OF_PYTHON = {
     "rng": "--seed, and seed: of the study",
-    "baseline": "a mapping of seeds to responses",
-    "device": "of the machine, not of the study",
+    "baseline": "copies: files of the command, of networks in a study; tested below",
+    "device": "of the machine, not of the study; of the command tested below",
     "progress": "a line on stderr",
 }
 # verb -> keyword -> (words of the command, the same in a study, what the verb is given)
@@ -141,6 +141,38 @@ def test_keyword_from_the_command_line_and_from_a_study(call, pfc, monkeypatch, 
         given = VERBS[verb].made["model"](given)
     given = [given] if isinstance(want, list) and isinstance(given, str) else given
     assert plain(given) == want
+
+
+def copies_of(folder, *seeds):
+    for seed in seeds:
+        x = np.random.default_rng(seed).normal(size=(12, 4))
+        made = cs.responses(
+            x, stimulus=np.repeat(range(6), 2), repeat="count", side=np.tile(["l", "r"], 6), kind="rate"
+        )
+        made.to_netcdf(folder / f"copy{seed}.nc")
+
+
+def test_baseline_and_device_of_geometry_from_the_command_line(call, pfc):
+    copies_of(pfc, 1, 2, 3, 4)
+    asked = ("--by", "side", "-m", "between", "--n-null", 0)
+    found = call("geometry", "copy1.nc", *asked, "--baseline", "copy2.nc", "--baseline", "copy3.nc", "--json")
+    assert found.code == 0, found.err
+    assert json.loads(found.out)["settings"]["baseline_seeds"] == [0, 1]
+    two = ("geometry", "copy1.nc", "copy2.nc", *asked)
+    found = call(*two, "--baseline", "copy1=copy3.nc", "--baseline", "copy2=copy4.nc")
+    assert found.code == 0, found.err
+    assert found.out.count("gain") == 2
+    for words, said in (
+        (("--baseline", "copy3.nc"), "Write NAME=FILE, once for each copy"),
+        (("--baseline", "copy1=copy3.nc"), "as many copies of every file; there are 1 of copy1, 0 of copy2"),
+        (("--baseline", "copi1=copy3.nc"), "Did you mean 'copy1'"),
+        (("--device", "nonsense"), "device must be one that torch has"),
+    ):
+        refused = call(*two, *words)
+        assert refused.code == 2
+        assert said in " ".join(refused.err.split())
+    once = ("geometry", "copy1.nc", *asked, "--baseline", "copy2.nc")
+    assert call(*once, "--output", "copy2.nc").code == 2
 
 
 MISTAKES = [

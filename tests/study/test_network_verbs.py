@@ -99,3 +99,43 @@ def test_what_is_refused_with_its_line(written, analysis, words):
 def test_one_layer_is_asked_for_before_anything_is_recorded(written):
     with pytest.raises(InputError, match=r"data takes one system, and there are 2 \('net/0', 'net/1'\)"):
         run(written("attribute: {data: net, unit: 1}"))
+
+
+def test_geometry_against_untrained_copies(written, toy_network):
+    net, stimuli = toy_network
+    settings = "by: category, methods: [between, separability], n_null: 0"
+    done = run(
+        written(
+            f"geometry: {{data: net, {settings}, baseline: {{untrained: 2}}, name: both}}",
+            f"geometry: {{data: hidden, {settings}, baseline: {{permuted: 1}}, name: one}}",
+            f"geometry: {{data: hidden, {settings}, baseline: {{untrained: 0}}, name: plain}}",
+        )
+    )
+    assert done.exit_code == 0, done.failures
+    direct = cs.geometry(
+        cs.networks.record(net, stimuli, layers=["0", "1"]),
+        by="category",
+        methods=["between", "separability"],
+        n_null=0,
+        baseline={
+            s: cs.networks.record(net.untrained(seed=s, stimuli=stimuli), stimuli, layers=["0", "1"])
+            for s in range(2)
+        },
+        rng=done.results["both"].seed,
+    )
+    for key in ("value", "baseline", "gain", "gain_low"):
+        np.testing.assert_allclose(done.results["both"].data[key], direct.data[key], err_msg=key)
+    assert done.results["one"].baselines["seed"].values.tolist() == [0]
+    assert done.results["plain"].baselines is None
+
+
+def test_copies_are_of_networks_alone(written):
+    for line, said in (
+        (
+            "data: file, by: stimulus, baseline: {untrained: 2}",
+            "needs networks on side data, and 'file' is none",
+        ),
+        ("data: net, by: category, baseline: {untraind: 2}", "Did you mean 'untrained'"),
+    ):
+        with pytest.raises(InputError, match=said):
+            load(written(f"geometry: {{{line}}}"))

@@ -142,6 +142,14 @@ def subspaces(**options: Any) -> int:
     help="What is made equal between FILES first: stimuli, bins, units, trials, snr, or all.",
 )
 @click.option("--n-draws", type=click.IntRange(min=1), help="Draws of that.  [default: 5]")
+@click.option(
+    "--baseline",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="An untrained copy of FILE, or of the one called NAME; several times: more copies. The result then has the "
+    "gain over them.",
+)
+@click.option("--device", help="Torch device for capacity, such as cuda.  [default: none, NumPy]")
 @click.option("--as-they-are", is_flag=True, help="Do not z-score units.")
 @click.option("--n-null", type=DRAWS, help="Draws of the null; 0 = none.  [default: 200]")
 @LEVEL

@@ -54,6 +54,7 @@ def run_verb(
     as_json_text: bool,
     more: Callable[[Any], Iterable[str]] | None = None,
     measures: Sequence[str | None] = (),
+    also: Sequence[str] = (),
 ) -> int:
     """Reads the files, runs the verb of `consilience.analyses`, prints the result and writes it where asked.
 
@@ -63,13 +64,13 @@ def run_verb(
         arguments.
     reading : what is said of the files (``ids``, ``labels``...), see `read_files`.   options : for the verb; None is
         not passed on.   more : from the result to further lines that are printed.
-    measures : as given, whose options are then named in messages.
+    measures : as given, whose options are then named in messages.   also : further files that ``arguments`` reads.
     """
     listed = [
         source.partition("=")[2] or source for key in ("ids", "labels") for source in reading.get(key, ())
     ]
     listed += [str(told["time"]) for told in reading.get("times", {}).values() if told["time"]]
-    written = target(output, [*paths, *listed], option="--output")
+    written = target(output, [*paths, *listed, *also], option="--output")
     given = {key: value for key, value in options.items() if value is not None}
     with_dims = ["dims"] if any("dims" in told for told in reading.get("times", {}).values()) else []
     with said_as_options([*options, "missing", "rdm", "time", *with_dims], measures):
@@ -107,13 +108,15 @@ def read_files(
     repeat: str | None = None,
     missing: Any = None,
     times: Mapping[str, Mapping[str, Any]] | None = None,
+    names: Sequence[str] | None = None,
 ) -> dict[str, xr.DataArray]:
-    """Files as arrays by name. ``ids``, ``kind`` and ``rdm`` are values for all files, or NAME=VALUE for one; labels
-    are LABEL=FILE for all, or NAME:LABEL=FILE for one. ``times``: {name: what `read_array` is told of the time axis}.
+    """Files as arrays by name (those of `names_of` where none are given). ``ids``, ``kind`` and ``rdm`` are values for
+    all files, or NAME=VALUE for one; labels are LABEL=FILE for all, or NAME:LABEL=FILE for one. ``times``: {name: what
+    `read_array` is told of the time axis}.
     """
     from consilience.sources import read_array
 
-    names = names_of(paths)
+    names = names_of(paths) if names is None else names
     of_ids, of_kind, of_rdm = (
         for_each(values, names, option)
         for values, option in ((ids, "--ids"), (kind, "--kind"), (rdm, "--rdm"))

@@ -69,6 +69,13 @@ def _sides(settings: Mapping[str, Any], needs: Sequence[Path], *sides: str) -> l
     return [merged_side([(name, needs[i]) for name, i in settings[side]]) for side in sides]
 
 
+def _copies(settings: Mapping[str, Any], needs: Sequence[Path]) -> dict[int, dict[str, xr.DataArray]]:
+    return {
+        int(seed): merged_side([(name, needs[i]) for name, i in members])
+        for seed, members in settings["baseline"]
+    }
+
+
 def compare_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path) -> None:
     """One compare step with one measure."""
     from consilience import measures
@@ -80,10 +87,7 @@ def compare_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Pa
         measure = functools.partial(getattr(measures, measure), **settings["measure_options"])
     options = dict(settings["options"])
     if settings["baseline"]:
-        options["baseline"] = {
-            int(seed): merged_side([(name, needs[i]) for name, i in members])
-            for seed, members in settings["baseline"]
-        }
+        options["baseline"] = _copies(settings, needs)
     result = compare(a, b, measure, rng=settings["seed"], **options)
     result.save(folder / "result.nc")
 
@@ -100,6 +104,11 @@ def verb_block(settings: Mapping[str, Any], needs: Sequence[Path], folder: Path)
     sides = dict(zip(settings["sides"], _sides(settings["sides"], needs, *settings["sides"])))
     _check_alone(settings["verb"], sides)
     arguments, options = (verb.arguments or _plain_arguments(settings["verb"]))(sides, options)
+    if settings.get("baseline"):
+        copies = _copies(settings, needs)
+        options["baseline"] = {
+            seed: next(iter(one.values())) if len(one) == 1 else one for seed, one in copies.items()
+        }
     if settings["seed"] is not None:
         options["rng"] = settings["seed"]
     call_of(settings["verb"])(*arguments, **options).save(folder / "result.nc")
@@ -194,6 +203,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "study/_verbs",
         "study/_verbs_lesions",
         "study/_verbs_units",
+        "study/_verbs_populations",
         "study/_decode",
         "study/_lesions",
         "study/_shapley",
@@ -206,6 +216,7 @@ CODE: dict[str, tuple[str, ...]] = {
         "networks",
         "models",
         "units",
+        "populations",
         "measures",
         "stats",
         "linalg",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from consilience._core._params import shorten
+from consilience.study._baselines import place_copies, read_copies, take_copies
 from consilience.study._measure import Measure, check_measures, read_measure
 from consilience.study._readers import (
     Key,
@@ -15,10 +15,8 @@ from consilience.study._readers import (
     read_draws,
     read_flag,
     read_name,
-    read_table,
-    whole,
 )
-from consilience.study._systems import NetworkSystem, System
+from consilience.study._systems import System
 from consilience.study._verb import Analysis, Side, Verb
 from consilience.study._yaml import Node
 
@@ -27,28 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["COMPARE"]
 
-_BASELINES = {"untrained": Key(whole(0, 100)), "permuted": Key(whole(0, 100))}
-
-
-def _baseline(node: Node) -> tuple[str, int]:
-    values = read_table(node, _BASELINES, "baseline")
-    if len(values) != 1:
-        raise node.error(
-            f"must have one of {', '.join(_BASELINES)} with the number of copies, such as {{untrained: 3}}.",
-            code="wrong-type",
-        )
-    return next(iter(values.items()))
-
 
 def _read(body: Node, values: dict[str, Any], systems: Mapping[str, System]) -> dict[str, Any]:
-    baseline = values.pop("baseline", None)
-    if baseline is not None:
-        kinds = [name for name in values["a"] if not isinstance(systems[name], NetworkSystem)]
-        if kinds:
-            raise body.value["baseline"].error(
-                f"needs networks on side a, and {shorten(kinds[0])} is none.", code="bad-baseline"
-            )
-        baseline = baseline if baseline[1] else None
+    baseline = take_copies(body, values, systems, side="a")
     measures = values.pop("measure", (Measure("rsa"),))
     if "measure" in body.value:
         measures = check_measures(measures, held_out=values.get("held_out", True))
@@ -60,12 +39,7 @@ def _read(body: Node, values: dict[str, Any], systems: Mapping[str, System]) -> 
 
 def _lay_out(analysis: Analysis, layout: Layout) -> None:
     needs, sides = layout.needs(analysis)
-    copies = []
-    if analysis.baseline is not None:
-        kind, count = analysis.baseline
-        for seed in range(count):
-            members = [[name, needs.place(layout.baselines[name, kind, seed])] for name in analysis.a]
-            copies.append([seed, members])
+    copies = place_copies(analysis, layout, needs, analysis.a)
     blocks = []
     for measure in analysis.measures:
         settings = {
@@ -101,7 +75,7 @@ COMPARE = Verb(
         "level": Key(between(0, 1)),
         "held_out": Key(read_flag),
         "refit": Key(read_flag),
-        "baseline": Key(_baseline),
+        "baseline": Key(read_copies),
     },
     labels=("by", "groups"),
     read=_read,

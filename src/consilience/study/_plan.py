@@ -127,7 +127,7 @@ def make_plan(study: Study) -> Plan:
             wanted = [
                 analysis.baseline
                 for analysis in study.analyses
-                if name in analysis.a and analysis.baseline is not None
+                if name in analysis.copied and analysis.baseline is not None
             ]
             known[name] = _plan_network(plan, study, system, wanted, keys, baselines)
             continue

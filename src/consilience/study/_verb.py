@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from consilience.study._baselines import place_copies
 from consilience.study._measure import Measure
 from consilience.study._readers import Key
 from consilience.study._yaml import Node
@@ -33,6 +34,11 @@ class Analysis:
     @property
     def a(self) -> tuple[str, ...]:
         return self.sides.get("a", ())
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """Those of which ``baseline`` is copies: the first side."""
+        return next(iter(self.sides.values()), ())
 
     @property
     def b(self) -> tuple[str, ...]:
@@ -94,11 +100,13 @@ def lay_out_one(analysis: Analysis, layout: Layout) -> None:
     from consilience.study._verbs import VERBS
 
     needs, sides = layout.needs(analysis)
-    settings = {
+    settings: dict[str, Any] = {
         "verb": analysis.verb,
         "sides": sides,
         "options": dict(analysis.options),
         "seed": layout.seed if VERBS[analysis.verb].seeded else None,
     }
+    if analysis.baseline is not None:
+        settings["baseline"] = place_copies(analysis, layout, needs, analysis.copied)
     key = layout.plan.add(f"{analysis.name}: {analysis.verb}", "verb", settings, needs.keys)
     layout.plan.promise(analysis.name, key)

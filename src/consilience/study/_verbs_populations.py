@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from consilience.study._baselines import read_copies, take_copies
 from consilience.study._readers import Key, between, many, one_of, read_flag, read_name, whole
+from consilience.study._systems import System
 from consilience.study._verb import Side, Verb, lay_out_one
 from consilience.study._verb_readers import (
     INFERENCE,
@@ -12,6 +17,7 @@ from consilience.study._verb_readers import (
     read_gap,
     read_reducing_model,
 )
+from consilience.study._yaml import Node
 
 __all__ = ["OF_POPULATIONS"]
 
@@ -25,6 +31,11 @@ _STATISTICS = (
     "variance_in_k",
 )
 _NULLS = ("tensor_max_entropy", "circular", "phase", "conditions", "trials", "steps", "line")
+
+
+def _read_geometry(body: Node, values: dict[str, Any], systems: Mapping[str, System]) -> dict[str, Any]:
+    return {"baseline": take_copies(body, values, systems, side="data")}
+
 
 OF_POPULATIONS: dict[str, Verb] = {
     "subspaces": Verb(
@@ -52,11 +63,13 @@ OF_POPULATIONS: dict[str, Verb] = {
             "by": Key(many(read_name)),
             "methods": Key(many(read_name)),
             "match": Key(many(one_of(*MATCHES))),
+            "baseline": Key(read_copies),
             "n_draws": Key(whole(1, 1000)),
             "standardise": Key(read_flag),
             "n_null": Key(whole(0, 1_000_000)),
             "level": INFERENCE["level"],
         },
+        read=_read_geometry,
         labels=("by",),
         lay_out=lay_out_one,
     ),

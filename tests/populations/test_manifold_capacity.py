@@ -263,6 +263,17 @@ def test_interval_covers_the_capacity_of_classes_like_these():
     assert hits >= 88
 
 
+def test_ends_are_possible_of_few_and_unlike_classes_and_the_smallest_is_named():
+    rng = np.random.default_rng(0)
+    label = np.repeat(["a", "b", "c", "d"], (30, 3, 5, 12))
+    x = rng.normal(size=(4, 40))[np.unique(label, return_inverse=True)[1]] + rng.normal(size=(50, 40))
+    with pytest.warns(cs.ConsilienceWarning, match="of 3 to 30 points, 'b' the smallest"):
+        found = pops.manifold_capacity(x, label, n_perm=0)
+    assert 0 < found.ci_low < found.value < found.ci_high < np.inf
+    assert 0 < found.radius_low < found.radius < found.radius_high
+    assert 0 < found.dimension_low < found.dimension < found.dimension_high
+
+
 def test_few_classes_warn_and_points_not_separable_warn():
     x, label = clouds(classes=6)
     with pytest.warns(cs.ConsilienceWarning, match="6 classes") as seen:

@@ -7,6 +7,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from consilience._core._errors import collect_cautions, warn
+from consilience._core._params import shorten
 from consilience.populations import (
     ManifoldCapacity,
     PopulationScore,
@@ -47,14 +49,19 @@ def manifold(c: Conditions, name: str) -> dict[str, PopulationScore]:
     """``name`` : capacity, radius or dimension; the three are computed once."""
     found = _kept.get(c)
     if found is None:
-        found = manifold_capacity(
-            _on_device(c),
-            c.condition,
-            n_perm=min(c.n_null, _MANY if len(c.x) <= _POINTS else _FEW),
-            level=c.level,
-            rng=c.rng,
-            **c.options,
-        )
+        with collect_cautions() as cautions:
+            found = manifold_capacity(
+                _on_device(c),
+                c.condition,
+                n_perm=min(c.n_null, _MANY if len(c.x) <= _POINTS else _FEW),
+                level=c.level,
+                rng=c.rng,
+                **c.options,
+            )
+        least = int(np.argmin(np.bincount(c.condition)))
+        for one in cautions:  # classes have numbers here, and conditions names
+            named = f", {shorten(c.names[least], 40)} the smallest."
+            warn(one.code, one.message.replace(f", {least} the smallest.", named), one.remedy)
         _kept[c] = found
     each = {
         "capacity": (found.value, found.ci_low, found.ci_high, found.contributions),

@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from consilience._core._arrays import Array, is_torch_array
 from consilience._core._errors import InputError, warn
-from consilience._core._params import check_count, check_number, check_option
+from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import resolve_seed
 from consilience.populations._clouds import of_clouds
 from consilience.populations._manifolds import as_manifolds, in_span, take_off_centres
@@ -121,8 +121,9 @@ def manifold_capacity(
 
     Returns
     -------
-    ManifoldCapacity : the interval is a t interval of 1 / alpha_m over classes, so it speaks of classes like these with
-        as many points; ``half_points`` says whether the number of points limits it.
+    ManifoldCapacity : the intervals are t intervals over classes (of capacity those of 1 / alpha_m) on the scale of
+        logarithms, log mean +- t s / (mean sqrt(classes)), so that no end is below 0. They speak of classes like these
+        with as many points; ``half_points`` says whether the number of points limits it.
 
     Raises
     ------
@@ -159,7 +160,7 @@ def manifold_capacity(
         warn(
             "few-classes",
             f"{WHO}: {classes} classes; the theory is of many, and its capacity is too low for few, by 5-9 % at 10 and "
-            "12-22 % at 4 to 6.",
+            f"12-22 % at 4 to 6.{_uneven(counts, names)}",
             "Take finer classes, or cs.populations.simulated_capacity, which holds for any number.",
         )
     values = in_span(values)
@@ -258,11 +259,20 @@ def _theory(
 
 
 def _interval(each: np.ndarray, level: float) -> tuple[float, float, float]:
-    n = each.size
-    half = student.ppf((1 + level) / 2, n - 1) * each.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
-    return float(each.mean()), float(each.mean() - half), float(each.mean() + half)
+    """Mean and ends, t on the scale of logarithms: none of these numbers can be below 0."""
+    n, mean = each.size, float(each.mean())
+    half = student.ppf((1 + level) / 2, n - 1) * each.std(ddof=1) / (np.sqrt(n) * mean) if mean > 0 else 0.0
+    return mean, float(mean * np.exp(-half)), float(mean * np.exp(half))
 
 
 def _inverted(inverse: np.ndarray, level: float) -> tuple[float, float]:
     _, low, high = _interval(inverse, level)
-    return 1.0 / high, (1.0 / low if low > 0 else float("inf"))
+    return 1.0 / high, 1.0 / low
+
+
+def _uneven(counts: np.ndarray, names: np.ndarray) -> str:
+    """Said of classes of unlike size; nothing where all are alike."""
+    if counts.min() == counts.max():
+        return ""
+    least = int(counts.argmin())
+    return f" They are of {counts.min()} to {counts.max()} points, {shorten(names.tolist()[least], 40)} the smallest."

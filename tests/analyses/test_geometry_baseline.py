@@ -74,6 +74,25 @@ def test_gain_in_the_picture_and_in_words():
     assert not any("gain" in one.get_title(loc="left") for one in plain.figure.axes)
 
 
+def test_what_is_not_paired_says_so():
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(4), 10)
+    one, two = (
+        cs.responses(a * rng.normal(size=(4, 20))[ids] + rng.normal(size=(40, 20)), stimulus=np.arange(40),
+                     category=ids, kind="rate", system="it")
+        for a in (1, 0.5)
+    )  # fmt: skip
+    found = cs.geometry(one, methods=["shattering", "between"], baseline={0: two}, **ONE)
+    assert found.data["gain_paired"].values.reshape(-1).tolist() == [False, True]
+    assert np.isfinite(found.data["gain_low"]).all()
+    assert any(
+        text.startswith("Of shattering system and copies were taken for independent")
+        for text in found.methods
+    )
+    paired = cs.geometry(one, methods="between", baseline={0: two}, **ONE)
+    assert not any("independent" in text for text in paired.methods)
+
+
 def test_dichotomies_are_named_by_their_conditions():
     rng = np.random.default_rng(0)
     for label, said in (

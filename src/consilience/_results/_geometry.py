@@ -22,7 +22,9 @@ class Geometry(Result):
         ``note`` (what was chosen, such as the dichotomy that generalises best); NaN where a measure has none. ``of`` is
         "all", the conditions as a whole, or one of the labels that cross in them. Coordinates on measure: ``words``,
         ``higher`` (what a high value says), ``null`` (what the null is), ``low`` and ``top`` (ends of its range).
-        With a baseline also ``baseline``, its mean over seeds, and ``gain``, ``gain_low``, ``gain_high``, beyond it.
+        With a baseline also ``baseline``, its mean over seeds, and ``gain``, ``gain_low``, ``gain_high``, beyond it;
+        ``gain_paired``: whether that interval pairs system and copies by condition. Where not (measures whose interval
+        is over trials: ccgp, parallelism, shattering, noise_alignment), both are taken for independent.
     baselines : Dataset (seed, measure, of, system): value, ci_low, ci_high of each copy; None without a baseline.
     counts : Dataset (system): n_trials, n_units, n_conditions, fewest (trials of a condition).
 

@@ -76,7 +76,9 @@ def geometry(
     baseline : {seed: {name: responses}}, untrained (or otherwise broken) copies of the systems under the same names, of
         one system also {seed: responses}. They are measured in the same way, without a null; ``.data`` then has
         ``baseline`` (mean over seeds) and ``gain``, value - baseline, with an interval of both (`cs.stats.gain_over`),
-        and ``.baselines`` each seed.
+        and ``.baselines`` each seed. Measures whose interval is over trials (ccgp, parallelism, shattering,
+        noise_alignment) have no contributions of conditions, and the intervals of both are taken for independent; where
+        ``gain_paired`` is False, the interval is so: too wide where system and copies rise and fall together.
     n_draws : of ``match``, and of pseudo-trials. Values, ends of intervals and p are then medians over draws.
     standardise : z-score each unit over the trials, so that none rules by its scale.
     n_null : draws of the null, 0 = none.   level : of intervals.   rng : seed.
@@ -161,8 +163,10 @@ def geometry(
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
     found_methods = [m for m in GEOMETRY if any(m == key[0] for draws in rows.values() for key in draws[0])]
     tables = tables_of(rows, counts, found_methods, labels)
+    if bases:
+        tables = with_gain(tables, rows, conditions, bases, level=level, who=WHO)
     return Geometry(
-        **(with_gain(tables, rows, conditions, bases, level=level, who=WHO) if bases else tables),
+        **tables,
         settings={
             "verb": "geometry",
             "by": list(labels),
@@ -179,7 +183,9 @@ def geometry(
         seed=str(seed),
         warnings=tuple(cautions),
         references=tuple(dict.fromkeys(key for m in found_methods for key in GEOMETRY[m].references)),
-        methods=sentences(found_methods, asked, n_draws, bool(pseudo), standardise, list(bases)),
+        methods=sentences(
+            found_methods, asked, n_draws, bool(pseudo), standardise, list(bases), tables["data"]
+        ),
     )
 
 

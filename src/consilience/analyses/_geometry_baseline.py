@@ -83,12 +83,14 @@ def with_gain(
     data = data.sel(system=own)
     found = {"baseline": others["value"].mean("seed", skipna=False).values}
     found |= {key: np.full(found["baseline"].shape, np.nan) for key in ("gain", "gain_low", "gain_high")}
+    paired = np.zeros(found["baseline"].shape, dtype=bool)
     for m, measure in enumerate(data["measure"].values.tolist()):
         for o, of in enumerate(data["of"].values.tolist()):
             for s, name in enumerate(own):
                 keys = [name, *(copies[name] for copies in bases.values())]
                 parts = [_contributions(rows[key], (measure, of)) for key in keys]
-                known = len({part.shape for part in parts}) == 1 and parts[0].size
+                known = len({part.shape for part in parts}) == 1 and parts[0].size > 0
+                paired[m, o, s] = known
                 got = gain_over(
                     *(data[key].values[m, o, s] for key in _FIELDS),
                     *(others[key].values[:, m, o, s] for key in _FIELDS),
@@ -99,7 +101,9 @@ def with_gain(
                 for key, value in zip(("gain", "gain_low", "gain_high"), got, strict=True):
                     found[key][m, o, s] = value
     return {
-        "data": data.assign({key: (data["value"].dims, value) for key, value in found.items()}),
+        "data": data.assign(
+            {key: (data["value"].dims, value) for key, value in {**found, "gain_paired": paired}.items()}
+        ),
         "counts": tables["counts"].sel(system=own),
         "baselines": others,
     }

@@ -68,6 +68,7 @@ def sentences(
     pseudo: bool,
     standardise: bool,
     seeds: list[int],
+    data: xr.Dataset,
 ) -> tuple[str, ...]:
     said = [GEOMETRY[m].method for m in measures]
     if standardise:
@@ -83,4 +84,11 @@ def sentences(
             f"The same was measured in {len(seeds)} baseline copies (seeds {', '.join(map(str, seeds))}); intervals of "
             "the differences combine those of both with the spread between copies."
         )
+        there = data["gain_paired"] | np.isnan(data["gain_low"])
+        apart = [name for name in measures if not bool(there.sel(measure=name).all())]
+        if apart:
+            said.append(
+                f"Of {', '.join(apart)} system and copies were taken for independent, not paired by condition, which "
+                "makes these intervals too wide where both rise and fall together."
+            )
     return tuple(said)

@@ -10,6 +10,8 @@ import pytest
 import consilience as cs
 from consilience import report
 from consilience.study import run
+from consilience.study._model_text import model_of_text
+from consilience.study._verb_readers import make_model
 
 
 def trials():
@@ -54,6 +56,22 @@ def test_command_takes_short_names_and_says_what_is_wrong(call, tmp_path, monkey
     assert wrong.code == 2
     assert "'pcaa' is not a model that reduces. Did you mean 'pca'" in wrong.err
     assert "must name coordinates on trial" in call("reduce", "pfc.nc", "--by", "sides").err
+
+
+def test_several_numbers_of_components_are_those_to_choose_from(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    trials().to_netcdf("pfc.nc")
+    outcome = call(
+        "reduce", "pfc.nc", "--model", "pca:n_components=1+2", "--n-boot", 0, "--n-perm", 0, "--cv", 0
+    )
+    assert outcome.code == 0, outcome.err
+    assert "of 2 numbers of components chosen" in outcome.out
+    made = make_model(model_of_text("poisson_gpfa:n_components=2+3,tol=1e-3", reducing=True))
+    assert isinstance(made, cs.models.LatentCV)
+    assert (made.n_components, type(made.model).__name__, made.model.tol) == ([2, 3], "PoissonGPFA", 1e-3)
+    assert make_model({"name": "GPFA", "n_components": [1, 2]}).n_components == [1, 2]  # as a study has it
+    for text in ("jpca:n_components=2+4", "gpfa:n_components=2,tol=1+2"):
+        assert "must be a" in call("reduce", "pfc.nc", "--model", text).err
 
 
 def test_study_and_report(tmp_path):

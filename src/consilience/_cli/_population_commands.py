@@ -64,8 +64,8 @@ def structure(**options: Any) -> int:
 @click.argument("file", type=click.Path())
 @click.option(
     "--model",
-    help="pca, fa, gpfa, dpca, jpca, lds, cp, or a name of cs.models; or with options, pca:n_components=3.  "
-    "[default: pca]",
+    help="pca, fa, gpfa, dpca, jpca, lds, cp, or a name of cs.models; or with options, pca:n_components=3, of several "
+    "the one that held-out units choose, gpfa:n_components=1+2+4.  [default: pca]",
 )
 @click.option("--by", "label", multiple=True, help="A label of trials that makes conditions; several times.")
 @click.option("--single-trials", is_flag=True, help="Fit single trials, not means of conditions.")

@@ -8,12 +8,13 @@ from typing import Any
 from consilience._core._errors import InputError, UnknownNameError, nearest
 from consilience._core._params import shorten
 
-__all__ = ["SHORT_NAMES", "known_models", "model_of_text", "refuse_unknown_options"]
+__all__ = ["SHORT_NAMES", "chooses", "known_models", "model_of_text", "refuse_unknown_options"]
 
 SHORT_NAMES = {
     "pca": "PCA",
     "fa": "FactorAnalysis",
     "gpfa": "GPFA",
+    "poisson_gpfa": "PoissonGPFA",
     "dpca": "DPCA",
     "jpca": "JPCA",
     "lds": "LDS",
@@ -24,6 +25,7 @@ _FORM = (
     "must be NAME or NAME:OPTION=VALUE,..., such as GLM:observation=bernoulli,alpha=0.1, with the values of a list "
     "joined by +, such as WienerFilter:lags=0+1+2"
 )
+_CHOSEN = "n_components"  # of which a latent model takes one, and `cs.models.LatentCV` the numbers to try
 
 
 def known_models(*, reducing: bool = False) -> list[str]:
@@ -39,13 +41,15 @@ def known_models(*, reducing: bool = False) -> list[str]:
 def model_of_text(text: str, *, reducing: bool = False) -> dict[str, Any]:
     """NAME, or NAME:OPTION=VALUE,... as {"name": NAME, option: value}; of several values, joined by +, a list.
 
-    ``reducing`` : a model with latents, also by its short name. Errors begin with what is wrong, so that the caller
-    says where.
+    ``reducing`` : a model with latents, also by its short name. Several numbers of components of such a model are
+    those to try, see `chooses`. Errors begin with what is wrong, so that the caller says where.
 
     >>> model_of_text("pca:n_components=2", reducing=True)
     {'name': 'PCA', 'n_components': 2}
     >>> model_of_text("WienerFilter:lags=-2+0+2")
     {'name': 'WienerFilter', 'lags': [-2, 0, 2]}
+    >>> model_of_text("gpfa:n_components=1+2", reducing=True)
+    {'name': 'GPFA', 'n_components': [1, 2]}
     """
     given, _, listed = text.partition(":")
     name = SHORT_NAMES.get(given.strip().lower(), given) if reducing else given
@@ -64,8 +68,18 @@ def model_of_text(text: str, *, reducing: bool = False) -> dict[str, Any]:
         if key in options:
             raise InputError(f"{key[:40]} is given twice.", code="bad-parameter")
         allowed = refuse_unknown_options(name, [key])
-        options[key] = _typed(key, value, str(allowed[key].annotation))
+        several = key == _CHOSEN and "+" in value and chooses(name)
+        said = "Sequence[int]" if several else str(allowed[key].annotation)
+        options[key] = _typed(key, value, said)
     return {"name": name, **options}
+
+
+def chooses(name: str) -> bool:
+    """Whether `cs.models.LatentCV` chooses the model's number of latents by held-out units."""
+    from consilience import models
+
+    model = getattr(models, name)
+    return name != "LatentCV" and all(hasattr(model, one) for one in ("unit_scores", "score"))
 
 
 def refuse_unknown_options(name: str, options: list[str]) -> dict[str, inspect.Parameter]:

@@ -8,7 +8,7 @@ from typing import Any
 from consilience._core._errors import InputError, nearest
 from consilience._core._params import shorten
 from consilience.study._measure import check_measures, read_measure
-from consilience.study._model_text import model_of_text, refuse_unknown_options
+from consilience.study._model_text import chooses, model_of_text, refuse_unknown_options
 from consilience.study._readers import (
     Key,
     Reader,
@@ -89,10 +89,15 @@ def read_model(node: Node, *, reducing: bool = False) -> Any:
 
 
 def make_model(stored: Any) -> Any:
+    """The estimator; of several numbers of components of a model of latents, the one that held-out units choose."""
     from consilience import models
 
     options = {key: value for key, value in stored.items() if key != "name"}
-    return getattr(models, stored["name"])(**options)
+    made = getattr(models, stored["name"])
+    if isinstance(options.get("n_components"), list) and chooses(stored["name"]):
+        numbers = options.pop("n_components")
+        return models.LatentCV(made(**options), numbers)
+    return made(**options)
 
 
 def read_whole(node: Node) -> int:

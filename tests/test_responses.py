@@ -163,6 +163,13 @@ def test_ids_made_up_are_said():
         r = cs.responses(X)
     assert r["stimulus"].values.tolist() == ["stim0000", "stim0001", "stim0002", "stim0003"]
     assert record[0].filename == __file__
+    for quiet in (
+        cs.responses(X, category=list("aabb")),
+        cs.responses(X[:1]),
+    ):  # no warning, which would be an error
+        assert "made-up-ids" in quiet.attrs["consilience_warnings"]
+    with pytest.warns(cs.ConsilienceWarning, match="made-up-ids"):
+        cs.responses(X, depth=list(range(X.shape[1])))  # a label of units names no trial
 
 
 def test_align_orders_by_id_and_keeps_labels():

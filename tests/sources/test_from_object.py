@@ -460,8 +460,7 @@ def test_columns_of_counts_stay_units():
     pd = pytest.importorskip("pandas")
     own = pd.DataFrame({"a": pd.array([1.5, 2.5], dtype="Float64"), "b": pd.array([1, 0], dtype="Int64")})
     own["go"] = [True, False]
-    with pytest.warns(cs.ConsilienceWarning, match="made-up-ids"):
-        assert cs.from_object(own, units=["b", "go"]).values.tolist() == [[1, 1], [0, 0]]
+    assert cs.from_object(own, units=["b", "go"]).values.tolist() == [[1, 1], [0, 0]]
     frame = pd.DataFrame(np.arange(12).reshape(4, 3), index=list("abcd"), columns=["n0", "n1", "run"])
     with pytest.warns(cs.ConsilienceWarning, match=r"columns-as-labels.*Units: n0, n1\."):
         assert cs.from_object(frame, kind="count")["unit"].values.tolist() == ["n0", "n1"]

@@ -54,7 +54,8 @@ def responses(
     kind : what a value is: activation, count (spikes), rate (spikes/s), dff, bold, voltage (V), latent, or
         behaviour (a measured variable, such as position).
     stimulus : n_trials ids, all text or all int. Systems are aligned by them. Without ids ``stim0000...``
-        are made up, and that is recorded as a warning (code ``made-up-ids``).
+        are made up, and that is recorded as a warning (code ``made-up-ids``). Of a single trial, and where a label
+        names the trials, it is recorded only, and said by verbs that align by id.
     unit : n_units names. Default: 0, 1, ...
     time : n_times in seconds from the event; required where there is a time dim.
     system : the name that results show.
@@ -175,8 +176,12 @@ def responses(
                 "Counts are not centred or scaled; give what was counted, or another kind.",
             )
         )
+    named = data.sizes.get("trial") == 1 or any(
+        data[label].dims == ("trial",) for label in labels
+    )  # told by something else than ids
     for caution in cautions:
-        warn(caution.code, caution.message, caution.remedy, stacklevel=2)
+        if caution.code != "made-up-ids" or not named:
+            warn(caution.code, caution.message, caution.remedy, stacklevel=2)
     if cautions:
         data.attrs[WARNINGS] = cautions_to_json(cautions)
     return data

@@ -444,3 +444,15 @@ def test_curvature_of_repeats_that_do_not_agree():
     with pytest.raises(cs.InputError, match="no curvature behind the noise") as error:
         cs.structure(opposite, statistic="curvature")
     assert error.value.code == "no-structure"
+
+
+@pytest.mark.filterwarnings("ignore:.*null-mismatch")  # of single trials
+def test_intervals_stay_in_the_range_of_their_statistic():
+    rng = np.random.default_rng(0)
+    bends = np.radians([0, 0, 0, 0, 60])[:, None] * np.arange(12)  # four lines and an arc
+    path = np.stack([np.cos(bends), np.sin(bends)], axis=2).cumsum(axis=1)
+    x = path @ np.linalg.qr(rng.normal(size=(10, 2)))[0].T
+    made = cs.structure(responses(x), statistic="curvature", null="steps", n_null=19, rng=0)
+    assert made.data["ci_low"].item() == 0
+    assert made.data["value"].item() < made.data["ci_high"].item() <= 180
+    assert curvature(x).ci_low == 0

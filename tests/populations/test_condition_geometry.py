@@ -238,3 +238,24 @@ def test_labels_that_are_not_crossed_are_refused():
     with pytest.raises(cs.InputError, match="cross the two labels") as error:
         ccgp(x, ids // 4, ids, n_null=0)
     assert error.value.code == "class-missing"
+
+
+def test_a_readout_that_puts_all_on_one_side_is_as_uncertain_as_a_share_of_its_trials():
+    rng = np.random.default_rng(0)
+    thing, place = np.repeat([0, 0, 1, 1], 20), np.tile(np.repeat([0, 1], 20), 2)
+    axis = rng.normal(size=10)
+    x = np.outer(thing + 10 * place, axis / np.linalg.norm(axis)) * 6 + rng.normal(size=(80, 10))
+    found = ccgp(x, thing, place, n_null=0)
+    assert found.value == 0.5
+    assert 0.18 < found.ci_high - found.ci_low < 0.3  # that of 80 trials: +- 1.96 * 0.056
+
+
+def test_the_interval_of_a_cosine_ends_at_one_or_at_the_value():
+    rng = np.random.default_rng(0)
+    thing, place = np.repeat([0, 0, 1, 1], 8), np.tile(np.repeat([0, 1], 8), 2)
+    x = np.outer(thing, rng.normal(size=30)) + np.outer(place, rng.normal(size=30))
+    found = [parallel(x + rng.normal(size=x.shape), thing, place, n_null=0) for _ in range(12)]
+    assert {score.value > 1 for score in found} == {True, False}
+    assert all(-1 <= score.ci_low <= 1 for score in found)
+    assert all(score.ci_high == score.value for score in found if score.value > 1)
+    assert all(score.value < score.ci_high <= 1 for score in found if score.value < 1)

@@ -90,7 +90,8 @@ def structure(
     alternative : "greater", "less" or "two-sided"; None = where the claim lies: less for tangling and curvature (of
         "line" greater, of both nulls two-sided), two-sided for the rate, else greater.
     interval : "conditions" or "trials", what is left out in turn (jackknife, t): how the value would change with
-        others. None = rows. With "trials" all conditions keep their place, and each needs two trials.
+        others, cut at the ends of the statistic's range. None = rows. With "trials" all conditions keep their place,
+        and each needs two trials.
     n_null : surrogates; 19 are the fewest for p of 0.05.   level : of the interval.   rng : seed.
 
     Returns
@@ -166,6 +167,10 @@ def structure(
                 code="no-structure",
             )
         low, high, left_out = _interval(made, value, value_of, repeats is not None, interval, level, seed)
+        for row, name in enumerate(statistics):
+            if statistics[name] is None:  # of its own, whose range is known
+                cut = np.clip([low[row], high[row]], *STATISTICS[name].bounds)
+                low[row], high[row] = min(cut[0], value[row]), max(cut[1], value[row])
         draws = np.empty((len(statistics), len(nulls), n_null))
         firsts = []
         for column, (name, entry) in enumerate(nulls.items()):

@@ -22,6 +22,7 @@ class Statistic:
     """label, unit : of the value.   claim : "greater", "less" or "two-sided", where a claim of structure lies.
     family : statistics of one family are computed at once.   n_components : by default.   dynamics : a claim about how
     states go on.   references : keys.   field : of what the family's function returns.
+    bounds : that the value cannot leave; its interval is cut there.
     """
 
     label: str
@@ -32,6 +33,7 @@ class Statistic:
     dynamics: bool = False
     references: tuple[str, ...] = ()
     field: str = ""
+    bounds: tuple[float, float] = (0.0, 1.0)
 
 
 _ROTATION: dict[str, Any] = {"family": "rotation", "dynamics": True, "references": ("churchland2012neural",)}
@@ -41,7 +43,11 @@ STATISTICS: dict[str, Statistic] = {
     ),
     "rotation_r2": Statistic(label="R2 of the best rotation", claim="greater", field="r2_skew", **_ROTATION),
     "rotation_rate": Statistic(
-        label="speed of the fastest plane", claim="two-sided", field="turning_rates", **_ROTATION
+        label="speed of the fastest plane",
+        claim="two-sided",
+        field="turning_rates",
+        bounds=(0.0, np.inf),
+        **_ROTATION,
     ),
     "linear_dynamics": Statistic(label="R2 of the best linear law", claim="greater", field="r2", **_ROTATION),
     "tangling": Statistic(
@@ -50,6 +56,7 @@ STATISTICS: dict[str, Statistic] = {
         family="tangling",
         n_components=8,
         dynamics=True,
+        bounds=(0.0, np.inf),
         references=("russo2018motor",),
     ),
     "curvature": Statistic(
@@ -57,6 +64,7 @@ STATISTICS: dict[str, Statistic] = {
         unit="degrees",
         claim="less",
         family="curvature",
+        bounds=(0.0, 180.0),
         references=("henaff2019perceptual",),
     ),
     "variance_in_k": Statistic(

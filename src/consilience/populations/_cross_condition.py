@@ -67,9 +67,10 @@ def cross_condition_generalisation(
     -------
     PopulationScore : p is for "generalises more than unrelated conditions would". The interval is Wilson's (t of 9
         degrees of freedom), its variance half that of the tested trials with the readouts as they are, half a jackknife
-        over 10 groups of trials with readouts refitted; for these conditions and this many trials, not for others; NaN
-        below 5 trials each (10 without ``across``). Simulated, 95 % held the mean over data sets in 0.94 to 1.00 (wide
-        at chance).   note : the way chosen.
+        over 10 groups of trials with readouts refitted; both are 0 where all tested trials fall on one side, so that it
+        is not below value (1 - value) / n, that of a share of n trials. For these conditions and this many trials, not
+        for others; NaN below 5 trials each (10 without ``across``). Simulated, 95 % held the mean over data sets in
+        0.94 to 1.00 (wide at chance).   note : the way chosen.
 
     Confusion: `cs.decode` of a label on trials held out of all conditions is high for unrelated conditions too.
 
@@ -141,6 +142,7 @@ def cross_condition_generalisation(
         level=level,
         rng=seed.stream("groups"),
         tests=tests,
+        lowest=value * (1 - value) * float((1 / cells.counts).sum()) / cells.counts.size**2,
     )
     moves = unrelated_means(cells.means, null, n_null, seed.stream("null"))
     chance = np.array([scored(moved=moved) for moved in moves])

@@ -24,8 +24,9 @@ WHO = "cs.populations.curvature"
 class Curvature:
     """Angles between a step and the next, degrees.
 
-    value : the mean over conditions.   ci_low, ci_high : its t interval over conditions; NaN of fewer than 3.
-    each : (conditions,).   naive : the mean of the plain angles of the condition means, which noise drives to 120.
+    value : the mean over conditions.   ci_low, ci_high : its t interval over conditions, cut at 0 and 180;
+    NaN of fewer than 3.   each : (conditions,).   naive : the mean of the plain angles of the condition means, which
+    noise drives to 120.
     corrected : whether ``value`` is corrected for noise, by repeats.   names : (conditions,) labels.
     """
 
@@ -113,8 +114,8 @@ def curvature(x: Array, condition: Array | None = None, /, *, level: float = 0.9
         half = float(student.ppf((1 + level) / 2, known.size - 1) * known.std(ddof=1) / np.sqrt(known.size))
     return Curvature(
         value=value,
-        ci_low=value - half,
-        ci_high=value + half,
+        ci_low=float(np.clip(value - half, 0.0, 180.0)),
+        ci_high=float(np.clip(value + half, 0.0, 180.0)),
         each=each,
         naive=float(np.nanmean(plain)) if np.isfinite(plain).any() else np.nan,
         corrected=corrected,

@@ -38,6 +38,8 @@ def jackknifed(
     level: float,
     rng: np.random.Generator,
     tests: float | None = None,
+    lowest: float = 0.0,
+    bounds: tuple[float, float] | None = None,
 ) -> tuple[float, float]:
     """value +- t s, s^2 the variance of the jackknife over groups of trials; NaN where a condition has fewer than
     ``least`` trials.   without : from the trials kept, bool (trials,), to the value.
@@ -45,6 +47,10 @@ def jackknifed(
     tests : of a share of trials, its variance from the trials tested with the readouts as they are. The interval is
     then Wilson's, which stays in 0 ... 1, of the mean of the two variances: the jackknife counts twice what trials do
     in pairs (one trained on, one tested), the other not at all. Degrees of freedom are Satterthwaite's.
+    lowest : variance that it is not below: where all tested trials fall on one side, both are 0.
+
+    bounds : that the number cannot leave, in which the ends are cut; the value itself, corrected for noise, may lie
+    beyond, and then is the end.
     """
     if np.bincount(number).min() < least or not np.isfinite(value):
         return float("nan"), float("nan")
@@ -53,16 +59,20 @@ def jackknifed(
         return float("nan"), float("nan")
     variance = jackknife_variance(left)
     if tests is not None:
+        both = max((variance + tests) / 2, lowest)
         low, high = proportion_interval(
             np.asarray(value),
-            np.asarray((variance + tests) / 2),
+            np.asarray(both),
             items=number.size,
             level=level,
-            df=(left.size - 1) * ((variance + tests) / variance) ** 2 if variance > 0 else left.size - 1,
+            df=(left.size - 1) * (2 * both / variance) ** 2 if variance > 0 else left.size - 1,
         )
         return float(low), float(high)
     width = float(stats.t.ppf((1 + level) / 2, left.size - 1) * np.sqrt(variance))
-    return value - width, value + width
+    ends = np.array([value - width, value + width])
+    if bounds is not None:
+        ends = np.clip(ends, *bounds)
+    return min(float(ends[0]), value), max(float(ends[1]), value)
 
 
 def null_fields(value: float, null: np.ndarray, level: float) -> dict[str, Any]:

@@ -61,8 +61,8 @@ def test_gain_in_the_picture_and_in_words():
     faces = [line.get_markerfacecolor() for line in panels[2].lines if line.get_marker() == "o"]
     assert faces[0] == "white" != faces[1]
     along = {f"layer{k}": layers["late" if k > 2 else "early"] for k in range(6)}
-    many = cs.geometry(along, methods="between", baseline=copies(along, (0,)), progress=False, **ONE)
-    assert "the one baseline copy: layer" in of_geometry(many)[1]
+    many = cs.geometry(along, methods="between", baseline=copies(along, (0, 1, 2)), progress=False, **ONE)
+    assert "over 3 baseline copies: layer" in of_geometry(many)[1]
     axes = plot_geometry(many).figure.axes
     assert any(
         "baseline copy" in text.get_text()
@@ -82,14 +82,15 @@ def test_what_is_not_paired_says_so():
                      category=ids, kind="rate", system="it")
         for a in (1, 0.5)
     )  # fmt: skip
-    found = cs.geometry(one, methods=["shattering", "between"], baseline={0: two}, **ONE)
+    three = dict.fromkeys(range(3), two)
+    found = cs.geometry(one, methods=["shattering", "between"], baseline=three, **ONE)
     assert found.data["gain_paired"].values.reshape(-1).tolist() == [False, True]
     assert np.isfinite(found.data["gain_low"]).all()
     assert any(
         text.startswith("Of shattering system and copies were taken for independent")
         for text in found.methods
     )
-    paired = cs.geometry(one, methods="between", baseline={0: two}, **ONE)
+    paired = cs.geometry(one, methods="between", baseline=three, **ONE)
     assert not any("independent" in text for text in paired.methods)
 
 
@@ -106,13 +107,37 @@ def test_dichotomies_are_named_by_their_conditions():
         assert all(str(one) in note for one in label)
 
 
-def test_one_system_and_one_copy_and_matching():
-    found = cs.geometry(system(1.2, 8), methods="between", baseline={7: system(0.2, 1)}, **ONE)
-    assert found.data["gain_low"].item() > 0.2
+def test_fewer_than_three_copies_warn():
+    from consilience.report._geometry_words import of_geometry
+
+    for seeds, said in (((7,), "that over this very copy"), ((7, 8), "hardly known")):
+        with pytest.warns(cs.ConsilienceWarning, match=said) as seen:
+            found = cs.geometry(
+                system(1.2, 8), methods="between", baseline={s: system(0.2, s) for s in seeds}, **ONE
+            )
+        assert [one.message.code for one in seen] == ["few-seeds"]
+        assert [one.code for one in found.warnings] == ["few-seeds"]
+        assert found.data["gain_low"].item() > 0.2
+        assert f"over {'the one' if len(seeds) == 1 else 2} baseline cop" in of_geometry(found)[1]
+
+
+def test_one_system_and_matching():
+    few = {s: system(0.2, s)[:, :30] for s in (7, 8, 9)}
+    with pytest.raises(cs.InputError, match="has 30 units and the system 50") as caught:
+        cs.geometry(system(1.2, 8), methods="between", baseline=few, **ONE)
+    assert caught.value.code == "bad-baseline"
+    keep = np.arange(CLASSES * POINTS) != 0
+    for trials, said in (
+        (keep, "has 95 trials and the system 96"),
+        (np.r_[np.flatnonzero(keep), 95], "has 5 trials in the smallest condition and the system 6"),
+    ):
+        wrong = {s: system(0.2, s)[trials] for s in (7, 8, 9)}
+        with pytest.raises(cs.InputError, match=said):
+            cs.geometry(system(1.2, 8), methods="between", baseline=wrong, **ONE)
     matched = cs.geometry(
         system(1.2, 8)[:, :30],
         methods="between",
-        baseline={7: system(0.2, 1)},
+        baseline={s: system(0.2, s) for s in (7, 8, 9)},
         match="units",
         n_draws=2,
         **ONE,
@@ -147,6 +172,13 @@ def test_spread_between_copies_counts():
     lacking = cs.stats.gain_over(0.8, np.nan, np.nan, np.array([0.3]), np.array([0.2]), np.array([0.4]))
     assert lacking[0] == pytest.approx(0.5)
     assert np.isnan(lacking[1:]).all()
+    two = (*one, spread[:2], spread[:2] - 0.1, spread[:2] + 0.1)
+    assert cs.stats.gain_over(*two)[2] > 1 == cs.stats.gain_over(*two, limits=(0.0, 1.0))[2]
+    each = np.array([0.1, 0.2, 0.6])
+    endless = cs.stats.gain_over(
+        0.3, 0.1, np.inf, spread, spread - 0.1, spread + np.inf, each=each, others_each=np.stack([each] * 3)
+    )
+    assert endless[1:] == (-np.inf, np.inf)
     with pytest.raises(cs.InputError, match="at least one baseline"):
         cs.stats.gain_over(*one, np.empty(0), np.empty(0), np.empty(0))
 
@@ -185,7 +217,10 @@ def test_refusals():
         ({"zero": layers}, "keys are seeds"),
         (layers["early"], "must be a mapping"),
         ({0: {"early": layers["early"], "late": np.zeros((3, 3))}}, "must be responses"),
-        ({0: {**layers, "late": system(1, 2, first=1)}}, "other conditions than the system, e.g. '?0"),
+        (
+            {s: {**layers, "late": system(1, 2, first=1)} for s in range(3)},
+            "other conditions than the system, e.g. '?0",
+        ),
     ):
         with pytest.raises(cs.InputError, match=said) as caught:
             cs.geometry(layers, methods="between", baseline=wrong, **ONE)

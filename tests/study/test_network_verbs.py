@@ -106,8 +106,8 @@ def test_geometry_against_untrained_copies(written, toy_network):
     settings = "by: category, methods: [between, separability], n_null: 0"
     done = run(
         written(
-            f"geometry: {{data: net, {settings}, baseline: {{untrained: 2}}, name: both}}",
-            f"geometry: {{data: hidden, {settings}, baseline: {{permuted: 1}}, name: one}}",
+            f"geometry: {{data: net, {settings}, baseline: {{untrained: 3}}, name: both}}",
+            f"geometry: {{data: hidden, {settings}, baseline: {{permuted: 3}}, name: other}}",
             f"geometry: {{data: hidden, {settings}, baseline: {{untrained: 0}}, name: plain}}",
         )
     )
@@ -119,13 +119,13 @@ def test_geometry_against_untrained_copies(written, toy_network):
         n_null=0,
         baseline={
             s: cs.networks.record(net.untrained(seed=s, stimuli=stimuli), stimuli, layers=["0", "1"])
-            for s in range(2)
+            for s in range(3)
         },
         rng=done.results["both"].seed,
     )
     for key in ("value", "baseline", "gain", "gain_low"):
         np.testing.assert_allclose(done.results["both"].data[key], direct.data[key], err_msg=key)
-    assert done.results["one"].baselines["seed"].values.tolist() == [0]
+    assert done.results["other"].baselines["seed"].values.tolist() == [0, 1, 2]
     assert done.results["plain"].baselines is None
 
 

@@ -26,7 +26,7 @@ from consilience._responses._match import iterate_systems
 from consilience._responses._pseudo import PseudoPopulation
 from consilience._results import Geometry
 from consilience.analyses._checks import check_device
-from consilience.analyses._geometry_baseline import baseline_systems, with_gain
+from consilience.analyses._geometry_baseline import baseline_systems, refuse_other_sizes, with_gain
 from consilience.analyses._geometry_measures import GEOMETRY, Conditions
 from consilience.analyses._geometry_tables import sentences, tables_of
 from consilience.analyses._match import check_match, flat_over_time, match_systems
@@ -74,11 +74,13 @@ def geometry(
         theory wants, ccgp and parallelism of one label up to 16, as their cost grows with the cube of conditions.
     match : of several systems, what is made equal first: names out of stimuli, bins, units, trials, snr, or "all".
     baseline : {seed: {name: responses}}, untrained (or otherwise broken) copies of the systems under the same names, of
-        one system also {seed: responses}. They are measured in the same way, without a null; ``.data`` then has
-        ``baseline`` (mean over seeds) and ``gain``, value - baseline, with an interval of both (`cs.stats.gain_over`),
-        and ``.baselines`` each seed. Measures whose interval is over trials (ccgp, parallelism, shattering,
-        noise_alignment) have no contributions of conditions, and the intervals of both are taken for independent; where
-        ``gain_paired`` is False, the interval is so: too wide where system and copies rise and fall together.
+        one system also {seed: responses}, with as many units and trials (or ``match``), and 3 seeds or more: the
+        interval of the gain holds the spread between copies. They are measured in the same way, without a null;
+        ``.data`` then has ``baseline`` (mean over seeds) and ``gain``, value - baseline, with an interval of both
+        (`cs.stats.gain_over`; no end is beyond what the ranges of measures allow), and ``.baselines`` each seed.
+        Measures whose interval is over trials (ccgp, parallelism, shattering, noise_alignment) have no contributions of
+        conditions, and the intervals of both are taken for independent; where ``gain_paired`` is False, the interval is
+        so: too wide where system and copies rise and fall together.
     n_draws : of ``match``, and of pseudo-trials. Values, ends of intervals and p are then medians over draws.
     standardise : z-score each unit over the trials, so that none rules by its scale.
     n_null : draws of the null, 0 = none.   level : of intervals.   rng : seed.
@@ -94,7 +96,7 @@ def geometry(
     ------
     InputError : a measure that the conditions do not allow, fewer than 2 conditions, too few trials.
     UnknownNameError : a label that is not there.
-    ConsilienceWarning : ``constant-units``, ``measures-left-out``, and those of the measures.
+    ConsilienceWarning : ``constant-units``, ``few-seeds``, ``measures-left-out``, and those of the measures.
 
     References
     ----------
@@ -140,6 +142,12 @@ def geometry(
             made: Mapping[str, Any] = systems
             if asked:
                 made, notes = match_systems(systems, match=asked, seed=own, who=WHO)
+            if bases and not draw:
+                shown = {
+                    name: _drawn(one, own.child(name)) if name in pseudo else one
+                    for name, one in made.items()
+                }
+                refuse_other_sizes(shown, bases, labels, who=WHO)
             for name, one in made.items():
                 if draw and not asked and name not in pseudo:
                     continue

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError
+from consilience._core._errors import InputError, warn
 from consilience._core._params import shorten
 from consilience.analyses._checks import baseline_sides
 from consilience.populations import PopulationScore
 from consilience.stats import gain_over
 
-__all__ = ["baseline_systems", "with_gain"]
+__all__ = ["baseline_systems", "refuse_other_sizes", "with_gain"]
 
 _FIELDS = ("value", "ci_low", "ci_high")
+_FEW = 3
 
 
 def baseline_systems(baseline: Any, systems: Mapping[str, Any], *, who: str) -> dict[int, dict[str, str]]:
@@ -45,6 +47,53 @@ def baseline_systems(baseline: Any, systems: Mapping[str, Any], *, who: str) -> 
             key = f"{name} (baseline {seed})"
             systems[key] = one
             out[int(seed)][str(name)] = key
+    if len(out) < _FEW:
+        said = (
+            "one baseline copy, whose gain holds nothing of the spread over seeds: its interval is that over this very "
+            "copy, and too narrow for copies in general"
+            if len(out) == 1
+            else "two baseline copies, whose spread over seeds is hardly known: intervals of the gain are wide, and "
+            "change from system to system"
+        )
+        warn("few-seeds", f"{who}: {said}.", f"Give {_FEW} copies or more, of as many seeds.")
+    return out
+
+
+def refuse_other_sizes(
+    shown: Mapping[str, Any],
+    bases: Mapping[int, Mapping[str, str]],
+    labels: tuple[str, ...],
+    *,
+    who: str,
+) -> None:
+    """Measures depend on units and trials: copies must have as many of both, after what ``match`` made equal."""
+    for seed, copies in bases.items():
+        for name, key in copies.items():
+            one, other = (_sizes(shown[k], labels) for k in (name, key))
+            for of, what in (
+                ("unit", "units"),
+                ("trial", "trials"),
+                ("fewest", "trials in the smallest condition"),
+            ):
+                if one.get(of) != other.get(of) and of in one and of in other:
+                    raise InputError(
+                        f"{who}: baseline {seed} of {shorten(name, 40)} has {other[of]} {what} and the system "
+                        f"{one[of]}; values depend on that, and the gain would show it. Give copies of the same "
+                        "size, or match=['units', 'trials'].",
+                        code="bad-baseline",
+                    )
+
+
+def _sizes(data: Any, labels: tuple[str, ...]) -> dict[str, int]:
+    """Units, trials, and those of the smallest condition, as far as they are there."""
+    if not isinstance(data, xr.DataArray) or "trial" not in data.dims:
+        return {}
+    if "valid" in data.coords and data["valid"].dims == ("trial",):
+        data = data.isel(trial=data["valid"].values)
+    out = {str(dim): int(data.sizes[dim]) for dim in ("unit", "trial") if dim in data.dims}
+    if all(label in data.coords and data[label].dims == ("trial",) for label in labels):
+        cells = Counter(zip(*(data[label].values.tolist() for label in labels), strict=True))
+        out["fewest"] = min(cells.values(), default=0)
     return out
 
 
@@ -85,6 +134,7 @@ def with_gain(
     found |= {key: np.full(found["baseline"].shape, np.nan) for key in ("gain", "gain_low", "gain_high")}
     paired = np.zeros(found["baseline"].shape, dtype=bool)
     for m, measure in enumerate(data["measure"].values.tolist()):
+        low, top = (float(data[end].values[m]) for end in ("low", "top"))
         for o, of in enumerate(data["of"].values.tolist()):
             for s, name in enumerate(own):
                 keys = [name, *(copies[name] for copies in bases.values())]
@@ -96,6 +146,7 @@ def with_gain(
                     *(others[key].values[:, m, o, s] for key in _FIELDS),
                     each=parts[0] if known else None,
                     others_each=np.stack(parts[1:]) if known else None,
+                    limits=(low if low == low else -np.inf, top if top == top else np.inf),
                     level=level,
                 )
                 for key, value in zip(("gain", "gain_low", "gain_high"), got, strict=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import stats
 
@@ -20,6 +22,7 @@ def gain_over(
     *,
     each: np.ndarray | None = None,
     others_each: np.ndarray | None = None,
+    limits: tuple[float, float] = (-np.inf, np.inf),
     level: float = 0.95,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """value - mean of the others, with an interval from the intervals of both (MOVER).
@@ -31,17 +34,18 @@ def gain_over(
     others; var the variance between the others, t with S - 1 degrees of freedom. High likewise. The items are the same
     for all, so their mean has not 1 / S of the variance of one, but q, that of ``others_each`` averaged over mean
     variance. Without ``each`` r = 0 and q = 1: too wide where sides rise and fall together, too narrow where they move
-    against each other. One other has no spread: the gain is then over this very one.
+    against each other. One other has no spread: the gain is then over this very one, its interval too narrow for one
+    over others like it. Ends lie within lowest - highest and highest - lowest of what the value can be.
 
     Parameters
     ----------
     value, low, high : (...).   others, others_low, others_high : (S, ...), S >= 1.   each : (..., C) contributions such
-        as jackknife pseudo-values, NaN where there are none.   others_each : (S, ..., C).   level : that of the
-        intervals.
+        as jackknife pseudo-values, NaN where there are none.   others_each : (S, ..., C).   limits : the lowest and
+        highest that value and others can be.   level : that of the intervals.
 
     Returns
     -------
-    gain, low, high : (...); the ends NaN where one of the intervals is missing.
+    gain, low, high : (...); the ends NaN where one of the intervals is missing, infinite where one is.
 
     Raises
     ------
@@ -74,9 +78,19 @@ def gain_over(
     up, down = value - low, high - value
     above = np.sqrt(q * (np.maximum(others_high - others, 0.0) ** 2).mean(axis=0))
     below = np.sqrt(q * (np.maximum(others - others_low, 0.0) ** 2).mean(axis=0))
-    left = np.sqrt(np.maximum(up**2 + above**2 - 2 * r * up * above, 0.0) + between)
-    right = np.sqrt(np.maximum(down**2 + below**2 - 2 * r * down * below, 0.0) + between)
-    return gain, gain - left, gain + right
+    widest = limits[1] - limits[0]
+    left = np.sqrt(_squared(up, above, r) + between)
+    right = np.sqrt(_squared(down, below, r) + between)
+    return gain, np.maximum(gain - left, -widest), np.minimum(gain + right, widest)
+
+
+def _squared(one: np.ndarray, other: np.ndarray, r: Any) -> np.ndarray:
+    """one^2 + other^2 - 2 r one other, infinite where one of them is, NaN where one is missing."""
+    endless = np.isinf(one) | np.isinf(other)
+    a, b = (np.where(endless, 0.0, side) for side in (one, other))
+    missing = np.isnan(one) | np.isnan(other)
+    found = np.where(endless, np.inf, np.maximum(a**2 + b**2 - 2 * r * a * b, 0.0))
+    return np.asarray(np.where(missing, np.nan, found))
 
 
 def _together(each: np.ndarray, others_each: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -149,7 +149,7 @@ MORE = {
     "align": lambda d: cs.align(d, d),
     "baseline": lambda d: cs.baseline(d, window=(0, 0.2)),
     "smooth": lambda d: cs.smooth(d, sd=0.1),
-    "pseudo_population": lambda d: cs.pseudo_population({"a": d}, by="stimulus"),
+    "pseudo_population": lambda d: cs.pseudo_population({"a": d}, by="stimulus").draw(2, 0),
     "unit_report": lambda d: cs.unit_report(d, by="stimulus"),
 }
 

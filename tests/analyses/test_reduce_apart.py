@@ -112,6 +112,38 @@ def test_what_does_not_go_with_units_recorded_apart(population, model, options, 
         cs.reduce(population, model, rng=0, **options)
 
 
+def test_sessions_with_trials_that_end_early_and_missing_values(population):
+    from sklearn.decomposition import PCA
+
+    parts, rng = {}, np.random.default_rng(0)
+    for k in range(4):
+        whole = session(k, 8 + k)
+        x = whole.values.copy()
+        x[::5, 7:] = np.nan
+        x[rng.random(x.shape) < 0.02] = np.nan
+        x[0] = np.nan  # nothing is there
+        labels = {name: whole[name].values for name in ("stimulus", "object", "choice")}
+        parts[f"day {k}"] = cs.responses(
+            x, dims=whole.dims, time=TIMES, repeat="count", kind="rate", missing="mask_values", **labels
+        )
+    with pytest.warns(cs.ConsilienceWarning, match=r"trials-omitted.* trials of session 'day") as said:
+        gaps = cs.pseudo_population(parts, by=["object", "choice"])
+    assert len(gaps.values[0]) == 47
+    assert len(said) == 4
+    found = cs.reduce(gaps, cs.models.DPCA(1), n_boot=3, n_perm=19, rng=0)
+    for name, planted in (("object 1", PLANTED[0]), ("choice 1", PLANTED[1])):
+        axis = found.loadings["loading"].sel(component=name).values
+        assert abs(axis @ planted) / np.linalg.norm(planted) > 0.95
+    assert np.isfinite(found.components["held_out"]).all()
+    assert np.isfinite(cs.reduce(gaps, PCA(2), n_boot=2, n_perm=2, rng=0).components["held_out"]).all()
+    with pytest.raises(
+        cs.InputError, match=r"of 47 trials of session 'day 0' have single values that are missing"
+    ):
+        gaps.draw(2, rng=0)
+    with pytest.raises(cs.InputError, match=r"missing='mask' to take means"):
+        cs.models.DPCA(1).fit(gaps)
+
+
 def test_axes_of_noise_are_not_significant():
     rng = np.random.default_rng(0)
     parts = {}

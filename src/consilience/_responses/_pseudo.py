@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from consilience._core._errors import InputError, nearest
+from consilience._core._errors import InputError, nearest, warn
 from consilience._core._params import shorten
 from consilience._core._seeds import resolve_seed
-from consilience._responses._check import check_responses
+from consilience._responses._check import check_with_missing
 
 __all__ = ["PseudoPopulation", "pseudo_population"]
 
@@ -23,8 +23,9 @@ WHO = "cs.pseudo_population"
 class PseudoPopulation:
     """Trials of several sessions, by condition. Made by `cs.pseudo_population`.
 
-    sessions : their names.   values : one array (trials, times, units) per session.   condition : one (trials,) int per
-    session.   labels : {label: (conditions,)}.   times : (times,) s, or None.   units : names of all units.
+    sessions : their names.   values : one array (trials, times, units) per session, NaN where a value is missing.
+    condition : one (trials,) int per session.   labels : {label: (conditions,)}.   times : (times,) s, or None.
+    units : names of all units.
     """
 
     sessions: tuple[str, ...]
@@ -57,6 +58,15 @@ class PseudoPopulation:
         trial comes twice, and none in two folds. Every condition has the same number of pseudo-trials in every fold,
         floor(least number of trials / folds). Stimulus ids are the values of the label; of several, joined by a space.
         """
+        for owner, part in zip(self.sessions, self.values):
+            if (some := int(np.isnan(part).any(axis=(1, 2)).sum())) > 0:
+                raise InputError(
+                    f"{WHO}: {some} of {len(part)} trials of session {shorten(owner, 30)} have single values that "
+                    "are missing, or end early, and pseudo-trials are made of whole ones. cs.reduce takes such "
+                    "sessions, with means of conditions over what is there; here give the bins that all trials have, "
+                    "data.sel(time=slice(a, b)).drop_vars('valid'), or leave out these trials, missing='omit'.",
+                    code="masked-values",
+                )
         counts = self.counts
         each = counts.min(axis=0) // folds
         if (each < 1).any():
@@ -113,7 +123,9 @@ def pseudo_population(
     Parameters
     ----------
     data : {session: responses (trial[, time], unit)}; or one responses array in which ``session`` names the label on
-        trial that tells sessions (units, sites) apart, such as a long table.
+        trial that tells sessions (units, sites) apart, such as a long table. Trials may end early, and single values
+        be missing (``missing="mask_values"``): `cs.reduce` takes means of conditions over what is there; draws of
+        pseudo-trials, as of `cs.decode`, need whole trials.
     by : label or labels on trial whose combinations are the conditions, e.g. "object" or ("object", "position").
     session : label on trial; with one array.   system : name that results show.
 
@@ -223,10 +235,25 @@ def _sessions(data: Any, session: str | None) -> dict[str, xr.DataArray]:
 
 
 def _checked(data: Any, name: str) -> xr.DataArray:
-    out = check_responses(data, who=WHO, name=name)
+    """Valid trials, NaN where a value of them is missing; trials of which nothing is there are left out."""
+    out, hole = check_with_missing(data, who=WHO, name=name)
     if "trial" not in out.dims:
         raise InputError(f"{WHO}: {name} must have trials, got dims {out.dims}.", code="bad-dims")
-    return out
+    gone = np.zeros(out.sizes["trial"], dtype=bool)
+    if "valid" in out.coords:
+        gone = ~out["valid"].values
+        out = out.drop_vars("valid")
+    if hole is not None:
+        gone = np.asarray(hole.all(axis=tuple(range(1, hole.ndim))))
+        out = out.astype(np.float64).where(~hole)
+    if gone.any():
+        warn(
+            "trials-omitted",
+            f"{WHO}: {int(gone.sum())} of {gone.size} trials of {name[:40]} are marked as not valid, and were "
+            "left out.",
+            "missing='mask_values' marks single values, and loses no trial that has others.",
+        )
+    return out.isel(trial=~gone) if gone.any() else out
 
 
 def _label(data: xr.DataArray, label: str, name: str) -> np.ndarray:

@@ -68,7 +68,7 @@ def again_apart(
     values, conditions = [], []
     for name in names:
         own = session == name
-        units = np.flatnonzero(~np.isnan(x[own][0, 0]))
+        units = np.flatnonzero(~np.isnan(x[own]).all(axis=(0, 1)))
         values.append(x[own][:, :, units])
         conditions.append(condition[own])
     return PseudoPopulation(

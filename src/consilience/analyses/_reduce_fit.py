@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from consilience._core._errors import InputError
 from consilience._core._params import shorten
+from consilience.analyses._checks import refused_model
 from consilience.analyses._reduce_apart import again_apart
 from consilience.analyses._reduce_rows import WHO, Rows
 from consilience.models._latent_cv import LatentCV
@@ -30,11 +31,16 @@ def prepared(model: Any, rows: Rows, average: Any) -> tuple[Any, bool]:
         )  # with missing values some variance must be left over
         model = PCA(max(min(10, few - 1, most), 1))
     if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "get_params")):
-        what = "a class: call it first, as in cs.models.PCA(3)" if isinstance(model, type) else shorten(model)
-        what = "a function, which has no axes to report" if _plain_function(model) else what
+        what = (
+            "got a class: call it first, as in cs.models.PCA(3)"
+            if isinstance(model, type)
+            else "got a function, which has no axes to report"
+            if _plain_function(model)
+            else refused_model(model)
+        )
         raise InputError(
             f"{WHO}: model must be an estimator such as cs.models.PCA(3), or one of scikit-learn's that transforms; "
-            f"got {what}.",
+            f"{what}.",
             code="bad-parameter",
         )
     if not (hasattr(model, "transform") or hasattr(model, "fit_transform")):
@@ -145,6 +151,12 @@ class Fitted:
 
     def made(self, z: np.ndarray) -> np.ndarray:
         """What latents (..., k) stand for, scaled."""
+        gaps = np.isnan(z).any(axis=-1)
+        if not self.fitter.whole and gaps.any():  # models of others take no NaN: bin by bin
+            out = np.full((*gaps.shape, self.scale.size), np.nan)
+            if not gaps.all():
+                out[~gaps] = np.asarray(self.model.inverse_transform(z[~gaps]), dtype=np.float64)
+            return out
         return self.fitter.unpacked(self.model.inverse_transform(self.fitter.packed(z)), z)
 
     def axes(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -172,7 +172,7 @@ def read_trials(
 ) -> Crossed:
     """Trials and their conditions, of arrays or of a pseudo-population."""
     if hasattr(X, "sessions") and hasattr(X, "condition"):
-        return _pseudo(X, y, labels, who, estimator, reset)
+        return _pseudo(X, y, labels, who, estimator, reset, missing)
     trials = as_trials(X, who=who, missing=missing, estimator=estimator, reset=reset)
     n, span = len(trials), int(trials.lengths.max())
     if trials.mask is None and (trials.lengths == span).all():
@@ -188,21 +188,28 @@ def read_trials(
     return Crossed((Block(values, seen, codes),), levels)
 
 
-def _pseudo(X: Any, y: Any, labels: Any, who: str, estimator: Any, reset: bool) -> Crossed:
+def _pseudo(X: Any, y: Any, labels: Any, who: str, estimator: Any, reset: bool, missing: str) -> Crossed:
     if y is not None:
         raise InputError(f"{who}: a pseudo-population brings its labels; leave y out.", code="bad-parameter")
     size = len(next(iter(X.labels.values())))
     levels, codes = levels_of(condition_table(X.labels, labels, size, who), who)
-    blocks = tuple(
-        Block(np.asarray(values, np.float64), None, codes[condition])
-        for values, condition in zip(X.values, X.condition)
-    )
-    if any(not np.isfinite(b.values).all() for b in blocks):
-        raise InputError(
-            f"{who}: the pseudo-population holds NaN or infinite values; leave out the trials that have them.",
-            code="nan-values",
-        )
-    out = Crossed(blocks, levels)
+    blocks = []
+    for values, condition in zip(X.values, X.condition):
+        seen = ~np.isnan(values)
+        if missing != "mask" and not seen.all():
+            raise InputError(
+                f"{who}: values of the pseudo-population are missing; leave out the trials that have some, or pass "
+                "missing='mask' to take means over what is there.",
+                code="nan-values",
+            )
+        table = np.where(seen, values, 0.0)
+        if not np.isfinite(table).all():
+            raise InputError(
+                f"{who}: the pseudo-population holds infinite values; leave out the trials that have them.",
+                code="nan-values",
+            )
+        blocks.append(Block(table, None if seen.all() else seen, codes[condition]))
+    out = Crossed(tuple(blocks), levels)
     if estimator is not None:
         if reset:
             estimator.n_features_in_ = out.units

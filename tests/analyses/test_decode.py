@@ -609,6 +609,11 @@ def test_constant_units_are_dropped_and_masked_trials_left_out():
         ("object", {"model": Ridge()}, r"the target has labels, so model must be a classifier"),
         (np.linspace(0, 1, 60), {"model": LDA()}, r"the target has numbers, so model must be a regressor"),
         ("object", {"model": LDA}, r"model must be an estimator such as cs.models.LDA\(\)"),
+        (
+            "object",
+            {"model": "lda:shrinkage=0.1"},
+            r"a text: .*; here write cs\.models\.LDA\(shrinkage=0\.1\)",
+        ),
         ("object", {"model": KalmanFilter()}, r"KalmanFilter is for series"),
         ("object", {"model": PoissonNaiveBayes()}, r"takes spike counts, got a least value of -"),
         ("object", {"model": LDA(shrinkage=2.0)}, r"LDA: shrinkage must be a number in \[0, 1\]"),

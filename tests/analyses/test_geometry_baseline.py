@@ -215,7 +215,8 @@ def test_refusals():
     for wrong, said in (
         (copies(("late", "early")), "systems of data under the same names"),
         ({"zero": layers}, "keys are seeds"),
-        (layers["early"], "must be a mapping"),
+        (layers["early"], r"must be a mapping .* got DataArray of shape \(96, 50\)\."),
+        ([layers["early"]], r"must be a mapping .* got list of 1 DataArray\."),
         ({0: {"early": layers["early"], "late": np.zeros((3, 3))}}, "must be responses"),
         (
             {s: {**layers, "late": system(1, 2, first=1)} for s in range(3)},

@@ -177,6 +177,7 @@ def test_baseline_and_device_of_geometry_from_the_command_line(call, pfc):
 
 MISTAKES = [
     ("reduce", ["--model", "pca:n_component=2"], "model: 'pca:n_component=2'", "Did you mean 'n_components'"),
+    ("reduce", ["--model", "pca:"], "model: 'pca:'", "nothing after the colon"),
     ("reduce", ["--model", "umap"], "model: umap", "'umap' is not a model that reduces."),
     ("reduce", ["--gap", "wide"], "gap: wide", "auto"),
     ("reduce", ["--surrogates", "many"], "n_perm: many", "many"),

@@ -203,7 +203,7 @@ def _first_bad(x: Array, name: str, who: str) -> None:
             raise InputError(
                 f"{who}: {name} has {count} NaN or infinite value{'s' if count > 1 else ''}, first at "
                 f"{places}; "
-                "remove those trials or units, or fill them on purpose, before the analysis.",
+                "remove those trials or units (masked values too), or fill them on purpose, before the analysis.",
                 code="nan-values",
             )
 

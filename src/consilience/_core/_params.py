@@ -15,8 +15,16 @@ __all__ = ["check_count", "check_number", "check_option", "check_span", "require
 
 
 def shorten(value: object, limit: int = 80) -> str:
-    """A repr that fits in a message: at most ``limit`` characters, control characters escaped."""
+    """A repr that fits in a message: at most ``limit`` characters, control characters escaped; of arrays of several
+    lines, alone or in a list, what they are.
+    """
     text = repr(value)
+    if "\n" in text:
+        items = list(value.values()) if isinstance(value, dict) else value
+        if hasattr(value, "shape"):
+            text = f"{type(value).__name__} of shape {tuple(value.shape)}"
+        elif isinstance(items, (list, tuple)) and hasattr(items[0], "shape"):
+            text = f"{type(value).__name__} of {len(items)} {type(items[0]).__name__}"
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,7 +21,25 @@ from consilience.measures import Measure, as_measure
 WHO = "cs.compare"
 _FEW_DRAWS = 100
 _LARGE = 100_000_000  # bytes worth a word
+_OPTION = re.compile(r"[A-Za-z_]\w*=(-?[\d.]+(e-?\d+)?|True|False|None)")
 MeasureLike = str | Callable[..., Any] | Measure
+
+
+def refused_model(model: Any) -> str:
+    """What came in place of an estimator; of the text of the command line, the same in Python."""
+    from consilience import models
+
+    if not isinstance(model, str):
+        return f"got {shorten(model)}"
+    given, _, listed = model.partition(":")
+    known = {name.lower(): name for name in models.__all__} | {"fa": "FactorAnalysis"}
+    name = known.get(given.strip().lower())
+    options = [part.strip() for part in listed.split(",") if part.strip()]
+    if name is None or not all(_OPTION.fullmatch(part) for part in options):
+        instead = "" if name is None else f"; here write cs.models.{name}(...)"
+    else:
+        instead = f"; here write cs.models.{name}({', '.join(options)})"
+    return f"got {shorten(model)}, a text: models are texts on the command line and in studies{instead}"
 
 
 def check_resamples(count: object, name: str, *, who: str = WHO) -> None:

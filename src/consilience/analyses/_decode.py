@@ -17,7 +17,7 @@ from consilience._responses._check import refuse_result
 from consilience._responses._pseudo import PseudoPopulation
 from consilience._results import Decoding
 from consilience.analyses import _decode_classes, _decode_values
-from consilience.analyses._checks import check_resamples
+from consilience.analyses._checks import check_resamples, refused_model
 from consilience.analyses._decode_classes import Decoder
 from consilience.analyses._decode_design import Design, check_size, from_trials, sides_of, varying_units
 from consilience.analyses._decode_pseudo import designs_of_draws
@@ -346,7 +346,8 @@ def _model(model: Any, target: Target) -> Any:
         return LDA() if classes else RidgeCV()
     if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "get_params")):
         raise InputError(
-            f"{WHO}: model must be an estimator such as cs.models.LDA() or one of scikit-learn, got {shorten(model)}.",
+            f"{WHO}: model must be an estimator such as cs.models.LDA() or one of scikit-learn, "
+            f"{refused_model(model)}.",
             code="bad-parameter",
         )
     if hasattr(model, "__sklearn_tags__"):

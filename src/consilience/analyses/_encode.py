@@ -15,7 +15,7 @@ from consilience._core._params import check_count, check_number, shorten
 from consilience._core._seeds import resolve_seed
 from consilience._responses._check import refuse_result
 from consilience._results import Encoding
-from consilience.analyses._checks import check_resamples
+from consilience.analyses._checks import check_resamples, refused_model
 from consilience.analyses._encode_design import EncodingData, from_series, from_trials
 from consilience.analyses._encode_fit import HeldOut, Predicted, dealt_again, with_bands
 from consilience.analyses._encode_order import doubt_rows
@@ -207,8 +207,8 @@ def _model(model: Any, sizes: list[int]) -> Any:
         model = BandedRidgeCV() if len(sizes) > 1 else RidgeCV()
     if isinstance(model, type) or not (hasattr(model, "fit") and hasattr(model, "get_params")):
         raise InputError(
-            f"{WHO}: model must be an estimator such as cs.models.RidgeCV() or a scikit-learn regressor, got "
-            f"{shorten(model)}.",
+            f"{WHO}: model must be an estimator such as cs.models.RidgeCV() or a scikit-learn regressor, "
+            f"{refused_model(model)}.",
             code="bad-parameter",
         )
     if hasattr(model, "__sklearn_tags__") and not is_regressor(model):

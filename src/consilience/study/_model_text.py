@@ -51,7 +51,7 @@ def model_of_text(text: str, *, reducing: bool = False) -> dict[str, Any]:
     >>> model_of_text("gpfa:n_components=1+2", reducing=True)
     {'name': 'GPFA', 'n_components': [1, 2]}
     """
-    given, _, listed = text.partition(":")
+    given, colon, listed = text.partition(":")
     name = SHORT_NAMES.get(given.strip().lower(), given) if reducing else given
     known = known_models(reducing=reducing)
     if name not in known:
@@ -59,6 +59,10 @@ def model_of_text(text: str, *, reducing: bool = False) -> dict[str, Any]:
         what = "a model that reduces" if reducing else "a model of responses"
         raise UnknownNameError(
             f"{shorten(given)} is not {what}.{nearest(given, short)}", code="unknown-model"
+        )
+    if colon and not listed.strip(" ,"):
+        raise InputError(
+            f"{_FORM}; got {shorten(text, 100)}, with nothing after the colon.", code="bad-parameter"
         )
     options: dict[str, Any] = {}
     for entry in filter(None, listed.split(",")):

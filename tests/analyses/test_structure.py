@@ -456,3 +456,21 @@ def test_intervals_stay_in_the_range_of_their_statistic():
     assert made.data["ci_low"].item() == 0
     assert made.data["value"].item() < made.data["ci_high"].item() <= 180
     assert curvature(x).ci_low == 0
+
+
+def test_a_curvature_that_noise_is_left_in_for_want_of_complete_trials_says_so():
+    data, rng = arcs(25), np.random.default_rng(0)
+    holes = data.values.copy()
+    holes[rng.random(holes.shape) < 0.05] = np.nan
+    more = {"kind": "rate", "dims": data.dims, "time": data["time"].values, "missing": "mask_values"}
+    lacking = cs.responses(holes, stimulus=data["stimulus"].values, repeat="count", **more)
+    with pytest.warns(cs.ConsilienceWarning) as said:
+        made = cs.structure(lacking, statistic="curvature", n_null=19, rng=0)
+    assert not made.settings["corrected"]
+    codes = {caution.code: str(caution) for caution in made.warnings}
+    assert set(codes) == {"noise-bends", "null-mismatch"}, [str(w.message) for w in said]
+    assert "has 0 complete trials of 6 (0 of 30 over all conditions)" in codes["noise-bends"]
+    with pytest.raises(
+        cs.InputError, match=r"3 complete trials of each condition, and .*0 complete trials of 6"
+    ):
+        cs.structure(lacking, statistic="curvature", null="line")

@@ -109,7 +109,7 @@ def structure(
     InputError : no time, trials that are cut short at different times (cut all to the time they share), one condition;
         a null that is known to reject without structure (variance_in_k against "circular", "phase").
     ConsilienceWarning : ``null-mismatch``: the null does not answer the claim; ``few-conditions``: no interval;
-        ``few-draws``.
+        ``few-draws``; ``noise-bends``: too few complete trials to take noise out of a curvature.
 
     References
     ----------

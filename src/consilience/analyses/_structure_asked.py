@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from consilience._core._errors import InputError
-from consilience._core._params import check_option
+import numpy as np
+
+from consilience._core._errors import InputError, warn
+from consilience._core._params import check_option, shorten
+from consilience._results._base import counted
 from consilience.analyses._structure_data import Repeats, Rows
 from consilience.analyses._structure_statistics import OF_STEPS, STATISTICS
 
@@ -70,10 +73,46 @@ def repeats_asked(made: Rows, statistics: Any, nulls: Any) -> Repeats | None:
     if "line" not in nulls and ("curvature" not in statistics or not set(nulls) <= set(OF_STEPS)):
         return None
     repeats = made.repeats
-    if "line" in nulls and (repeats is None or not set(nulls) <= set(OF_STEPS)):
+    if "line" in nulls and not set(nulls) <= set(OF_STEPS):
         raise InputError(
-            f"{WHO}: the null 'line' has the noise of trials around lines: it needs rows='conditions' with at least 3 "
-            "complete trials of each, and no other null than 'steps' beside it; ask for others in a call of their own.",
+            f"{WHO}: the null 'line' has the noise of trials around lines, and no other null than 'steps' goes beside "
+            "it; ask for others in a call of their own.",
             code="bad-parameter",
         )
+    if "line" in nulls and made.rows != "conditions":
+        raise InputError(
+            f"{WHO}: the null 'line' has the noise of trials around lines: it needs rows='conditions', with at least 3 "
+            "complete trials of each.",
+            code="bad-parameter",
+        )
+    if "line" in nulls and made.whole.min() < 3:
+        raise InputError(
+            f"{WHO}: the null 'line' has the noise of trials around lines: it needs at least 3 complete trials of each "
+            f"condition, and {_fewest(made)}{_FEW if made.known.all() else _MORE_WHOLE}.",
+            code="bad-parameter",
+        )
+    if repeats is None and made.rows == "conditions" and not made.known.all() and "curvature" in statistics:
+        counts = np.bincount(made.condition)
+        if counts.min() >= 2:  # else they could not be corrected if they were complete
+            warn(
+                "noise-bends",
+                f"{WHO}: the curvature is that of means as they are: noise bends a path towards 120 degrees, and "
+                f"is taken out by two complete trials of each condition, and {_fewest(made)}.",
+                f"Do not compare it with a curvature of complete trials{_MORE_WHOLE}.",
+            )
     return repeats
+
+
+_MORE_WHOLE = (
+    "; leave out units or times that many trials lack (data.sel(unit=..., time=slice(from, to))), or fill single "
+    "missing values before"
+)
+_FEW = "; by= a label with more trials each, or ask for null='steps' alone"
+
+
+def _fewest(made: Rows) -> str:
+    whole, least = made.whole, int(made.whole.argmin())
+    return (
+        f"{shorten(made.names.tolist()[least], 40)} has {counted(int(whole[least]), 'complete trial')} of "
+        f"{int((made.condition == least).sum())} ({int(whole.sum())} of {len(made.trials)} over all conditions)"
+    )

@@ -67,6 +67,12 @@ class Rows:
         """The trials that have all times, where rows are conditions and each has two or more of them; else None."""
         return self._repeats(np.ones(len(self.condition), dtype=bool)) if self.rows == "conditions" else None
 
+    @property
+    def whole(self) -> np.ndarray:
+        """(conditions,) how many trials have all times and values."""
+        whole = self.known.reshape(len(self.known), -1).all(axis=1)
+        return np.bincount(self.condition[whole], minlength=len(self.names))
+
     def _repeats(self, keep: np.ndarray) -> Repeats | None:
         whole = keep & self.known.reshape(len(self.known), -1).all(axis=1)
         _, counts = np.unique(self.condition[whole], return_counts=True)

@@ -121,7 +121,8 @@ def mismatch(statistic: str, null: str, *, corrected: bool = False) -> str | Non
             return None if corrected else _NOISE_BENDS
         return (
             "surrogates keep how each unit changes over time, which all but sets the mean angle between steps, so p "
-            "says little; compare curvature between systems, or ask for its own nulls, steps and line, alone"
+            "says little, and beside them the value is that of means with their noise; "
+            "compare curvature between systems, or ask for its own nulls, steps and line, alone"
         )
     if null in OF_STEPS:
         return _MISMATCH[null]

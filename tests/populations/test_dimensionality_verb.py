@@ -307,3 +307,21 @@ def test_means_over_time_are_said():
     found = cs.dimensionality(data, measures="effective_rank", n_perm=0, rng=0)
     assert "means over time; of one bin: data.sel(time=...)" in repr(found)
     assert "over time" not in repr(cs.dimensionality(data[:, 0], measures="effective_rank", n_perm=0, rng=0))
+
+
+def test_the_range_of_shared_dimensionality_holds_it_and_only_the_fit_of_all_speaks(monkeypatch):
+    from consilience._core._errors import warn
+    from consilience.analyses import _dimensionality_measures as measures
+
+    numbers = iter([5, *[3, 4, 3, 4, 3]])
+
+    def fitted(*_):
+        number = next(numbers)
+        warn("noise-at-floor", f"FactorAnalysis.fit: of {number}.", "Look.")
+        return number, 50.0
+
+    monkeypatch.setattr(measures, "_factors", fitted)
+    with pytest.warns(cs.ConsilienceWarning, match="5 factors explain some of its 25 units wholly"):
+        found = cs.dimensionality(brain(n=30, units=25), measures="shared", n_perm=0, rng=0)
+    assert len(found.warnings) == 1
+    assert found.data[["value", "ci_low", "ci_high"]].to_array().values.ravel().tolist() == [5, 3, 5]

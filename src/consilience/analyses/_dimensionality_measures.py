@@ -153,16 +153,34 @@ def _shared(population: Population, seed: Seed, options: dict[str, Any]) -> Row:
     if owner is None:
         owner = np.arange(len(x)) * (2 * _DRAWS_OF_SHARED) // len(x)
     most = _most(x)
-    value, share = _factors(x, owner, most)
+    with collect_cautions() as cautions:
+        value, share = _factors(x, owner, most)
+    for caution in cautions:
+        if caution.code == "noise-at-floor":
+            warn(
+                caution.code,
+                f"shared: {population.name!r}: {value} factors explain some of its {x.shape[1]} units wholly; of few "
+                f"rows ({len(x)} here) they do so by chance too, and their number then hangs on single values.",
+                "Read the number with its interval; more rows; look for units recorded twice or summed from others.",
+            )
+        else:
+            warn(caution.code, caution.message, caution.remedy)
     near = min(most, value + 3)  # others of the same data are near
     groups = np.array_split(seed.stream("groups").permutation(int(owner.max()) + 1), _DRAWS_OF_SHARED)
     left = []
-    for group in groups:
-        keep = ~np.isin(owner, group)
-        left.append(_factors(x[keep], owner[keep], near)[0])
     shuffles = seed.stream("shuffles")
-    null = [_factors(shuffles.permuted(x, axis=0), owner, near)[0] for _ in range(min(options["n_perm"], 2))]
-    fields = {"value": float(value), "ci_low": float(min(left)), "ci_high": float(max(left))}
+    with collect_cautions():  # those of all data are said
+        for group in groups:
+            keep = ~np.isin(owner, group)
+            left.append(_factors(x[keep], owner[keep], near)[0])
+        null = [
+            _factors(shuffles.permuted(x, axis=0), owner, near)[0] for _ in range(min(options["n_perm"], 2))
+        ]
+    fields = {
+        "value": float(value),
+        "ci_low": float(min(*left, value)),
+        "ci_high": float(max(*left, value)),
+    }
     if null:
         fields |= {
             "null_mean": float(np.mean(null)),
@@ -171,7 +189,7 @@ def _shared(population: Population, seed: Seed, options: dict[str, Any]) -> Row:
         }
     return Row(
         fields,
-        "range over five fits, each without a fifth of the data",
+        "range over six fits, of all data and without each fifth of them",
         more={"shared_variance": share, "most": most},
     )
 

@@ -34,6 +34,16 @@ def population(*, factorised: bool = True, trials: int = 6, seed: int = 0, units
     )
 
 
+def test_floor_of_p_is_said():
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(4), 10)
+    one = cs.responses(rng.normal(size=(40, 8)), stimulus=ids, repeat="count", kind="rate")
+    said = "no p is below 0.048, that of 20 draws of the null; n_null= takes more"
+    assert said in str(cs.geometry(one, by="stimulus", methods="between", n_null=20, rng=0))
+    assert "no p is below" not in str(cs.geometry(one, by="stimulus", methods="between", n_null=0, rng=0))
+    assert "no p is below" not in str(cs.geometry(one, by="stimulus", methods="between", n_null=99, rng=0))
+
+
 def test_labels_that_cross_and_the_result():
     found = cs.geometry(population(), by=["thing", "place"], **QUICK)
     value = found.data["value"]

@@ -474,3 +474,14 @@ def test_a_curvature_that_noise_is_left_in_for_want_of_complete_trials_says_so()
         cs.InputError, match=r"3 complete trials of each condition, and .*0 complete trials of 6"
     ):
         cs.structure(lacking, statistic="curvature", null="line")
+
+
+def test_floor_of_p_is_said():
+    data = responses(rotating())
+    assert "no p is below 0.050, that of 19 surrogates; n_null= takes more" in str(
+        cs.structure(data, n_null=19, rng=0)
+    )
+    with pytest.warns(cs.ConsilienceWarning, match="few-draws.*two-sided p of 30"):
+        two = cs.structure(data, alternative="two-sided", n_null=30, rng=0)
+    assert "no p is below 0.032 (two-sided 0.065), that of 30" in str(two)
+    assert "no p is below" not in str(cs.structure(data, n_null=199, rng=0))

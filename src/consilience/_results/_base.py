@@ -206,6 +206,24 @@ def counted(n: int | None, noun: str) -> str:
     return f"{n} {noun}{'s' * (n != 1)}"
 
 
+_P_FLOOR = 0.01  # of p, above which it is said
+
+
+def floor_of_p(n_null: int, what: str, option: str, *, two_sided: bool = False) -> list[str]:
+    """The line that says below what no p of ``n_null`` draws can be; none where that is at most 0.01.
+
+    ``two_sided`` : some are, whose p is twice the smaller of both sides.
+
+    >>> floor_of_p(20, "surrogates", "n_null")
+    ['  no p is below 0.048, that of 20 surrogates; n_null= takes more']
+    """
+    low = 1.0 / (n_null + 1)
+    if n_null < 1 or low * (1 + two_sided) <= _P_FLOOR:
+        return []
+    both = f" (two-sided {2 * low:.3f})" if two_sided else ""
+    return [f"  no p is below {low:.3f}{both}, that of {n_null} {what}; {option}= takes more"]
+
+
 def cell(text: object, width: int) -> str:
     clean = "".join(c if c.isprintable() else "?" for c in str(text))
     return clean[: width - 1] + "…" if len(clean) > width else clean.ljust(width)

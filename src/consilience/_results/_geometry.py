@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import xarray as xr
 
-from consilience._results._base import Result, cell
+from consilience._results._base import Result, cell, floor_of_p
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +73,8 @@ class Geometry(Result):
                         lines.append(f"    {cell(one['words'].item(), 34)} {cell(of, 12)} {_number(one)}")
         if len(systems) > 3:
             lines.append(f"  and {len(systems) - 3} more systems in .to_frame()")
+        if np.isfinite(self.data["p"]).any():
+            lines += floor_of_p(int(said.get("n_null") or 0), "draws of the null", "n_null")
         return lines
 
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import xarray as xr
 
-from consilience._results._base import Result, counted
+from consilience._results._base import Result, counted, floor_of_p
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_FLOOR = 0.01  # of p, above which it is said
 _SURROGATES = {"shuffled labels": "shuffles"}
 
 
@@ -117,11 +116,9 @@ class Reduction(Result):
                 f"  {self.n_components} of {self.choice.sizes['number']} numbers of components chosen: held-out score "
                 f"{value:.3f} [{low:.3f}, {high:.3f}] over folds"
             )
-        if self.p_floor is not None and self.p_floor > _FLOOR:
+        if self.p_floor is not None:
             what = _SURROGATES.get(str(s["null"]), "surrogates")
-            lines.append(
-                f"  no p is below {self.p_floor:.3f}, that of {s['n_perm']} {what}; n_perm= takes more"
-            )
+            lines += floor_of_p(int(s["n_perm"]), what, "n_perm")
         if self.neighbours is not None:
             n = self.neighbours.attrs
             lines.append(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import xarray as xr
 
-from consilience._results._base import Result, cell, counted
+from consilience._results._base import Result, cell, counted, floor_of_p
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +77,8 @@ class Structure(Result):
             text = f"  {cell(name, 16)} {at['value'].item():.3g}"
             if np.isfinite(at["ci_low"].item()):
                 text += f" [{at['ci_low'].item():.3g}, {at['ci_high'].item():.3g}]"
+            if name == "curvature" and _noise_left_in(said):
+                text += "  (of means, noise included)"
             lines.append(text)
             for null in nulls:
                 row = at.sel(null=null)
@@ -83,8 +86,16 @@ class Structure(Result):
                     f"    {cell(null, 20)} null {row['null_mean'].item():.3g} [{row['null_low'].item():.3g}, "
                     f"{row['null_high'].item():.3g}]  p={row['p'].item():.3g}  effect {row['effect'].item():+.2g} sd"
                 )
+        two = bool((data["claim"] == "two-sided").any())
+        floor = floor_of_p(int(said.get("n_null") or 0), "surrogates", "n_null", two_sided=two)
         if len(lines) <= _LINES:
-            return lines
+            return lines + floor
         shown = lines[: _LINES - 1]
         left = len(nulls) * data.sizes["statistic"] - sum(line.startswith("    ") for line in shown)
-        return [*shown, f"  and {left} more rows (a statistic and a null) in .to_frame()"]
+        return [*shown, f"  and {left} more rows (a statistic and a null) in .to_frame()", *floor]
+
+
+def _noise_left_in(said: Mapping[str, Any]) -> bool:
+    """Whether a curvature is that of means over trials as they are."""
+    several = int(said.get("n_trials") or 0) > int(said.get("n_rows") or 0)
+    return said.get("rows") == "conditions" and said.get("corrected") is False and several

@@ -83,7 +83,9 @@ def geometry(
         so: too wide where system and copies rise and fall together.
     n_draws : of ``match``, and of pseudo-trials. Values, ends of intervals and p are then medians over draws.
     standardise : z-score each unit over the trials, so that none rules by its scale.
-    n_null : draws of the null, 0 = none.   level : of intervals.   rng : seed.
+    n_null : draws of the null, 0 = none; no p is below 1 / (n_null + 1). Where draws take long there are fewer: at most
+        100 of shattering, held_out and noise_alignment, and of capacity, whose note says how many.
+    level : of intervals.   rng : seed.
     device : torch device on which the programmes of capacity are solved, such as "cuda"; None = NumPy.
     progress : False says nothing; else the time that several systems will take is said once the first is measured,
         where it is more than 5 s.

@@ -92,7 +92,8 @@ def structure(
     interval : "conditions" or "trials", what is left out in turn (jackknife, t): how the value would change with
         others, cut at the ends of the statistic's range. None = rows. With "trials" all conditions keep their place,
         and each needs two trials.
-    n_null : surrogates; 19 are the fewest for p of 0.05.   level : of the interval.   rng : seed.
+    n_null : surrogates; no p is below 1 / (n_null + 1), two-sided 2 / (n_null + 1), so that 19 and 39 are the fewest
+        for p of 0.05.   level : of the interval.   rng : seed.
 
     Returns
     -------
@@ -191,18 +192,22 @@ def structure(
                         if STATISTICS[known].dynamics
                         else "Read it with that in mind.",
                     )
-        if n_null < 19:
+        claims = [alternative or claim_of(name, entry, nulls) for name, entry in statistics.items()]
+        both = "two-sided" in claims
+        if n_null < (39 if both else 19):
             warn(
-                "few-draws", f"{WHO}: p of {n_null} surrogates cannot reach 0.05.", "n_null of some hundreds."
+                "few-draws",
+                f"{WHO}: {'two-sided ' * both}p of {n_null} surrogates cannot reach 0.05.",
+                "n_null of some hundreds.",
             )
         planes = None
         if any(name in STATISTICS and STATISTICS[name].family == "rotation" for name in statistics):
             planes = planes_of(made, firsts, list(nulls), options)
         for caution in recorded_cautions(data):
-            warn(caution.code, caution.message, caution.remedy)
+            if caution.code != "made-up-ids":  # nothing is aligned
+                warn(caution.code, caution.message, caution.remedy)
     for caution in cautions:
         warnings.warn(ConsilienceWarning(caution), stacklevel=2)
-    claims = [alternative or claim_of(name, entry, nulls) for name, entry in statistics.items()]
     return Structure(
         data=_table(list(statistics), list(nulls), value, low, high, draws, claims),
         draws=xr.DataArray(

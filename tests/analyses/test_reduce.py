@@ -289,6 +289,7 @@ def test_what_is_refused():
     data = cs.responses(x, stimulus=range(20))
     refused("a function, which has no axes", "bad-parameter", data, np.mean)
     refused("call it first", "bad-parameter", data, cs.models.PCA)
+    refused(r"here write cs\.models\.PCA\(n_components=2\)", "bad-parameter", data, "pca:n_components=2")
     refused("must name coordinates", "bad-label", data, labels="colour")
     refused("name them, labels=", "bad-parameter", data, cs.models.DPCA(1))
     refused("cv must be at least 2", "bad-parameter", data, cv=1)

@@ -467,6 +467,7 @@ def test_a_curvature_that_noise_is_left_in_for_want_of_complete_trials_says_so()
     with pytest.warns(cs.ConsilienceWarning) as said:
         made = cs.structure(lacking, statistic="curvature", n_null=19, rng=0)
     assert not made.settings["corrected"]
+    assert "(of means, noise included)" in str(made)
     codes = {caution.code: str(caution) for caution in made.warnings}
     assert set(codes) == {"noise-bends", "null-mismatch"}, [str(w.message) for w in said]
     assert "has 0 complete trials of 6 (0 of 30 over all conditions)" in codes["noise-bends"]

@@ -169,7 +169,7 @@ def masked(dims):
 @pytest.mark.parametrize(("verb", "name"), PLACES)
 @pytest.mark.filterwarnings("ignore::consilience.ConsilienceWarning")
 def test_every_verb_refuses_them_or_says_what_it_takes(verb, name, dims):
-    if verb == "reduce":
+    if verb == "reduce" or (verb == "dimensionality" and len(dims) == 2):  # takes what they leave
         return
     data = masked(dims)
     before = data.copy(deep=True)
@@ -285,7 +285,7 @@ def test_series_with_gaps():
     shared = cs.dimensionality(series, measures="shared", n_perm=2, rng=0)
     assert float(shared.data["value"].squeeze()) == 2
     with pytest.raises(cs.InputError, match=r"of which only measures=\['shared'\] can be had"):
-        cs.dimensionality(series)
+        cs.dimensionality(series, measures="svca")
 
 
 def test_autocorrelation_of_what_is_there():
@@ -314,3 +314,43 @@ def test_structure_takes_the_means_of_what_is_there():
             cs.structure(made(holes, kind="rate"), rows="trials", null="trials", by="side", rng=0)
         with pytest.raises(cs.InputError, match="some conditions have no value of some units at some times"):
             cs.structure(made(holes, kind="rate"), by="stimulus", rng=0)
+
+
+def test_dimensionality_takes_what_missing_values_leave():
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(8), 10)
+    x = (rng.normal(size=(8, 2)) @ rng.normal(size=(2, 12)))[ids] + rng.normal(size=(80, 12))
+    x = x[:, None] + 0.1 * rng.normal(size=(80, 5, 12))
+    given = {"kind": "rate", "stimulus": ids, "repeat": "count", "missing": "mask_values"}
+    flat = x[:, 0].copy()
+    flat[3, 4] = np.nan
+    with pytest.warns(
+        cs.ConsilienceWarning, match=r"measures-left-out.*participation_ratio.*1 single values"
+    ):
+        found = cs.dimensionality(cs.responses(flat, **given), n_perm=0, rng=0)
+    assert found.data["measure"].values.tolist() == ["shared"]
+    for hole in (np.s_[3, 4:], np.s_[3, 4, 5]):  # a trial that ends early; a single value
+        y = x.copy()
+        y[hole] = np.nan
+        timed = cs.responses(y, dims=("trial", "time", "unit"), time=np.arange(5.0), **given)
+        with pytest.raises(
+            cs.InputError, match=r"data\.where\(data\.valid\)\.mean\('time', keep_attrs=True\)"
+        ):
+            cs.dimensionality(timed, measures=["shared"], rng=0)
+        means = timed.where(timed.valid).mean("time", keep_attrs=True)  # as the message says
+        assert np.isfinite(
+            cs.dimensionality(means, measures=["participation_ratio"], n_perm=0, rng=0).data["value"]
+        ).all()
+
+
+def test_a_short_series_keeps_what_it_allows():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(90, 2)).cumsum(axis=0) @ rng.normal(size=(2, 10)) + 2 * rng.normal(size=(90, 10))
+    data = cs.responses(x, dims=("time", "unit"), time=np.arange(90.0), kind="rate")
+    with pytest.warns(cs.ConsilienceWarning, match=r"measures-left-out.*svca of"):
+        found = cs.dimensionality(data, n_perm=0, rng=0)
+    assert found.data["measure"].values.tolist() == ["shared"]
+    with pytest.raises(cs.InputError, match=r"got 90.*also measures=shared, two_nn"):
+        cs.dimensionality(data, measures=["svca"], n_perm=0, rng=0)
+    with pytest.raises(cs.InputError, match="too little data for svca, shared"):
+        cs.dimensionality(data[:6], n_perm=0, rng=0)

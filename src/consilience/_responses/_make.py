@@ -64,8 +64,8 @@ def responses(
     missing : NaN policy. ``"raise"`` refuses them; ``"omit"`` drops trials with any NaN (recorded);
         ``"mask"`` keeps them and writes a boolean coordinate ``valid`` on trial; ``"mask_values"`` marks the single
         values instead, and no trial is lost: ``valid`` is over (trial, time) where bins are missing for all units (as
-        of trials that end early), else over all dims. `cs.reduce`, `cs.structure` and, for shared dimensions,
-        `cs.dimensionality` take single values that are missing; all other verbs refuse them.
+        of trials that end early), else over all dims. `cs.reduce`, `cs.structure` and, for shared dimensions
+        of (trial, unit), `cs.dimensionality` take single values that are missing; all other verbs refuse them.
     **labels : further coordinates, one entry per trial (``category=...``, ``subject=...``), or per unit
         where that is the length that fits (ambiguous lengths go to trial).
 

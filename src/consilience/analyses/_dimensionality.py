@@ -101,7 +101,8 @@ def dimensionality(
     ------
     InputError : noise and a single trial of a stimulus (``no-repeats``), fewer than 5 stimuli or 2 units (``too-few``),
         a method that the data do not allow, no unit that varies; single values that are missing
-        (``missing="mask_values"``), of which only ``measures=["shared"]`` can be had (``masked-values``).
+        (``missing="mask_values"``), of (trial, unit) with other measures than ``["shared"]``, which None then takes, of
+        (trial, time, unit) with all (``masked-values``).
     ConsilienceWarning : ``noise-counts`` (methods that see noise as dimensions), ``constant-units``, ``points-merged``,
         ``no-exponent`` (of cvpca by name; else a note in the table), ``measures-left-out`` (too few points for one that
         was not named), ``one-trial``, ``stimuli-differ``, ``stimuli-not-shared`` (of ``match``),
@@ -137,7 +138,7 @@ def dimensionality(
         pseudo = {name for name, one in given.items() if isinstance(one, PseudoPopulation)}
         over_time = {name: word for name, one in given.items() if (word := _over_time(one))}
         fixed = {
-            name: _by(_checked(one, name, gaps=wanted == ("shared",)), by, name)
+            name: _by(_checked(one, name, gaps=wanted == ("shared",) or not (wanted or asked)), by, name)
             for name, one in given.items()
             if not isinstance(one, PseudoPopulation)
         }
@@ -160,6 +161,8 @@ def dimensionality(
             _say_of_stimuli(draws[0])
         options["named"] = wanted or ()
         used = {name: _methods_of(one, wanted) for name, one in draws[0].items()}
+        if wanted is None:
+            _say_left_out(draws[0], used)
         for name, one in draws[0].items():
             refuse_single_trials(one, used[name], who=WHO)
             say_of_noise(one, used[name], who=WHO)
@@ -243,19 +246,30 @@ def _checked(entry: Any, name: str, *, gaps: bool = False) -> xr.DataArray:
         data, hole = check_with_missing(entry, who=WHO, name=named)
         if hole is not None:
             return data.astype(np.float64).where(~hole)
-    elif missing_values(entry) is not None and entry.dims == entry["valid"].dims and np.ndim(entry) == 2:
-        raise InputError(
-            f"{WHO}: {named} has single values that are missing (missing='mask_values'), of which only "
-            "measures=['shared'] can be had; else leave out the units or trials that have some, or fill them on "
-            "purpose.",
-            code="masked-values",
-        )
+    elif (hole := missing_values(entry)) is not None and hole.any():
+        _refuse_missing(entry, named)
     data = check_responses(entry, who=WHO, name=named)
     if "valid" in data.coords and "trial" in data.dims:
         valid = data["valid"].values
         say_omitted(int((~valid).sum()), valid.size, WHO)
         data = data.isel(trial=valid).drop_vars("valid")
     return flat_over_time(data) if "trial" in data.dims else data
+
+
+def _refuse_missing(entry: xr.DataArray, named: str) -> None:
+    if entry.ndim == 2:
+        what = (
+            "single values that are missing (missing='mask_values'), of which only measures=['shared'] can be had, and "
+            "without match=; else leave out the units or trials that have some, or fill them on purpose"
+        )
+    else:
+        what = (
+            "bins or single values that are missing (missing='mask_values'); take the mean over those that are there "
+            "first, data.where(data.valid).mean('time', keep_attrs=True), which any measure takes. A bin that is "
+            "missing moves that mean where responses change over time: leave out times that many trials lack, "
+            "data.sel(time=slice(a, b))"
+        )
+    raise InputError(f"{WHO}: {named} has {what}.", code="masked-values")
 
 
 def _over_time(entry: Any) -> str:
@@ -322,7 +336,7 @@ def _population(name: str, data: xr.DataArray) -> Population:
 
 def _methods_of(population: Population, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
     if wanted is None:
-        return default_methods(population)
+        return ("shared",) if np.isnan(population.x).any() else default_methods(population)
     allowed = OF_SERIES if population.stimulus is None else OF_TRIALS
     refused = [name for name in wanted if name not in allowed]
     if refused:
@@ -333,6 +347,19 @@ def _methods_of(population: Population, wanted: tuple[str, ...] | None) -> tuple
             code="bad-parameter",
         )
     return wanted
+
+
+def _say_left_out(systems: dict[str, Population], used: dict[str, tuple[str, ...]]) -> None:
+    """Of data with missing values only `shared` is had."""
+    for name, one in systems.items():
+        left = [method for method in default_methods(one) if method not in used[name]]
+        if left and np.isnan(one.x).any():
+            warn(
+                "measures-left-out",
+                f"{WHO}: {', '.join(left)} of {name!r} left out: {int(np.isnan(one.x).sum())} single values are "
+                "missing, which only shared takes.",
+                "Leave out the units or trials that have some, or fill them on purpose.",
+            )
 
 
 def _lighter(options: dict[str, Any], draw: int) -> dict[str, Any]:
@@ -348,6 +375,12 @@ def _rows(
         row = row_of(method, population, seed, options, who=WHO)
         if row is not None:
             out[method] = row
+    if not out:
+        raise InputError(
+            f"{WHO}: {population.name!r} has too little data for {', '.join(methods)}; ask for one by name, and it "
+            "says what it takes.",
+            code="too-few",
+        )
     return out
 
 

@@ -20,7 +20,7 @@ NEED_REPEATS = ("participation_ratio", "participation_ratio_units", "cvpca")
 _ON_MEANS = ("effective_rank", "two_nn", "mle", "local_pca")
 OF_SERIES = ("svca", "shared", "two_nn", "mle", "local_pca")
 OF_TRIALS = (*NEED_REPEATS, "shared", *_ON_MEANS)
-_MAY_LACK = ("shared", "two_nn", "mle", "local_pca")
+_MAY_LACK = ("svca", "shared", "two_nn", "mle", "local_pca")
 _NEIGHBOURS = {"mle": 20, "local_pca": 30}
 _DRAWS_OF_SHARED = 5
 _MOST_OF_SHARED = 15
@@ -82,6 +82,11 @@ def row_of(
         return _RULES[method](population, seed.child(method), options)
     except InputError as error:
         if method in options["named"] or method not in _MAY_LACK or error.code != "too-few":
+            if population.stimulus is None and error.code == "too-few":
+                rest = ", ".join(name for name in OF_SERIES if name != method)
+                raise InputError(
+                    f"{error} Of a series there are also measures={rest}.", code="too-few"
+                ) from None
             raise
         warn(
             "measures-left-out",

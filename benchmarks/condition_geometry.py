@@ -4,9 +4,10 @@ Run as ``python -m benchmarks.condition_geometry [sets]``; writes condition_geom
 core.
 
 Conditions have fixed means, Gaussian noise of variance 1 with two shared directions, and trials are drawn anew in every
-data set: the truth of an interval is the mean of the value over data sets, 1 where that is more (a cosine corrected for
-noise). Paths turn by a fixed angle from step to
-step; noise has the standard deviation given, of steps of length 1 on average, in each of 30 units.
+data set. The truth of an interval of generalisation or shattering is the mean of the value over data sets (it depends
+on how many trials there are to learn from); that of parallelism is the cosine of the means without noise. Paths turn by
+a fixed angle from step to step; noise has the standard deviation given, of steps of length 1 on average, in each of 30
+units.
 """
 
 from __future__ import annotations
@@ -55,7 +56,11 @@ def cover(function: Score, design: str, units: int, trials: int, signal: float, 
             score = function(means[ids] + noise, *labels, n_null=0)
             found.append((score.value, score.ci_low, score.ci_high))
         value, low, high = np.array(found).T
-        truth, some = min(np.nanmean(value), 1.0), np.isfinite(low)
+        if function is cs.populations.parallelism_score:
+            labels = (one, two) if DESIGNS[design][1] > 1 else (np.arange(len(means)),)
+            same = np.concatenate([means + end for end in (1e-6, -1e-6) * 2])
+            value = np.array([function(same, *(np.tile(v, 4) for v in labels), n_null=0).value])
+        truth, some = np.nanmean(value), np.isfinite(low)
         known.append(some.mean())
         truths.append(truth)
         if some.any():

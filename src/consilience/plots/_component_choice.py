@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from consilience._core._errors import InputError
 from consilience.plots._style import INK, MUTED, PALETTE, dress, own_axes, style
@@ -21,6 +20,8 @@ def plot_component_choice(found: Any, ax: Axes | None = None) -> Axes:
     found : a Reduction whose number of components was chosen (``choice``), or a fitted model with ``cv_interval``
     (`LatentCV`, `CP`). The level of a Reduction is its own, of models 95 %.
     """
+    from matplotlib.ticker import MaxNLocator
+
     numbers, folds, (mean, low, high), chosen = _read(found)
     with style():
         ax = own_axes(ax, 4.2, 3.0)

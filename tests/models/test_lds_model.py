@@ -426,7 +426,9 @@ def test_intervals_after_em():
 
 def test_refits_that_have_not_ended_are_told():
     y = planted(10, 15, 4, blocks=[0.9])[0]
-    with pytest.warns(ConsilienceWarning, match=r"still rose .* in \d+ of 4 fits: the intervals can be too short"):
+    with pytest.warns(
+        ConsilienceWarning, match=r"still rose .* in \d+ of 4 fits: the intervals can be too short"
+    ):
         LDS(2, max_iter=2, tol=0.5).fit(y).eigenvalue_intervals(y, groups=3)
 
 

@@ -159,7 +159,7 @@ def rows(threads: int) -> list[Row]:
             tuple(folds),
             check_folds,
             (Target("faster", 5.0, WHOLE), Target("faster", 5.0, PIECES)),
-            repeats=3,
+            repeats=9,
             notes=note,
             missing=missing,
         ),

@@ -12,12 +12,18 @@ import xarray as xr
 from consilience._core._errors import ConsilienceWarning, InputError, collect_cautions, warn
 from consilience._core._params import check_count, check_number, check_option, shorten
 from consilience._core._seeds import Seed, resolve_seed
-from consilience._responses import check_responses, check_with_missing, recorded_cautions
+from consilience._responses import recorded_cautions
 from consilience._responses._check import refuse_result
-from consilience._responses._masked import missing_values
 from consilience._responses._pseudo import PseudoPopulation
 from consilience._results import Dimensionality
 from consilience.analyses._checks import check_resamples
+from consilience.analyses._dimensionality_entries import (
+    checked,
+    drawn,
+    labelled_by,
+    over_time_of,
+    population_of,
+)
 from consilience.analyses._dimensionality_measures import (
     OF_SERIES,
     OF_TRIALS,
@@ -29,8 +35,7 @@ from consilience.analyses._dimensionality_measures import (
     say_of_noise,
 )
 from consilience.analyses._dimensionality_tables import tables
-from consilience.analyses._match import check_match, each_system, flat_over_time, match_systems, noiseless
-from consilience.analyses._missing_labels import refuse_missing_label, say_omitted
+from consilience.analyses._match import check_match, each_system, match_systems
 from consilience.analyses._one_trial import one_trial_as_series
 
 __all__ = ["dimensionality"]
@@ -136,9 +141,11 @@ def dimensionality(
         notes: dict[str, Any] = {}
         given = {name: one_trial_as_series(one, who=WHO) for name, one in each_system(data, who=WHO)}
         pseudo = {name for name, one in given.items() if isinstance(one, PseudoPopulation)}
-        over_time = {name: word for name, one in given.items() if (word := _over_time(one))}
+        over_time = {name: word for name, one in given.items() if (word := over_time_of(one))}
         fixed = {
-            name: _by(_checked(one, name, gaps=wanted == ("shared",) or not (wanted or asked)), by, name)
+            name: labelled_by(
+                checked(one, name, gaps=wanted == ("shared",) or not (wanted or asked)), by, name
+            )
             for name, one in given.items()
             if not isinstance(one, PseudoPopulation)
         }
@@ -146,14 +153,14 @@ def dimensionality(
         for k in range(n_match if asked or pseudo else 1):
             own = seed.child(f"match{k}")
             made_of = {
-                name: fixed[name] if name in fixed else _drawn(one, by, name, own)
+                name: fixed[name] if name in fixed else drawn(one, by, name, own)
                 for name, one in given.items()
             }
             if asked:
                 made_of, notes = match_systems(made_of, match=asked, seed=own, who=WHO)
             draws.append(
                 {
-                    name: draws[0][name] if k and not asked and name in fixed else _population(name, one)
+                    name: draws[0][name] if k and not asked and name in fixed else population_of(name, one)
                     for name, one in made_of.items()
                 }
             )
@@ -239,54 +246,6 @@ def _fit(fit: Any) -> tuple[int, int] | None:
     return low, high
 
 
-def _checked(entry: Any, name: str, *, gaps: bool = False) -> xr.DataArray:
-    """``gaps`` : single values may be missing, which are then NaN."""
-    named = f"data[{name!r}]" if name else "data"
-    if gaps and np.ndim(entry) == 2:
-        data, hole = check_with_missing(entry, who=WHO, name=named)
-        if hole is not None:
-            return data.astype(np.float64).where(~hole)
-    elif (hole := missing_values(entry)) is not None and hole.any():
-        _refuse_missing(entry, named)
-    data = check_responses(entry, who=WHO, name=named)
-    if "valid" in data.coords and "trial" in data.dims:
-        valid = data["valid"].values
-        say_omitted(int((~valid).sum()), valid.size, WHO)
-        data = data.isel(trial=valid).drop_vars("valid")
-    return flat_over_time(data) if "trial" in data.dims else data
-
-
-def _refuse_missing(entry: xr.DataArray, named: str) -> None:
-    if entry.ndim == 2:
-        what = (
-            "single values that are missing (missing='mask_values'), of which only measures=['shared'] can be had, and "
-            "without match=; else leave out the units or trials that have some, or fill them on purpose"
-        )
-    else:
-        what = (
-            "bins or single values that are missing (missing='mask_values'); take the mean over those that are there "
-            "first, data.where(data.valid).mean('time', keep_attrs=True), which any measure takes. A bin that is "
-            "missing moves that mean where responses change over time: leave out times that many trials lack, "
-            "data.sel(time=slice(a, b))"
-        )
-    raise InputError(f"{WHO}: {named} has {what}.", code="masked-values")
-
-
-def _over_time(entry: Any) -> str:
-    """What is taken over time: "mean", of counts "sum"; "" of what has none, and of series."""
-    if isinstance(entry, PseudoPopulation):
-        timed, kind = entry.times is not None, entry.kind
-    else:
-        timed, kind = {"trial", "time"} <= set(entry.dims), str(entry.attrs.get("kind"))
-    return ("sum" if kind == "count" else "mean") if timed else ""
-
-
-def _drawn(entry: Any, by: str, name: str, seed: Seed) -> xr.DataArray:
-    """One draw of pseudo-trials, as many of each condition as the session with the fewest has trials."""
-    drawn = entry.draw(int(entry.counts.min()), seed.child(name).stream("pseudo"))
-    return _by(_checked(drawn, name), by, name)
-
-
 def _say_of_stimuli(systems: dict[str, Population]) -> None:
     sizes = {name: int(one.stimulus.max()) + 1 for name, one in systems.items() if one.stimulus is not None}
     if len(set(sizes.values())) < 2:
@@ -298,40 +257,6 @@ def _say_of_stimuli(systems: dict[str, Population]) -> None:
         "for that, all else rises with them.",
         "Add 'stimuli' to match.",
     )
-
-
-def _by(data: xr.DataArray, by: str, name: str) -> xr.DataArray:
-    """``data`` with the label ``by`` as what its stimuli are."""
-    if by == "stimulus" or "trial" not in data.dims:
-        return data
-    if not isinstance(by, str) or by not in data.coords or data[by].dims != ("trial",):
-        raise InputError(
-            f"{WHO}: by must be a label on trial of {name!r}, got {shorten(by)}; it has "
-            f"{', '.join(str(c) for c in data.coords if data[c].dims == ('trial',))}.",
-            code="bad-by",
-        )
-    labels = data[by].values
-    refuse_missing_label(labels, by, f"{WHO} ({name})")
-    order = np.argsort(labels, kind="stable")
-    counts = np.unique(labels, return_counts=True)[1]
-    repeat = np.empty(labels.size, dtype=np.int64)
-    repeat[order] = np.concatenate([np.arange(count) for count in counts])
-    return data.assign_coords(stimulus=("trial", labels), repeat=("trial", repeat))
-
-
-def _population(name: str, data: xr.DataArray) -> Population:
-    kind = str(data.attrs.get("kind", "activation"))
-    x = np.asarray(data.values, dtype=np.float64)
-    if "trial" not in data.dims:
-        return Population(name=name, kind=kind, x=x, stimulus=None, repeats=0, noiseless=False)
-    number = np.unique(data["stimulus"].values, return_inverse=True)[1]
-    counts = np.bincount(number)
-    quiet = noiseless(data) and not np.isnan(x).any()
-    if quiet and counts.max() > 1:  # repeats of what has no noise are copies
-        sums = np.zeros((counts.size, x.shape[1]))
-        np.add.at(sums, number, x)
-        x, number = sums / counts[:, None], np.arange(counts.size)
-    return Population(name, kind, x, np.asarray(number), int(counts.min()), quiet)
 
 
 def _methods_of(population: Population, wanted: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -410,7 +335,7 @@ def _sentences(
         said.append(
             "Participation ratios were computed from unbiased estimates of the squared trace of the covariance and of "
             "the trace of its square (products of distinct stimuli, distinct trials and, for the population value, "
-            "distinct units; Chun et al. 2026); intervals are a jackknife of the inverse over stimuli and units."
+            "distinct units; Chun et al. 2026); intervals are a jackknife over stimuli and units, less its bias."
         )
     if "cvpca" in listed:
         said.append(

@@ -33,7 +33,7 @@ from consilience.analyses._structure_statistics import (
     mismatch,
     of_function,
 )
-from consilience.stats import SURROGATES, jackknife_interval, p_value
+from consilience.stats import SURROGATES, against_draws, jackknife_interval
 
 __all__ = ["structure"]
 
@@ -327,21 +327,6 @@ def _table(
     draws: np.ndarray,
     claims: list[str],
 ) -> xr.Dataset:
-    mean, spread = (
-        draws.mean(axis=2),
-        draws.std(axis=2, ddof=1) if draws.shape[2] > 1 else np.full(draws.shape[:2], np.nan),
-    )
-    band = np.quantile(draws, [0.025, 0.975], axis=2)
-    p = np.empty(mean.shape)
-    for row, claim in enumerate(claims):
-        moved = np.moveaxis(draws[row], 1, 0)
-        up, down = (
-            p_value(np.full(mean.shape[1], value[row]), moved),
-            p_value(np.full(mean.shape[1], -value[row]), -moved),
-        )
-        p[row] = {"greater": up, "less": down}.get(claim, np.minimum(1.0, 2 * np.minimum(up, down)))
-    away = value[:, None] - mean
-    tiny = spread <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
     both = ("statistic", "null")
     return xr.Dataset(
         {
@@ -349,13 +334,7 @@ def _table(
             "ci_low": ("statistic", low),
             "ci_high": ("statistic", high),
             "claim": ("statistic", np.array(claims, dtype=object)),
-            "null_mean": (both, mean),
-            "null_sd": (both, spread),
-            "null_low": (both, band[0]),
-            "null_high": (both, band[1]),
-            "p": (both, p),
-            "effect": (both, np.where(tiny, np.nan, away / np.where(tiny, 1.0, spread))),
-            "difference": (both, away),
+            **{key: (both, found) for key, found in against_draws(value, draws, claims).items()},
         },
         coords={"statistic": statistics, "null": nulls},
     )

@@ -1,5 +1,6 @@
 """Resampling, permutation, ceilings, splitters: plain arrays in, numbers out; knows no measure by name."""
 
+from consilience.stats._against_draws import against_draws
 from consilience.stats._ceilings import (
     leave_one_out_ceiling,
     repeats_ceiling,
@@ -90,6 +91,7 @@ from consilience.stats._trial_mean import trial_mean_interval
 from consilience.stats._weights import multinomial_weights, subset_rows
 
 __all__ = [
+    "against_draws",
     "ParallelAnalysis",
     "SURROGATES",
     "component_gains",

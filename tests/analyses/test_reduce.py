@@ -517,3 +517,28 @@ def test_factors_are_counted_by_correlations():
     loadings = rng.normal(size=(2, 12)) * np.array([[1.0], [0.8]])
     p = p_of(rng.normal(size=(100, 2)) @ loadings + rng.normal(size=(100, 12)))
     assert (p <= 0.05).tolist() == [True, True, False]
+
+
+def test_gpfa_of_square_roots_explains_square_roots():
+    rng = np.random.default_rng(0)
+    angle = np.radians(np.repeat(np.arange(8), 6) * 45)
+    course = np.sin(np.linspace(0, 3, 20))
+    latent = np.stack([np.cos(angle), np.sin(angle)], axis=1)[:, None, :] * course[None, :, None]
+    x = rng.poisson(np.exp(0.7 * latent @ rng.normal(size=(2, 15)) + 0.5))
+    data = cs.responses(
+        x, dims=("trial", "time", "unit"), time=np.arange(20) * 0.02, stimulus=np.arange(48), kind="count"
+    )
+    options = {"n_boot": 3, "n_perm": 19, "cv": 3, "rng": 0}
+    counts = cs.reduce(data, cs.models.GPFA(2, square_root=True, max_iter=30, tol=1e-3), **options)
+    roots = cs.responses(
+        np.sqrt(x),
+        dims=("trial", "time", "unit"),
+        time=np.arange(20) * 0.02,
+        stimulus=np.arange(48),
+        kind="rate",
+    )
+    known = cs.reduce(roots, cs.models.GPFA(2, max_iter=30, tol=1e-3), **options)
+    for name in ("explained", "explained_total", "held_out", "held_out_total"):
+        np.testing.assert_allclose(counts.components[name], known.components[name], rtol=1e-6)
+    assert counts.components["held_out_total"].values[-1] > 0.2
+    assert (counts.components["p"].values <= 0.05).all()

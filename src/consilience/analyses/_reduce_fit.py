@@ -150,7 +150,9 @@ class Fitted:
         return out
 
     def made(self, z: np.ndarray) -> np.ndarray:
-        """What latents (..., k) stand for, scaled."""
+        """What latents (..., k) stand for, scaled: square roots, where the model is of these."""
+        if self.root:
+            return np.asarray(z @ self.model.components_ + self.model.mean_)
         gaps = np.isnan(z).any(axis=-1)
         if not self.fitter.whole and gaps.any():  # models of others take no NaN: bin by bin
             out = np.full((*gaps.shape, self.scale.size), np.nan)
@@ -158,6 +160,11 @@ class Fitted:
                 out[~gaps] = np.asarray(self.model.inverse_transform(z[~gaps]), dtype=np.float64)
             return out
         return self.fitter.unpacked(self.model.inverse_transform(self.fitter.packed(z)), z)
+
+    @property
+    def root(self) -> bool:
+        """Whether the model is linear in square roots of what it is given."""
+        return self.model.get_params(deep=False).get("square_root") is True
 
     def axes(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """(origin, which goes with x, and (k, units) what a unit of each latent adds), where the reconstruction is a
@@ -190,7 +197,7 @@ class Fitted:
         if z is None or not hasattr(self.model, "inverse_transform"):
             return np.full(k, np.nan), np.full(k, np.nan)
         values = x / self.scale
-        if self.model.get_params(deep=False).get("square_root") is True:
+        if self.root:
             values = np.sqrt(values)
         if self.own is not None and self._bare(x):
             return gains_about_means(values, z, self.own, self.latents, self.made)

@@ -238,12 +238,7 @@ def against_null(
 def in_turn(whole: Fitted, x: np.ndarray) -> bool:
     """Whether components can be taken out of the units: of models of values as they are, where none is missing."""
     model = whole.model
-    return (
-        isinstance(model, (GPFA, LDS))
-        and not getattr(model, "square_root", False)
-        and not np.isnan(x).any()
-        and whole.loadings() is not None
-    )
+    return isinstance(model, (GPFA, LDS)) and not np.isnan(x).any() and whole.loadings() is not None
 
 
 def _one_after_the_other(
@@ -260,11 +255,15 @@ def _one_after_the_other(
     loadings = whole.loadings()
     assert loadings is not None
     order = np.argsort(-explained, kind="stable")
-    values = x / whole.scale
+    values = np.sqrt(x / whole.scale) if whole.root else x / whole.scale
+    linear = {"square_root": False} if whole.root else {}
 
     def share(z: np.ndarray, left: int) -> float:
         smaller = copy(fitter)
-        smaller.model, smaller.standardise = clone(fitter.model).set_params(n_components=left), False
+        smaller.model, smaller.standardise = (
+            clone(fitter.model).set_params(n_components=left, **linear),
+            False,
+        )
         try:
             with _quiet():
                 return float(np.nanmax(smaller.fit_to(z).gains(z)[0]))
